@@ -1,0 +1,134 @@
+"""The one module that starts processes: environment, locale, stdin, time limit and failure text are decided here."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from package_cache.values.errors import PackageCacheError, ToolMissingError
+
+DEBIAN_PACKAGES = {
+    "apt-get": "apt",
+    "apt-helper": "apt",
+    "dpkg-deb": "dpkg",
+    "gpgv": "gpgv",
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+    "newuidmap": "uidmap",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+}
+"""Which Debian package has a tool, for the message where it is missing."""
+
+
+class CommandError(PackageCacheError):
+    """A command ended with another status than 0, or ran out of time. Shows a line that can be pasted to replay it."""
+
+    def __init__(self, argv: Sequence[str], returncode: int | None, output: str, limit: float | None = None) -> None:
+        how = f"did not end within {limit:g} s" if returncode is None else f"ended with status {returncode}"
+        super().__init__(f"cannot go on: a command {how}: {shlex.join(argv)}", details=output)
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        """None: it ran out of time."""
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command left: its status, standard output and standard error as text."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def find_tool(name: str) -> str:
+    """Give the path of a system tool, also where PATH lacks the sbin folders. Raises `ToolMissingError`."""
+    folders = [*os.get_exec_path(), "/usr/sbin", "/sbin", "/usr/lib/apt"]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if found is None:
+        package = DEBIAN_PACKAGES.get(name, name)
+        raise ToolMissingError(
+            f"cannot find the program {name}", hint=f"install it: apt-get install --no-install-recommends {package}"
+        )
+    return found
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment of every process: ours, in the C locale, with no question asked."""
+    return {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(extra or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run a command to its end and give what it printed.
+
+    `env` is added to our environment; `stdin` is fed to it (nothing, by default: it can ask no question);
+    `timeout` is in seconds, after which its whole process group is ended. Raises `CommandError` where `check`
+    is set and the status is not 0, and always where it ran out of time.
+    """
+    process = start(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        stdout, stderr = end(process)
+        raise CommandError(argv, None, stdout + stderr, timeout) from None
+    except BaseException:
+        end(process)
+        raise
+    if check and process.returncode != 0:
+        raise CommandError(argv, process.returncode, stdout + stderr)
+    return Completed(process.returncode, stdout, stderr)
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[str] = subprocess.PIPE,
+    stderr: int | IO[str] = subprocess.PIPE,
+) -> "subprocess.Popen[str]":
+    """Start a command in a process group of its own and give the running process; the caller ends it."""
+    return subprocess.Popen(
+        [find_tool(argv[0]), *argv[1:]],
+        env=environment(env),
+        cwd=cwd,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:
+    """End a process and all of its group: politely, then, after `grace` seconds, for certain. Gives its last output."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            pass
+        try:
+            stdout, stderr = process.communicate(timeout=grace)
+        except subprocess.TimeoutExpired:
+            continue
+        except ValueError:  # its pipes are closed already
+            process.wait()
+            return "", ""
+        return stdout or "", stderr or ""
+    return "", ""

@@ -1,0 +1,85 @@
+"""The manifest: what the administrator wrote, whichever of the two files it was written in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from package_cache.values.errors import Problem
+from package_cache.values.names import PackageRequest
+from package_cache.values.system import DEFAULT_ARCHITECTURE, System
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands in a manifest, so that a problem found later can still name it."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+    field: str | None = None
+
+    def problem(self, message: str, hint: str | None = None) -> Problem:
+        """Make a problem of this place."""
+        return Problem(message, self.file, self.line, self.column, self.field, hint)
+
+
+@dataclass(frozen=True)
+class RequestedPackage:
+    """A package a group asks for, and where the manifest says so."""
+
+    request: PackageRequest
+    place: Place
+
+
+@dataclass(frozen=True)
+class Group:
+    """One named group of packages for one OS release."""
+
+    name: str
+    distribution: str
+    version: str
+    packages: tuple[RequestedPackage, ...]
+    place: Place
+    architectures: tuple[str, ...] = (DEFAULT_ARCHITECTURE,)
+    precommands: str | None = None
+    """Shell, run in a throw-away root of the system before the packages are gathered."""
+    recommends: bool = False
+    provides: tuple[str, ...] = ()
+    """Absolute paths of files that must exist after installing."""
+    size_budget: int | None = None
+    """The most that the group's package files may take for one system, in bytes."""
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """The systems this group is for, one for each architecture."""
+        return tuple(System(self.distribution, self.version, name) for name in self.architectures)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository beside the distribution's own: the fields of sources.list(5), and for which systems it is."""
+
+    name: str
+    uris: tuple[str, ...]
+    suite: str
+    place: Place
+    components: tuple[str, ...] = ()
+    systems: tuple[str, ...] | None = None
+    """Names such as `ubuntu18.04`; None: for all systems of the manifest."""
+    key: Path | None = None
+    """The file of the OpenPGP key(s) that vouch for it, ASCII-armoured or not."""
+    allow_unsigned: bool = False
+    priority: int | None = None
+    """As in apt_preferences(5)."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything the administrator wrote. `digest` is the SHA-256 of the file's bytes, as `sha256:<hex>`."""
+
+    path: Path
+    digest: str
+    groups: tuple[Group, ...]
+    repositories: tuple[Repository, ...] = ()
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """URIs to try in order, by distribution (`ubuntu`) or, for its security suite, `ubuntu-security`."""

@@ -1,0 +1,56 @@
+"""The syntax of the names that reach us from outside: groups, packages, versions, architectures.
+
+A name that passes here holds no character that a shell, apt or a file system would take for something else.
+"""
+
+import re
+from dataclasses import dataclass
+
+GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}", re.ASCII)
+"""Ours: what may stand in a folder's name and in a shell word; no upper case, so that no file system merges two."""
+
+PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
+"""Debian Policy 5.6.7 (Package) and 5.6.1 (Source): at least two characters."""
+
+VERSION = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~]*(?:-[A-Za-z0-9.+~]+)*", re.ASCII)
+"""Debian Policy 5.6.12: [epoch:]upstream[-revision]. Upstream may hold hyphens where there is a revision."""
+
+ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*", re.ASCII)
+"""Debian Policy 5.6.8, without the wildcards."""
+
+SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class PackageRequest:
+    """A package that a group asks for: `name`, `name:architecture`, `name=version`, or all three.
+
+    The text form is apt-get's own (apt-get(8), "install").
+    """
+
+    name: str
+    architecture: str | None = None
+    version: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "PackageRequest":
+        """Read one request. Raises `ValueError` with what is wrong and what to write instead."""
+        rest, equals, version = text.partition("=")
+        name, colon, architecture = rest.partition(":")
+        if not PACKAGE_NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is not a package name: it takes at least two of a-z 0-9 + - . and begins with a letter or digit"
+            )
+        if colon and not ARCHITECTURE.fullmatch(architecture):
+            raise ValueError(f"{architecture!r} is not an architecture: write one like {name}:amd64")
+        if equals and not VERSION.fullmatch(version):
+            raise ValueError(f"{version!r} is not a version: write one like {name}=1:2.3-4")
+        return cls(name, architecture or None, version or None)
+
+    def __str__(self) -> str:
+        text = self.name
+        if self.architecture:
+            text += f":{self.architecture}"
+        if self.version:
+            text += f"={self.version}"
+        return text

@@ -1,0 +1,84 @@
+"""Where everything lies in a cache. This module owns the format; `docs/cache-format.md` explains it to its readers.
+
+    package_cache/
+      package-cache.json            the description of the whole: format, manifest, groups, systems, sizes, digests
+      install_group.sh              the installer
+      pool/<sha256>.deb             each package file once, named by the hash of its bytes
+      groups/<group>-<system>/      an ordinary flat apt repository, for one OS release, all architectures
+        Packages                    deb822; `Filename: pool/<sha256>.deb`
+        Release                     SHA256 of Packages
+        <architecture>.group        for the installer, one fact a line: "<key> <value>", see `group_file`
+
+Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`
+can only be the group `ssh-server`. Nobody who reads a cache writes to it. Whoever writes: pool files first, then each
+group's folder in one rename, the description last; so every group folder that can be seen is whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.values.names import PackageRequest
+
+FORMAT = 1
+"""Of the whole cache. Stands in the description and in each `.group` file; a reader refuses a greater one."""
+
+DESCRIPTION = "package-cache.json"
+INSTALLER = "install_group.sh"
+POOL = "pool"
+GROUPS = "groups"
+
+
+def pool_file(sha256: str) -> str:
+    """Give a package file's place below the cache."""
+    return f"{POOL}/{sha256}.deb"
+
+
+def group_folder(group: str, system_name: str) -> str:
+    """Give the place of a group's repository below the cache."""
+    return f"{GROUPS}/{group}-{system_name}"
+
+
+def group_file(requests: Sequence[PackageRequest], provides: Sequence[str], installed_kib: int) -> str:
+    """Give the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
+
+        format 1
+        installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
+        package openssh-server        a request, in apt-get's syntax; one line each
+        provides /usr/sbin/sshd       a file that must exist after installing; one line each
+        end                           the last line: a file without it was cut short
+    """
+    lines = [f"format {FORMAT}", f"installed-kib {installed_kib}"]
+    lines += [f"package {request}" for request in requests]
+    lines += [f"provides {path}" for path in provides]
+    return "\n".join([*lines, "end", ""])
+
+
+@dataclass(frozen=True)
+class CacheFolder:
+    """A cache's folder, as paths."""
+
+    path: Path
+
+    @property
+    def description(self) -> Path:
+        """The path of package-cache.json."""
+        return self.path / DESCRIPTION
+
+    @property
+    def installer(self) -> Path:
+        """The path of the installer."""
+        return self.path / INSTALLER
+
+    @property
+    def pool(self) -> Path:
+        """The path of the pool's folder."""
+        return self.path / POOL
+
+    def package(self, sha256: str) -> Path:
+        """Give the path of a package file."""
+        return self.path / pool_file(sha256)
+
+    def group(self, group: str, system_name: str) -> Path:
+        """Give the path of a group's repository."""
+        return self.path / group_folder(group, system_name)

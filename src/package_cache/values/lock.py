@@ -75,6 +75,7 @@ class LockedGroup:
     requests: tuple[str, ...]
     packages: tuple[str, ...]
     provides: tuple[str, ...] = ()
+    recommends: bool = False
 
 
 @dataclass(frozen=True, order=True)
@@ -148,6 +149,7 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
                 "name": group.name,
                 "requests": list(group.requests),
                 **({"provides": list(group.provides)} if group.provides else {}),
+                **({"recommends": True} if group.recommends else {}),
                 "packages": sorted(group.packages),
             }
             for group in sorted(locked.groups)
@@ -253,6 +255,7 @@ class _Reader:
             self.texts(table, at, "requests"),
             self.texts(table, at, "packages"),
             self.texts(table, at, "provides"),
+            table.get("recommends", False) is True,
         )
         if group.name and not GROUP_NAME.fullmatch(group.name):
             self.wrong(f"{at}.name", f"{group.name!r} is not a group's name")

@@ -1,0 +1,172 @@
+"""A small signed apt repository: pool/, dists/<suite>/<component>/binary-<architecture>/, InRelease, Release.gpg.
+
+The indices are written here and not by apt-ftparchive: a whole publication takes milliseconds beside the signatures.
+"""
+
+import gzip
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+from tests.support.keys import throwaway_key
+
+from package_cache.outside.run import run
+
+HASHES = {"MD5Sum": "md5", "SHA256": "sha256", "SHA512": "sha512"}
+"""The fields of Release and the names of their algorithms. In Packages the first is written `MD5sum`."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    suite: str
+    component: str
+    architecture: str
+    paragraph: str
+
+
+class SignedArchive:
+    """A repository in `folder`, to which packages are added, and which is then published (again and again, if need be).
+
+    `suites` and `components` exist even where no package is in them; more come with `add`. A likeness of a
+    distribution is `SignedArchive(folder, suites=("bionic", "bionic-updates", "bionic-security"),
+    components=("main", "restricted", "universe", "multiverse"))`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        suites: Sequence[str] = ("stable",),
+        components: Sequence[str] = ("main",),
+        architectures: Sequence[str] = ("amd64",),
+        key: str = "archive",
+        origin: str = "Test",
+        hashes: Sequence[str] = ("MD5Sum", "SHA256"),
+    ) -> None:
+        self.folder = folder
+        self.suites = list(suites)
+        self.components = list(components)
+        self.architectures = list(architectures)
+        self.origin = origin
+        self.hashes = tuple(hashes)
+        """`("SHA512",)` gives a repository that states nothing else."""
+        self._entries: list[_Entry] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._key = throwaway_key(key)
+        self.keyring = self._key.export(folder / "archive-keyring.gpg")
+        """The public key, binary, fit for Signed-By and gpgv."""
+
+    @property
+    def armoured_keyring(self) -> Path:
+        """The public key as text, as third parties publish theirs."""
+        return self._key.export(self.folder / "archive-keyring.asc", armoured=True)
+
+    @property
+    def other_keyring(self) -> Path:
+        """A good keyring that did *not* sign this archive."""
+        return throwaway_key("stranger").export(self.folder / "other-keyring.gpg")
+
+    def add(self, deb: Path, suite: str = "stable", component: str = "main") -> Path:
+        """Copy a package into the pool and list it at the next `publish`; gives its path in the pool."""
+        control = run(["dpkg-deb", "-f", str(deb)], timeout=60).stdout
+        fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and line[0] != " ")
+        place = self.folder / "pool" / component / fields["Package"] / deb.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place != deb:
+            shutil.copyfile(deb, place)
+        content = place.read_bytes()
+        sums = "".join(
+            f"{'MD5sum' if field == 'MD5Sum' else field}: {hashlib.new(HASHES[field], content).hexdigest()}\n"
+            for field in self.hashes
+        )
+        paragraph = f"Filename: {place.relative_to(self.folder)}\nSize: {len(content)}\n{sums}"
+        entry = _Entry(suite, component, fields["Architecture"], control.rstrip("\n") + "\n" + paragraph)
+        self._entries.append(entry)
+        self.suites += [suite] if suite not in self.suites else []
+        self.components += [component] if component not in self.components else []
+        return place
+
+    def remove(self, name: str) -> None:
+        """List a package no longer, in no suite, as a mirror does with old versions; its files go too."""
+        self._entries = [entry for entry in self._entries if f"Package: {name}\n" not in entry.paragraph]
+        for place in self.folder.glob(f"pool/*/{name}"):
+            shutil.rmtree(place)
+
+    def publish(
+        self,
+        *,
+        signed: bool = True,
+        date: datetime | None = None,
+        valid_for: timedelta | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Write and sign the indices of all suites.
+
+        `date` is the Release's (now, by default; one in the future for a wrong clock); `valid_for` from then on
+        gives Valid-Until (none, by default): `date=now - 9 days, valid_for=2 days` is expired. `signed=False` leaves
+        no signature. `key` names another key to sign with: `"stranger"` is the one of `other_keyring`.
+        """
+        date = date or datetime.now(UTC)
+        for suite in self.suites:
+            folder = self.folder / "dists" / suite
+            indices = self._write_indices(suite, folder)
+            release = folder / "Release"
+            release.write_text(self._release(suite, indices, date, valid_for))
+            for name in ("InRelease", "Release.gpg"):
+                (folder / name).unlink(missing_ok=True)
+            if signed:
+                signer = throwaway_key(key) if key else self._key
+                signer.sign_inline(release, folder / "InRelease")
+                signer.sign_detached(release, folder / "Release.gpg")
+
+    def publish_expired(self) -> None:
+        """Publish as a mirror that was forgotten: valid until a week ago."""
+        self.publish(date=datetime.now(UTC) - timedelta(days=9), valid_for=timedelta(days=2))
+
+    def publish_from_the_future(self) -> None:
+        """Publish with the date of the day after tomorrow, as a machine with a wrong clock sees it."""
+        self.publish(date=datetime.now(UTC) + timedelta(days=2))
+
+    def source(self, uri: str, suite: str = "stable", *, options: str = "") -> str:
+        """Give the one-line entry of sources.list(5) for a suite of this archive served at `uri`."""
+        options = options or f"signed-by={self.keyring}"
+        return f"deb [{options}] {uri} {suite} {' '.join(self.components)}"
+
+    def _write_indices(self, suite: str, folder: Path) -> dict[str, bytes]:
+        indices: dict[str, bytes] = {}
+        for component in self.components:
+            for architecture in self.architectures:
+                text = "\n".join(
+                    entry.paragraph
+                    for entry in self._entries
+                    if (entry.suite, entry.component) == (suite, component)
+                    and entry.architecture in ("all", architecture)
+                )
+                name = f"{component}/binary-{architecture}/Packages"
+                indices[name] = text.encode()
+                indices[f"{name}.gz"] = gzip.compress(text.encode(), mtime=0)
+        for name, content in indices.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return indices
+
+    def _release(self, suite: str, indices: dict[str, bytes], date: datetime, valid_for: timedelta | None) -> str:
+        lines = [
+            f"Origin: {self.origin}",
+            f"Label: {self.origin}",
+            f"Suite: {suite}",
+            f"Codename: {suite.partition('-')[0]}",
+            f"Date: {format_datetime(date, usegmt=True)}",
+            *([f"Valid-Until: {format_datetime(date + valid_for, usegmt=True)}"] if valid_for else []),
+            f"Architectures: {' '.join(self.architectures)}",
+            f"Components: {' '.join(self.components)}",
+            "Acquire-By-Hash: no",
+        ]
+        for field in self.hashes:
+            lines.append(f"{field}:")
+            for name, content in indices.items():
+                lines.append(f" {hashlib.new(HASHES[field], content).hexdigest()} {len(content)} {name}")
+        return "\n".join([*lines, ""])

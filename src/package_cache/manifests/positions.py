@@ -1,0 +1,136 @@
+"""Where each key and value of a TOML document stands: `tomllib` gives the values and forgets their lines.
+
+Only for documents that `tomllib` has read without complaint; what is not understood here is just not located.
+"""
+
+import re
+from collections.abc import Mapping
+
+Path = tuple[str | int, ...]
+"""The way to a value: `("group", 2, "packages", 0)`."""
+
+TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'  # the closing quotes may follow up to two that belong to the text
+    r"|'''.*?'''(?:'{0,2})"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'"
+    r"|\#[^\n]*"
+    r"|[\[\]{}=,.\n]"
+    r"|[^\s\[\]{}=,.\"'\#]+",
+    re.DOTALL,
+)
+ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+
+
+def positions(text: str) -> Mapping[Path, int]:
+    """Give the offset of each table's header, each key and each value of a list, by the way to it."""
+    return _Walker(text).walk()
+
+
+def name_of(path: Path) -> str:
+    """Write a way as people read it: `group[2].packages[0]`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
+class _Walker:
+    def __init__(self, text: str) -> None:
+        self.tokens = [(match.group(), match.start()) for match in TOKEN.finditer(text)]
+        self.tokens = [token for token in self.tokens if not token[0].startswith("#")]
+        self.at = 0
+        self.found: dict[Path, int] = {}
+        self.counts: dict[Path, int] = {}
+
+    def walk(self) -> Mapping[Path, int]:
+        table: Path = ()
+        while self.at < len(self.tokens):
+            if self.peek() == "\n":
+                self.at += 1
+            elif self.peek() == "[":
+                table = self.header()
+            else:
+                self.pair(table)
+        return self.found
+
+    def peek(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
+
+    def skip_to(self, stops: str) -> None:
+        """Go on to one of these signs, or to the end."""
+        while self.peek() and self.peek() not in stops:
+            self.at += 1
+
+    def header(self) -> Path:
+        """Read `[table]` or `[[table]]` and give the way to it."""
+        offset = self.tokens[self.at][1]
+        self.at += 1
+        is_list = self.peek() == "["
+        self.at += is_list
+        path = self.current(self.key("]"))
+        if is_list:
+            path = (*path, self.counts.get(path, 0))
+            self.counts[path[:-1]] = self.counts.get(path[:-1], 0) + 1
+        self.found.setdefault(path, offset)
+        self.skip_to("\n")
+        return path
+
+    def current(self, key: Path) -> Path:
+        """Give the way to a header's table; where a part of it is a list of tables, to the last of them."""
+        path: Path = ()
+        for part in key[:-1]:
+            path = (*path, part)
+            if path in self.counts:
+                path = (*path, self.counts[path] - 1)
+        return path + key[-1:]
+
+    def key(self, end: str) -> Path:
+        """Read a dotted key up to its end."""
+        parts: list[str] = []
+        while self.peek() and self.peek() not in end + "\n":
+            if self.peek() != ".":
+                parts.append(_unquoted(self.peek()))
+            self.at += 1
+        return tuple(parts)
+
+    def pair(self, table: Path) -> None:
+        """Read `key = value` of a table."""
+        offset = self.tokens[self.at][1]
+        path = table + self.key("=")
+        for length in range(len(table) + 1, len(path) + 1):
+            self.found.setdefault(path[:length], offset)
+        self.at += self.peek() == "="
+        self.value(path)
+
+    def value(self, path: Path) -> None:
+        """Read a value; only lists and inline tables hold places of their own."""
+        opening = self.peek()
+        if opening not in ("[", "{"):
+            self.skip_to(",]}\n")
+            return
+        self.at += 1
+        index = 0
+        while self.peek() and self.peek() not in ("]", "}"):
+            if self.peek() in ("\n", ","):
+                self.at += 1
+            elif opening == "{":
+                self.pair(path)
+            else:
+                self.found.setdefault((*path, index), self.tokens[self.at][1])
+                self.value((*path, index))
+                index += 1
+        self.at += 1
+
+
+def _unquoted(token: str) -> str:
+    if token[0] == "'":
+        return token[1:-1]
+    if token[0] != '"':
+        return token
+    return ESCAPE.sub(_character, token[1:-1])
+
+
+def _character(match: re.Match[str]) -> str:
+    digits = match[1] or match[2]
+    if digits:
+        return chr(int(digits, 16))
+    return {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}.get(match[3], match[3])

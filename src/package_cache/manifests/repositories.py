@@ -1,0 +1,137 @@
+"""The `[[repository]]` tables of `package-cache.toml`: the fields of sources.list(5), and who vouches for them.
+
+[[repository]]
+name = "tools"
+uris = ["scheme://host/path"]
+suite = "stable"
+components = ["main"]                   none where the suite ends in "/": a flat repository
+systems = ["ubuntu18.04"]               all of the manifest, where it is not there
+key = "keys/tools.asc"                  beside the manifest
+allow-unsigned = true                   instead of a key
+priority = 700                          apt_preferences(5)
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
+from package_cache.manifests.tables import Table
+from package_cache.values.manifest import Repository
+
+KEYS = ("name", "uris", "suite", "components", "systems", "key", "allow-unsigned", "priority")
+MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
+URI = re.compile(r"(?!cdrom:|mirror)[a-z][a-z0-9+.-]*:/[^\s\[\]\"'#]+", re.ASCII)
+"""RFC 3986's form. Not cdrom: (asks for a disc) and not mirror: (apt waits without a bound where one is dead)."""
+
+SUITE = re.compile(r"[A-Za-z0-9._+~/-]+", re.ASCII)
+PRIORITIES = range(-32768, 32768)
+"""apt keeps a priority in a short; apt_preferences(5) says that 0 has no defined behaviour."""
+
+
+def read_repositories(tables: Sequence[Table], folder: Path, problems: Problems) -> tuple[Repository, ...]:
+    """Read all `[[repository]]` tables; `folder` is the manifest's own, where keys are looked up."""
+    places = FirstPlaces(problems)
+    read = (_repository(table, folder, places) for table in tables)
+    return tuple(repository for repository in read if repository is not None)
+
+
+def uris(table: Table, key: str) -> tuple[str, ...]:
+    """Give the list of URIs under a key, in its order."""
+    example = '["scheme://host/path"]'
+    found = table.texts(key, example=example, needed=True)
+    places = FirstPlaces(table.document.problems)
+    for text, place in found:
+        if not URI.fullmatch(text):
+            hint = "write scheme://host/path, with a scheme of apt's such as https or file"
+            table.document.problems.add(place, f"{text!r} is not the URI of a repository", hint)
+        places.check(text, place, f"URI {text!r}", "leave one of them out")
+    return tuple(text for text, _ in found)
+
+
+def _repository(table: Table, folder: Path, places: FirstPlaces) -> Repository | None:
+    table.only(*KEYS)
+    found = table.text("name", example='"tools"', needed=True)
+    name = check_group_name(found, table.document.problems, "a repository") if found else None
+    suite = _suite(table)
+    systems = _systems(table, name, places)
+    repository = Repository(
+        name or "",
+        uris(table, "uris"),
+        suite,
+        table.place,
+        _components(table, suite),
+        systems,
+        _key(table, folder),
+        table.flag("allow-unsigned"),
+        _priority(table),
+    )
+    _check_vouched_for(table)
+    return repository if name else None
+
+
+def _suite(table: Table) -> str:
+    found = table.text("suite", example='"stable"', needed=True)
+    if found and not SUITE.fullmatch(found[0]):
+        table.wrong(["suite"], f"{found[0]!r} is not a suite", "write one like stable, or ./ for a flat repository")
+    return found[0] if found else ""
+
+
+def _components(table: Table, suite: str) -> tuple[str, ...]:
+    """Give the components; sources.list(5): a suite that ends in a slash has none, any other at least one."""
+    if suite.endswith("/"):
+        if "components" in table.values:
+            table.wrong(["components"], f"the suite {suite!r} is a path and has no components", "leave them out")
+        return ()
+    found = table.texts("components", example='["main"]', needed=True)
+    for text, place in found:
+        if not SUITE.fullmatch(text):
+            table.document.problems.add(place, f"{text!r} is not a component", "write one like main")
+    return tuple(text for text, _ in found)
+
+
+def _systems(table: Table, name: str | None, places: FirstPlaces) -> tuple[str, ...] | None:
+    """Give the OS releases it is for. One name may have several tables, for different releases."""
+    if "systems" not in table.values:
+        what, hint = f"repository {name!r} for all systems", "give one of them another name"
+        places.check((name, None), table.place_of("name"), what, hint)
+        return None
+    systems = []
+    for item in table.texts("systems", example='["ubuntu18.04"]'):
+        system = check_system(item, table.document.problems)
+        if system is not None:
+            what, hint = f"repository {name!r} for {system.name}", "give one of them another name"
+            places.check((name, system.name), item[1], what, hint)
+            systems.append(system.name)
+    return tuple(systems)
+
+
+def _key(table: Table, folder: Path) -> Path | None:
+    found = table.text("key", example='"keys/tools.asc"')
+    if found is None:
+        return None
+    path = folder / found[0]
+    try:
+        readable = path.is_file()
+    except OSError:  # such as a name longer than the file system takes
+        readable = False
+    if not readable:
+        table.wrong(["key"], f"there is no file {path}", "write the key's path as seen from the manifest's folder")
+    return path
+
+
+def _check_vouched_for(table: Table) -> None:
+    unsigned = table.values.get("allow-unsigned") is True
+    if "key" not in table.values and not unsigned:
+        hint = 'write key = "keys/tools.asc" with its OpenPGP key, or allow-unsigned = true'
+        table.wrong(["key"], "nobody vouches for this repository", hint)
+    elif "key" in table.values and unsigned:
+        table.wrong(["allow-unsigned"], "it has a key and may be unsigned", "leave one of the two out")
+
+
+def _priority(table: Table) -> int | None:
+    priority = table.integer("priority", example="700")
+    if priority is not None and (priority == 0 or priority not in PRIORITIES):
+        hint = "write a number such as 700, as in apt_preferences(5)"
+        table.wrong(["priority"], f"{priority} is not a priority", hint)
+    return priority

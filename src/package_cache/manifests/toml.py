@@ -1,0 +1,161 @@
+"""`package-cache.toml`: the same model as the seed's columns, and more.
+
+[mirrors]
+ubuntu = ["…"]                          tried in order, before or instead of others: see docs/manifests.md
+
+[[group]]
+name = "ssh"
+systems = ["ubuntu16.04", "ubuntu18.04"]
+packages = ["openssh-client", "openssh-server"]
+
+[[repository]]                          beside the distribution's own; see repositories.py
+"""
+
+import re
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+from package_cache.manifests.checks import (
+    FirstPlaces,
+    Found,
+    Parts,
+    Problems,
+    check_group_name,
+    check_packages,
+    check_system,
+)
+from package_cache.manifests.positions import positions
+from package_cache.manifests.repositories import MIRROR_NAME, read_repositories, uris
+from package_cache.manifests.tables import Document, Table
+from package_cache.values.manifest import Group, Place
+from package_cache.values.names import ARCHITECTURE
+from package_cache.values.system import DEFAULT_ARCHITECTURE, System
+
+GROUP_KEYS = (
+    "name", "systems", "packages", "architectures",
+    "recommends", "precommands", "provides", "size-budget",
+)  # fmt: skip
+SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kMG]i?B|KB|B)", re.ASCII)
+UNITS = {
+    "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "kiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
+}  # fmt: skip
+NOT_MACHINES = {"all", "any", "source"}
+"""Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""
+
+
+def read_toml(text: str, path: Path, problems: Problems) -> Parts:
+    """Read the text of `path`; what is wrong goes to `problems`. Keys are looked up beside `path`."""
+    values = _values(text, problems)
+    if values is None:
+        return Parts(())
+    root = Table(Document(text, positions(text), problems), values)
+    root.only("group", "repository", "mirrors")
+    places = FirstPlaces(problems)
+    groups = [group for table in root.tables("group") for group in _groups(table, places)]
+    repositories = read_repositories(root.tables("repository"), path.parent, problems)
+    return Parts(tuple(groups), repositories, _mirrors(root))
+
+
+def _values(text: str, problems: Problems) -> dict[str, object] | None:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        problems.add(problems.place(), "is nested too deeply", "write lists of texts only")
+    except ValueError as error:  # also numbers of thousands of digits, which int() refuses
+        match = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+        if match is None:
+            place, message = problems.place(), str(error)
+        else:
+            message = str(error)[: match.start()]
+            place = problems.place_at(text, len(text))
+            place = problems.place(int(match[1]), int(match[2])) if match[1] else place
+        problems.add(place, f"is not TOML: {message}", "texts and names stand in double quotes, lists in brackets")
+    return None
+
+
+def _groups(table: Table, places: FirstPlaces) -> list[Group]:
+    """Give one group for each OS release of a `[[group]]`; none where its name is wrong."""
+    problems = table.document.problems
+    table.only(*GROUP_KEYS)
+    found = table.text("name", example='"ssh"', needed=True)
+    name = check_group_name(found, problems) if found else None
+    packages = check_packages(table.texts("packages", example='["openssh-server"]', needed=True), problems)
+    precommands = table.text("precommands", example='"""…"""', lines=True)
+    architectures, provides, size_budget = _architectures(table), _provides(table), _size_budget(table)
+    recommends = table.flag("recommends")
+    groups = []
+    for system, place in _systems(table):
+        if name is not None:
+            what = f"group {name!r} for {system.name}"
+            places.check((name, system.name), place, what, "put all its packages in one table")
+            group = Group(
+                name, system.distribution, system.version, packages, place, architectures,
+                precommands[0] if precommands else None, recommends, provides, size_budget,
+            )  # fmt: skip
+            groups.append(group)
+    return groups
+
+
+def _systems(table: Table) -> list[tuple[System, Place]]:
+    found = table.texts("systems", example='["ubuntu18.04"]', needed=True)
+    systems = [(check_system(item, table.document.problems), item[1]) for item in found]
+    return [(system, place) for system, place in systems if system is not None]
+
+
+def _architectures(table: Table) -> tuple[str, ...]:
+    found = table.texts("architectures", example='["amd64", "arm64"]')
+    places = FirstPlaces(table.document.problems)
+    for text, place in found:
+        if not ARCHITECTURE.fullmatch(text) or text in NOT_MACHINES:
+            table.document.problems.add(
+                place, f"{text!r} is not an architecture of a machine", "write one as dpkg names it, such as amd64"
+            )
+        places.check(text, place, f"architecture {text!r}", "leave one of them out")
+    return tuple(text for text, _ in found) or (DEFAULT_ARCHITECTURE,)
+
+
+def _provides(table: Table) -> tuple[str, ...]:
+    found = table.texts("provides", example='["/usr/sbin/sshd"]')
+    places = FirstPlaces(table.document.problems)
+    for text, place in found:
+        if not text.startswith("/") or {"", ".", ".."} & set(text[1:].split("/")):
+            hint = "write it from the root, without . and .., such as /usr/sbin/sshd"
+            table.document.problems.add(place, f"{text!r} is not the path of a file", hint)
+        places.check(text, place, f"file {text!r}", "leave one of them out")
+    return tuple(text for text, _ in found)
+
+
+def _size_budget(table: Table) -> int | None:
+    """Give a number of bytes, written as a number or as a text such as `50 MB` or `1.5 GiB`."""
+    key, example = "size-budget", '"50 MB"'
+    value = table.values.get(key)
+    if not isinstance(value, str):
+        size = table.integer(key, example=example)
+    else:
+        found = table.text(key, example=example, needed=True)
+        size = _bytes(found) if found else None
+    if size is not None and size <= 0:
+        table.wrong([key], f"{value!r} is not a size", f"write {key} = {example}, or a number of bytes above 0")
+        return None
+    return size
+
+
+def _bytes(found: Found) -> int:
+    """Give the bytes that a text means; 0 where it is no size."""
+    match = SIZE.fullmatch(found[0])
+    if match is None:
+        return 0
+    return int(Decimal(match[1]) * UNITS[match[2]])
+
+
+def _mirrors(root: Table) -> dict[str, tuple[str, ...]]:
+    values = root.values.get("mirrors", {})
+    if not isinstance(values, dict):
+        root.wrong(["mirrors"], "must be a table", 'write [mirrors] and below it ubuntu = ["scheme://host/path"]')
+        return {}
+    table = Table(root.document, values, ("mirrors",))
+    for name in values:
+        if not MIRROR_NAME.fullmatch(name):
+            table.wrong([name], f"{name!r} is not a distribution", "write one like ubuntu, debian or ubuntu-security")
+    return {name: uris(table, name) for name in values}

@@ -1,3 +1,18 @@
 """Prepare named groups of system packages once; install them in any container of that OS, offline."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from package_cache.plugin import try_to_install_by_cache
+
 __version__ = "0.1.0"
+__all__ = ["try_to_install_by_cache"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the plugin API when it is asked for (PEP 562): no part of the library loads another by being imported."""
+    if name == "try_to_install_by_cache":
+        from package_cache.plugin import try_to_install_by_cache  # noqa: PLC0415
+
+        return try_to_install_by_cache
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Description:
     manifest: str
     manifest_digest: str
     lock_digest: str
+    installer_digest: str
     groups: tuple[DescribedGroup, ...]
 
     @property
@@ -65,8 +66,13 @@ class Description:
     def only(self, names: Iterable[str]) -> "Description":
         """Give the description of a cache that holds just these groups."""
         wanted = set(names)
-        kept = tuple(group for group in self.groups if group.name in wanted)
-        return Description(self.created, self.built_by, self.manifest, self.manifest_digest, self.lock_digest, kept)
+        return replace(self, groups=tuple(group for group in self.groups if group.name in wanted))
+
+    def over(self, older: "Description") -> "Description":
+        """Give the description of a cache that holds these groups and, beside them, those of an older one."""
+        ours = {(group.name, group.system) for group in self.groups}
+        kept = (group for group in older.groups if (group.name, group.system) not in ours)
+        return replace(self, groups=tuple(sorted((*self.groups, *kept), key=lambda group: (group.name, group.system))))
 
     def write(self, cache: CacheFolder) -> None:
         """Write it, in one rename."""
@@ -102,9 +108,12 @@ def read_description(cache: CacheFolder) -> Description:
         raise _damaged(cache.description, f"{type(error).__name__}: {error}") from error
 
 
+_TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "installer_digest")
+
+
 def _read(document: dict[str, Any]) -> Description:
     return Description(
-        *(_text(document[key]) for key in ("created", "built_by", "manifest", "manifest_digest", "lock_digest")),
+        *(_text(document[key]) for key in _TEXTS),
         tuple(
             DescribedGroup(
                 _text(group["name"]),
@@ -113,11 +122,14 @@ def _read(document: dict[str, Any]) -> Description:
                 tuple(_text(item) for item in group["requests"]),
                 tuple(
                     DescribedPackage(
-                        _text(item["name"]), _text(item["version"]), _text(item["architecture"]),
-                        int(item["size"]), _text(item["sha256"]),
+                        _text(item["name"]),
+                        _text(item["version"]),
+                        _text(item["architecture"]),
+                        int(item["size"]),
+                        _text(item["sha256"]),
                     )
                     for item in group["packages"]
-                ),  # fmt: skip
+                ),
                 {_text(name): _text(digest) for name, digest in group["files"].items()},
             )
             for group in document["groups"]

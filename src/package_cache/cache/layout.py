@@ -39,16 +39,19 @@ def group_folder(group: str, system_name: str) -> str:
     return f"{GROUPS}/{group}-{system_name}"
 
 
-def group_file(requests: Sequence[PackageRequest], provides: Sequence[str], installed_kib: int) -> str:
+def group_file(
+    requests: Sequence[PackageRequest], provides: Sequence[str], installed_kib: int, *, recommends: bool = False
+) -> str:
     """Give the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
 
-        format 1
-        installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
-        package openssh-server        a request, in apt-get's syntax; one line each
-        provides /usr/sbin/sshd       a file that must exist after installing; one line each
-        end                           the last line: a file without it was cut short
+    format 1
+    recommends yes                only where the group takes recommended packages as well
+    installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
+    package openssh-server        a request, in apt-get's syntax; one line each
+    provides /usr/sbin/sshd       a file that must exist after installing; one line each
+    end                           the last line: a file without it was cut short
     """
-    lines = [f"format {FORMAT}", f"installed-kib {installed_kib}"]
+    lines = [f"format {FORMAT}", *(["recommends yes"] if recommends else []), f"installed-kib {installed_kib}"]
     lines += [f"package {request}" for request in requests]
     lines += [f"provides {path}" for path in provides]
     return "\n".join([*lines, "end", ""])

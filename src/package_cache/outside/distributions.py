@@ -73,9 +73,7 @@ def release_of(system: System, data: Path = DATA) -> Release:
     known = ", ".join(_near(system, data))
     raise UsageError(
         f"cannot find {system.name} in the distributions' data",
-        hint=f"write one like {known}"
-        if known
-        else "install: apt-get install distro-info-data python-apt-common",
+        hint=f"write one like {known}" if known else "install: apt-get install distro-info-data python-apt-common",
     )
 
 

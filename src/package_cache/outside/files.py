@@ -1,9 +1,12 @@
 """Writing to the file system so that nobody ever sees half of it, and hashing what lies there."""
 
 import contextlib
+import ctypes
+import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +19,11 @@ def sha256_of(path: Path) -> str:
     """Give the SHA-256 of a file's bytes, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Give the SHA-256 of a text in UTF-8, as hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
@@ -66,3 +74,50 @@ def exclusive(path: Path, *, wait: float = 60.0) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Put the folder `new` at `place`, in one step where there was one before; both on one file system.
+
+    What was there is removed. Where the file system cannot exchange names (renameat2(2)), a reader may for a moment
+    find nothing there, but never half of it.
+    """
+    try:
+        new.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if not _exchange(new, place):
+            aside = new.with_name(f"{new.name}.old")
+            place.rename(aside)
+            new.rename(place)
+            new = aside
+        shutil.rmtree(new)
+    sync_folder(place.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    at_current_folder, exchange_flag = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of linux/fs.h
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    return bool(libc.renameat2(at_current_folder, names[0], at_current_folder, names[1], exchange_flag) == 0)
+
+
+def clone_or_copy(source: Path, target: Path) -> str:
+    """Make `target`, which must not be there, hold the bytes of `source`, and say how: the cheapest way that works.
+
+    Gives `reflink` (shared extents, ioctl_ficlonerange(2)), `hard link` or `copy`.
+    """
+    with source.open("rb") as reader, target.open("xb") as writer, contextlib.suppress(OSError):
+        fcntl.ioctl(writer.fileno(), 0x40049409, reader.fileno())  # FICLONE of linux/fs.h
+        return "reflink"
+    target.unlink()
+    with contextlib.suppress(OSError):
+        target.hardlink_to(source)
+        return "hard link"
+    with source.open("rb") as reader, target.open("xb") as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        writer.flush()
+        os.fsync(writer.fileno())
+        os.fchmod(writer.fileno(), 0o644)
+    return "copy"

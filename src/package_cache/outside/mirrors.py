@@ -4,6 +4,7 @@ First what the user chose (manifest, command line, environment: the caller merge
 sources where it runs the same distribution, then the distribution's own base URI.
 """
 
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +16,7 @@ from package_cache.values.errors import ToolMissingError, UsageError
 SECURITY = "-security"
 
 
-def mirrors_of(
-    archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: Path = Path("/")
-) -> tuple[str, ...]:
+def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: Path = Path("/")) -> tuple[str, ...]:
     """Give the URIs to try for an archive, best first, each once, without a slash at the end.
 
     `chosen` gives URIs by the archive's name. Where the user chose some, no others are tried: an air-gapped site
@@ -50,3 +49,8 @@ def _host_mirrors(archive: Archive, host: Path) -> Iterator[str]:
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
         if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
             yield uri
+
+
+def uri_below(base: str, path: str) -> str:
+    """Give the URI of a file of an archive, escaped as apt does it (RFC 3986; `~` and `+` may stand)."""
+    return f"{base.rstrip('/')}/{urllib.parse.quote(path, safe='/~+')}"

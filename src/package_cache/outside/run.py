@@ -99,10 +99,13 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: int = subprocess.DEVNULL,
-    stdout: int | IO[str] = subprocess.PIPE,
-    stderr: int | IO[str] = subprocess.PIPE,
+    stdout: int | IO[str] | None = subprocess.PIPE,
+    stderr: int | IO[str] | None = subprocess.PIPE,
 ) -> "subprocess.Popen[str]":
-    """Start a command in a process group of its own and give the running process; the caller ends it."""
+    """Start a command in a process group of its own and give the running process; the caller ends it.
+
+    `stdout` and `stderr` are as for `subprocess.Popen`; None: ours.
+    """
     return subprocess.Popen(
         [find_tool(argv[0]), *argv[1:]],
         env=environment(env),

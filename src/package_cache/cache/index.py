@@ -1,0 +1,92 @@
+"""The repository of one group for one OS release: `Packages`, `Release`, and a `.group` file for each architecture."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from package_cache.cache.layout import CacheFolder, group_file, pool_file
+from package_cache.outside.files import replace_folder, sync_folder
+from package_cache.values.lock import LockedGroup, LockedPackage
+from package_cache.values.names import PackageRequest
+
+NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
+"""Apt wants a date in a Release file. The same group gives the same bytes, whenever it is built."""
+
+
+@dataclass(frozen=True)
+class IndexedPackage:
+    """A package file in the pool, and the paragraph of its own control file."""
+
+    locked: LockedPackage
+    control: str
+
+    @property
+    def installed_kib(self) -> int:
+        """What it takes installed, in KiB (Debian Policy 5.6.20); packages from elsewhere may not say it."""
+        text = str(Deb822(self.control).get("Installed-Size", "0")).strip()
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def paragraph(self) -> str:
+        """Its paragraph in `Packages`."""
+        own = (
+            f"Filename: {pool_file(self.locked.sha256)}",
+            f"Size: {self.locked.size}",
+            f"SHA256: {self.locked.sha256}",
+        )
+        return "\n".join([self.control.strip("\n"), *own, ""])
+
+
+def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
+    """Give the texts of a group's folder, by file name, from what it takes on each architecture."""
+    unique = {item.locked.sha256: item for _, items in architectures.values() for item in items}
+    packages = "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
+    files = {"Packages": packages, "Release": _release(packages.encode(), sorted(architectures))}
+    for architecture, (group, items) in architectures.items():
+        requests = [PackageRequest.parse(text) for text in group.requests]
+        size = sum(item.installed_kib for item in items)
+        files[f"{architecture}.group"] = group_file(requests, group.provides, size, recommends=group.recommends)
+    return files
+
+
+def _release(packages: bytes, architectures: Sequence[str]) -> str:
+    """Give the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it."""
+    digest = hashlib.sha256(packages).hexdigest()
+    lines = [
+        "Origin: Package Cache",
+        f"Date: {NO_DATE}",
+        f"Architectures: {' '.join(architectures)}",
+        "SHA256:",
+        f" {digest} {len(packages)} Packages",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
+    """Write a group's folder so that a reader finds the old one or the new one, whole."""
+    place = cache.group(group, system_name)
+    if _holds(place, files):
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    for name, content in files.items():
+        with (new / name).open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), 0o644)
+            os.fsync(stream.fileno())
+    sync_folder(new)
+    new.chmod(0o755)
+    replace_folder(new, place)
+
+
+def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
+    try:
+        return {path.name: path.read_bytes() for path in place.iterdir()} == dict(files)
+    except OSError:
+        return False

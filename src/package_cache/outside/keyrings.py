@@ -1,0 +1,101 @@
+"""The keys that vouch for a distribution's archive, and how a machine gets those of another distribution.
+
+Debian 12 has no package of Ubuntu's keys, Debian 13 has, and Ubuntu has Debian's. So where this machine lacks a
+keyring, its package is taken from the newest release of a distribution whose keys it has: those vouch for it.
+"""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from package_cache.outside.apt_root import AptRoot, Source
+from package_cache.outside.distributions import DATA, known_systems, newest_release
+from package_cache.outside.downloads import Download, download
+from package_cache.outside.files import write_atomically
+from package_cache.outside.mirrors import mirrors_of
+from package_cache.outside.run import run
+from package_cache.values.errors import PackageCacheError, VerificationError
+from package_cache.values.events import Listener, Step, Warn, ignore
+from package_cache.values.names import PackageRequest
+from package_cache.values.system import DEFAULT_ARCHITECTURE, System
+
+MAX_AGE = 30 * 24 * 3600.0
+"""Seconds after which a keyring that was fetched is fetched again: keys rotate about once in two years."""
+
+
+def keyring_for(
+    distribution: str,
+    *,
+    state: Path,
+    chosen: Mapping[str, Sequence[str]] | None = None,
+    data: Path = DATA,
+    listener: Listener = ignore,
+) -> Path:
+    """Give the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
+
+    `state` keeps what was fetched; `chosen` are the user's mirrors. Raises `VerificationError` where no way leads
+    from the keys of this machine to those of the distribution.
+    """
+    own = _installed(distribution, data)
+    if own.exists():
+        return own
+    kept = state / "keyrings" / own.name
+    if kept.exists() and time.time() - kept.stat().st_mtime < MAX_AGE:
+        return kept
+    try:
+        content = _fetch(distribution, state, chosen or {}, data, listener)
+    except PackageCacheError as error:
+        if not kept.exists():
+            raise
+        listener(Warn(f"the keys of {distribution} could not be brought up to date: {error.message}"))
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, content)
+    return kept
+
+
+def _installed(distribution: str, data: Path) -> Path:
+    """Debian and its derivatives all name the file so."""
+    return data / "keyrings" / f"{distribution}-archive-keyring.gpg"
+
+
+def _vouchers(distribution: str, data: Path) -> Iterator[str]:
+    names = {System.parse(name).distribution for name in known_systems(data)}
+    yield from sorted(name for name in names if name != distribution and _installed(name, data).exists())
+
+
+def _fetch(
+    distribution: str, state: Path, chosen: Mapping[str, Sequence[str]], data: Path, listener: Listener
+) -> bytes:
+    failures: list[str] = []
+    for voucher in _vouchers(distribution, data):
+        listener(Step(f"fetching the keys of {distribution}, vouched for by those of {voucher}"))
+        try:
+            return _fetch_from(voucher, distribution, state, chosen, data)
+        except PackageCacheError as error:
+            failures.append(str(error))
+    raise VerificationError(
+        f"cannot get the keys of {distribution}'s archive",
+        details="\n".join(failures),
+        hint=f"put them at {_installed(distribution, data)}, or name a file: --keyring {distribution}=FILE",
+    )
+
+
+def _fetch_from(voucher: str, distribution: str, state: Path, chosen: Mapping[str, Sequence[str]], data: Path) -> bytes:
+    release = newest_release(voucher, DEFAULT_ARCHITECTURE, data)
+    archive = release.archives[0]
+    keyring = _installed(voucher, data)
+    source = Source(voucher, mirrors_of(archive, chosen), (release.series,), archive.components, keyring)
+    root = AptRoot(state, [release.system.architecture], [source])
+    root.update()
+    path = f"usr/share/keyrings/{distribution}-archive-keyring.gpg"
+    for name in sorted({f"{distribution}-archive-keyring", f"{distribution}-keyring"} & root.apt.names()):
+        [package] = (item for item in root.apt.plan([PackageRequest(name)]) if item.name == name)
+        with contextlib.suppress(FileNotFoundError), tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+            deb = Path(folder) / "keyring.deb"
+            download([Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)])
+            run(["dpkg-deb", "--extract", str(deb), folder], timeout=60)
+            return (Path(folder) / path).read_bytes()
+    raise VerificationError(f"cannot find a package of {distribution}'s keys in {voucher} {release.series}")

@@ -1,0 +1,184 @@
+"""`lock`: resolve every group of a manifest for every system, to exact versions, hashes and origins."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
+from package_cache.outside.apt_root import AptRoot, Source
+from package_cache.outside.distributions import Release, release_of
+from package_cache.values.errors import ManifestError, Problem, UsageError
+from package_cache.values.events import Listener, Step, ignore
+from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.manifest import Group, Manifest, RequestedPackage
+from package_cache.values.system import System
+from package_cache.verbs.options import Options
+from package_cache.verbs.precommands import prepared_apt
+from package_cache.verbs.sources import archive_sources, repository_sources
+
+SYSTEMS_AT_ONCE = 4
+
+
+def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore) -> Lock:
+    """Resolve a manifest with apt, from an empty dpkg status, all signatures verified.
+
+    Raises `ManifestError` with every problem of every group, `ArchiveError` where no mirror answers,
+    `VerificationError` where one cannot be trusted, `PrecommandError` where precommands fail.
+    """
+    releases = _releases(manifest)
+    mirrors = options.mirrors_over(manifest.mirrors)
+    for release in releases.values():  # before the threads: systems of one distribution share its keys
+        archive_sources(release, mirrors, options, listener)
+    with ThreadPoolExecutor(SYSTEMS_AT_ONCE) as pool:
+        jobs = [pool.submit(_Resolver(manifest, release, options, listener).resolve) for release in releases.values()]
+        results = [job.result() for job in jobs]
+    problems = [problem for _, found in results for problem in found]
+    if problems:
+        raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=_in_order))
+    return Lock(manifest.path.name, manifest.digest, tuple(sorted(system for system, _ in results)))
+
+
+def _in_order(problem: Problem) -> tuple[str, int, int]:
+    return problem.file or "", problem.line or 0, problem.column or 0
+
+
+def _releases(manifest: Manifest) -> dict[System, Release]:
+    """Find the release of each system. Raises `ManifestError` with every group whose system nobody knows."""
+    found: dict[System, Release] = {}
+    problems = []
+    for group in manifest.groups:
+        for system in group.systems:
+            try:
+                found[system] = release_of(system)
+            except UsageError as error:
+                problems.append(group.place.problem(error.message, error.hint))
+                break
+    if problems:
+        raise ManifestError("cannot lock this manifest", problems=problems)
+    return dict(sorted(found.items()))
+
+
+@dataclass
+class _Resolver:
+    """Resolves all groups of a manifest for one system."""
+
+    manifest: Manifest
+    release: Release
+    options: Options
+    listener: Listener
+    problems: list[Problem] = field(default_factory=list)
+    packages: dict[str, LockedPackage] = field(default_factory=dict)
+    repositories: dict[str, LockedRepository] = field(default_factory=dict)
+
+    def resolve(self) -> tuple[LockedSystem, list[Problem]]:
+        system = self.release.system
+        groups = [group for group in self.manifest.groups if system in group.systems]
+        mirrors = self.options.mirrors_over(self.manifest.mirrors)
+        own = archive_sources(self.release, mirrors, self.options, self.listener)
+        sources = (*own, *repository_sources(system, self.manifest.repositories))
+        architectures = _architectures(system, groups)
+        locked = []
+        plain = [group for group in groups if group.precommands is None]
+        if plain:
+            root = AptRoot(self.options.state, architectures, sources)
+            self.listener(Step(f"bringing the lists of packages for {system} up to date"))
+            root.update()
+            self.listener(Step(f"resolving {', '.join(group.name for group in plain)} for {system}"))
+            locked += [self._group(group, root.apt, sources) for group in plain]
+        for group in groups:
+            if group.precommands is not None:
+                with prepared_apt(
+                    group.precommands,
+                    self.release,
+                    sources=own,
+                    architectures=architectures,
+                    options=self.options,
+                    listener=self.listener,
+                ) as apt:
+                    locked.append(self._group(group, apt, sources))
+        repositories = tuple(sorted(self.repositories.values(), key=lambda item: item.name))
+        packages = tuple(sorted(self.packages.values()))
+        return LockedSystem(system, repositories, tuple(sorted(filter(None, locked))), packages), self.problems
+
+    def _group(self, group: Group, apt: Apt, sources: Sequence[Source]) -> LockedGroup | None:
+        try:
+            plan = apt.plan([item.request for item in group.packages], recommends=group.recommends)
+        except NoPlanError as error:
+            self.problems += _explain(error.words, group, apt, self.release.system)
+            return None
+        locked = [self._package(item, sources) for item in plan]
+        size = sum(item.size for item in plan)
+        if group.size_budget is not None and size > group.size_budget:
+            message = f"group {group.name!r} takes {size} bytes for {self.release.system}"
+            self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))
+        return LockedGroup(
+            group.name,
+            tuple(str(item.request) for item in group.packages),
+            tuple(sorted(item.key for item in locked)),
+            group.provides,
+            group.recommends,
+        )
+
+    def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:
+        repository = _repository(item, sources, {archive.name for archive in self.release.archives})
+        self.repositories[repository.name] = repository
+        locked = LockedPackage(
+            item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
+        )
+        # Two repositories may hold different bytes of one version; the pool keeps both, the first one's is used.
+        return self.packages.setdefault(locked.key, locked)
+
+
+def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:
+    for source in sources:
+        if item.base_uri in source.uris:
+            return LockedRepository(source.name, None if source.name in own else source.uris[0])
+    return LockedRepository(re.sub(r"^\w+:/*([^/@]*@)?", "", item.base_uri), item.base_uri)  # by a precommand
+
+
+def _architectures(system: System, groups: Iterable[Group]) -> list[str]:
+    foreign = {item.request.architecture for group in groups for item in group.packages}
+    return [system.architecture, *sorted(name for name in foreign if name and name not in (system.architecture, "all"))]
+
+
+_APT_SAYS = {
+    "missing": re.compile(r"E: Unable to locate package (\S+)"),
+    "virtual": re.compile(r"E: Package '?(\S+?)'? has no installation candidate"),
+    "version": re.compile(r"E: Version .(\S+). for .(\S+). was not found"),
+}
+
+
+def _explain(words: str, group: Group, apt: Apt, system: System) -> list[Problem]:
+    """Turn apt's words about a group into problems at the packages they name, else one at the group."""
+    problems: list[Problem] = []
+    for name in _APT_SAYS["missing"].findall(words):
+        near = ", ".join(_near(name.partition(":")[0], apt.names()))
+        hint = f"near names: {near}" if near else "look it up in the distribution's package search"
+        problems += _at(group, name, f"there is no package {name!r} in {system.name}", hint)
+    for name in _APT_SAYS["virtual"].findall(words):
+        message = f"{name!r} is a virtual package or one that only others mention, in {system.name}"
+        problems += _at(group, name, message, "name a real package that provides it")
+    for version, name in _APT_SAYS["version"].findall(words):
+        there = ", ".join(apt.versions(name.partition(":")[0])) or "none"
+        problems += _at(group, name, f"{name!r} has no version {version!r} in {system.name}", f"there are: {there}")
+    if not problems:
+        indented = words.replace("\n", "\n    ")
+        problems.append(group.place.problem(f"group {group.name!r} cannot be installed in {system.name}:", indented))
+    return problems
+
+
+def _at(group: Group, name: str, message: str, hint: str) -> list[Problem]:
+    def is_named(item: RequestedPackage) -> bool:
+        request = item.request
+        return name in (request.name, f"{request.name}:{request.architecture}")
+
+    places = [item.place for item in group.packages if is_named(item)] or [group.place]
+    return [place.problem(message, hint) for place in places]
+
+
+def _near(name: str, names: Iterable[str]) -> list[str]:
+    """Give names like a wrong one. Only those of about its length: difflib is slow over 70,000."""
+    likely = [other for other in names if abs(len(other) - len(name)) <= 3 and set(other[:2]) & set(name[:2])]
+    return difflib.get_close_matches(name, likely, n=3, cutoff=0.75)

@@ -1,0 +1,23 @@
+"""What the verbs that reach archives need to know of their surroundings: made once, at the edge."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where state is kept, and what the user says about archives."""
+
+    state: Path
+    """Keeps lists of packages, keyrings and roots between runs. Losing it costs time only."""
+    mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """URIs to try, by the archive's name (`ubuntu`, `debian-security`), instead of those the machine knows."""
+    keyrings: Mapping[str, Path] = field(default_factory=dict)
+    """Files of keys, by distribution, for mirrors that sign with keys of their own."""
+    precommand_timeout: float = 600.0
+    """Seconds that one group's precommands may take."""
+
+    def mirrors_over(self, mirrors: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+        """Give these mirrors and, for archives they do not name, the others."""
+        return {**mirrors, **self.mirrors}

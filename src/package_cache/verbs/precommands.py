@@ -1,0 +1,79 @@
+"""A group's precommands: shell, run in a throw-away root of the target system before its packages are resolved.
+
+What they did to the root's apt (sources, keys, preferences) then decides what that root's own apt finds.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from package_cache.outside.apt import Apt, config_text
+from package_cache.outside.apt_root import UPDATE_LIMIT, Source, unusable
+from package_cache.outside.distributions import Release
+from package_cache.outside.isolation import Container, strongest_isolation, throwaway
+from package_cache.outside.roots import RootSource, make_root
+from package_cache.outside.run import CommandError, Completed
+from package_cache.values.errors import PrecommandError
+from package_cache.values.events import Listener, Step
+from package_cache.verbs.options import Options
+
+FOLDER = "/var/lib/package-cache"
+"""Of our apt's state, in the throw-away root."""
+
+
+def root_source(release: Release, sources: Sequence[Source]) -> RootSource:
+    """Give what a root of a release is made from: its archives, each from the first of its mirrors."""
+    lines = tuple(
+        f"deb {source.uris[0]} {suite} {' '.join(source.components)}" for source in sources for suite in source.suites
+    )
+    keyring = sources[0].keyring
+    assert keyring is not None
+    return RootSource(release.series, release.system.architecture, lines, keyring)
+
+
+@contextlib.contextmanager
+def prepared_apt(
+    commands: str,
+    release: Release,
+    *,
+    sources: Sequence[Source],
+    architectures: Sequence[str],
+    options: Options,
+    listener: Listener,
+) -> Iterator[Apt]:
+    """Give the apt of a root of the release in which the precommands have run; it lives as long as the block.
+
+    Raises `PrecommandError`, with their output, where they fail or run out of time.
+    """
+    isolation = strongest_isolation()
+    root = make_root(root_source(release, sources), state=options.state, isolation=isolation, listener=listener)
+    with throwaway(root, isolation, network=True) as container:
+        listener(Step(f"running precommands in a root of {release.system.name}"))
+        _run_commands(container, commands, options.precommand_timeout)
+        yield _updated_apt(container, architectures)
+
+
+def _run_commands(container: Container, commands: str, limit: float) -> None:
+    try:
+        container.run(["sh", "-e", "-c", commands], timeout=limit)
+    except CommandError as error:
+        how = f"did not end within {limit:g} s" if error.returncode is None else f"ended with status {error.returncode}"
+        raise PrecommandError(
+            f"cannot go on: the precommands {how}: {commands}",
+            details=error.output,
+            hint="try them in a container of that system",
+        ) from error
+
+
+def _updated_apt(container: Container, architectures: Sequence[str]) -> Apt:
+    text = config_text(FOLDER, architectures, own_sources=False)
+    script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
+    container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
+
+    def run(argv: Sequence[str]) -> Completed:
+        return container.run(argv, env={"APT_CONFIG": f"{FOLDER}/apt.conf"}, check=False, timeout=UPDATE_LIMIT)
+
+    completed = run(["apt-get", "update", "--quiet"])
+    words = completed.stdout + completed.stderr
+    if completed.returncode != 0 or any(line.startswith(("Err:", "W: Failed")) for line in words.splitlines()):
+        raise unusable("the sources that stand in the root after its precommands", words)
+    return Apt(run, architectures[0])

@@ -1,0 +1,127 @@
+"""`stage`: make the groups that a job asks for visible on the volume that its container shares."""
+
+import contextlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.description import DescribedPackage, Description, read_description
+from package_cache.cache.index import publish_group
+from package_cache.cache.layout import GROUPS, CacheFolder
+from package_cache.cache.leftovers import remove_unfinished
+from package_cache.outside.files import clone_or_copy, exclusive, sha256_of, sync_folder, write_atomically
+from package_cache.values.errors import CacheError, UsageError
+from package_cache.values.events import Listener, Progress, ignore
+from package_cache.values.names import GROUP_NAME
+from package_cache.values.statuses import ExitStatus
+from package_cache.verbs.build import has_size
+
+OTHER_STAGE_LIMIT = 600.0
+"""Seconds to wait for somebody else who stages to the same place."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What was staged."""
+
+    groups: tuple[str, ...]
+    files: int
+    """Package files that were not there before."""
+    bytes: int
+    """Of these files."""
+    method: str
+    """How they got there: `reflink`, `hard link`, `copy`, several of these, or `nothing to do`."""
+
+
+def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listener = ignore) -> StageResult:
+    """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
+
+    Each package file once, by the cheapest way the volume knows. In the order of a build, so that a reader at any
+    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group.
+    """
+    description = _chosen(groups, read_description(cache))
+    target = CacheFolder(to)
+    for folder in (target.pool, target.path / GROUPS):
+        folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(target.path / ".lock", wait=OTHER_STAGE_LIMIT):
+        remove_unfinished(target)
+        packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
+        methods = _stage_packages(packages, cache, target, listener)
+        for group in description.groups:
+            publish_group(target, group.name, group.system, _group_files(cache, group.name, group.system, group.files))
+        _stage_installer(cache, target, description)
+        _merged(description, target).write(target)
+    total = sum(item.size for item in packages)
+    return StageResult(tuple(groups), len(packages), total, " and ".join(methods) or "nothing to do")
+
+
+def _chosen(names: Sequence[str], description: Description) -> Description:
+    for name in names:
+        if not GROUP_NAME.fullmatch(name):
+            raise UsageError(f"cannot stage {name!r}: that is not a group's name")
+        if not description.group_systems(name):
+            there = ", ".join(sorted({group.name for group in description.groups})) or "none"
+            raise CacheError(
+                f"cannot find the group {name!r} in the cache",
+                hint=f"the groups there are: {there}",
+                status=ExitStatus.NO_SUCH_GROUP,
+            )
+    return description.only(names)
+
+
+def _stage_packages(
+    packages: Sequence[DescribedPackage], cache: CacheFolder, target: CacheFolder, listener: Listener
+) -> Iterable[str]:
+    methods: Counter[str] = Counter()
+    total, done = sum(item.size for item in packages), 0
+    listener(Progress("staging", done, total))
+    for item in packages:
+        if not has_size(cache, item.sha256, item.size):
+            raise CacheError(
+                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is missing or has another size",
+                hint="build the cache again",
+            )
+        methods[_put(cache.package(item.sha256), target.package(item.sha256))] += 1
+        done += item.size
+        listener(Progress("staging", done, total))
+    sync_folder(target.pool)
+    return sorted(methods)
+
+
+def _put(source: Path, place: Path) -> str:
+    new = Path(tempfile.mktemp(prefix=".new-", dir=place.parent))  # noqa: S306 - opened exclusively, under the lock
+    try:
+        method = clone_or_copy(source, new)
+        new.replace(place)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            new.unlink()
+    return method
+
+
+def _group_files(cache: CacheFolder, name: str, system: str, digests: dict[str, str]) -> dict[str, bytes]:
+    folder = cache.group(name, system)
+    try:
+        files = {file: (folder / file).read_bytes() for file in digests}
+        wrong = [file for file, digest in digests.items() if sha256_of(folder / file) != digest]
+    except OSError as error:
+        raise CacheError(f"cannot read the group {name}: {error}", hint="build the cache again") from error
+    if wrong:
+        raise CacheError(f"cannot stage {name}: {folder / wrong[0]} was altered", hint="build the cache again")
+    return files
+
+
+def _stage_installer(cache: CacheFolder, target: CacheFolder, description: Description) -> None:
+    content = cache.installer.read_bytes()
+    if sha256_of(cache.installer) != description.installer_digest:
+        raise CacheError(f"cannot stage the installer: {cache.installer} was altered", hint="build the cache again")
+    write_atomically(target.installer, content, mode=0o755)
+
+
+def _merged(description: Description, target: CacheFolder) -> Description:
+    try:
+        return description.over(read_description(target))
+    except CacheError:  # nothing there yet, or nothing that can be read: what is staged now is all there is
+        return description

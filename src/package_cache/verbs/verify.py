@@ -1,0 +1,62 @@
+"""`verify`: that every byte of a cache still fits its hash."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import sha256_of
+from package_cache.values.events import Listener, Progress, ignore
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What was looked at, and all that is wrong with it."""
+
+    files: int
+    bytes: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Expected:
+    path: Path
+    sha256: str
+
+
+def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
+    """Hash every file that the description names. Raises `CacheError` where there is no description to go by."""
+    expected = list(_expected(cache))
+    problems: list[str] = []
+    size = 0
+    listener(Progress("verifying", 0, len(expected), "files"))
+    with ThreadPoolExecutor() as pool:
+        for number, (problem, read) in enumerate(pool.map(_look, expected), 1):
+            problems += [problem] if problem else []
+            size += read
+            listener(Progress("verifying", number, len(expected), "files"))
+    return VerifyResult(len(expected), size, tuple(problems))
+
+
+def _expected(cache: CacheFolder) -> Iterator[_Expected]:
+    description = read_description(cache)
+    yield _Expected(cache.installer, description.installer_digest)
+    for group in description.groups:
+        for name, digest in sorted(group.files.items()):
+            yield _Expected(cache.group(group.name, group.system) / name, digest)
+    for digest in sorted(description.packages):
+        yield _Expected(cache.package(digest), digest)
+
+
+def _look(item: _Expected) -> tuple[str, int]:
+    try:
+        size = item.path.stat().st_size
+        if sha256_of(item.path) == item.sha256:
+            return "", size
+    except FileNotFoundError:
+        return f"{item.path}: is missing", 0
+    except OSError as error:
+        return f"{item.path}: cannot be read: {error.strerror}", 0
+    return f"{item.path}: its bytes do not fit its hash", size

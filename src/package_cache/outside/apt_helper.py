@@ -1,0 +1,126 @@
+"""One call of `apt-helper download-file`: several files, one after the other, by apt's own acquire code.
+
+So proxies, credentials (apt_auth.conf(5)), certificates and every transport of the machine's apt count. How many
+calls there are, and from which mirror, is decided in `downloads`.
+"""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.outside.run import end, start
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a running call."""
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One file of a call."""
+
+    uri: str
+    partial: Path
+    """Where it is written. What lies there already is continued, where the server can and has not changed it."""
+    sha256: str
+    size: int
+    """In bytes."""
+
+    @property
+    def refused(self) -> Path:
+        """Where apt-helper leaves a file whose hash was wrong."""
+        return self.partial.with_name(self.partial.name + ".FAILED")
+
+
+def present(path: Path) -> int:
+    """Give a file's size in bytes, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def fetch(files: Sequence[Fetch], *, timeout: float, config: Path | None, cancelled: Callable[[], bool]) -> list[str]:
+    """Fetch files and give apt's words for each that it did not get, "" for the others; the caller checks the bytes.
+
+    `timeout` is how many seconds a server may be silent; a whole call may be without any new byte four times as long.
+    `config` is an apt.conf(5) read before the machine's own (APT_CONFIG). It ends early, with no word, when
+    `cancelled()` becomes true. Raises `ToolMissingError`.
+    """
+    process = start(_command(files, timeout), env={"APT_CONFIG": str(config)} if config else None)
+    watch = _Watch(files, quiet=4 * timeout)
+    try:
+        while True:
+            try:
+                return _words(files, process.communicate(timeout=LOOK_EVERY)[1])
+            except subprocess.TimeoutExpired:
+                if cancelled():
+                    return [""] * len(files)
+                if reason := watch.objection():
+                    return _words(files, end(process)[1], reason)
+    finally:
+        if process.poll() is None:
+            end(process)
+
+
+def _command(files: Sequence[Fetch], timeout: float) -> list[str]:
+    options = [
+        # As root apt would fetch as the user _apt, who may write neither into a pool nor below a private home.
+        "APT::Sandbox::User=root",
+        "Acquire::Retries=0",  # the next mirror comes first, then a pause: apt-helper knows only one URI
+        f"Acquire::http::Timeout={timeout:.0f}",
+        f"Acquire::https::Timeout={timeout:.0f}",
+        f"Acquire::ftp::Timeout={timeout:.0f}",
+    ]
+    command = ["apt-helper"]
+    for option in options:
+        command += ["-o", option]
+    command.append("download-file")
+    for file in files:
+        # apt's method `file` leaves a symbolic link; `copy` gives a file.
+        uri = re.sub(r"^file:", "copy:", file.uri)
+        command += [uri, str(file.partial), f"SHA256:{file.sha256}"]
+    return command
+
+
+class _Watch:
+    """Sees that a call goes on, and that no server sends more than it should."""
+
+    def __init__(self, files: Sequence[Fetch], quiet: float) -> None:
+        self._files = files
+        self._quiet = quiet
+        self._sizes = self._look()
+        self._since = time.monotonic()
+
+    def _look(self) -> list[int]:
+        return [present(file.partial) for file in self._files]
+
+    def objection(self) -> str:
+        sizes = self._look()
+        if sizes != self._sizes:
+            self._sizes, self._since = sizes, time.monotonic()
+        for file, size in zip(self._files, sizes, strict=True):
+            if size > file.size:
+                file.partial.unlink(missing_ok=True)
+                return f"sent more than the {file.size} bytes that it should"
+        if time.monotonic() - self._since > self._quiet:
+            return f"nothing came for {self._quiet:g} s"
+        return ""
+
+
+def _words(files: Sequence[Fetch], errors: str, reason: str = "") -> list[str]:
+    """Find what apt says about each file: `E: Failed to fetch <URI>  <words>`, perhaps with indented lines below."""
+    said = {}
+    for uri, words in re.findall(r"^E: Failed to fetch (\S+) +(.*(?:\n .*)*)", errors, re.MULTILINE):
+        said[re.sub(r"^copy:", "file:", uri)] = " ".join(words.split())
+    rest = reason or without_password(" ".join(errors.split()))[-300:] or "nothing came"
+    return [
+        said.get(without_password(file.uri)) or ("" if present(file.partial) == file.size else rest) for file in files
+    ]
+
+
+def without_password(text: str) -> str:
+    """Give a URI, or a text with URIs, as it may be shown: apt leaves user and password out, and so do we."""
+    return re.sub(r"//[^/@\s]*@", "//", text)

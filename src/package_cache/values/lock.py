@@ -24,7 +24,7 @@ A text file in TOML, one table a package, in a stable order, so that a change of
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ class Lock:
             "format": FORMAT,
             "manifest": self.manifest,
             "manifest-digest": self.manifest_digest,
-            "system": [_system_table(system) for system in sorted(self.systems)],
+            "system": [_system_table(system) for system in sorted(self.systems, key=lambda item: item.system)],
         }
         return HEADER + tomli_w.dumps(document)
 
@@ -115,17 +115,17 @@ class Lock:
         """Read a lock's text; `file` is its name for messages. Raises `LockError` with every problem found."""
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
             raise _unreadable(Problem(f"is not TOML: {error}", file)) from error
         reader = _Reader(file)
-        if document.get("format") != FORMAT:
+        if type(document.get("format")) is not int or document["format"] != FORMAT:
             raise _unreadable(
                 Problem(f"has format {document.get('format')!r}, and this program reads {FORMAT}", file, field="format")
             )
         lock = cls(
             reader.text(document, "", "manifest"),
             reader.text(document, "", "manifest-digest"),
-            tuple(reader.system(table, f"system[{i}]") for i, table in enumerate(reader.tables(document, "", "system"))),
+            reader.systems(document),
         )
         if reader.problems:
             raise _unreadable(*reader.problems)
@@ -200,6 +200,20 @@ class _Reader:
         self.wrong(f"{at}.{key}".lstrip("."), "must be a list of tables")
         return []
 
+    def once(self, keys: Iterable[str], at: str, what: str) -> None:
+        """Note each key that an earlier table has too; `at` is the path of the tables."""
+        seen: set[str] = set()
+        for index, key in enumerate(keys):
+            if key and key in seen:
+                self.wrong(f"{at}[{index}]", f"{what} {key!r} is there already")
+            seen.add(key)
+
+    def systems(self, document: Mapping[str, Any]) -> tuple[LockedSystem, ...]:
+        tables = self.tables(document, "", "system")
+        systems = tuple(self.system(table, f"system[{i}]") for i, table in enumerate(tables))
+        self.once((str(item.system).strip() for item in systems), "system", "system")
+        return systems
+
     def system(self, table: dict[str, Any], at: str) -> LockedSystem:
         name, architecture = self.text(table, at, "name"), self.text(table, at, "architecture")
         try:
@@ -210,7 +224,7 @@ class _Reader:
         if not ARCHITECTURE.fullmatch(architecture):
             self.wrong(f"{at}.architecture", f"{architecture!r} is not an architecture")
         repositories = tuple(
-            LockedRepository(self.text(item, f"{at}.repository[{i}]", "name"), item.get("uri"))
+            self.repository(item, f"{at}.repository[{i}]")
             for i, item in enumerate(self.tables(table, at, "repository"))
         )
         packages = tuple(
@@ -221,7 +235,16 @@ class _Reader:
         groups = tuple(
             self.group(item, f"{at}.group[{i}]", keys) for i, item in enumerate(self.tables(table, at, "group"))
         )
+        self.once((item.name for item in repositories), f"{at}.repository", "repository")
+        self.once((item.name for item in groups), f"{at}.group", "group")
+        self.once((item.key for item in packages), f"{at}.package", "package")
         return LockedSystem(system, repositories, groups, packages)
+
+    def repository(self, table: dict[str, Any], at: str) -> LockedRepository:
+        uri = self.text(table, at, "uri") if "uri" in table else None
+        if uri and (not uri.isprintable() or " " in uri):
+            self.wrong(f"{at}.uri", "must not hold blanks or control characters")
+        return LockedRepository(self.text(table, at, "name"), uri)
 
     def package(self, table: dict[str, Any], at: str, repositories: set[str]) -> LockedPackage:
         size = table.get("size")
@@ -247,6 +270,8 @@ class _Reader:
             self.wrong(f"{at}.repository", f"there is no repository {package.repository!r} in this system")
         if ".." in package.path.split("/") or package.path.startswith("/"):
             self.wrong(f"{at}.path", "must lie below the repository")
+        if not package.path.isprintable():
+            self.wrong(f"{at}.path", "must not hold control characters")
         return package
 
     def group(self, table: dict[str, Any], at: str, keys: set[str]) -> LockedGroup:
@@ -264,6 +289,9 @@ class _Reader:
                 PackageRequest.parse(text)
             except ValueError as error:
                 self.wrong(f"{at}.requests[{index}]", str(error))
+        for index, file in enumerate(group.provides):
+            if not file.startswith("/") or not file.isprintable():
+                self.wrong(f"{at}.provides[{index}]", f"{file!r} is not the path of a file")
         for index, key in enumerate(group.packages):
             if key not in keys:
                 self.wrong(f"{at}.packages[{index}]", f"there is no package {key!r} in this system")

@@ -12,7 +12,7 @@ GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}", re.ASCII)
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
 """Debian Policy 5.6.7 (Package) and 5.6.1 (Source): at least two characters."""
 
-VERSION = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~]*(?:-[A-Za-z0-9.+~]+)*", re.ASCII)
+VERSION = re.compile(r"(?:[0-9]+:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?", re.ASCII)
 """Debian Policy 5.6.12: [epoch:]upstream[-revision]. Upstream may hold hyphens where there is a revision."""
 
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*", re.ASCII)
@@ -39,8 +39,10 @@ class PackageRequest:
         name, colon, architecture = rest.partition(":")
         if not PACKAGE_NAME.fullmatch(name):
             raise ValueError(
-                f"{name!r} is not a package name: it takes at least two of a-z 0-9 + - . and begins with a letter or digit"
+                f"{name!r} is not a package name: write at least two of a-z 0-9 + - . with a letter or digit first"
             )
+        if name.endswith("-"):  # apt-get(8), install: a hyphen behind a name means to remove the package
+            raise ValueError(f"{name!r} would have apt remove a package: write {name.rstrip('-')}")
         if colon and not ARCHITECTURE.fullmatch(architecture):
             raise ValueError(f"{architecture!r} is not an architecture: write one like {name}:amd64")
         if equals and not VERSION.fullmatch(version):

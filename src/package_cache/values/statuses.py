@@ -26,7 +26,9 @@ class ExitStatus(Enum):
     USAGE = Meaning(2, "the command line is wrong", "read --help", clean_miss=True)
     BAD_MANIFEST = Meaning(3, "the manifest has problems, all of them listed", "mend the lines named")
     BAD_LOCK = Meaning(4, "the lock is missing, damaged or stale", "run package-cache lock")
-    ARCHIVE_UNREACHABLE = Meaning(5, "no mirror of a repository answered rightly", "check the network, or name a mirror")
+    ARCHIVE_UNREACHABLE = Meaning(
+        5, "no mirror of a repository answered rightly", "check the network, or name a mirror"
+    )
     NOT_VERIFIED = Meaning(6, "a signature or hash does not fit", "find out who altered it; nothing was kept")
     PRECOMMAND_FAILED = Meaning(7, "a precommand ended with an error or ran out of time", "mend the precommand")
     TOOL_MISSING = Meaning(8, "a tool that this verb needs is not here", "install the package named")

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 SYSTEM_NAME = re.compile(r"(?P<distribution>[a-z][a-z_]*)(?P<version>[0-9]+(?:\.[0-9]+)*)", re.ASCII)
-"""`ID` and `VERSION_ID` of os-release(5), one behind the other: `ubuntu18.04`, `debian12`. No hyphen: see the layout."""
+"""`ID` and `VERSION_ID` of os-release(5), one behind the other: `ubuntu18.04`, `debian12`. No hyphen: see the cache's
+layout."""
 
 DEFAULT_ARCHITECTURE = "amd64"
 """What a manifest means that names no architecture; the seed's file knows only this one."""

@@ -36,9 +36,10 @@ GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
     "recommends", "precommands", "provides", "size-budget",
 )  # fmt: skip
-SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kMG]i?B|KB|B)", re.ASCII)
+SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kKMG]i?B|B)", re.ASCII)
 UNITS = {
-    "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "kiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
+    "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
+    "kiB": 1024, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
 }  # fmt: skip
 NOT_MACHINES = {"all", "any", "source"}
 """Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""

@@ -1,5 +1,6 @@
 """The one module that starts processes: environment, locale, stdin, time limit and failure text are decided here."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -122,10 +123,8 @@ def start(
 def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:
     """End a process and all of its group: politely, then, after `grace` seconds, for certain. Gives its last output."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            pass
         try:
             stdout, stderr = process.communicate(timeout=grace)
         except subprocess.TimeoutExpired:

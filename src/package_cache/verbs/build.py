@@ -1,4 +1,4 @@
-"""`build`: from a lock to a cache. Interrupted and run again it goes on; what can be seen of a cache is always whole."""
+"""`build`: from a lock to a cache. Interrupted and run again it goes on; what can be seen of it is always whole."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ def _whole(cache: CacheFolder, lock_digest: str) -> Description | None:
 
 
 def has_size(cache: CacheFolder, sha256: str, size: int) -> bool:
-    """Tell whether a package file is in the pool. Its hash was checked before it got its name; `verify` does it again."""
+    """Tell whether a package file is in the pool. Its hash was checked before it got its name."""
     try:
         return cache.package(sha256).stat().st_size == size
     except OSError:

@@ -1,6 +1,8 @@
 """`install`: on one machine or in CI, the cache's own installer against a local cache."""
 
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.description import read_description
@@ -11,14 +13,35 @@ GRACE = 60.0
 """Seconds that the installer gets to leave dpkg in a sane state when it is interrupted."""
 
 
-def install(groups: Sequence[str], cache: CacheFolder, result_file: Path | None = None) -> int:
-    """Run the installer, its output going where ours goes, and give its status. Raises `CacheError` without a cache."""
+@dataclass(frozen=True)
+class InstallOutcome:
+    """What the installer said: its exit status, and the facts of its result file."""
+
+    status: int
+    facts: dict[str, str]
+
+
+def install(groups: Sequence[str], cache: CacheFolder, *, quiet: bool = False) -> InstallOutcome:
+    """Run the cache's installer here. Its errors go where ours go, and so do its steps, where it is not to be `quiet`.
+
+    Raises `CacheError` where there is no cache.
+    """
     read_description(cache)
-    option = ["--result", str(result_file)] if result_file else []
-    argv = ["sh", str(cache.installer), "--cache", str(cache.path), *option, "--", *groups]
-    process = start(argv, stdout=None, stderr=None)
-    try:
-        return process.wait()
-    except BaseException:
-        end(process, grace=GRACE)
-        raise
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder, Path("/dev/null").open("w") as nothing:
+        file = Path(folder) / "result"
+        argv = ["sh", str(cache.installer), "--cache", str(cache.path), "--result", str(file), "--", *groups]
+        process = start(argv, stdout=nothing if quiet else None, stderr=None)
+        try:
+            status = process.wait()
+        except BaseException:
+            end(process, grace=GRACE)
+            raise
+        return InstallOutcome(status, _facts(file))
+
+
+def _facts(file: Path) -> dict[str, str]:
+    """Read `key=value` lines; none where the installer was killed before it wrote them."""
+    if not file.exists():
+        return {}
+    pairs = (line.partition("=") for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {key: value for key, equals, value in pairs if equals}

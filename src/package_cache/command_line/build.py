@@ -1,0 +1,66 @@
+"""`package-cache build`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.command_line.lock import current_lock
+from package_cache.command_line.options import (
+    DEFAULT_CACHE,
+    archive_options,
+    given_cache,
+    given_manifest,
+    given_options,
+    json_option,
+)
+from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.values.manifest import Manifest
+from package_cache.verbs.build import BuildResult, build
+from package_cache.verbs.options import Options
+from package_cache.verbs.sources import mirror_finder
+
+
+@click.command("build")
+@archive_options
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(DEFAULT_CACHE),
+    show_default=True,
+    help="The cache's folder.",
+)
+@json_option
+@click.pass_obj
+def build_command(renderer: Renderer, /, manifest: Path | None, output: Path, **rest: Any) -> int:
+    """Download and verify what a manifest's lock names, and make the cache of it. Locks first if there is no lock.
+
+    What is there already is not downloaded again; an interrupted build goes on where it was.
+
+    \b
+    Example:
+      package-cache build --manifest package_cache_info --output package_cache
+    """
+    read = given_manifest(manifest)
+    result = build_cache(renderer, read, given_cache(output), given_options(**rest, manifest=read))
+    return renderer.result(_text(output, result), result)
+
+
+def build_cache(renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options) -> BuildResult:
+    """Build the cache of a manifest from its lock, which is made where it is missing."""
+    lock = current_lock(renderer, manifest, options)
+    with renderer.listening() as listener:
+        return build(lock, cache, mirror_finder(options, manifest), listener)
+
+
+def _text(output: Path, result: BuildResult) -> str:
+    what = (
+        f"{count(result.groups, 'group folder')}, {count(result.packages, 'package')}, {in_bytes(result.stored_bytes)}"
+    )
+    if not result.changed:
+        return f"{output}: up to date: {what}"
+    return (
+        f"{output}: {what} ({in_bytes(result.downloaded_bytes)} downloaded; "
+        f"storing shared packages once saves {in_bytes(result.saved_bytes)})"
+    )

@@ -1,0 +1,99 @@
+"""`package-cache list` and `package-cache show`: what is in a cache."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.command_line.options import cache_option, given_cache, json_option
+from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.values.errors import CacheError
+from package_cache.values.statuses import ExitStatus
+
+
+@click.command("list")
+@cache_option
+@json_option
+@click.pass_obj
+def list_command(renderer: Renderer, cache: Path) -> int:
+    """List the groups of a cache: for which systems, how many packages, how large.
+
+    \b
+    Example:
+      package-cache list --cache package_cache
+    """
+    description = read_description(given_cache(cache))
+    groups = description.groups
+    rows = [
+        (group.name, group.system, " ".join(group.architectures), str(len(group.packages)), in_bytes(group.size))
+        for group in groups
+    ]
+    stored = sum(package.size for package in description.packages.values())
+    text = f"{_table(('group', 'system', 'architecture', 'packages', 'size'), rows)}\n{_origin(description)}"
+    total = f"{count(len(description.packages), 'package')} stored once: {in_bytes(stored)}"
+    listed = [
+        {
+            "name": group.name,
+            "system": group.system,
+            "architectures": group.architectures,
+            "requests": group.requests,
+            "packages": len(group.packages),
+            "bytes": group.size,
+        }
+        for group in groups
+    ]
+    head = {"created": description.created, "built_by": description.built_by, "manifest": description.manifest}
+    value = {**head, "manifest_digest": description.manifest_digest, "stored_bytes": stored, "groups": listed}
+    return renderer.result(f"{text}\n{total}", value)
+
+
+@click.command("show")
+@click.argument("group")
+@cache_option
+@json_option
+@click.pass_obj
+def show_command(renderer: Renderer, group: str, cache: Path) -> int:
+    """Show a group: what it asks for, and every package it takes, with version and size.
+
+    \b
+    Example:
+      package-cache show ssh --cache package_cache
+    """
+    description = read_description(given_cache(cache))
+    found = [item for item in description.groups if item.name == group]
+    if not found:
+        there = ", ".join(sorted({item.name for item in description.groups})) or "none"
+        raise CacheError(
+            f"cannot find the group {group!r} in {cache}",
+            hint=f"the groups there are: {there}",
+            status=ExitStatus.NO_SUCH_GROUP,
+        )
+    return renderer.result("\n\n".join(_shown(item) for item in found), {"name": group, "systems": found})
+
+
+def _shown(group: DescribedGroup) -> str:
+    rows = [(item.name, item.version, item.architecture, in_bytes(item.size)) for item in group.packages]
+    head = f"{group.name} for {group.system} ({' '.join(group.architectures)}): {' '.join(group.requests)}"
+    total = f"{count(len(group.packages), 'package')}, {in_bytes(group.size)}"
+    return f"{head}\n{_table(('package', 'version', 'architecture', 'size'), rows)}\n{total}"
+
+
+def _origin(description: Description) -> str:
+    return f"built {description.created} by {description.built_by} from {description.manifest}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Draw a table as wide as it needs to be: what is cut off in a pipe is lost."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title in ("size", "packages") else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(width=500, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -1,0 +1,144 @@
+"""Options that several verbs share, and the environment variables behind them: each is read here and nowhere else."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.manifests import read_manifest
+from package_cache.values.manifest import Manifest
+from package_cache.verbs.options import Options
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+DEFAULT_MANIFESTS = ("package_cache_info", "package-cache.toml")
+DEFAULT_CACHE = "package_cache"
+LOCK = "package-cache.lock"
+STATE_VARIABLE = "PACKAGE_CACHE_STATE"
+MIRRORS_VARIABLE = "PACKAGE_CACHE_MIRRORS"
+
+
+class _Pair(click.ParamType):
+    """`name=value`, such as `ubuntu=URI`."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, rest = str(value).partition("=")
+        if not (name and equals and rest):
+            self.fail(f"{value!r} is not NAME=VALUE: write one like ubuntu={rest or '...'}", param, ctx)
+        return name, rest
+
+
+def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of verbs that reach archives."""
+    for decorate in reversed(
+        (
+            manifest_option,
+            click.option(
+                "--mirror",
+                "mirrors",
+                type=_Pair(),
+                multiple=True,
+                metavar="NAME=URI",
+                help=f"Mirror of an archive (ubuntu, debian, debian-security); may be repeated. Also: {MIRRORS_VARIABLE}, "
+                "the same, separated by spaces.",
+            ),
+            click.option(
+                "--keyring",
+                "keyrings",
+                type=_Pair(),
+                multiple=True,
+                metavar="NAME=FILE",
+                help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
+            ),
+            click.option(
+                "--state",
+                type=click.Path(file_okay=False, path_type=Path),
+                default=None,
+                help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
+                "user's cache folder]",
+            ),
+            click.option(
+                "--precommand-timeout",
+                type=click.FloatRange(min=1),
+                default=600.0,
+                show_default=True,
+                metavar="SECONDS",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+manifest_option: Decorator = click.option(
+    "--manifest",
+    type=click.Path(path_type=Path),
+    default=None,
+    help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
+)
+
+cache_option: Decorator = click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(DEFAULT_CACHE),
+    show_default=True,
+    help="The cache's folder.",
+)
+
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, expose_value=False, help="Print the result as JSON."
+)
+
+groups_argument: Decorator = click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
+
+
+def given_manifest(path: Path | None) -> Manifest:
+    """Read the manifest that was named, else the first of the default names that is there."""
+    names = [Path(name) for name in DEFAULT_MANIFESTS]
+    return read_manifest(path or next((name for name in names if name.exists()), names[0]))
+
+
+def given_cache(path: Path) -> CacheFolder:
+    """Give the cache's folder, absolute: its path goes into messages and into apt's sources."""
+    return CacheFolder(path.absolute())
+
+
+def given_options(
+    mirrors: Iterable[tuple[str, str]],
+    keyrings: Iterable[tuple[str, str]],
+    state: Path | None,
+    precommand_timeout: float,
+    manifest: Manifest,
+) -> Options:
+    """Merge what command line, manifest and environment say: the first that names an archive counts."""
+    chosen: dict[str, tuple[str, ...]] = {}
+    for name, uri in mirrors:
+        chosen[name] = (*chosen.get(name, ()), uri)
+    from_environment: dict[str, tuple[str, ...]] = {}
+    for word in os.environ.get(MIRRORS_VARIABLE, "").split():
+        name, equals, uri = word.partition("=")
+        if not equals:
+            raise click.UsageError(f"{MIRRORS_VARIABLE}: {word!r} is not NAME=URI")
+        from_environment[name] = (*from_environment.get(name, ()), uri)
+    return Options(
+        state=state or default_state(),
+        mirrors={**from_environment, **manifest.mirrors, **chosen},
+        keyrings={name: Path(file) for name, file in keyrings},
+        precommand_timeout=precommand_timeout,
+    )
+
+
+def default_state() -> Path:
+    """Give the folder for what is kept between runs (XDG Base Directory Specification)."""
+    own = os.environ.get(STATE_VARIABLE)
+    if own:
+        return Path(own).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "package-cache"

@@ -1,0 +1,131 @@
+"""How everything looks: progress and errors for people on standard error, results as text or JSON on standard output."""
+
+import dataclasses
+import json as json_module
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.events import Event, Listener, Progress, Step, Warn
+from package_cache.values.statuses import ExitStatus
+
+JSON_FORMAT = 1
+"""Of the envelope that `--json` prints: format, verb, status, reason, and result or error."""
+
+
+class Renderer:
+    """Renders one run of the command."""
+
+    def __init__(self, *, json: bool, verb: str) -> None:
+        self.json = json
+        self.verb = verb
+        self.talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """Give a listener: steps and bars on a terminal, in a pipe nothing but warnings."""
+        if not self.talk.is_terminal or self.json:
+            yield self._only_warnings
+            return
+        bars = Bars(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeRemainingColumn(),
+            console=self.talk, transient=True,
+        )  # fmt: skip
+        with bars:
+            yield _OnTerminal(self.talk, bars).listen
+
+    def _only_warnings(self, event: Event) -> None:
+        if isinstance(event, Warn):
+            click.echo(f"warning: {event.text}", err=True)
+
+    def result(self, text: str, value: Any, status: ExitStatus = ExitStatus.INSTALLED) -> int:
+        """Print a verb's result: `text` for people, `value` (a dataclass, or plain) for programs. Gives the status."""
+        if self.json:
+            self._envelope(status, result=_plain(value))
+        elif text:
+            click.echo(text)
+        return status.code
+
+    def error(self, error: PackageCacheError) -> None:
+        """Tell an error."""
+        if self.json:
+            told = {
+                "message": error.message,
+                "problems": [dataclasses.asdict(problem) for problem in error.problems],
+                "details": error.details,
+                "hint": error.hint,
+            }
+            self._envelope(error.status, error=told)
+        self.talk.print("[red]error:[/red]", end=" ")
+        click.echo(str(error), err=True)
+
+    def usage(self, error: click.UsageError) -> None:
+        """Tell what is wrong with the command line."""
+        if self.json:
+            self._envelope(ExitStatus.USAGE, error={"message": error.format_message()})
+        error.show(sys.stderr)
+
+    def interrupted(self) -> None:
+        """Tell that a signal ended it."""
+        if self.json:
+            self._envelope(ExitStatus.INTERRUPTED, error={"message": "interrupted"})
+        click.echo("interrupted: what was done so far is kept; run it again to go on", err=True)
+
+    def _envelope(self, status: ExitStatus, **content: Any) -> None:
+        reason = "ok" if status is ExitStatus.INSTALLED else status.reason
+        head = {"format": JSON_FORMAT, "verb": self.verb, "status": status.code, "reason": reason}
+        click.echo(json_module.dumps({**head, **content}, indent=1, ensure_ascii=False))
+
+
+class _OnTerminal:
+    """Turns events into lines and bars."""
+
+    def __init__(self, console: Console, bars: Bars) -> None:
+        self._console = console
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def listen(self, event: Event) -> None:
+        match event:
+            case Step(text):
+                self._console.print(f"[dim]{text}[/dim]", markup=True)
+            case Warn(text):
+                self._console.print(f"[yellow]warning:[/yellow] {text}")
+            case Progress(step, done, total, unit):
+                amount = f"{in_bytes(done)} of {in_bytes(total)}" if unit == "bytes" else f"{done} of {total} {unit}"
+                if step not in self._tasks:
+                    self._tasks[step] = self._bars.add_task(step, amount=amount)
+                self._bars.update(self._tasks[step], completed=done, total=total, amount=amount)
+
+
+def in_bytes(size: int) -> str:
+    """Give a size for people: decimal units, as the SI and apt have them."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.2f} GB"
+
+
+def count(number: int, noun: str) -> str:
+    """Give a number and its noun: `1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,29 @@
+"""`package-cache stage`."""
+
+from pathlib import Path
+
+import click
+
+from package_cache.command_line.options import cache_option, given_cache, groups_argument, json_option
+from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.verbs.stage import stage
+
+
+@click.command("stage")
+@groups_argument
+@cache_option
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the groups go.")
+@json_option
+@click.pass_obj
+def stage_command(renderer: Renderer, groups: tuple[str, ...], cache: Path, to: Path) -> int:
+    """Make groups of a cache visible on a volume that a container shares; those staged before stay.
+
+    \b
+    Example:
+      package-cache stage ssh nfs --to shared/package_cache
+    """
+    with renderer.listening() as listener:
+        result = stage(groups, given_cache(cache), to.absolute(), listener)
+    names = ", ".join(result.groups)
+    text = f"{to}: {names}: {count(result.files, 'new file')}, {in_bytes(result.bytes)} ({result.method})"
+    return renderer.result(text, result)

@@ -112,9 +112,10 @@ _TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "
 
 
 def _read(document: dict[str, Any]) -> Description:
+    texts = {key: _text(document[key]) for key in _TEXTS}
     return Description(
-        *(_text(document[key]) for key in _TEXTS),
-        tuple(
+        **texts,
+        groups=tuple(
             DescribedGroup(
                 _text(group["name"]),
                 _text(group["system"]),

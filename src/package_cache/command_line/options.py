@@ -21,7 +21,7 @@ STATE_VARIABLE = "PACKAGE_CACHE_STATE"
 MIRRORS_VARIABLE = "PACKAGE_CACHE_MIRRORS"
 
 
-class _Pair(click.ParamType):
+class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
     """`name=value`, such as `ubuntu=URI`."""
 
     name = "NAME=VALUE"
@@ -46,8 +46,8 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 type=_Pair(),
                 multiple=True,
                 metavar="NAME=URI",
-                help=f"Mirror of an archive (ubuntu, debian, debian-security); may be repeated. Also: {MIRRORS_VARIABLE}, "
-                "the same, separated by spaces.",
+                help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
+                f"Also: {MIRRORS_VARIABLE}, the same, separated by spaces.",
             ),
             click.option(
                 "--keyring",
@@ -70,6 +70,7 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 default=600.0,
                 show_default=True,
                 metavar="SECONDS",
+                help="The most that one group's precommands may take.",
             ),
         )
     ):

@@ -1,4 +1,4 @@
-"""How everything looks: progress and errors for people on standard error, results as text or JSON on standard output."""
+"""How everything looks: talk for people on standard error, results as text or JSON on standard output."""
 
 import dataclasses
 import json as json_module

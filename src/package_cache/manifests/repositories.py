@@ -12,12 +12,12 @@ priority = 700                          apt_preferences(5)
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
 from package_cache.manifests.tables import Table
-from package_cache.values.manifest import Repository
+from package_cache.values.manifest import Group, Repository
 
 KEYS = ("name", "uris", "suite", "components", "systems", "key", "allow-unsigned", "priority")
 MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
@@ -31,9 +31,29 @@ PRIORITIES = range(-32768, 32768)
 
 def read_repositories(tables: Sequence[Table], folder: Path, problems: Problems) -> tuple[Repository, ...]:
     """Read all `[[repository]]` tables; `folder` is the manifest's own, where keys are looked up."""
-    places = FirstPlaces(problems)
-    read = (_repository(table, folder, places) for table in tables)
-    return tuple(repository for repository in read if repository is not None)
+    read = (_repository(table, folder) for table in tables)
+    found = [repository for repository in read if repository is not None]
+    for index, repository in enumerate(found):
+        earlier = next((other for other in found[:index] if _both_for_a_system(other, repository)), None)
+        if earlier is not None:
+            message = f"repository {repository.name!r} is there already, on line {earlier.place.line}"
+            problems.add(repository.place, message, "give one of them another name, or other systems")
+    return tuple(found)
+
+
+def _both_for_a_system(one: Repository, other: Repository) -> bool:
+    """One name may have several tables, for different OS releases."""
+    for_all = one.systems is None or other.systems is None
+    return one.name == other.name and (for_all or bool(set(one.systems or ()) & set(other.systems or ())))
+
+
+def check_names_are_free(repositories: Iterable[Repository], groups: Iterable[Group], problems: Problems) -> None:
+    """Note each repository that is named as the lock names a distribution's own archive, such as `ubuntu`."""
+    taken = {f"{group.distribution}{suffix}" for group in groups for suffix in ("", "-security")}
+    for repository in repositories:
+        if repository.name in taken:
+            message = f"{repository.name!r} is the name of the distribution's own archive"
+            problems.add(repository.place, message, f"write another name, such as {repository.name}-extra")
 
 
 def uris(table: Table, key: str) -> tuple[str, ...]:
@@ -49,19 +69,18 @@ def uris(table: Table, key: str) -> tuple[str, ...]:
     return tuple(text for text, _ in found)
 
 
-def _repository(table: Table, folder: Path, places: FirstPlaces) -> Repository | None:
+def _repository(table: Table, folder: Path) -> Repository | None:
     table.only(*KEYS)
     found = table.text("name", example='"tools"', needed=True)
     name = check_group_name(found, table.document.problems, "a repository") if found else None
     suite = _suite(table)
-    systems = _systems(table, name, places)
     repository = Repository(
         name or "",
         uris(table, "uris"),
         suite,
         table.place,
         _components(table, suite),
-        systems,
+        _systems(table),
         _key(table, folder),
         table.flag("allow-unsigned"),
         _priority(table),
@@ -90,18 +109,16 @@ def _components(table: Table, suite: str) -> tuple[str, ...]:
     return tuple(text for text, _ in found)
 
 
-def _systems(table: Table, name: str | None, places: FirstPlaces) -> tuple[str, ...] | None:
-    """Give the OS releases it is for. One name may have several tables, for different releases."""
+def _systems(table: Table) -> tuple[str, ...] | None:
+    """Give the OS releases it is for; None: for all."""
     if "systems" not in table.values:
-        what, hint = f"repository {name!r} for all systems", "give one of them another name"
-        places.check((name, None), table.place_of("name"), what, hint)
         return None
     systems = []
+    places = FirstPlaces(table.document.problems)
     for item in table.texts("systems", example='["ubuntu18.04"]'):
         system = check_system(item, table.document.problems)
         if system is not None:
-            what, hint = f"repository {name!r} for {system.name}", "give one of them another name"
-            places.check((name, system.name), item[1], what, hint)
+            places.check(system.name, item[1], f"OS release {system.name!r}", "leave one of them out")
             systems.append(system.name)
     return tuple(systems)
 

@@ -26,7 +26,7 @@ from package_cache.manifests.checks import (
     check_system,
 )
 from package_cache.manifests.positions import positions
-from package_cache.manifests.repositories import MIRROR_NAME, read_repositories, uris
+from package_cache.manifests.repositories import MIRROR_NAME, check_names_are_free, read_repositories, uris
 from package_cache.manifests.tables import Document, Table
 from package_cache.values.manifest import Group, Place
 from package_cache.values.names import ARCHITECTURE
@@ -55,6 +55,7 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), path.parent, problems)
+    check_names_are_free(repositories, groups, problems)
     return Parts(tuple(groups), repositories, _mirrors(root))
 
 

@@ -1,0 +1,178 @@
+"""Every mistake in `package-cache.toml` is named with its line, its field, and what to write instead, all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from package_cache.manifests import read_manifest
+from package_cache.values.errors import ManifestError
+
+GROUP = '[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash"]\n'
+REPOSITORY = GROUP + '[[repository]]\nname = "r"\nuris = ["https://x.example/r"]\n'
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path("m.toml")
+
+
+def problems(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(path)
+    return [str(problem).replace("\n    ", " -> ") for problem in caught.value.problems]
+
+
+def test_all_at_once(path: Path) -> None:
+    text = """\
+[mirror]
+[[group]]
+systems = [
+  "ubuntu16.04", # "bionic"
+  "bionic", "ubuntu-20.04",
+]
+name = "SSH"
+package = ["x1"]
+packages = ["openssh server", 3, "", "bash", "bash=1"]
+size_budget = "5"
+size-budget = "5 apples"
+
+[[group]]
+name = "nfs"
+systems = ["ubuntu18.04", "ubuntu18.04"]
+packages = []
+recommends = 1
+provides = ["usr/sbin/x", "/a/../b"]
+architectures = ["all", "x_64"]
+precommands = "a\\u0000b"
+"""
+    assert problems(path, text) == [
+        "m.toml:1:1: mirror: the key 'mirror' is unknown -> write mirrors",
+        "m.toml:5:3: group[0].systems[1]: 'bionic' is not an OS release -> write one like ubuntu18.04 or debian12",
+        "m.toml:5:13: group[0].systems[2]: 'ubuntu-20.04' is not an OS release -> write ubuntu20.04",
+        "m.toml:7:1: group[0].name: 'SSH' is not a name for a group"
+        " -> write at most 64 of a-z 0-9 + - . _, a letter or digit first, such as ssh",
+        "m.toml:8:1: group[0].package: the key 'package' is unknown -> write packages",
+        "m.toml:9:13: group[0].packages[0]: 'openssh server' is not a package name -> write each package by itself",
+        'm.toml:9:31: group[0].packages[1]: is a whole number -> write packages = ["openssh-server"]',
+        "m.toml:9:34: group[0].packages[2]: is empty -> leave it out",
+        "m.toml:9:46: group[0].packages[4]: package 'bash' is there already, on this line -> leave one of them out",
+        "m.toml:10:1: group[0].size_budget: the key 'size_budget' is unknown -> write size-budget",
+        "m.toml:11:1: group[0].size-budget: '5 apples' is not a size"
+        ' -> write size-budget = "50 MB", or a number of bytes above 0',
+        "m.toml:15:27: group[1].systems[1]: group 'nfs' for ubuntu18.04 is there already, on this line"
+        " -> put all its packages in one table",
+        'm.toml:16:1: group[1].packages: is an empty list -> write packages = ["openssh-server"]',
+        "m.toml:17:1: group[1].recommends: is a whole number and must be true or false -> write recommends = true",
+        "m.toml:18:13: group[1].provides[0]: 'usr/sbin/x' is not the path of a file"
+        " -> write it from the root, without . and .., such as /usr/sbin/sshd",
+        "m.toml:18:27: group[1].provides[1]: '/a/../b' is not the path of a file"
+        " -> write it from the root, without . and .., such as /usr/sbin/sshd",
+        "m.toml:19:18: group[1].architectures[0]: 'all' is not an architecture of a machine"
+        " -> write one as dpkg names it, such as amd64",
+        "m.toml:19:25: group[1].architectures[1]: 'x_64' is not an architecture of a machine"
+        " -> write one as dpkg names it, such as amd64",
+        "m.toml:20:1: group[1].precommands: holds the control character '\\x00' -> leave it out",
+    ]
+
+
+def test_the_same_group_and_system_in_two_tables(path: Path) -> None:
+    assert problems(path, GROUP + GROUP.replace('["debian12"]', '["debian11", "debian12"]')) == [
+        "m.toml:7:24: group[1].systems[1]: group 'a' for debian12 is there already, on line 3"
+        " -> put all its packages in one table"
+    ]
+
+
+def test_what_is_missing_is_named_at_its_table(path: Path) -> None:
+    assert problems(path, "\n\n[[group]]\n[[repository]]\n") == [
+        'm.toml:3:1: group[0].name: is missing -> write name = "ssh"',
+        'm.toml:3:1: group[0].packages: is missing -> write packages = ["openssh-server"]',
+        'm.toml:3:1: group[0].systems: is missing -> write systems = ["ubuntu18.04"]',
+        'm.toml:4:1: repository[0].name: is missing -> write name = "tools"',
+        'm.toml:4:1: repository[0].suite: is missing -> write suite = "stable"',
+        'm.toml:4:1: repository[0].uris: is missing -> write uris = ["scheme://host/path"]',
+        'm.toml:4:1: repository[0].components: is missing -> write components = ["main"]',
+        "m.toml:4:1: repository[0].key: nobody vouches for this repository"
+        ' -> write key = "keys/tools.asc" with its OpenPGP key, or allow-unsigned = true',
+    ]
+
+
+def test_one_table_where_several_are_meant(path: Path) -> None:
+    assert problems(path, GROUP.replace("[[group]]", "[group]")) == [
+        "m.toml:1:1: group: is a table -> begin each with [[group]] on a line of its own"
+    ]
+
+
+def test_not_toml(path: Path) -> None:
+    hint = " -> texts and names stand in double quotes, lists in brackets"
+    assert problems(path, "\n[[group]]\nname = ssh\n") == [f"m.toml:3:8: is not TOML: Invalid value{hint}"]
+    assert problems(path, '# é\r\na = ["x"') == [f"m.toml:2:9: is not TOML: Unclosed array{hint}"]
+
+
+def test_mirrors(path: Path) -> None:
+    text = (
+        GROUP + '[mirrors]\nUbuntu = ["x.example"]\ndebian = "https://x.example/d"\nubuntu = ["mirror://x.example/u"]\n'
+    )
+    hint = " -> write scheme://host/path, with a scheme of apt's such as https or file"
+    assert problems(path, text) == [
+        "m.toml:6:1: mirrors.Ubuntu: 'Ubuntu' is not a distribution -> write one like ubuntu, debian or ubuntu-security",
+        f"m.toml:6:11: mirrors.Ubuntu[0]: 'x.example' is not the URI of a repository{hint}",
+        'm.toml:7:1: mirrors.debian: is a text and must be a list -> write debian = ["scheme://host/path"]',
+        f"m.toml:8:11: mirrors.ubuntu[0]: 'mirror://x.example/u' is not the URI of a repository{hint}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            'suite = "s"\ncomponents = ["main"]',
+            ["m.toml:5:1: repository[0].key: nobody vouches for this repository"],
+        ),
+        (
+            'suite = "s"\ncomponents = ["main"]\nkey = "nope.asc"\nallow-unsigned = true',
+            [
+                "m.toml:10:1: repository[0].key: there is no file nope.asc",
+                "m.toml:11:1: repository[0].allow-unsigned: it has a key and may be unsigned",
+            ],
+        ),
+        (
+            'suite = "./"\ncomponents = ["main"]\nallow-unsigned = true',
+            ["m.toml:9:1: repository[0].components: the suite './' is a path and has no components"],
+        ),
+        (
+            'suite = "a b"\ncomponents = ["x]"]\nallow-unsigned = true\npriority = 0',
+            [
+                "m.toml:8:1: repository[0].suite: 'a b' is not a suite",
+                "m.toml:9:15: repository[0].components[0]: 'x]' is not a component",
+                "m.toml:11:1: repository[0].priority: 0 is not a priority",
+            ],
+        ),
+    ],
+    ids=["nobody vouches", "key", "flat", "syntax"],
+)
+def test_repositories(path: Path, fields: str, expected: list[str]) -> None:
+    found = problems(path, REPOSITORY + fields + "\n")
+    assert [text.partition(" -> ")[0] for text in found] == expected
+
+
+FLAT = '[[repository]]\nname = "r"\nuris = ["file:/r"]\nsuite = "./"\nallow-unsigned = true\n'
+ON_DEBIAN = FLAT + 'systems = ["debian12"]\n'
+
+
+@pytest.mark.parametrize(("first", "second"), [(FLAT, FLAT), (ON_DEBIAN, ON_DEBIAN), (FLAT, ON_DEBIAN)])
+def test_the_same_repository_twice_for_a_system(path: Path, first: str, second: str) -> None:
+    line = (GROUP + first).count("\n") + 1
+    assert problems(path, GROUP + first + second) == [
+        f"m.toml:{line}:1: repository[1]: repository 'r' is there already, on line 5"
+        " -> give one of them another name, or other systems"
+    ]
+
+
+def test_a_repository_may_not_have_the_name_of_a_distribution(path: Path) -> None:
+    for name in ("debian", "debian-security"):
+        assert problems(path, GROUP + FLAT.replace('"r"', f'"{name}"')) == [
+            f"m.toml:5:1: repository[0]: '{name}' is the name of the distribution's own archive"
+            f" -> write another name, such as {name}-extra"
+        ]

@@ -1,5 +1,6 @@
 """The user and group ids of a user namespace: which ones an ordinary user may have there, and how it gets them."""
 
+import contextlib
 import os
 import pwd
 from pathlib import Path
@@ -14,9 +15,9 @@ IDS = 65536
 def give_identities(pid: int) -> None:
     """Give the new user namespace of process `pid` its ids, so that root in it is who we are outside.
 
-    An ordinary user gets the others from its ranges in /etc/subuid and /etc/subgid (subuid(5)), by newuidmap(1): unshare(1)
-    can do it itself from util-linux 2.38 on only. Root, who may write the maps itself (user_namespaces(7)), keeps
-    the ids it has. Raises `PackageCacheError` where there is no range, `ToolMissingError` where newuidmap is not.
+    An ordinary user gets the others from its ranges in /etc/subuid and /etc/subgid (subuid(5)), by newuidmap(1):
+    unshare(1) can do it itself from util-linux 2.38 on only. Root, who may write the maps itself
+    (user_namespaces(7)), keeps the ids it has. Raises `PackageCacheError` where there is no range, `ToolMissingError` where newuidmap is not.
     """
     if os.geteuid() == 0:
         for kind in ("uid", "gid"):
@@ -36,10 +37,8 @@ def _own_ids(kind: str) -> int:
 
 def _first_of_range(table: Path) -> int:
     names = {str(os.geteuid())}
-    try:
+    with contextlib.suppress(KeyError):  # an id without a name, as containers have
         names.add(pwd.getpwuid(os.geteuid()).pw_name)
-    except KeyError:  # an id without a name, as containers have
-        pass
     lines = table.read_text().splitlines() if table.is_file() else []
     for line in lines:
         name, _, numbers = line.partition(":")

@@ -78,7 +78,8 @@ class Container:
     ) -> Completed:
         """Run a command inside, with `env` added to the clean environment; otherwise as `outside.run.run`.
 
-        After `timeout` seconds it and its children are ended; one that left their process group (setsid(2)) ends with the block.
+        After `timeout` seconds it and its children are ended; a child that left their process group (setsid(2))
+        ends with the block.
         """
         extra = [f"{name}={value}" for name, value in (env or {}).items()]
         command = [find_tool("env"), "-i", *ENVIRONMENT, *extra, *self.enter, *argv]
@@ -118,8 +119,8 @@ def throwaway(
 ) -> Iterator[Container]:
     """Give a running throw-away copy of `root` while the block runs; `root` itself is never changed.
 
-    `binds` shows files and folders of the host inside, read-only, by their absolute paths there; what is written below a
-    path of `writable_binds` lands on the host (tier CHROOT: when the block ends). With `network` the host's
+    `binds` shows files and folders of the host inside, read-only, by their absolute paths there; what is written
+    below a path of `writable_binds` lands on the host (tier CHROOT: when the block ends). With `network` the host's
     network is kept, otherwise there is only an own loopback (not so in tier CHROOT, see `cuts_network`). All
     of it vanishes with the block, also when our process is killed. Raises `PackageCacheError` with what the
     system said where the machine does not allow it.

@@ -1,0 +1,219 @@
+"""Roots of other releases: made once by mmdebstrap(1) from signed archives, kept, never changed afterwards.
+
+    <state>/roots/<key>/root          the root, for `outside.isolation.throwaway`
+    <state>/roots/<key>/root.json     from what it was made
+    <state>/roots/.building-<key>/    being made, or what a killed build left: renamed when whole, removed by the next build
+    <state>/roots/.<key>.lock         held by who makes it
+
+The key is the digest of everything that decides what is in the root.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from package_cache.outside.chroot import end_processes
+from package_cache.outside.files import exclusive, sha256_of, write_atomically
+from package_cache.outside.isolation import Isolation
+from package_cache.outside.namespaces import host_as_root
+from package_cache.outside.run import CommandError, find_tool, run
+from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
+from package_cache.values.events import Listener, Step, ignore
+
+FORMAT = 1
+"""Raised when roots are made in another way, so that older ones are not taken for them."""
+
+WAIT = 900.0
+"""Seconds to wait for another process that makes the same root."""
+
+LIMIT = 1800.0
+"""Seconds that making a root may take."""
+
+_BUILDING = ".building-"
+
+
+@dataclass(frozen=True)
+class RootSource:
+    """From what a root is made."""
+
+    suite: str
+    """Of the plain release, such as `bionic`."""
+    architecture: str
+    repositories: tuple[str, ...]
+    """Lines of sources.list(5) in one-line style, with their options."""
+    keyring: Path
+    """Whose keys must have signed them."""
+
+
+def make_root(
+    source: RootSource,
+    *,
+    state: Path,
+    isolation: Isolation,
+    include: Sequence[str] = (),
+    upgraded: bool = True,
+    listener: Listener = ignore,
+) -> Path:
+    """Give a minimal root (mmdebstrap's variant `minbase`) with the packages `include`; made where it is not kept yet.
+
+    With `upgraded` it has the newest versions of all repositories, else those of the plain release alone. Whoever
+    comes while another makes the same root waits for it. Raises `ArchiveError` where an archive does not answer,
+    `VerificationError` where the keyring does not vouch for it, `ToolMissingError`, else `PackageCacheError`, with
+    mmdebstrap's last words.
+    """
+    lines = [line for line in source.repositories if upgraded or _suite(line) == source.suite]
+    if not lines:
+        raise PackageCacheError(f"cannot make a root of {source.suite}: no repository of that suite is given")
+    inputs = {
+        "format": FORMAT,
+        "suite": source.suite,
+        "architecture": source.architecture,
+        "repositories": lines,
+        "keyring_sha256": sha256_of(source.keyring),
+        "include": sorted(set(include)),
+        "owner": os.geteuid(),  # whose ids the files have
+    }
+    key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
+    roots = state / "roots"
+    kept = roots / key / "root"
+    if kept.is_dir():
+        return kept
+    roots.mkdir(parents=True, exist_ok=True)
+    with exclusive(_lock(roots, key), wait=WAIT):
+        if not kept.is_dir():  # another process may have made it while we waited
+            listener(Step(f"making a root of {source.suite} {source.architecture}"))
+            with _building(roots, key, isolation) as folder:
+                _debootstrap(source, lines, sorted(set(include)), folder / "root", isolation)
+                write_atomically(folder / "root.json", json.dumps(inputs, indent=1).encode() + b"\n")
+                folder.rename(roots / key)
+    return kept
+
+
+def remove_root(path: Path, isolation: Isolation) -> None:
+    """Remove a root that `make_root` gave, with its folder."""
+    folder = path.parent
+    with exclusive(_lock(folder.parent, folder.name), wait=WAIT):
+        gone = folder.with_name(_BUILDING + folder.name)
+        folder.rename(gone)  # from here on nobody takes it for whole
+        _remove(gone, isolation)
+
+
+def _lock(roots: Path, key: str) -> Path:
+    return roots / f".{key}.lock"
+
+
+@contextlib.contextmanager
+def _building(roots: Path, key: str, isolation: Isolation) -> Iterator[Path]:
+    """Give an empty folder to build in; what is left of it in the end is removed, as are those of killed builds."""
+    for leftover in roots.glob(f"{_BUILDING}*"):
+        other = leftover.name.removeprefix(_BUILDING)
+        if other == key:
+            _remove(leftover, isolation)
+            continue
+        with contextlib.suppress(PackageCacheError), exclusive(_lock(roots, other), wait=0):
+            _remove(leftover, isolation)
+    folder = roots / f"{_BUILDING}{key}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        if folder.exists():
+            _remove(folder, isolation)
+
+
+def _remove(folder: Path, isolation: Isolation) -> None:
+    end_processes(folder / "root")
+    with _as_root(isolation) as prefix:  # the files may belong to ids that only our user namespace has
+        run([*prefix, "rm", "-rf", "--one-file-system", "--", str(folder)])
+
+
+@contextlib.contextmanager
+def _as_root(isolation: Isolation) -> Iterator[tuple[str, ...]]:
+    """Give the argv prefix that runs a program as root, among the host's files, and ends it when we end."""
+    if isolation is Isolation.CHROOT:
+        yield (find_tool("setpriv"), "--pdeathsig", "TERM")
+        return
+    with host_as_root(user=isolation is Isolation.USER_NAMESPACE) as holder:
+        yield holder.enter
+
+
+_PAM_FIRST = (
+    'cd "$1/var/cache/apt/archives" && for deb in systemd_*.deb; do if [ -e "$deb" ]; then '
+    'chroot "$1" sh -c "dpkg --force-depends --install /var/cache/apt/archives/libpam-runtime_*.deb"; fi; done'
+)
+"""Where systemd is Essential (Ubuntu 16.04), its postinst needs PAM's configuration, which dpkg may unpack too late."""
+
+_FORGET_THE_HOST = """cd "$1"
+rm -f etc/resolv.conf etc/hostname etc/apt/apt.conf.d/99mmdebstrap
+cat > etc/apt/sources.list"""
+"""The resolver and name of this machine and the options of our own are nothing of the release."""
+
+_APT_OPTIONS = (
+    'Acquire::Languages "none"',
+    "Acquire::Retries 3",
+    "Acquire::http::Timeout 30",
+    "Acquire::https::Timeout 30",
+    'APT::Sandbox::User "root"',  # its own user may not exist among our ids, nor read our folders
+    'APT::Get::Always-Include-Phased-Updates "true"',  # the same root for everybody
+)
+
+
+def _debootstrap(
+    source: RootSource, lines: Sequence[str], include: Sequence[str], target: Path, isolation: Isolation
+) -> None:
+    options = [f"--aptopt={option}" for option in _APT_OPTIONS]
+    if include:
+        options.append(f"--include={','.join(include)}")
+    command = [
+        "env", "--unset=APT_CONFIG", find_tool("mmdebstrap"), "--mode=root", "--variant=minbase", "--format=directory",
+        f"--architectures={source.architecture}", f"--keyring={source.keyring.resolve()}", *options,
+        f"--extract-hook={_PAM_FIRST}", source.suite, str(target), *lines,
+    ]  # fmt: skip
+    try:
+        with _as_root(isolation) as prefix:
+            # No configuration of this machine's apt is read: mmdebstrap names apt one of its own, below the new root.
+            run([*prefix, *command], timeout=LIMIT)
+            sources = "".join(f"{_without_keyring(line)}\n" for line in lines)
+            run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(target)], stdin=sources)
+    except CommandError as error:
+        raise _explained(source, error) from error
+
+
+def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
+    """Tell what kind of failure apt's and mmdebstrap's words speak of."""
+    what = f"cannot make a root of {source.suite} {source.architecture}"
+    tail = "\n".join(error.output.splitlines()[-40:])
+    if error.returncode is None:
+        return PackageCacheError(f"{what}: it took longer than {LIMIT:g} s", details=tail)
+    if any(sign in error.output for sign in ("NO_PUBKEY", "BADSIG", "EXPKEYSIG", "is not signed", "not valid yet")):
+        hint = "use the distribution's current keyring, or another mirror"
+        return VerificationError(f"{what}: the archive's signature does not fit", details=tail, hint=hint)
+    if any(sign in error.output for sign in ("Could not connect", "Failed to fetch", "Could not resolve")):
+        return ArchiveError(
+            f"{what}: an archive did not answer rightly", details=tail, hint="check the network, or name a mirror"
+        )
+    return PackageCacheError(f"{what}: mmdebstrap ended with status {error.returncode}", details=tail)
+
+
+def _without_keyring(line: str) -> str:
+    """Give the line as it is right inside, where the release's own keyring is, and not the path of ours."""
+    return re.sub(
+        r"^(deb(?:-src)?\s+)\[\s*\]\s*", r"\1", re.sub(r"\bsigned-by=[^\s\]]+\s*", "", line, flags=re.IGNORECASE)
+    )
+
+
+def _suite(line: str) -> str:
+    """Give the suite of a line of sources.list(5): `deb [ options ] uri suite components…`."""
+    kind, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
+    if rest.startswith("["):
+        rest = rest.partition("]")[2]
+    fields = rest.split()
+    if kind != "deb" or len(fields) < 2:
+        raise PackageCacheError(f"cannot read this line of apt sources: {line!r}")
+    return fields[1]

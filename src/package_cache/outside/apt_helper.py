@@ -16,6 +16,9 @@ from package_cache.outside.run import end, start
 LOOK_EVERY = 0.1
 """Seconds between two looks at a running call."""
 
+SLOWEST = 1024
+"""Bytes a second that a call must bring: else a server that drips, or stalls at every file, could hold us for hours."""
+
 
 @dataclass(frozen=True)
 class Fetch:
@@ -42,15 +45,17 @@ def present(path: Path) -> int:
         return 0
 
 
-def fetch(files: Sequence[Fetch], *, timeout: float, config: Path | None, cancelled: Callable[[], bool]) -> list[str]:
+def fetch(
+    files: Sequence[Fetch], *, timeout: float, window: float, config: Path | None, cancelled: Callable[[], bool]
+) -> list[str]:
     """Fetch files and give apt's words for each that it did not get, "" for the others; the caller checks the bytes.
 
-    `timeout` is how many seconds a server may be silent; a whole call may be without any new byte four times as long.
-    `config` is an apt.conf(5) read before the machine's own (APT_CONFIG). It ends early, with no word, when
-    `cancelled()` becomes true. Raises `ToolMissingError`.
+    `timeout` is how many whole seconds a server may be silent; the whole call must bring `SLOWEST` bytes a second in
+    every `window` seconds. `config` is an apt.conf(5) read before the machine's own (APT_CONFIG). It ends early, with
+    no word, when `cancelled()` becomes true. Raises `ToolMissingError`.
     """
     process = start(_command(files, timeout), env={"APT_CONFIG": str(config)} if config else None)
-    watch = _Watch(files, quiet=4 * timeout)
+    watch = _Watch(files, window)
     try:
         while True:
             try:
@@ -88,25 +93,23 @@ def _command(files: Sequence[Fetch], timeout: float) -> list[str]:
 class _Watch:
     """Sees that a call goes on, and that no server sends more than it should."""
 
-    def __init__(self, files: Sequence[Fetch], quiet: float) -> None:
+    def __init__(self, files: Sequence[Fetch], window: float) -> None:
         self._files = files
-        self._quiet = quiet
-        self._sizes = self._look()
-        self._since = time.monotonic()
-
-    def _look(self) -> list[int]:
-        return [present(file.partial) for file in self._files]
+        self._window = window
+        self._began, self._total = time.monotonic(), sum(present(file.partial) for file in files)
 
     def objection(self) -> str:
-        sizes = self._look()
-        if sizes != self._sizes:
-            self._sizes, self._since = sizes, time.monotonic()
+        """Give why the call should end, "" where it should not."""
+        sizes = [present(file.partial) for file in self._files]
         for file, size in zip(self._files, sizes, strict=True):
             if size > file.size:
-                file.partial.unlink(missing_ok=True)
-                return f"sent more than the {file.size} bytes that it should"
-        if time.monotonic() - self._since > self._quiet:
-            return f"nothing came for {self._quiet:g} s"
+                return f"sent more than the {file.size} bytes of {file.uri.rpartition('/')[2]}"
+        now, total = time.monotonic(), sum(sizes)
+        if now - self._began < self._window:
+            return ""
+        if 0 <= total - self._total < SLOWEST * self._window:  # less than 0: a file had to begin anew
+            return f"given up after less than {SLOWEST} bytes a second in {self._window:g} s"
+        self._began, self._total = now, total
         return ""
 
 

@@ -19,8 +19,11 @@ set -fu
 
 FORMAT=1                                 # of the cache: cache/layout.py
 LOCK_TIMEOUT=120                         # seconds
+INSTALL_LIMIT=1800                       # seconds until a dpkg run that hangs is ended
 LOG_LINES=40                             # how much of dpkg's output is shown where it failed
 SPARE_KIB=4096                           # what must stay free beside the packages: dpkg's own files
+DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
+DPKG_QUERY=/usr/bin/dpkg-query
 DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
@@ -115,7 +118,7 @@ one_line() {
 interrupted() {
     trap '' INT TERM HUP
     if [ -n "${child}" ]; then
-        end_tree "${child}"
+        kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on to all of its process group
         wait "${child}"
         child=
     fi
@@ -123,14 +126,6 @@ interrupted() {
     if [ "${touched}" = yes ]; then undo; else undone='nothing was changed'; fi
     complain "${undone}"
     finish interrupted "SIG$1 came; ${undone}"
-}
-
-# End a process and all below it.
-end_tree() {
-    _children=
-    { read -r _children <"/proc/$1/task/$1/children"; } 2>/dev/null
-    kill -TERM "$1" 2>/dev/null
-    for _child in ${_children}; do end_tree "${_child}"; done
 }
 
 # Set `lines` and IFS so that `for line in ${lines}` goes over the lines of a text. The caller unsets IFS.
@@ -211,9 +206,8 @@ parse() {
     while [ $# -gt 0 ]; do
         case $1 in
             --cache | --result | --lock-timeout)
-                [ $# -ge 2 ] || misuse "$1 takes a value"
-                set_option "$1" "$2"
-                shift
+                set_option "$1" "${2:-}"
+                [ $# -lt 2 ] || shift
                 ;;
             --cache=* | --result=* | --lock-timeout=*) set_option "${1%%=*}" "${1#*=}" ;;
             --verbose) verbose=yes ;;
@@ -225,7 +219,7 @@ parse() {
                 shift
                 break
                 ;;
-            -*) misuse "there is no option $1" ;;
+            -*) bad=${bad:-there is no option $1} ;;
             *) add_group "$1" ;;
         esac
         shift
@@ -234,17 +228,17 @@ parse() {
         add_group "$1"
         shift
     done
-    [ -z "${bad_group}" ] || misuse "'${bad_group}' is no group's name: it takes a-z 0-9 + . _ - and begins with a letter or digit"
+    [ -z "${bad}" ] || misuse "${bad}"
     [ -n "${groups}" ] || misuse "name at least one group"
     case ${lock_timeout} in
-        '' | *[!0-9]* | ???????*) misuse "--lock-timeout takes whole seconds, not '${lock_timeout}'" ;;
+        '' | *[!0-9]* | ????????*) misuse "--lock-timeout takes whole seconds, not '${lock_timeout}'" ;;
         *) ;;
     esac
 }
 
 # Take an option NAME with its VALUE.
 set_option() {
-    [ -n "$2" ] || misuse "$1 takes a value"
+    [ -n "$2" ] || bad=${bad:-$1 takes a value}
     case $1 in
         --cache) cache=$2 ;;
         --result) result=$2 ;;
@@ -255,7 +249,7 @@ set_option() {
 # Add a group's NAME to `groups`, once, if it is a name (values/names.py): never a path, never anything to a shell.
 add_group() {
     case $1 in
-        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789+._-]*) bad_group=${1:-(empty)} ;;
+        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789+._-]*) bad=${bad:-"'$1' is no group's name: it takes a-z 0-9 + . _ - and begins with a letter or digit"} ;;
         *)
             case " ${groups} " in
                 *" $1 "*) ;;
@@ -317,10 +311,10 @@ unquote() {
 # Check that each group is there for this system and architecture, and read what it asks for. 10 11 12 31 32
 read_groups() {
     case ${system} in
-        '' | *[!A-Za-z0-9._]*) miss not-for-system "${OS_RELEASE} does not say which OS release this is" "use the fallback of this image" ;;
+        '' | *[!a-z0-9._]*) miss not-for-system "${OS_RELEASE} does not say which OS release this is" "use the fallback of this image" ;;
         *) ;;
     esac
-    architecture=$(dpkg --print-architecture)
+    architecture=$("${DPKG}" --print-architecture)
     for _group in ${groups}; do
         _folder=${cache}/groups/${_group}-${system}
         [ -d "${_folder}" ] || miss_group "${_group}"
@@ -407,7 +401,7 @@ add_request() {
 look() {
     _names=
     for _request in ${requests}; do _names="${_names} ${_request%%=*}"; done
-    known=$(dpkg-query -W -f '${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' ${_names} 2>/dev/null)
+    known=$("${DPKG_QUERY}" -W -f '${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' ${_names} 2>/dev/null)
     missing=
     already_there=0
     for _request in ${requests}; do
@@ -454,7 +448,7 @@ files_are_there() {
 # Is a request that names a virtual package met by an installed one that provides it?
 is_provided() {
     case $1 in *[=:]*) return 1 ;; *) ;; esac
-    split_lines "$(dpkg-query -W -f '${db:Status-Abbrev}, ${Provides},\n' 2>/dev/null)"
+    split_lines "$("${DPKG_QUERY}" -W -f '${db:Status-Abbrev}, ${Provides},\n' 2>/dev/null)"
     for _line in ${lines}; do
         case ${_line} in
             [ih]i*", $1,"* | [ih]i*", $1 ("*)
@@ -484,8 +478,8 @@ check_all() {
 
 # Check for what installing needs: root and the tools. 20 21
 need_root_and_tools() {
-    [ "$(id -u)" = 0 ] || miss not-root "this is not root, and packages are missing: ${missing}" "run it as root"
-    for _tool in apt-get sha256sum mktemp df; do
+    [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
+    for _tool in apt-get sha256sum mktemp df timeout; do
         command -v "${_tool}" >/dev/null 2>&1 || miss no-dpkg "there is no ${_tool} here" "use the fallback of this image"
     done
 }
@@ -704,13 +698,25 @@ is_locked() {
     esac
 }
 
-# Wait a second for others to end. 40
-wait_turn() {
+# Note that dpkg is locked. Status 1: that has lasted too long.
+wait_second() {
+    if [ -z "${waiting}" ]; then
+        say "another process works with dpkg: waiting for it, at most ${lock_timeout} s"
+        clock
+        waiting=${now}
+    fi
     clock
-    [ "${waiting}" = yes ] || say "another process works with dpkg: waiting for it, at most ${lock_timeout} s"
-    waiting=yes
-    [ "$((now - began))" -lt "$((lock_timeout * 100))" ] || miss dpkg-locked "another process kept dpkg locked for ${lock_timeout} s" "wait for it to end, or give --lock-timeout more seconds"
+    [ "$((now - waiting))" -lt "$((lock_timeout * 100))" ] || return 1
     sleep 1
+}
+
+# Wait for others to end, before all is looked at anew. 40
+wait_turn() {
+    release_policy
+    wait_second || miss dpkg-locked "another process kept dpkg locked for ${lock_timeout} s" "wait for it to end, or give --lock-timeout more seconds"
+    clock
+    last=${now}
+    phases=${first_phases}
 }
 
 # Forbid services to start, by a policy-rc.d that says no. Status 1: another installer has its own there.
@@ -727,7 +733,7 @@ take_policy() {
         case ${_line} in "${POLICY_MARK} "*) _owner=${_line##* } ;; *) ;; esac
     done <"${POLICY}"
     if [ -n "${_owner}" ]; then
-        [ ! -d "/proc/${_owner}" ] || return 1
+        ! kill -0 "${_owner}" 2>/dev/null || return 1
         rm -f "${POLICY}" # of one that was killed
     else
         "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
@@ -746,38 +752,53 @@ release_policy() {
 
 # ---- installing ----
 
-# Run a command in the background, its output to the log, so that a signal is heard at once. Gives its status.
+# Run a command in the background, its output to the log, so that a signal is heard at once, and with an end, so that a
+# script that hangs is not waited for for ever. Gives its status.
 run_logged() {
-    "$@" >>"${log}" 2>&1 </dev/null &
+    timeout "${INSTALL_LIMIT}" "$@" >"${log}.last" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
     child=
+    cat "${log}.last" >>"${log}"
     return "${_status}"
+}
+
+# Did the last one fail only because another process has dpkg's lock? dpkg and apt take it before they do anything.
+met_lock() {
+    case $(cat "${log}.last") in
+        *'locked by another process'* | *'Could not get lock'*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# The same as run_logged, but while the lock is another's wait and try again.
+run_patiently() {
+    while :; do
+        run_logged "$@" && return
+        _failed=$?
+        met_lock || return "${_failed}"
+        wait_second || return "${_failed}"
+    done
 }
 
 # One dpkg run over all files, in apt's order. Status 0: done; 1: dpkg was locked, nothing happened; 2: it failed.
 install_files() {
-    before=$(dpkg-query -W -f '${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' ${planned} 2>/dev/null)
+    before=$("${DPKG_QUERY}" -W -f '${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' ${planned} 2>/dev/null)
     set --
     for _hash in ${files}; do set -- "$@" "${cache}/pool/${_hash}.deb"; done
     : >"${log}"
     touched=yes
-    run_logged dpkg --force-unsafe-io --force-confdef --force-confold --refuse-downgrade --install "$@" && return 0
-    _said=$(cat "${log}")
-    case ${_said} in
-        *'locked by another process'*)
-            touched=no
-            return 1
-            ;;
-        *) return 2 ;;
-    esac
+    run_logged "${DPKG}" --force-unsafe-io --force-confdef --force-confold --refuse-downgrade --install "$@" && return 0
+    met_lock || return 2
+    touched=no
+    return 1
 }
 
 # The second way, where one dpkg run is not enough: apt with its several, from the same files.
 install_by_apt() {
     say "${groups}: one dpkg run did not do it; trying apt's way"
-    run_logged apt apt-get -y --no-remove install ${missing}
+    run_patiently env APT_CONFIG="${work}/apt.conf" apt-get -y --no-remove install ${missing}
 }
 
 # Set `fresh` to the planned packages that were not here before, and `leftover` to those of which conffiles were.
@@ -805,31 +826,24 @@ list_fresh() {
 # Take the packages away that were not here before, so that dpkg is sane again. Sets `undone` to what was done.
 undo() {
     list_fresh
-    clear_locks_of_children
-    [ -z "${fresh}" ] || run_logged dpkg --force-remove-reinstreq --purge ${fresh}
-    [ -z "${leftover}" ] || run_logged dpkg --force-remove-reinstreq --remove ${leftover}
-    run_logged dpkg --configure -a
-    if [ -n "$(dpkg --audit 2>&1)" ] && [ -n "${fresh}" ]; then
+    [ -z "${fresh}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
+    [ -z "${leftover}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${leftover}
+    run_patiently "${DPKG}" --configure -a
+    if [ -n "$("${DPKG}" --audit 2>&1)" ] && [ -n "${fresh}" ]; then
         # A package whose own script does not let it go. It came a moment ago: its scripts have no say.
         for _name in ${fresh}; do
             rm -f "${DPKG_STATE}/info/${_name}.prerm" "${DPKG_STATE}/info/${_name}.postrm" \
                 "${DPKG_STATE}/info/${_name}:${architecture}.prerm" "${DPKG_STATE}/info/${_name}:${architecture}.postrm"
         done
-        run_logged dpkg --force-remove-reinstreq --purge ${fresh}
-        run_logged dpkg --configure -a
+        run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
+        run_patiently "${DPKG}" --configure -a
     fi
-    if [ -z "$(dpkg --audit 2>&1)" ]; then
+    if [ -z "$("${DPKG}" --audit 2>&1)" ]; then
         undone='undone: the packages that came were removed again, and dpkg is sane'
     else
         undone='not wholly undone: see dpkg --audit'
     fi
     touched=no
-}
-
-# A dpkg that a signal ended may leave a script of a package at work for a moment; nothing waits for it. dpkg's lock
-# is the kernel's and went with the process.
-clear_locks_of_children() {
-    :
 }
 
 # Mark the packages that came as dependencies as such, and the requested ones as wanted, as apt would.
@@ -874,6 +888,7 @@ install_missing() {
     log=${work}/log
     read_indexes
     phase index
+    first_phases=${phases}
     while :; do
         if plan; then
             if [ -z "${files}" ]; then
@@ -895,7 +910,7 @@ install_missing() {
                         install_by_apt || fail "dpkg or a package's own script ended with an error"
                         return
                         ;;
-                    *) release_policy ;;
+                    *) ;;
                 esac
             fi
         fi
@@ -906,7 +921,7 @@ install_missing() {
 
 # Begin. ARGUMENTS...
 main() {
-    cache='' result='' lock_timeout=${LOCK_TIMEOUT} verbose='' groups='' bad_group=''
+    cache='' result='' lock_timeout=${LOCK_TIMEOUT} verbose='' groups='' bad=''
     requests='' provides='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' child='' touched=no policy='' waiting=''
     set_environment
@@ -920,7 +935,7 @@ main() {
     trap : PIPE # not ignored: that would be handed down to every program
     parse "$@"
     find_cache
-    command -v dpkg-query >/dev/null 2>&1 || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
+    [ -x "${DPKG_QUERY}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
     read_system
     read_groups
     if look; then

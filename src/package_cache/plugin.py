@@ -7,9 +7,10 @@ The shell text itself is made in `package_cache.plugin_command`.
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 
+from package_cache import installer as installer_asset
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.outside.files import write_atomically
 from package_cache.plugin_command import installing_command, missing_command
@@ -46,9 +47,9 @@ def try_to_install_by_cache(group_name: str, fallback_cmds: Sequence[str] = ()) 
         return missing_command(group_name, commands)
     work = Path(os.environ.get(WORK_VARIABLE) or WORK_DEFAULT).absolute()
     cache = CacheFolder(Path(os.environ.get(CACHE_VARIABLE) or CACHE_DEFAULT).absolute())
-    staged, installer = work / "package_cache", work / "runtime.d" / INSTALLER
+    staged, installer = CacheFolder(work / "package_cache"), work / "runtime.d" / INSTALLER
     _prepare(group_name, cache, staged, installer)
-    return installing_command(group_name, installer, staged, commands)
+    return installing_command(group_name, installer, staged.path, commands)
 
 
 def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
@@ -65,29 +66,27 @@ def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
     return commands
 
 
-def _prepare(group: str, cache: CacheFolder, staged: Path, installer: Path) -> None:
+def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, installer: Path) -> None:
     """Put group and installer on the volume. A job must never suffer from its cache: nothing is raised."""
-    try:
-        _put_installer(cache, installer)
-        _stage(group, cache, staged)
-    except (PackageCacheError, OSError) as error:
-        _log.warning("cannot stage group %s, so its fallback commands will run: %s", group, error)
-    except Exception:
-        _log.warning("cannot stage group %s, so its fallback commands will run", group, exc_info=True)
+    for step in (partial(_stage, group, cache, staged), partial(_put_installer, staged, installer)):
+        try:
+            step()
+        except (PackageCacheError, OSError) as error:
+            reason = "; ".join(str(error).splitlines())
+            _log.warning("cannot stage group %s, so its fallback commands will run: %s", group, reason)
+        except Exception:
+            _log.warning("cannot stage group %s, so its fallback commands will run", group, exc_info=True)
 
 
-def _put_installer(cache: CacheFolder, target: Path) -> None:
-    """Put the installer beside the runtime's scripts: the cache's own, which fits its format, or the package's."""
-    try:
-        content = cache.installer.read_bytes()
-    except OSError:
-        content = files("package_cache.installer").joinpath(INSTALLER).read_bytes()
+def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
+    from package_cache.verbs.stage import stage  # noqa: PLC0415  (plugins that ask for no group do not wait for it)
+
+    result = stage([group], cache, to=staged.path)
+    _log.info("staged group %s in %s: %d package files", group, staged.path, result.files)
+
+
+def _put_installer(staged: CacheFolder, target: Path) -> None:
+    """Put the installer beside the runtime's scripts: the staged cache's, which was verified, or the library's."""
+    source = staged.installer if staged.installer.is_file() else installer_asset.INSTALLER
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, content, mode=0o755)
-
-
-def _stage(group: str, cache: CacheFolder, staged: Path) -> None:
-    from package_cache.verbs.stage import stage  # noqa: PLC0415  (an init script that stages nothing loads nothing)
-
-    result = stage([group], cache, to=staged)
-    _log.info("staged group %s in %s: %d files", group, staged, result.files)
+    write_atomically(target, source.read_bytes(), mode=0o755)

@@ -1,9 +1,10 @@
-"""A shared volume and a cache whose installer ends as a test orders: the plugin API takes the cache's own installer."""
+"""A shared volume whose installer ends as a test orders. The real one is in test_real_cache.py and in tests/runtime."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.plugin.shells import MakeCommand
 
 from package_cache import try_to_install_by_cache
 
@@ -14,19 +15,18 @@ printf '%s\\n' "$@" >{folder}/arguments
 exit {status}
 """
 
-MakeCommand = Callable[..., str]
-
 
 @pytest.fixture
 def make_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeCommand:
     """Give a function that makes the command of a group whose installer ends with `status`."""
 
     def make(fallback: Sequence[str] = (), *, group: str = "ssh", status: int = 10) -> str:
-        cache = tmp_path / "the cache"
-        cache.mkdir(exist_ok=True)
-        (cache / "install_group.sh").write_text(STAND_IN.format(folder=tmp_path, status=status))
-        monkeypatch.setenv("PACKAGE_CACHE_DIR", str(cache))
-        monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "it's work"))
-        return try_to_install_by_cache(group, fallback)
+        work = tmp_path / "it's work"
+        monkeypatch.setenv("PACKAGE_CACHE_DIR", str(tmp_path / "no cache"))
+        monkeypatch.setenv("PAI_WORK_DIR", str(work))
+        command = try_to_install_by_cache(group, fallback)
+        if (work / "runtime.d").is_dir():
+            (work / "runtime.d" / "install_group.sh").write_text(STAND_IN.format(folder=tmp_path, status=status))
+        return command
 
     return make

@@ -1,5 +1,6 @@
 """The shells that a job's container may have, and the places in a script where the command may stand."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from package_cache.outside.run import Completed, run
@@ -20,6 +21,10 @@ CONTEXTS = {
 """Each prints what the command printed, then its status."""
 
 CASES = [(shell, context) for shell in SHELLS for context in CONTEXTS if (shell, context) != ("dash", "pipefail")]
+
+
+MakeCommand = Callable[..., str]
+"""The type of the fixture `make_command`."""
 
 
 def run_in(shell: str, script: str, folder: Path, *, stdin: str = "") -> Completed:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.plugin.conftest import MakeCommand
-from tests.plugin.shells import CONTEXTS, SHELLS, run_in
+from tests.plugin.shells import CONTEXTS, SHELLS, MakeCommand, run_in
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 WORD = TEXT.map(shlex.quote)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.plugin.conftest import MakeCommand
-from tests.plugin.shells import CASES, CONTEXTS, SHELLS, run_in
+from tests.plugin.shells import CASES, CONTEXTS, SHELLS, MakeCommand, run_in
 
 FALLBACKS = {
     "all succeed": (["echo a", "echo b"], "a\nb\n", 0),

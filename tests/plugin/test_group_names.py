@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.plugin.conftest import MakeCommand
-from tests.plugin.shells import SHELLS, run_in
+from tests.plugin.shells import SHELLS, MakeCommand, run_in
 
 NAMES = [
     "", " ", "$(touch x)", "`touch x`", "'; touch x; '", '"; touch x; "', "ssh\ntouch x", "ssh\n", "../..", "a/b", "-h",

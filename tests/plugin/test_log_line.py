@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.plugin.conftest import MakeCommand
-from tests.plugin.shells import SHELLS, run_in
+from tests.plugin.shells import SHELLS, MakeCommand, run_in
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -1,0 +1,78 @@
+"""With a real cache and the real installer: what is staged is what the command finds."""
+
+import hashlib
+import stat
+from pathlib import Path
+
+import pytest
+from tests.plugin.shells import SHELLS, run_in
+from tests.support.debs import make_deb
+
+from package_cache import try_to_install_by_cache
+from package_cache.cache.description import DescribedGroup, DescribedPackage, Description
+from package_cache.cache.index import IndexedPackage, group_files, publish_group
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.debs import control_text
+from package_cache.outside.files import sha256_of
+from package_cache.values.lock import LockedGroup, LockedPackage
+from package_cache.verbs.build import publish_installer
+
+ELSEWHERE = "debian1"
+"""No machine that runs this is a Debian 1: the installer must say so."""
+
+
+@pytest.fixture
+def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A volume, with a real cache at hand that has the group `tools` for another system than this machine's."""
+    cache = CacheFolder(tmp_path / "cache")
+    deb = make_deb(tmp_path, "tool")
+    package = LockedPackage("tool", "1.0", "all", deb.stat().st_size, sha256_of(deb), "here", deb.name)
+    cache.pool.mkdir(parents=True)
+    deb.rename(cache.package(package.sha256))
+    indexed = IndexedPackage(package, control_text(cache.package(package.sha256)))
+    texts = group_files({"amd64": (LockedGroup("tools", ("tool",), (package.key,)), [indexed])})
+    files = {name: text.encode() for name, text in texts.items()}
+    publish_group(cache, "tools", ELSEWHERE, files)
+    described = DescribedPackage("tool", "1.0", "all", package.size, package.sha256)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), (described,), digests)
+    Description("2020-01-01T00:00:00Z", "a test", "", "", "", publish_installer(cache), (group,)).write(cache)
+    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(cache.path))
+    monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
+    return tmp_path / "work"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("group", "why"), [("tools", "(status 11, not-for-system)"), ("nothing", "(status 10, no-such-group)")]
+)
+def test_a_miss_says_the_installers_reason(group: str, why: str, shell: str, volume: Path) -> None:
+    if group == "nothing":
+        try_to_install_by_cache("tools")
+    result = run_in(shell, try_to_install_by_cache(group, ["echo fallback"]), volume.parent)
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "fallback")
+    assert f"package-cache: {group}: not by the cache {why}: running the fallback" in result.stderr.splitlines()
+
+
+def test_group_and_installer_are_on_the_volume(volume: Path, caplog: pytest.LogCaptureFixture) -> None:
+    try_to_install_by_cache("tools")
+    installer = volume / "runtime.d" / "install_group.sh"
+    assert installer.read_bytes() == (volume.parent / "cache" / "install_group.sh").read_bytes()
+    assert stat.S_IMODE(installer.stat().st_mode) == 0o755
+    assert [path.name for path in installer.parent.iterdir()] == ["install_group.sh"]
+    assert (volume / "package_cache" / "groups" / f"tools-{ELSEWHERE}" / "amd64.group").is_file()
+    assert not caplog.records
+
+
+def test_an_altered_installer_never_reaches_the_volume(volume: Path, caplog: pytest.LogCaptureFixture) -> None:
+    altered = volume.parent / "cache" / "install_group.sh"
+    altered.write_text("touch /altered\n")
+    try_to_install_by_cache("tools")
+    assert "altered" in caplog.text
+    assert altered.read_bytes() != (volume / "runtime.d" / "install_group.sh").read_bytes()
+
+
+def test_a_group_that_the_cache_lacks_is_a_warning(volume: Path, caplog: pytest.LogCaptureFixture) -> None:
+    try_to_install_by_cache("nothing")
+    assert "cannot stage group nothing, so its fallback commands will run: cannot find the group" in caplog.text
+    assert (volume / "runtime.d" / "install_group.sh").is_file()

@@ -20,19 +20,17 @@ class Scripts:
     post: str
 
 
-def init_phase(
-    plugin: Path, config: str, folder: Path, *, cache: Path | None = None, env: Mapping[str, str]
-) -> Scripts:
+def init_phase(plugin: Path, config: str, folder: Path, **variables: str) -> Scripts:
     """Run `plugin`/init.py with a configuration and variables; scripts and volume lie in `folder`, and no cache."""
     pre, post = folder / "pre.sh", folder / "post.sh"
     for script in (pre, post):
         script.write_text("#!/bin/bash\n")
-    variables = {
+    environment = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH")])),
         "PACKAGE_CACHE_DIR": str(folder / "no cache"),
         "PAI_WORK_DIR": str(folder / "work"),
-        **env,
+        **variables,
     }
     argv = [sys.executable, str(plugin / "init.py"), config, str(pre), str(post)]
-    result = run(argv, env=variables, check=False, timeout=60)
+    result = run(argv, env=environment, check=False, timeout=60)
     return Scripts(result, pre.read_text(), post.read_text())

@@ -116,7 +116,8 @@ def test_mirrors(path: Path) -> None:
     )
     hint = " -> write scheme://host/path, with a scheme of apt's such as https or file"
     assert problems(path, text) == [
-        "m.toml:6:1: mirrors.Ubuntu: 'Ubuntu' is not a distribution -> write one like ubuntu, debian or ubuntu-security",
+        "m.toml:6:1: mirrors.Ubuntu: 'Ubuntu' is not a distribution"
+        " -> write one like ubuntu, debian or ubuntu-security",
         f"m.toml:6:11: mirrors.Ubuntu[0]: 'x.example' is not the URI of a repository{hint}",
         'm.toml:7:1: mirrors.debian: is a text and must be a list -> write debian = ["scheme://host/path"]',
         f"m.toml:8:11: mirrors.ubuntu[0]: 'mirror://x.example/u' is not the URI of a repository{hint}",

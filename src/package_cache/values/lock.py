@@ -193,6 +193,13 @@ class _Reader:
         self.wrong(f"{at}.{key}", "must be a list of texts")
         return ()
 
+    def flag(self, table: Mapping[str, Any], at: str, key: str) -> bool:
+        value = table.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.wrong(f"{at}.{key}", "must be true or false")
+        return False
+
     def tables(self, table: Mapping[str, Any], at: str, key: str) -> list[dict[str, Any]]:
         value = table.get(key, [])
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
@@ -280,7 +287,7 @@ class _Reader:
             self.texts(table, at, "requests"),
             self.texts(table, at, "packages"),
             self.texts(table, at, "provides"),
-            table.get("recommends", False) is True,
+            self.flag(table, at, "recommends"),
         )
         if group.name and not GROUP_NAME.fullmatch(group.name):
             self.wrong(f"{at}.name", f"{group.name!r} is not a group's name")

@@ -1,0 +1,113 @@
+"""A lock that was edited, cut off or merged wrongly is refused with every problem, its field named."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from package_cache.values.errors import LockError
+from package_cache.values.lock import Lock
+from package_cache.values.statuses import ExitStatus
+
+HEAD = 'format = 1\nmanifest = "package_cache_info"\nmanifest-digest = "sha256:00"\n'
+SYSTEM = '[[system]]\nname = "ubuntu18.04"\narchitecture = "amd64"\n'
+REPOSITORY = '[[system.repository]]\nname = "ubuntu"\n'
+GROUP = '[[system.group]]\nname = "ssh"\nrequests = ["openssh-server"]\npackages = ["ab_1:2_all"]\n'
+PACKAGE = f"""\
+[[system.package]]
+name = "ab"
+version = "1:2"
+architecture = "all"
+size = 3
+sha256 = "{"0" * 64}"
+repository = "ubuntu"
+path = "pool/ab.deb"
+"""
+WHOLE = HEAD + SYSTEM + REPOSITORY + GROUP + PACKAGE
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(LockError) as caught:
+        Lock.from_text(text, file="l")
+    assert caught.value.status is ExitStatus.BAD_LOCK
+    assert caught.value.hint == "make it anew: package-cache lock"
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_lock_that_the_others_are_made_from_is_right() -> None:
+    lock = Lock.from_text(WHOLE, file="l")
+    assert [package.key for package in lock.systems[0].packages] == ["ab_1:2_all"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("format = 1", "format = 2", "l: format: has format 2, and this program reads 1"),
+        ("format = 1", "format = true", "l: format: has format True, and this program reads 1"),
+        ("format = 1\n", "", "l: format: has format None, and this program reads 1"),
+        ("sha256:00", "", "l: manifest-digest: must be a text that is not empty"),
+        ('"ubuntu18.04"', '"bionic"', "l: system[0].name: 'bionic' is not an OS release: write one like ubuntu18.04"),
+        ('= "amd64"', '= "x_86"', "l: system[0].architecture: 'x_86' is not an architecture"),
+        ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = 3\n[[system.g', "l: system[0].repository[0].uri: must be a text"),
+        ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = "a b"\n[[system.g', "l: system[0].repository[0].uri: must not hold"),
+        ('"ssh"', '"../ssh"', "l: system[0].group[0].name: '../ssh' is not a group's name"),
+        ('["openssh-server"]', '["a b"]', "l: system[0].group[0].requests[0]: 'a b' is not a package name"),
+        ('["openssh-server"]', '"a"', "l: system[0].group[0].requests: must be a list of texts"),
+        ('"ab_1:2_all"', '"cd_1_all"', "l: system[0].group[0].packages[0]: there is no package 'cd_1_all'"),
+        ("packages =", 'provides = ["x"]\npackages =', "l: system[0].group[0].provides[0]: 'x' is not the path"),
+        ("packages =", 'recommends = "no"\npackages =', "l: system[0].group[0].recommends: must be true or false"),
+        ("size = 3", "size = 0", "l: system[0].package[0].size: must be a number of bytes"),
+        ("size = 3", "size = true", "l: system[0].package[0].size: must be a number of bytes"),
+        ("0" * 64, "0" * 63, "l: system[0].package[0].sha256: '000"),
+        ('"pool/', '"/pool/', "l: system[0].package[0].path: must lie below the repository"),
+        ('"pool/', '"pool/../../', "l: system[0].package[0].path: must lie below the repository"),
+        ('"pool/', '"pool/\\n', "l: system[0].package[0].path: must not hold control characters"),
+        ('repository = "ubuntu"', 'repository = "r"', "l: system[0].package[0].repository: there is no repository 'r'"),
+        (SYSTEM, SYSTEM + SYSTEM, "l: system[1]: system 'ubuntu18.04 amd64' is there already"),
+        (REPOSITORY, REPOSITORY * 2, "l: system[0].repository[1]: repository 'ubuntu' is there already"),
+        (GROUP, GROUP * 2, "l: system[0].group[1]: group 'ssh' is there already"),
+        (PACKAGE, PACKAGE * 2, "l: system[0].package[1]: package 'ab_1:2_all' is there already"),
+    ],
+)
+def test_one_thing_wrong(right: str, wrong: str, expected: str) -> None:
+    assert right in WHOLE
+    (problem,) = problems(WHOLE.replace(right, wrong, 1))
+    assert problem.startswith(expected)
+
+
+def test_all_problems_at_once() -> None:
+    found = problems(WHOLE.replace("size = 3", "size = -1").replace('"ssh"', '"S"').replace("sha256:00", ""))
+    assert [problem.partition(": ")[2].partition(":")[0] for problem in found] == [
+        "manifest-digest",
+        "system[0].package[0].size",
+        "system[0].group[0].name",
+    ]
+
+
+def test_a_merge_conflict_is_named_with_its_line() -> None:
+    (problem,) = problems(HEAD + "<<<<<<< HEAD\n")
+    assert problem.startswith("l: is not TOML: ")
+    assert "line 4" in problem
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(max_size=300) | st.lists(st.sampled_from(WHOLE.split("\n")), max_size=20).map("\n".join))
+@example("a = " + "[" * 100_000)
+@example("a = " + "9" * 5000)
+@example(WHOLE.replace("[[system]]", "[system]"))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for whole in (text, HEAD + text):
+        try:
+            Lock.from_text(whole, file="l")
+        except LockError as error:
+            assert error.problems
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, len(WHOLE)))
+def test_a_lock_that_was_cut_off_has_no_package_that_was_not_whole(length: int) -> None:
+    try:
+        lock = Lock.from_text(WHOLE[:length], file="l")
+    except LockError:
+        return
+    whole = Lock.from_text(WHOLE, file="l").systems[0].packages
+    assert all(system.packages in ((), whole) for system in lock.systems)

@@ -1,0 +1,83 @@
+"""A lock written and read again is the same lock, and the same lock always has the same text."""
+
+from random import Random
+from typing import TypeVar
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION
+from package_cache.values.system import SYSTEM_NAME, System
+
+Item = TypeVar("Item")
+
+printable = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Cn", "Co", "Z")), min_size=1, max_size=20)
+package_names = st.from_regex(PACKAGE_NAME, fullmatch=True).filter(lambda name: not name.endswith("-"))
+versions = st.from_regex(VERSION, fullmatch=True)
+architectures = st.from_regex(ARCHITECTURE, fullmatch=True)
+groups_names = st.from_regex(GROUP_NAME, fullmatch=True)
+any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@st.composite
+def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
+    system = System.parse(name, draw(architectures))
+    uris = st.none() | printable
+    repositories = tuple(
+        LockedRepository(name, draw(uris)) for name in sorted(draw(st.sets(any_text, min_size=1, max_size=3)))
+    )
+    package = st.builds(
+        LockedPackage,
+        package_names,
+        versions,
+        architectures,
+        st.integers(1, 2**63 - 1),
+        st.from_regex(SHA256, fullmatch=True),
+        st.sampled_from([repository.name for repository in repositories]),
+        printable.filter(lambda path: not path.startswith("/") and ".." not in path.split("/")),
+    )
+    packages = draw(st.lists(package, max_size=4, unique_by=lambda item: item.key))
+    keys = [package.key for package in packages]
+    group = st.builds(
+        LockedGroup,
+        groups_names,
+        st.lists(package_names, max_size=3).map(tuple),
+        (st.sets(st.sampled_from(keys)) if keys else st.just(set[str]())).map(lambda found: tuple(sorted(found))),
+        st.lists(printable.map(lambda path: f"/{path}"), max_size=2).map(tuple),
+        st.booleans(),
+    )
+    groups = draw(st.lists(group, max_size=3, unique_by=lambda item: item.name))
+    return LockedSystem(system, repositories, tuple(sorted(groups)), tuple(sorted(packages)))
+
+
+@st.composite
+def locks(draw: st.DrawFn) -> Lock:
+    names = draw(st.sets(st.from_regex(SYSTEM_NAME, fullmatch=True), max_size=3))
+    systems = [draw(locked_systems(name)) for name in names]
+    return Lock(draw(any_text), draw(any_text), tuple(sorted(systems, key=lambda item: item.system)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(locks())
+def test_what_is_written_is_read(lock: Lock) -> None:
+    assert Lock.from_text(lock.to_text(), file="package-cache.lock") == lock
+
+
+@settings(deadline=None, max_examples=30)
+@given(locks(), st.randoms())
+def test_the_order_in_memory_does_not_show(lock: Lock, random: Random) -> None:
+    systems = [
+        LockedSystem(
+            locked.system,
+            shuffled(locked.repositories, random),
+            shuffled(locked.groups, random),
+            shuffled(locked.packages, random),
+        )
+        for locked in shuffled(lock.systems, random)
+    ]
+    assert Lock(lock.manifest, lock.manifest_digest, tuple(systems)).to_text() == lock.to_text()
+
+
+def shuffled(items: tuple[Item, ...], random: Random) -> tuple[Item, ...]:
+    return tuple(random.sample(items, len(items)))

@@ -30,6 +30,10 @@ POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a serv
 POLICY_KEPT=${POLICY}.kept-by-package-cache
 POLICY_MARK='# package-cache: no service is started while this process installs:'
 OS_RELEASE=/etc/os-release
+# shellcheck disable=SC2016  # what dpkg-query expands, not we
+PACKAGE_LINE='${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n'
+# shellcheck disable=SC2016
+PROVIDES_LINE='${db:Status-Abbrev}, ${Provides},\n'
 NEWLINE='
 '
 
@@ -397,11 +401,18 @@ add_request() {
 
 # ---- what is here already ----
 
+# Print what dpkg's database has: FORMAT PACKAGE... (all, without a package). Those it does not know give no line.
+query() {
+    _format=$1
+    shift
+    "${DPKG_QUERY}" -W -f "${_format}" "$@" 2>/dev/null
+}
+
 # Set `missing` to the requests that dpkg does not have installed, and already_there. Status 0: all is there.
 look() {
     _names=
     for _request in ${requests}; do _names="${_names} ${_request%%=*}"; done
-    known=$("${DPKG_QUERY}" -W -f '${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' ${_names} 2>/dev/null)
+    known=$(query "${PACKAGE_LINE}" ${_names})
     missing=
     already_there=0
     for _request in ${requests}; do
@@ -448,7 +459,7 @@ files_are_there() {
 # Is a request that names a virtual package met by an installed one that provides it?
 is_provided() {
     case $1 in *[=:]*) return 1 ;; *) ;; esac
-    split_lines "$("${DPKG_QUERY}" -W -f '${db:Status-Abbrev}, ${Provides},\n' 2>/dev/null)"
+    split_lines "$(query "${PROVIDES_LINE}")"
     for _line in ${lines}; do
         case ${_line} in
             [ih]i*", $1,"* | [ih]i*", $1 ("*)
@@ -784,7 +795,7 @@ run_patiently() {
 
 # One dpkg run over all files, in apt's order. Status 0: done; 1: dpkg was locked, nothing happened; 2: it failed.
 install_files() {
-    before=$("${DPKG_QUERY}" -W -f '${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' ${planned} 2>/dev/null)
+    before=$(query "${PACKAGE_LINE}" ${planned})
     set --
     for _hash in ${files}; do set -- "$@" "${cache}/pool/${_hash}.deb"; done
     : >"${log}"

@@ -1,0 +1,35 @@
+"""Rooms for the installer: a new one for each test, on a real Ubuntu root."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from package_cache.outside.isolation import Isolation, throwaway
+from tests.installer.synthetic import Room, SyntheticCache
+
+OpenRoom = Callable[..., Room]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SyntheticCache:
+    return SyntheticCache(tmp_path / "cache")
+
+
+@pytest.fixture
+def debs(tmp_path: Path) -> Path:
+    """The folder for a test's packages."""
+    return tmp_path / "debs"
+
+
+@pytest.fixture
+def open_room(real_root: Callable[[str], Path], isolation: Isolation) -> Iterator[OpenRoom]:
+    """Open a room with a cache in it: `open_room(cache, at="/cache")`."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one(cache: SyntheticCache, *, at: str = "/cache", binds: dict[str, Path] | None = None) -> Room:
+            container = throwaway(real_root(cache.system), isolation, binds={at: cache.path, **(binds or {})})
+            return Room(stack.enter_context(container), at)
+
+        yield open_one

@@ -1,0 +1,119 @@
+"""Small caches for the installer's tests, and the rooms it is run in: throw-away copies of real roots."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from package_cache.cache.index import IndexedPackage, group_files, publish_group
+from package_cache.cache.layout import CacheFolder
+from package_cache.installer import INSTALLER
+from package_cache.outside.debs import control_text
+from package_cache.outside.files import sha256_of
+from package_cache.outside.isolation import Container
+from package_cache.outside.run import CommandError
+from package_cache.values.lock import LockedGroup, LockedPackage
+
+MAP = """
+cd / && find etc usr var bin sbin lib opt root -xdev -printf '%p %y %m %l\\n' | sort
+find etc usr var bin sbin lib opt root -xdev -type f -exec sha256sum {} + | sort
+"""
+"""Prints the path, type, mode and content of everything in a root, but for /tmp and what the kernel shows."""
+
+
+@dataclass
+class SyntheticCache:
+    """A cache that holds what a test says, for one system."""
+
+    path: Path
+    system: str = "ubuntu18.04"
+
+    def __post_init__(self) -> None:
+        folder = CacheFolder(self.path)
+        folder.pool.mkdir(parents=True)
+        (self.path / "groups").mkdir()
+        shutil.copyfile(INSTALLER, folder.installer)
+
+    def add(
+        self,
+        group: str,
+        requests: Sequence[str],
+        debs: Sequence[Path],
+        *,
+        provides: Sequence[str] = (),
+        architecture: str = "amd64",
+        system: str | None = None,
+        recommends: bool = False,
+    ) -> Path:
+        """Add a group and give its folder."""
+        folder = CacheFolder(self.path)
+        packages = []
+        for deb in debs:
+            digest = sha256_of(deb)
+            shutil.copyfile(deb, folder.package(digest))
+            packages.append(_indexed(deb, digest))
+        locked = LockedGroup(group, tuple(requests), (), tuple(provides), recommends)
+        files = group_files({architecture: (locked, packages)})
+        publish_group(folder, group, system or self.system, {name: text.encode() for name, text in files.items()})
+        return folder.group(group, system or self.system)
+
+    def pool_file(self, deb: Path) -> Path:
+        """Give the pool's file of a package."""
+        return CacheFolder(self.path).package(sha256_of(deb))
+
+
+def _indexed(deb: Path, digest: str) -> IndexedPackage:
+    control = control_text(deb)
+    fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and not line.startswith(" "))
+    locked = LockedPackage(
+        fields["Package"], fields["Version"], fields["Architecture"], deb.stat().st_size, digest, "test", deb.name
+    )
+    return IndexedPackage(locked, control)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of the installer came to."""
+
+    status: int
+    out: str
+    err: str
+    result: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A running throw-away root with a cache in it."""
+
+    container: Container
+    cache: str
+
+    def sh(self, script: str, *, check: bool = True) -> str:
+        """Run lines of shell in it and give what they print."""
+        return self.container.run(["sh", "-c", script], timeout=120, check=check).stdout
+
+    def install(
+        self, *arguments: str, shell: Sequence[str] = ("sh",), env: Mapping[str, str] | None = None
+    ) -> Outcome:
+        """Run the cache's installer."""
+        argv = [*shell, f"{self.cache}/install_group.sh", "--result", "/tmp/result", *arguments]
+        done = self.container.run(argv, timeout=120, check=False, env=env)
+        lines = self.sh("cat /tmp/result; rm -f /tmp/result", check=False).splitlines()
+        return Outcome(done.returncode, done.stdout, done.stderr, dict(line.split("=", 1) for line in lines))
+
+    def map(self) -> list[str]:
+        """Give everything that can be seen to change in it."""
+        return self.sh(MAP).splitlines()
+
+    def state(self, *names: str) -> dict[str, str]:
+        """Give dpkg's word on packages: `ii 1.0`; nothing for those that it does not know."""
+        form = "${Package} ${db:Status-Abbrev}${Version}\\n"
+        try:
+            out = self.container.run(["dpkg-query", "-W", "-f", form, *names], timeout=30).stdout
+        except CommandError as error:
+            out = "".join(line + "\n" for line in error.output.splitlines() if not line.startswith("dpkg-query"))
+        return dict(line.split(" ", 1) for line in out.splitlines())
+
+    def audit(self) -> str:
+        """Give what dpkg finds wrong: nothing, where all is well."""
+        return self.sh("dpkg --audit 2>&1", check=False)

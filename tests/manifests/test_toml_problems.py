@@ -177,3 +177,15 @@ def test_a_repository_may_not_have_the_name_of_a_distribution(path: Path) -> Non
             f"m.toml:5:1: repository[0]: '{name}' is the name of the distribution's own archive"
             f" -> write another name, such as {name}-extra"
         ]
+
+
+def test_true_is_no_number(path: Path) -> None:
+    assert problems(path, GROUP + "size-budget = true\n") == [
+        'm.toml:5:1: group[0].size-budget: is true or false and must be a whole number -> write size-budget = "50 MB"'
+    ]
+
+
+def test_a_list_of_texts_where_tables_are_meant(path: Path) -> None:
+    assert problems(path, 'group = ["ssh"]\n') == [
+        "m.toml:1:1: group: is a list -> begin each with [[group]] on a line of its own"
+    ]

@@ -17,7 +17,8 @@ def give_identities(pid: int) -> None:
 
     An ordinary user gets the others from its ranges in /etc/subuid and /etc/subgid (subuid(5)), by newuidmap(1):
     unshare(1) can do it itself from util-linux 2.38 on only. Root, who may write the maps itself
-    (user_namespaces(7)), keeps the ids it has. Raises `PackageCacheError` where there is no range, `ToolMissingError` where newuidmap is not.
+    (user_namespaces(7)), keeps the ids it has. Raises `PackageCacheError` where there is no range,
+    `ToolMissingError` where newuidmap is missing.
     """
     if os.geteuid() == 0:
         for kind in ("uid", "gid"):

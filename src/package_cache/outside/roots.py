@@ -2,7 +2,7 @@
 
     <state>/roots/<key>/root          the root, for `outside.isolation.throwaway`
     <state>/roots/<key>/root.json     from what it was made
-    <state>/roots/.building-<key>/    being made, or what a killed build left: renamed when whole, removed by the next build
+    <state>/roots/.building-<key>/    being made (renamed when whole), or what a killed build left (removed by the next)
     <state>/roots/.<key>.lock         held by who makes it
 
 The key is the digest of everything that decides what is in the root.
@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.outside.chroot import end_processes
@@ -148,8 +148,12 @@ _PAM_FIRST = (
 )
 """Where systemd is Essential (Ubuntu 16.04), its postinst needs PAM's configuration, which dpkg may unpack too late."""
 
+_NO_DEVICES = """mkdir -p "$1/dev"
+if mknod "$1/dev/try" c 1 3 2>/dev/null; then rm "$1/dev/try"; else ln -sf null "$1/dev/.devfsd"; fi"""
+"""Where we may make no device nodes, packages that would (makedev) are told by this name that /dev is managed."""
+
 _FORGET_THE_HOST = """cd "$1"
-rm -f etc/resolv.conf etc/hostname etc/apt/apt.conf.d/99mmdebstrap
+rm -f dev/.devfsd etc/resolv.conf etc/hostname etc/apt/apt.conf.d/99mmdebstrap
 cat > etc/apt/sources.list"""
 """The resolver and name of this machine and the options of our own are nothing of the release."""
 
@@ -172,7 +176,7 @@ def _debootstrap(
     command = [
         "env", "--unset=APT_CONFIG", find_tool("mmdebstrap"), "--mode=root", "--variant=minbase", "--format=directory",
         f"--architectures={source.architecture}", f"--keyring={source.keyring.resolve()}", *options,
-        f"--extract-hook={_PAM_FIRST}", source.suite, str(target), *lines,
+        f"--extract-hook={_NO_DEVICES}", f"--extract-hook={_PAM_FIRST}", source.suite, str(target), *lines,
     ]  # fmt: skip
     try:
         with _as_root(isolation) as prefix:

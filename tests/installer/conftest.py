@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.installer.synthetic import Room, SyntheticCache
 
 from package_cache.outside.isolation import Isolation, throwaway
-from tests.installer.synthetic import Room, SyntheticCache
 
 OpenRoom = Callable[..., Room]
 

@@ -92,9 +92,7 @@ class Room:
         """Run lines of shell in it and give what they print."""
         return self.container.run(["sh", "-c", script], timeout=120, check=check).stdout
 
-    def install(
-        self, *arguments: str, shell: Sequence[str] = ("sh",), env: Mapping[str, str] | None = None
-    ) -> Outcome:
+    def install(self, *arguments: str, shell: Sequence[str] = ("sh",), env: Mapping[str, str] | None = None) -> Outcome:
         """Run the cache's installer."""
         argv = [*shell, f"{self.cache}/install_group.sh", "--result", "/tmp/result", *arguments]
         done = self.container.run(argv, timeout=120, check=False, env=env)

@@ -13,7 +13,7 @@
 # shellcheck disable=SC2310  # no "set -e" here: every status that matters is looked at
 # shellcheck disable=SC2312  # as above
 # shellcheck disable=SC2317  # shellcheck 0.9 does not see what traps call
-set -fu
+set +e -fu # whatever options a caller's `sh -e` brings
 
 # ---- values ----
 
@@ -32,7 +32,7 @@ POLICY_MARK='# package-cache: no service is started while this process installs:
 OS_RELEASE=/etc/os-release
 # shellcheck disable=SC2016  # what dpkg-query expands, not we
 PACKAGE_LINE='${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n'
-# shellcheck disable=SC2016
+# shellcheck disable=SC2016  # as above
 PROVIDES_LINE='${db:Status-Abbrev}, ${Provides},\n'
 NEWLINE='
 '
@@ -70,7 +70,7 @@ say() {
 
 # Print lines on standard error.
 complain() {
-    printf 'package-cache: %s\n' "$*" 2>/dev/null >&2 || :
+    printf 'package-cache: %s\n' "$*" >&2 2>/dev/null || :
 }
 
 # End without having changed anything: REASON, CAUSE, NEXT STEP.
@@ -548,7 +548,7 @@ END
 apt() {
     _program=$1
     shift
-    APT_CONFIG=${work}/apt.conf "${_program}" "$@" </dev/null
+    APT_CONFIG=${work}/apt.conf TMPDIR=${work} "${_program}" "$@" </dev/null
 }
 
 # Let apt read the groups' indexes; it checks them against their Release files. 31 41
@@ -809,7 +809,7 @@ install_files() {
 # The second way, where one dpkg run is not enough: apt with its several, from the same files.
 install_by_apt() {
     say "${groups}: one dpkg run did not do it; trying apt's way"
-    run_patiently env APT_CONFIG="${work}/apt.conf" apt-get -y --no-remove install ${missing}
+    run_patiently env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove install ${missing}
 }
 
 # Set `fresh` to the planned packages that were not here before, and `leftover` to those of which conffiles were.

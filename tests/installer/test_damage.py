@@ -1,0 +1,67 @@
+"""A cache that is not what its index states is refused before anything is touched."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.installer.conftest import OpenRoom
+from tests.installer.synthetic import SyntheticCache
+from tests.support.debs import make_deb
+
+Damage = Callable[[Path], None]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def alter(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [truncate, alter, remove, empty])
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
+@pytest.mark.parametrize("which", ["pool", "Packages"])
+def test_a_damaged_file(
+    which: str, system: str, damage: Damage, tmp_path: Path, debs: Path, open_room: OpenRoom
+) -> None:
+    cache = SyntheticCache(tmp_path / "cache", system)
+    good, bad = make_deb(debs, "good"), make_deb(debs, "bad")
+    folder = cache.add("tools", ["good", "bad"], [good, bad])
+    victim = cache.pool_file(bad) if which == "pool" else folder / "Packages"
+    damage(victim)
+    room = open_room(cache)
+    before = room.map()
+    done = room.install("tools")
+    assert (done.status, done.out, done.result["reason"]) == (31, "", "cache-damaged")
+    assert which == "Packages" or victim.name in done.err
+    assert done.err.endswith("nothing was changed; next step: stage or build the cache again\n")
+    assert room.map() == before
+
+
+def test_an_index_that_leads_out_of_the_pool(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    folder = cache.add("tools", ["good"], [make_deb(debs, "good")])
+    text = (folder / "Packages").read_text().replace("Filename: pool/", "Filename: elsewhere/x")
+    (folder / "Packages").write_text(text)
+    (folder / "Release").unlink()
+    (folder / "Release").write_text("Origin: nobody\n")
+    assert open_room(cache).install("tools").status == 31
+
+
+def test_what_is_altered_but_not_needed_does_not_matter(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    here, coming = make_deb(debs, "here"), make_deb(debs, "coming", depends="here")
+    cache.add("tools", ["coming"], [here, coming])
+    room = open_room(cache, binds={"/here.deb": here})
+    room.sh("dpkg -i /here.deb")
+    cache.pool_file(here).unlink()
+    assert room.install("tools").status == 0

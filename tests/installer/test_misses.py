@@ -1,0 +1,206 @@
+"""Every reason not to install has its status and says it whole, and nothing in the container changes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.installer.conftest import OpenRoom
+from tests.installer.synthetic import Room, SyntheticCache
+from tests.support.debs import make_deb
+
+ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
+    "unknown option": (
+        ("--fast", "tools"), 2, "usage",
+        "package-cache: cannot understand the command line: there is no option --fast\n"
+        "package-cache: see: sh install_group.sh --help\n",
+    ),
+    "a path for a group": (
+        ("../tools",), 2, "usage",
+        "package-cache: cannot understand the command line: '../tools' is no group's name: it takes a-z 0-9 + . _ - "
+        "and begins with a letter or digit\npackage-cache: see: sh install_group.sh --help\n",
+    ),
+    "shell for a group": (
+        ("--", "$(touch /var/owned)"), 2, "usage",
+        "package-cache: cannot understand the command line: '$(touch /var/owned)' is no group's name: it takes a-z 0-9 "
+        "+ . _ - and begins with a letter or digit\npackage-cache: see: sh install_group.sh --help\n",
+    ),
+    "no group": (
+        (), 2, "usage",
+        "package-cache: cannot understand the command line: name at least one group\n"
+        "package-cache: see: sh install_group.sh --help\n",
+    ),
+    "a lock timeout in words": (
+        ("--lock-timeout", "long", "tools"), 2, "usage",
+        "package-cache: cannot understand the command line: --lock-timeout takes whole seconds, not 'long'\n"
+        "package-cache: see: sh install_group.sh --help\n",
+    ),
+    "no such group": (
+        ("other",), 10, "no-such-group",
+        "package-cache: cannot install other: the cache has no group other; it has: newer tools\n"
+        "package-cache: nothing was changed; next step: add it to the manifest and build again\n",
+    ),
+    "another system": (
+        ("newer",), 11, "not-for-system",
+        "package-cache: cannot install newer: the group newer is not for ubuntu18.04; it is for: debian12\n"
+        "package-cache: nothing was changed; next step: add ubuntu18.04 to the group in the manifest and build again\n",
+    ),
+    "no cache": (
+        ("--cache", "/nowhere", "tools"), 30, "cache-missing",
+        "package-cache: cannot install tools: there is no cache at /nowhere\n"
+        "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
+    ),
+    "an empty volume": (
+        ("--cache", "/mnt", "tools"), 30, "cache-missing",
+        "package-cache: cannot install tools: the volume at /mnt is empty: an image volume that an old runtime mounted "
+        "silently empty looks so\npackage-cache: nothing was changed; next step: check the mount\n",
+    ),
+    "no cache, but files": (
+        ("--cache", "/etc", "tools"), 30, "cache-missing",
+        "package-cache: cannot install tools: the folder /etc is no cache: it has no groups\n"
+        "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_was_asked_for_cannot_be(row: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    arguments, status, reason, said = ROWS[row]
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    cache.add("newer", ["wanted"], [make_deb(debs, "wanted")], system="debian12")
+    room = open_room(cache)
+    before = room.map()
+    done = room.install(*arguments)
+    assert (done.status, done.err, done.out) == (status, said, "")
+    assert (done.result["status"], done.result["reason"]) == (str(status), reason)
+    assert room.map() == before
+
+
+def remove_apt(room: Room) -> None:
+    room.sh("rm /usr/bin/apt-get")
+
+
+def remove_dpkg(room: Room) -> None:
+    room.sh("rm /usr/bin/dpkg-query")
+
+
+def interrupt_dpkg(room: Room) -> None:
+    room.sh("dpkg --unpack /debs/half_1.0_all.deb")
+
+
+def force_dependencies(room: Room) -> None:
+    room.sh("dpkg --force-depends -i /debs/unmet_1.0_all.deb")
+
+
+def hold_needed(room: Room) -> None:
+    room.sh("dpkg -i /debs/needed_1.0_all.deb; touch /var/lib/dpkg/available; apt-mark hold needed")
+
+
+def install_newer(room: Room) -> None:
+    room.sh("dpkg -i /debs/needed_3.0_all.deb")
+
+
+def install_enemy(room: Room) -> None:
+    room.sh("dpkg -i /debs/enemy_1.0_all.deb")
+
+
+STATES: dict[Callable[[Room], None], tuple[int, str]] = {
+    remove_apt: (21, "there is no apt-get here"),
+    remove_dpkg: (21, "there is no dpkg here: this is not an image of the Debian family"),
+    interrupt_dpkg: (22, "somebody else left packages half installed here"),
+    force_dependencies: (22, "somebody else left packages half installed here"),
+    hold_needed: (13, "apt says why, above"),
+    install_newer: (13, "apt says why, above"),
+    install_enemy: (13, "apt says why, above"),
+}
+
+
+@pytest.mark.parametrize("prepare", STATES, ids=lambda prepare: prepare.__name__)
+def test_the_container_is_not_fit_for_it(
+    prepare: Callable[[Room], None], cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    make_deb(debs, "half")
+    make_deb(debs, "unmet", depends="nowhere-to-be-had")
+    make_deb(debs, "needed", "1.0")
+    make_deb(debs, "needed", "3.0")
+    make_deb(debs, "enemy")
+    needed = make_deb(debs, "needed", "2.0")
+    wanted = make_deb(debs, "wanted", depends="needed (= 2.0)", Conflicts="enemy")
+    cache.add("tools", ["wanted"], [needed, wanted])
+    room = open_room(cache, binds={"/debs": debs})
+    prepare(room)
+    before = room.map()
+    done = room.install("tools")
+    status, cause = STATES[prepare]
+    assert (done.status, done.out) == (status, "")
+    assert cause in done.err
+    assert "nothing was changed; next step: " in done.err
+    assert room.map() == before
+
+
+def test_apts_own_words_tell_why_there_is_no_plan(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="libc6 (>= 99)")])
+    done = open_room(cache).install("tools")
+    assert done.status == 13
+    assert "wanted : Depends: libc6 (>= 99) but 2." in done.err
+
+
+def test_another_architecture(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", architecture="arm64")], architecture="arm64")
+    done = open_room(cache).install("tools")
+    assert (done.status, done.result["reason"]) == (12, "not-for-architecture")
+    assert "the group tools is not for amd64; it is for: arm64\n" in done.err
+
+
+def test_not_root_but_told_where_all_is_there(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    as_nobody = ("chroot", "--userspec=65534:65534", "/", "sh")
+    denied = room.install("tools", shell=as_nobody)
+    assert denied.status == 20
+    assert "this is not root, and not all is there: wanted\n" in denied.err
+    assert room.install("tools").status == 0
+    again = room.install("tools", shell=as_nobody)
+    assert (again.status, again.out) == (0, "package-cache: tools: already there, nothing to do\n")
+
+
+def test_a_newer_format_and_a_cut_group_file(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    file = cache.add("tools", ["wanted"], [make_deb(debs, "wanted")]) / "amd64.group"
+    text = file.read_text()
+    room = open_room(cache)
+    file.write_text(text.replace("format 1", "format 2"))
+    assert room.install("tools").status == 32
+    file.write_text(text.removesuffix("end\n"))
+    assert room.install("tools").status == 31
+
+
+def test_no_space(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", Installed_Size="999999999")])
+    room = open_room(cache)
+    before = room.map()
+    done = room.install("tools")
+    assert (done.status, done.out) == (41, "")
+    assert "there is not enough space on /" in done.err
+    assert room.map() == before
+
+
+def test_files_that_must_exist_but_do_not(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    wanted = make_deb(debs, "wanted", files={"/usr/bin/wanted": "#!/bin/sh\n"})
+    cache.add("tools", ["wanted"], [wanted], provides=["/usr/bin/wanted"])
+    room = open_room(cache)
+    assert room.install("tools").status == 0
+    room.sh("rm /usr/bin/wanted")
+    done = room.install("tools")
+    assert done.status == 13
+    assert "the file /usr/bin/wanted is not there" in done.err
+
+
+def test_the_result_says_why_also_where_the_cache_is_gone(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    shutil.rmtree(cache.path / "groups")
+    result = room.install("tools").result
+    assert (result["reason"], result["installed"]) == ("cache-missing", "0")
+    assert result["message"].startswith("the folder /cache is no cache")

@@ -1,0 +1,72 @@
+"""Another process that works with dpkg is waited for, within a bound; two installers do not hinder each other."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.installer.conftest import OpenRoom
+from tests.installer.synthetic import Room, SyntheticCache
+from tests.support.debs import make_deb
+
+from package_cache.outside.run import start
+
+
+def keep_dpkg_busy(room: Room) -> "subprocess.Popen[str]":
+    """Start a real dpkg that keeps its lock until /var/go exists."""
+    process = start([*room.container.prefix, "dpkg", "-i", "/debs/busy_1.0_all.deb"])
+    deadline = time.monotonic() + 30
+    while not room.container.path("/var/busy").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return process
+
+
+def prepare(cache: SyntheticCache, debs: Path) -> None:
+    wait = "touch /var/busy; for i in $(seq 600); do [ ! -e /var/go ] || exit 0; sleep 0.1; done"
+    make_deb(debs, "busy", scripts={"postinst": wait})
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
+
+
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
+def test_dpkg_is_locked_too_long_then_free(system: str, tmp_path: Path, debs: Path, open_room: OpenRoom) -> None:
+    cache = SyntheticCache(tmp_path / "cache", system)
+    prepare(cache, debs)
+    room = open_room(cache, binds={"/debs": debs})
+    busy = keep_dpkg_busy(room)
+    done = room.install("--lock-timeout", "1", "tools")
+    assert (done.status, done.out) == (
+        40, "package-cache: another process works with dpkg: waiting for it, at most 1 s\n",
+    )  # fmt: skip
+    assert done.err == (
+        "package-cache: cannot install tools: another process kept dpkg locked for 1 s\n"
+        "package-cache: nothing was changed; next step: wait for it to end, or give --lock-timeout more seconds\n"
+    )
+    assert room.state("wanted", "needed") == {}
+    room.sh("(sleep 1; touch /var/go) >/dev/null 2>&1 &")
+    assert room.install("tools").status == 0
+    busy.communicate(timeout=30)
+    assert room.state("wanted", "busy") == {"wanted": "ii 1.0", "busy": "ii 1.0"}
+    assert room.audit() == ""
+
+
+def test_two_installers_at_once(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    prepare(cache, debs)
+    cache.add("more", ["slow"], [make_deb(debs, "slow", depends="needed", scripts={"postinst": "sleep 1"}),
+                                 make_deb(debs, "needed")])  # fmt: skip
+    room = open_room(cache)
+    groups = ("tools", "more", "tools", "more")
+    running = [start([*room.container.prefix, "sh", "/cache/install_group.sh", group]) for group in groups]
+    said = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0, 0], said
+    assert room.state("wanted", "slow", "needed") == {"wanted": "ii 1.0", "slow": "ii 1.0", "needed": "ii 1.0"}
+    assert room.sh("ls -A /tmp /usr/sbin/policy-rc.d* 2>/dev/null", check=False) == "/tmp:\n"
+
+
+def test_what_a_killed_installer_left_is_taken_over(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    prepare(cache, debs)
+    room = open_room(cache)
+    mark = "# package-cache: no service is started while this process installs: 999999"
+    room.sh(f"printf '#!/bin/sh\\n{mark}\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
+    room.sh("printf '#!/bin/sh\\nexit 0\\n' >/usr/sbin/policy-rc.d.kept-by-package-cache")
+    assert room.install("tools").status == 0
+    assert room.sh("cat /usr/sbin/policy-rc.d*") == "#!/bin/sh\nexit 0\n"

@@ -15,10 +15,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from package_cache.outside.files import exclusive
 from package_cache.outside.inside import on_the_host
 from package_cache.outside.namespaces import Bind
 from package_cache.outside.run import run
+from package_cache.values.errors import PackageCacheError
 
 PREFIX = ".throwaway-"
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
@@ -70,11 +70,16 @@ def _processes(root: Path) -> list[int]:
 @contextlib.contextmanager
 def _own_folder(parent: Path) -> Iterator[Path]:
     """Give a new folder that is locked as long as we live, and remove those whose owners died."""
-    with exclusive(parent / f"{PREFIX}lock"):
+    beside = _lock(parent, wait=60.0)  # so that nobody takes a folder just made for one whose owner died
+    try:
         for stale in parent.glob(f"{PREFIX}*/"):
             _remove_if_dead(stale)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         descriptor = _lock(folder)
+    except OSError as error:
+        raise PackageCacheError(f"cannot make a copy of a root in {parent}: {error.strerror}") from error
+    finally:
+        os.close(beside)
     try:
         yield folder
     finally:
@@ -94,14 +99,19 @@ def _remove_if_dead(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(folder: Path) -> int:
+def _lock(folder: Path, wait: float = 0.0) -> int:
+    """Lock a folder itself and give the descriptor that holds it. Raises `BlockingIOError` after `wait` seconds."""
+    deadline = time.monotonic() + wait
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise
+        time.sleep(0.05)
 
 
 def _remove(folder: Path) -> None:

@@ -194,7 +194,10 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
     tail = "\n".join(error.output.splitlines()[-40:])
     if error.returncode is None:
         return PackageCacheError(f"{what}: it took longer than {LIMIT:g} s", details=tail)
-    if any(sign in error.output for sign in ("NO_PUBKEY", "BADSIG", "EXPKEYSIG", "is not signed", "not valid yet")):
+    if any(
+        sign in error.output
+        for sign in ("NO_PUBKEY", "BADSIG", "EXPKEYSIG", "is not signed", "is expired", "not valid yet")
+    ):
         hint = "use the distribution's current keyring, or another mirror"
         return VerificationError(f"{what}: the archive's signature does not fit", details=tail, hint=hint)
     if any(sign in error.output for sign in ("Could not connect", "Failed to fetch", "Could not resolve")):

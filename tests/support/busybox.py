@@ -1,0 +1,84 @@
+"""A whole root in one file: static busybox, with a shell, and the few folders and links that a root has."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import package_cache
+from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.values.errors import PackageCacheError
+
+TOOLS = "sh cat echo env id ip ls mkdir mktemp nc ps rm seq setsid sleep test touch head wc stat hostname ln"
+
+
+def busybox_root(folder: Path) -> Path:
+    """Make such a root; the test counts as skipped where this machine has no static busybox."""
+    busybox = Path("/bin/busybox")
+    if not busybox.is_file() or b"/lib64/ld-linux" in busybox.read_bytes()[:4096]:
+        pytest.skip("needs static busybox: apt-get install busybox-static")
+    for name in ("bin", "dev", "etc", "proc", "run/lock", "sys", "tmp", "var"):
+        (folder / name).mkdir(parents=True)
+    (folder / "tmp").chmod(0o1777)
+    (folder / "bin/busybox").write_bytes(busybox.read_bytes())
+    (folder / "bin/busybox").chmod(0o755)
+    for tool in TOOLS.split():
+        (folder / "bin" / tool).symlink_to("busybox")
+    (folder / "var/lock").symlink_to("/run/lock")  # absolute, as Debian's
+    (folder / "etc/keep").write_text("as it was\n")
+    return folder
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Give all that is in a folder as one map that can be compared: kind, mode, content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode
+        if path.is_symlink():
+            content = str(path.readlink())
+        else:
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = f"{mode:o} {content}"
+    return found
+
+
+def needs(isolation: Isolation, root: Path) -> None:
+    """Skip a test, visibly, where this machine does not give that tier."""
+    if isolation is Isolation.CHROOT:
+        if os.geteuid() != 0:
+            pytest.skip("a chroot takes root")
+        return
+    try:
+        with throwaway(root, isolation):
+            pass
+    except PackageCacheError as error:
+        pytest.skip(f"this machine does not give {isolation.name}: {error}")
+
+
+def processes_with(sign: str) -> list[str]:
+    """Give the ids of the running processes whose command line holds `sign`, which is unique to the test."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if sign in words:
+            found.append(folder.name)
+    return found
+
+
+def python_of_everybody(user: list[str]) -> list[str]:
+    """Give the argv prefix that runs this package's Python as another user; skip where no interpreter can be read."""
+    sources = str(Path(package_cache.__file__).parents[1])
+    for interpreter in (sys.executable, "/usr/bin/python3"):
+        command = [*user, "env", "-C", "/", f"PYTHONPATH={sources}", interpreter]
+        tried = subprocess.run(
+            [*command, "-c", "import package_cache.outside.isolation"], capture_output=True, check=False
+        )
+        if tried.returncode == 0:
+            return command
+    pytest.skip("no Python here that an ordinary user can run with this package")

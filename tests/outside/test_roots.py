@@ -1,0 +1,222 @@
+"""Roots are made once, whole or not at all. (That real releases come out of it: the system tests.)
+
+Where it is about keeping and cleaning up, a small script stands for mmdebstrap; apt's errors come from the real one.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.archive import SignedArchive
+from tests.support.busybox import processes_with
+from tests.support.debs import make_deb
+from tests.support.server import ArchiveServer
+
+import package_cache
+from package_cache.outside.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots import RootSource, make_root, remove_root
+from package_cache.values.errors import ArchiveError, PackageCacheError, ToolMissingError, VerificationError
+from package_cache.values.events import Event, Step
+
+STAND_IN = """#!/bin/sh
+set -f; echo $* >> "{log}"
+for word; do case $word in /*/root) root=$word;; esac; done
+mkdir -p "$root/etc/apt/apt.conf.d" "$root/dev"
+touch "$root/etc/hostname" "$root/etc/resolv.conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
+{then}
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> RootSource:
+    keyring = tmp_path / "keyring.gpg"
+    keyring.write_bytes(b"key")
+    lines = (
+        f"deb [arch=amd64 signed-by={keyring}] http://127.0.0.1:9/ plain main",
+        f"deb [signed-by={keyring}] http://127.0.0.1:9/ plain-updates main",
+    )
+    return RootSource("plain", "amd64", lines, keyring)
+
+
+@pytest.fixture
+def isolation() -> Isolation:
+    return strongest_isolation()
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Puts a stand-in for mmdebstrap first in PATH; the lines of this file are how often and how it was called."""
+    _stand_in(tmp_path, "")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    return tmp_path / "log"
+
+
+def _stand_in(folder: Path, then: str) -> None:
+    program = folder / "bin/mmdebstrap"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(STAND_IN.format(log=folder / "log", then=then))
+    program.chmod(0o755)
+
+
+def _calls(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def _left(state: Path) -> list[str]:
+    """Everything below roots/ but the locks."""
+    return sorted(path.name for path in (state / "roots").iterdir() if not path.name.endswith(".lock"))
+
+
+def test_it_is_made_once_for_the_same_inputs(
+    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
+) -> None:
+    events: list[Event] = []
+    root = make_root(source, state=tmp_path, isolation=isolation, include=("b", "a"), listener=events.append)
+    assert make_root(source, state=tmp_path, isolation=isolation, include=("a", "b"), listener=events.append) == root
+    assert events == [Step("making a root of plain amd64")]
+    assert len(_calls(log)) == 1
+    assert "--include=a,b" in _calls(log)[0]
+    assert json.loads((root.parent / "root.json").read_text())["suite"] == "plain"
+
+
+def test_any_other_input_makes_another(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
+    roots = [make_root(source, state=tmp_path, isolation=isolation)]
+    roots.append(make_root(source, state=tmp_path, isolation=isolation, include=("more",)))
+    roots.append(make_root(source, state=tmp_path, isolation=isolation, upgraded=False))
+    roots.append(make_root(replace(source, architecture="arm64"), state=tmp_path, isolation=isolation))
+    source.keyring.write_bytes(b"another key")
+    roots.append(make_root(source, state=tmp_path, isolation=isolation))
+    assert len(set(roots)) == len(_calls(log)) == 5
+
+
+def test_never_upgraded_means_the_plain_release_alone(
+    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
+) -> None:
+    make_root(source, state=tmp_path, isolation=isolation, upgraded=False)
+    make_root(source, state=tmp_path, isolation=isolation)
+    assert ["plain-updates" in call for call in _calls(log)] == [False, True]
+
+
+def test_nothing_of_this_machine_is_in_it(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
+    root = make_root(source, state=tmp_path, isolation=isolation)
+    assert [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()] == ["etc/apt/sources.list"]
+    assert (root / "etc/apt/sources.list").read_text() == (
+        "deb [arch=amd64 ] http://127.0.0.1:9/ plain main\ndeb http://127.0.0.1:9/ plain-updates main\n"
+    )
+
+
+def test_two_at_once_make_it_once(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
+    _stand_in(tmp_path, "sleep 1")
+    made: list[Path] = []
+    threads = [
+        threading.Thread(target=lambda: made.append(make_root(source, state=tmp_path, isolation=isolation)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 3
+    assert len(set(made)) == len(_calls(log)) == 1
+
+
+def test_a_failure_shows_the_last_words_and_leaves_nothing(
+    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
+) -> None:
+    _stand_in(tmp_path, "echo E: it went wrong >&2; exit 25")
+    with pytest.raises(PackageCacheError, match="cannot make a root of plain amd64") as caught:
+        make_root(source, state=tmp_path, isolation=isolation)
+    assert "E: it went wrong" in caught.value.details
+    assert _left(tmp_path) == []
+
+
+def test_a_killed_build_is_removed_by_the_next(
+    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
+) -> None:
+    mark = f"9{uuid.uuid4().int % 10**8:08}"
+    _stand_in(tmp_path, f"echo begun >&2; exec sleep {mark}")
+    lines = ("deb http://127.0.0.1:9/ other main",)
+    program = (
+        "import sys; from pathlib import Path; from package_cache.outside.isolation import *;"
+        "from package_cache.outside.roots import *;"
+        f"make_root(RootSource('other', 'amd64', {lines!r}, Path({str(source.keyring)!r})),"
+        f" state=Path({str(tmp_path)!r}), isolation=Isolation.{isolation.name})"
+    )
+    sources = str(Path(package_cache.__file__).parents[1])
+    path = f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    with subprocess.Popen([sys.executable, "-c", program], env={"PYTHONPATH": sources, "PATH": path}) as process:
+        deadline = time.monotonic() + 30
+        while not processes_with(f"sleep {mark}") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+    assert [name.startswith(".building-") for name in _left(tmp_path)] == [True]
+    while processes_with(f"sleep {mark}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_with(f"sleep {mark}") == []
+    _stand_in(tmp_path, "")
+    root = make_root(source, state=tmp_path, isolation=isolation)
+    assert _left(tmp_path) == [root.parent.name]
+
+
+def test_what_is_removed_is_gone(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
+    remove_root(make_root(source, state=tmp_path, isolation=isolation), isolation)
+    assert _left(tmp_path) == []
+
+
+def test_a_release_without_its_plain_suite_is_refused(tmp_path: Path, source: RootSource, isolation: Isolation) -> None:
+    with pytest.raises(PackageCacheError, match="no repository of that suite"):
+        make_root(replace(source, suite="none"), state=tmp_path, isolation=isolation, upgraded=False)
+
+
+def _needs_mmdebstrap() -> None:
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("needs mmdebstrap: apt-get install mmdebstrap")
+
+
+def test_an_archive_that_does_not_answer_is_named(tmp_path: Path, source: RootSource, isolation: Isolation) -> None:
+    _needs_mmdebstrap()
+    with pytest.raises(ArchiveError, match="an archive did not answer") as caught:
+        make_root(source, state=tmp_path, isolation=isolation)
+    assert "http://127.0.0.1:9/" in caught.value.details
+    assert _left(tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", ["another key", "expired"])
+def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, isolation: Isolation, fault: str) -> None:
+    _needs_mmdebstrap()
+    archive = SignedArchive(tmp_path / "archive")
+    archive.add(make_deb(tmp_path, "tiny"))
+    archive.publish()
+    if fault == "expired":
+        archive.publish_expired()
+    keyring = archive.other_keyring if fault == "another key" else archive.keyring
+    with ArchiveServer(tmp_path / "archive") as server:
+        line = f"deb [signed-by={keyring}] {server.uri} stable main"
+        with pytest.raises(VerificationError, match="signature does not fit"):
+            make_root(RootSource("stable", "amd64", (line,), keyring), state=tmp_path, isolation=isolation)
+    assert _left(tmp_path) == []
+
+
+def test_a_missing_mmdebstrap_is_named_with_its_package(
+    tmp_path: Path, source: RootSource, isolation: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for folder in ("/usr/sbin", "/usr/bin"):
+        for tool in Path(folder).iterdir():
+            if tool.name != "mmdebstrap" and not (tools / tool.name).is_symlink():
+                (tools / tool.name).symlink_to(tool)
+    monkeypatch.setattr("package_cache.outside.run.os.get_exec_path", lambda: [str(tools)])
+    if shutil.which("mmdebstrap", path="/usr/sbin:/sbin:/usr/lib/apt"):
+        pytest.skip("mmdebstrap lies in a folder for administrators")
+    with pytest.raises(ToolMissingError, match="cannot find the program mmdebstrap") as caught:
+        make_root(source, state=tmp_path, isolation=isolation)
+    assert "apt-get install --no-install-recommends mmdebstrap" in (caught.value.hint or "")
+    assert _left(tmp_path) == []

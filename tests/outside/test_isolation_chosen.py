@@ -29,6 +29,15 @@ print((root / "etc/keep").read_text().strip(), (shared / "result").stat().st_uid
 """
 
 
+SHOW = """
+import sys
+from pathlib import Path
+from package_cache.outside.isolation import Isolation, throwaway
+with throwaway(Path(sys.argv[1]), Isolation.USER_NAMESPACE, binds={"/shown": Path(sys.argv[2])}) as container:
+    print(container.run(["touch", "/shown/no"], check=False).stderr.strip().rpartition(": ")[2])
+"""
+
+
 @pytest.fixture
 def user_with_ids() -> pwd.struct_passwd:
     """A user of this machine who has a range in /etc/subuid."""
@@ -61,11 +70,15 @@ def test_an_ordinary_user_has_a_root_of_its_own(user_with_ids: pwd.struct_passwd
     shared.mkdir()
     for path in (root, *root.rglob("*"), shared):
         os.chown(path, int(uid), int(gid), follow_symlinks=False)
-    python = python_of_everybody(["setpriv", "--reuid", uid, "--regid", gid, "--init-groups"])
+    as_user = ["setpriv", "--reuid", uid, "--regid", gid, "--init-groups"]
+    if (
+        subprocess.run([*as_user, "unshare", "-r", "-m", "-p", "-f", "--mount-proc", "true"], check=False).returncode
+        != 0
+    ):
+        pytest.skip("this machine gives an ordinary user no namespaces")
+    python = python_of_everybody(as_user)
     chosen = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
-    if chosen.returncode != 0:
-        pytest.skip(f"this machine gives an ordinary user no namespaces: {chosen.stderr}")
-    assert chosen.stdout == "USER_NAMESPACE\n"
+    assert chosen.stdout == "USER_NAMESPACE\n", chosen.stderr
     done = subprocess.run([*python, "-c", WORK, root, shared], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout == f"0 new\nRead-only file system\nlo\nas it was {uid}\n"
@@ -91,3 +104,14 @@ def test_root_without_the_right_to_mount_or_unshare_has_a_chroot() -> None:
         pytest.skip("this machine lets us make no user namespace to try it in")
     done = subprocess.run([*python_of_everybody(confined), "-c", CHOOSE], capture_output=True, text=True, check=False)
     assert done.stdout == f"{Isolation.CHROOT.name}\n", done.stderr
+
+
+def test_a_user_namespace_shows_folders_of_mounts_with_locked_options(tmp_path: Path) -> None:
+    root, folder = busybox_root(tmp_path / "root"), tmp_path / "mounted"
+    needs(Isolation.ROOT_NAMESPACES, root)
+    needs(Isolation.USER_NAMESPACE, root)
+    folder.mkdir()
+    mounted = f"mount -t tmpfs -o nosuid,nodev,noexec,noatime tmpfs '{folder}' && exec \"$@\""
+    python = python_of_everybody(["unshare", "--mount", "sh", "-c", mounted, "sh"])
+    done = subprocess.run([*python, "-c", SHOW, root, folder], capture_output=True, text=True, check=False)
+    assert done.stdout == "Read-only file system\n", done.stderr

@@ -5,7 +5,6 @@ close it, or die in whatever way, it ends, and the kernel ends all processes of 
 """
 
 import contextlib
-import os
 import select
 import shlex
 import subprocess
@@ -193,15 +192,6 @@ def _bind_lines(bind: Bind) -> list[str]:
     else:
         lines = [f"mkdir -p {parent}; [ -e {target} ] || : > {target}; mount --bind {source} {target}"]
     if not bind.writable:
-        lines.append(f"mount -o remount,bind,ro{_locked_flags(bind.source)} {target}")
+        # By the target alone, mount(8) keeps the other options; a user namespace may not drop them (mount_namespaces(7)).
+        lines.append(f"mount -o remount,bind,ro {target}")
     return lines
-
-
-def _locked_flags(path: Path) -> str:
-    """Give the mount options that a user namespace may not take away from a bind (mount_namespaces(7))."""
-    flags = os.statvfs(path).f_flag
-    names = {
-        os.ST_NOSUID: ",nosuid", os.ST_NODEV: ",nodev", os.ST_NOEXEC: ",noexec", os.ST_NOATIME: ",noatime",
-        os.ST_NODIRATIME: ",nodiratime", os.ST_RELATIME: ",relatime",
-    }  # fmt: skip
-    return "".join(name for flag, name in names.items() if flags & flag)

@@ -192,6 +192,6 @@ def _bind_lines(bind: Bind) -> list[str]:
     else:
         lines = [f"mkdir -p {parent}; [ -e {target} ] || : > {target}; mount --bind {source} {target}"]
     if not bind.writable:
-        # By the target alone, mount(8) keeps the other options; a user namespace may not drop them (mount_namespaces(7)).
+        # By the target alone, mount(8) keeps the other options: a user namespace may not drop them.
         lines.append(f"mount -o remount,bind,ro {target}")
     return lines

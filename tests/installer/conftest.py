@@ -30,6 +30,6 @@ def open_room(real_root: Callable[[str], Path], isolation: Isolation) -> Iterato
 
         def open_one(cache: SyntheticCache, *, at: str = "/cache", binds: dict[str, Path] | None = None) -> Room:
             container = throwaway(real_root(cache.system), isolation, binds={at: cache.path, **(binds or {})})
-            return Room(stack.enter_context(container), at)
+            return Room(stack.enter_context(container), at, stack)
 
         yield open_one

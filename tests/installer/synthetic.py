@@ -1,6 +1,9 @@
 """Small caches for the installer's tests, and the rooms it is run in: throw-away copies of real roots."""
 
+import contextlib
 import shutil
+import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +14,7 @@ from package_cache.installer import INSTALLER
 from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
 from package_cache.outside.isolation import Container
-from package_cache.outside.run import CommandError
+from package_cache.outside.run import CommandError, end, start
 from package_cache.values.lock import LockedGroup, LockedPackage
 
 MAP = """
@@ -87,6 +90,7 @@ class Room:
 
     container: Container
     cache: str
+    running: contextlib.ExitStack
 
     def sh(self, script: str, *, check: bool = True) -> str:
         """Run lines of shell in it and give what they print."""
@@ -98,6 +102,15 @@ class Room:
         done = self.container.run(argv, timeout=120, check=False, env=env)
         lines = self.sh("cat /tmp/result; rm -f /tmp/result", check=False).splitlines()
         return Outcome(done.returncode, done.stdout, done.stderr, dict(line.split("=", 1) for line in lines))
+
+    def start(self, argv: Sequence[str], *, until: str | None = None) -> "subprocess.Popen[str]":
+        """Start a program in it, and wait until a file exists; it is ended with the room."""
+        process = start([*self.container.prefix, *argv])
+        self.running.callback(end, process)
+        deadline = time.monotonic() + 30
+        while until and not self.container.path(until).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return process
 
     def map(self) -> list[str]:
         """Give everything that can be seen to change in it."""

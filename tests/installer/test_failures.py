@@ -1,15 +1,12 @@
 """Where a package's own script ends with an error, what came is taken back and dpkg is sane."""
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
-
-from package_cache.outside.run import start
 
 SCRIPTS = {
     "preinst": {"preinst": "exit 3"},
@@ -63,11 +60,8 @@ def test_a_signal_in_the_middle(sign: signal.Signals, cache: SyntheticCache, deb
     slow = make_deb(debs, "slow", scripts={"postinst": "touch /var/slow-began; sleep 60; touch /var/slow-ended"})
     cache.add("tools", ["slow"], [slow])
     room = open_room(cache)
-    argv = [*room.container.prefix, "sh", "-c", "echo $$ >/var/pid; exec sh /cache/install_group.sh tools"]
-    process = start(argv)
-    deadline = time.monotonic() + 30
-    while not room.container.path("/var/slow-began").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    script = "echo $$ >/var/pid; exec sh /cache/install_group.sh tools"
+    process = room.start(["sh", "-c", script], until="/var/slow-began")
     room.sh(f"kill -{sign.name[3:]} $(cat /var/pid)")
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -1,7 +1,6 @@
 """Another process that works with dpkg is waited for, within a bound; two installers do not hinder each other."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,10 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.run import start
-
 
 def keep_dpkg_busy(room: Room) -> "subprocess.Popen[str]":
     """Start a real dpkg that keeps its lock until /var/go exists."""
-    process = start([*room.container.prefix, "dpkg", "-i", "/debs/busy_1.0_all.deb"])
-    deadline = time.monotonic() + 30
-    while not room.container.path("/var/busy").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return process
+    return room.start(["dpkg", "-i", "/debs/busy_1.0_all.deb"], until="/var/busy")
 
 
 def prepare(cache: SyntheticCache, debs: Path) -> None:
@@ -49,13 +42,33 @@ def test_dpkg_is_locked_too_long_then_free(system: str, tmp_path: Path, debs: Pa
     assert room.audit() == ""
 
 
+HOLD = """
+use Fcntl;
+open(my $file, ">>", "/var/lib/dpkg/lock") or die;
+my $lock = pack("s s x4 l! l! i x4", F_WRLCK, 0, 0, 0, 0);
+fcntl($file, F_SETLK, $lock) or die;
+open(my $mark, ">", "/var/busy");
+for (1..600) { last if -e "/var/go"; select(undef, undef, undef, 0.1) }
+"""
+
+
+def test_a_lock_on_a_clean_database(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    prepare(cache, debs)
+    room = open_room(cache)
+    holder = room.start(["perl", "-e", HOLD], until="/var/busy")
+    assert room.install("--lock-timeout", "1", "tools").status == 40
+    room.sh("(sleep 1; touch /var/go) >/dev/null 2>&1 &")
+    assert room.install("tools").status == 0
+    assert holder.communicate(timeout=30) == ("", "")
+
+
 def test_two_installers_at_once(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     prepare(cache, debs)
     cache.add("more", ["slow"], [make_deb(debs, "slow", depends="needed", scripts={"postinst": "sleep 1"}),
                                  make_deb(debs, "needed")])  # fmt: skip
     room = open_room(cache)
     groups = ("tools", "more", "tools", "more")
-    running = [start([*room.container.prefix, "sh", "/cache/install_group.sh", group]) for group in groups]
+    running = [room.start(["sh", "/cache/install_group.sh", group]) for group in groups]
     said = [process.communicate(timeout=60) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0, 0], said
     assert room.state("wanted", "slow", "needed") == {"wanted": "ii 1.0", "slow": "ii 1.0", "needed": "ii 1.0"}

@@ -111,9 +111,13 @@ write_result() {
 
 # Print the message line of a result file: without line ends.
 one_line() {
-    printf 'message='
+    printf 'message'
+    _sign='='
     split_lines "$1"
-    for _line in ${lines}; do printf '%s ' "${_line}"; done
+    for _line in ${lines}; do
+        printf '%s%s' "${_sign}" "${_line}"
+        _sign=' '
+    done
     unset IFS
     echo
 }
@@ -408,16 +412,16 @@ query() {
     "${DPKG_QUERY}" -W -f "${_format}" "$@" 2>/dev/null
 }
 
-# Set `missing` to the requests that dpkg does not have installed, and already_there. Status 0: all is there.
+# Set `missing` to the requests that dpkg does not have installed, `there` to the number of others. Status 0: all is there.
 look() {
     _names=
     for _request in ${requests}; do _names="${_names} ${_request%%=*}"; done
     known=$(query "${PACKAGE_LINE}" ${_names})
     missing=
-    already_there=0
+    there=0
     for _request in ${requests}; do
         if is_known "${_request}"; then
-            already_there=$((already_there + 1))
+            there=$((there + 1))
         else
             missing=${missing:+${missing} }${_request}
         fi
@@ -509,21 +513,14 @@ make_work() {
 
 # Write an apt configuration that reads nothing of the image's but what dpkg has, and apt's marks. apt.conf(5)
 write_configuration() {
-    mkdir "${work}/empty" "${work}/lists" "${work}/lists/partial" "${work}/archives" "${work}/archives/partial" || return
+    mkdir "${work}/etc" "${work}/etc/apt.conf.d" "${work}/etc/preferences.d" "${work}/etc/sources.list.d" \
+        "${work}/etc/trusted.gpg.d" "${work}/lists" "${work}/lists/partial" "${work}/archives" "${work}/archives/partial" || return
     ln -s "${cache}" "${work}/cache" || return # spares apt every unusual sign of the cache's path
     for _group in ${groups}; do
         printf 'deb [trusted=yes] file:%s groups/%s-%s/\n' "${work}/cache" "${_group}" "${system}"
-    done >"${work}/sources.list" || return
+    done >"${work}/etc/sources.list" || return
     cat >"${work}/apt.conf" <<END
-Dir::Etc "${work}/empty";
-Dir::Etc::main "/dev/null";
-Dir::Etc::parts "${work}/empty";
-Dir::Etc::sourcelist "${work}/sources.list";
-Dir::Etc::sourceparts "${work}/empty";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "${work}/empty";
-Dir::Etc::trusted "/dev/null";
-Dir::Etc::trustedparts "${work}/empty";
+Dir::Etc "${work}/etc";
 Dir::State "${work}";
 Dir::State::lists "${work}/lists";
 Dir::State::status "${DPKG_STATE}/status";
@@ -558,11 +555,11 @@ read_indexes() {
         *'No space left'*) miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR" ;;
         *) ;;
     esac
-    complain_with "${_said}" 'E: |W: |Err'
+    complain_with "${_said}"
     damaged "apt cannot read its indexes, see above"
 }
 
-# Print those lines of apt's output that begin with one of the words given, TEXT WORD|WORD...
+# Print those lines of apt's output that tell what is wrong. TEXT
 complain_with() {
     split_lines "$1"
     for _line in ${lines}; do
@@ -581,9 +578,22 @@ plan() {
     planned=
     bytes=0
     need_kib=${installed_kib}
+    _before=
+    while :; do
+        make_plan && break
+        ! is_locked || return 1
+        # Another process may have ended just now, between what apt saw and the look at the lock.
+        [ "${_plan}" != "${_before}" ] || no_plan
+        _before=${_plan}
+    done
+    read_plan "${_plan}"
+}
+
+# Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
+make_plan() {
     _trouble=
-    _said=$(apt apt-get -y --no-remove --print-uris install ${missing} 2>&1) || _trouble=no-plan
-    case ${_said} in
+    _plan=$(apt apt-get -y --no-remove --print-uris install ${missing} 2>&1) || _trouble=no-plan
+    case ${_plan} in
         *' not fully installed or removed.'* | *'--fix-broken install'* | *'apt-get -f install'*) _trouble=dpkg-broken ;;
         *) ;;
     esac
@@ -592,13 +602,14 @@ plan() {
         [ ! -e "${_path}" ] || _trouble=dpkg-broken
     done
     set -f
-    if [ -n "${_trouble}" ]; then
-        ! is_locked || return 1
-        complain_with "${_said}"
-        [ "${_trouble}" = no-plan ] || miss dpkg-broken "somebody else left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
-        miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "rebuild the cache, or use the fallback of this image"
-    fi
-    read_plan "${_said}"
+    [ -z "${_trouble}" ]
+}
+
+# End because of `_trouble`. 13 22
+no_plan() {
+    complain_with "${_plan}"
+    [ "${_trouble}" = no-plan ] || miss dpkg-broken "somebody else left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
+    miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "rebuild the cache, or use the fallback of this image"
 }
 
 # Read what `apt-get --print-uris` said: 'uri' name_version_architecture.deb size. 31
@@ -949,12 +960,14 @@ main() {
     [ -x "${DPKG_QUERY}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
     read_system
     read_groups
-    if look; then
-        phase present
+    look
+    _all=$?
+    already_there=${there}
+    phase present
+    if [ "${_all}" = 0 ]; then
         say "${groups}: already there, nothing to do"
         finish installed "already there"
     fi
-    phase present
     install_missing
     set -- ${planned}
     phase install

@@ -127,7 +127,7 @@ def test_a_server_that_stalls_for_ever_is_left(source: Source) -> None:
         server.fail("/a.deb", "stall")
         items = [source.item(name, 10_000, server) for name in ("a.deb", "b.deb")]
         with pytest.raises(ArchiveError, match=r"(?s)cannot download 1 file.*Connection timed out"):
-            download(items, config=source.config, patience=Patience(timeout=1, pauses=(0,)))
+            download(items, config=source.config, patience=Patience(timeout=1, window=10, pauses=()))
     assert [item.target.exists() for item in items] == [False, True]
 
 

@@ -17,10 +17,11 @@ from package_cache.outside.downloads import PARTIAL, Download, download
 PROGRAM = """
 import sys
 from pathlib import Path
-from package_cache.outside.downloads import Download, download
+from package_cache.outside.downloads import Download, Patience, download
 uri, target, sha256, size, config = sys.argv[1:]
 try:
-    download([Download((uri,), Path(target), sha256, int(size))], config=Path(config))
+    download([Download((uri,), Path(target), sha256, int(size))], config=Path(config),
+        patience=Patience(timeout=120))  # longer than the test waits
 except KeyboardInterrupt:
     sys.exit(42)
 """

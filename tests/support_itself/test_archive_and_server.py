@@ -90,6 +90,7 @@ def test_likeness_of_a_distribution(tmp_path: Path) -> None:
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     first, second = (make_deb(tmp_path / place, "tool", files={"/etc/tool": "x"}) for place in "ab")
     assert first.read_bytes() == second.read_bytes()
+    assert " 2017-07-14 " in run(["dpkg-deb", "-c", str(first)], env={"TZ": "UTC"}, timeout=60).stdout
 
 
 def test_server_closes_at_once_while_a_client_is_stalled_and_one_is_idle(tmp_path: Path) -> None:

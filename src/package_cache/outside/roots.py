@@ -69,13 +69,14 @@ def make_root(
     lines = [line for line in source.repositories if upgraded or _suite(line) == source.suite]
     if not lines:
         raise PackageCacheError(f"cannot make a root of {source.suite}: no repository of that suite is given")
+    include = sorted({"apt", *include})  # not every release calls it required
     inputs = {
         "format": FORMAT,
         "suite": source.suite,
         "architecture": source.architecture,
         "repositories": lines,
         "keyring_sha256": sha256_of(source.keyring),
-        "include": sorted(set(include)),
+        "include": include,
         "owner": os.geteuid(),  # whose ids the files have
     }
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
@@ -88,7 +89,7 @@ def make_root(
         if not kept.is_dir():  # another process may have made it while we waited
             listener(Step(f"making a root of {source.suite} {source.architecture}"))
             with _building(roots, key, isolation) as folder:
-                _debootstrap(source, lines, sorted(set(include)), folder / "root", isolation)
+                _debootstrap(source, lines, include, folder / "root", isolation)
                 write_atomically(folder / "root.json", json.dumps(inputs, indent=1).encode() + b"\n")
                 folder.rename(roots / key)
     return kept

@@ -1,0 +1,206 @@
+"""The main job, shown: the cache of `package_cache_info`, and what it does in throw-away roots without a network.
+
+For each system: a group is staged as an init container would do it, by `try_to_install_by_cache`; the shell command
+that this gives back then runs in a root that has no network. In the end a group that no cache has: its fallback runs.
+
+    ./run demo
+"""
+
+import dataclasses
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from package_cache import try_to_install_by_cache
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.command_line.main import run as package_cache
+from package_cache.command_line.options import default_state, given_options
+from package_cache.manifests import read_manifest
+from package_cache.outside.distributions import release_of
+from package_cache.outside.isolation import Container, Isolation, strongest_isolation, throwaway
+from package_cache.outside.os_release import read_os_release
+from package_cache.outside.roots import make_root
+from package_cache.plugin import CACHE_VARIABLE, WORK_VARIABLE
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.statuses import ExitStatus
+from package_cache.values.system import System
+from package_cache.verbs.options import Options
+from package_cache.verbs.precommands import root_source
+from package_cache.verbs.sources import archive_sources
+
+PROJECT = Path(__file__).parent.parent
+FOLDER = PROJECT / ".demo"
+FALLBACK = ["apt-get update", "apt-get install -y openssh-client openssh-server"]
+SHOWN = {"ssh": "mkdir -p /run/sshd && ssh -V && /usr/sbin/sshd -t && echo 'sshd -t: fine'", "nfs": "mount.nfs -V"}
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """One group in one root."""
+
+    system: str
+    group: str
+    packages: int
+    seconds: float
+    network_bytes: int | None
+
+
+def main() -> int:
+    """Show it all and give the exit status."""
+    logging.basicConfig(level=logging.ERROR)
+    began = time.monotonic()
+    isolation = strongest_isolation()
+    manifest = build_a_cache()
+    if manifest is None:
+        return 1
+    options = given_options(mirrors=(), keyrings=(), state=None, precommand_timeout=600, manifest=read_manifest(manifest))
+    systems = sorted({group.system for group in read_description(cache_folder()).groups})
+    heading("throw-away roots")
+    console.print(f"isolation: {isolation.description}")
+    with ThreadPoolExecutor(2) as pool:  # debootstrapping waits for dpkg more than for the processor
+        roots = dict(zip(systems, pool.map(lambda name: a_root(name, options, isolation), systems), strict=True))
+    outcomes = [outcome for name, root in roots.items() for outcome in show_groups(name, root, isolation)]
+    show_fallback(systems[0], roots[systems[0]], isolation)
+    heading("what came of it")
+    for outcome in outcomes:
+        network = "network not cut off" if outcome.network_bytes is None else f"{outcome.network_bytes} bytes from the network"
+        console.print(
+            f"  {outcome.system}  {outcome.group:4}  {outcome.packages:3} packages  {outcome.seconds:5.2f} s  {network}"
+        )
+    console.print(f"\nall of this took {time.monotonic() - began:.1f} s; the cache is in {FOLDER.name}/package_cache")
+    return 0 if len(outcomes) == 2 * len(systems) else 1
+
+
+def heading(text: str) -> None:
+    """Print a heading."""
+    console.print(f"\n[bold]== {text}[/bold]")
+
+
+def cache_folder() -> CacheFolder:
+    """Give the cache that is built here."""
+    return CacheFolder(FOLDER / "package_cache")
+
+
+def build_a_cache() -> Path | None:
+    """Build the cache of the seed's manifest, else one for this machine's own system; gives the manifest, or None."""
+    FOLDER.mkdir(exist_ok=True)
+    manifest = FOLDER / "package_cache_info"
+    shutil.copyfile(PROJECT / "package_cache_info", manifest)
+    status = build(manifest)
+    if status in (ExitStatus.ARCHIVE_UNREACHABLE.code, ExitStatus.NOT_VERIFIED.code):
+        own = read_os_release()
+        name = f"{own.get('ID')}{own.get('VERSION_ID')}"
+        console.print(f"\n[yellow]The archive does not answer, so the same is shown with this machine's {name}.[/yellow]")
+        (FOLDER / "package-cache.lock").unlink(missing_ok=True)
+        manifest = FOLDER / "own_package_cache_info"
+        manifest.write_text(f"ssh,{name},openssh-client openssh-server\nnfs,{name},nfs-common\n", encoding="utf-8")
+        status = build(manifest)
+    return manifest if status == 0 else None
+
+
+def build(manifest: Path) -> int:
+    """Build as the command line would, showing the command."""
+    cache = cache_folder().path
+    heading("the cache")
+    console.print(f"$ package-cache build --manifest {_short(manifest)} --output {_short(cache)}")
+    return package_cache(["build", "--manifest", str(manifest), "--output", str(cache)])
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(PROJECT))
+
+
+def a_root(name: str, options: Options, isolation: Isolation) -> Path:
+    """Give a root of a system, as its distribution's archive makes it; made once, then kept."""
+    release = release_of(System.parse(name))
+    sources = archive_sources(release, options.mirrors, options)
+    began = time.monotonic()
+    root = make_root(root_source(release, sources), state=options.state, isolation=isolation)
+    console.print(f"{name}: a minimal root ({time.monotonic() - began:.1f} s)")
+    return root
+
+
+def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[Outcome]:
+    """Install each group in a root of its own, and let what it brought answer."""
+    for group in ("ssh", "nfs"):
+        heading(f"{group} in {name}")
+        with job_container(root, isolation) as (container, environment):
+            command = generate(group, FALLBACK, environment)
+            before, network = installed(container), network_bytes(container)
+            began = time.monotonic()
+            status = run_and_show(container, command)
+            seconds = time.monotonic() - began
+            if status == 0 and run_and_show(container, SHOWN[group]) == 0:
+                received = None if network is None else (network_bytes(container) or 0) - network
+                yield Outcome(name, group, installed(container) - before, seconds, received)
+
+
+def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
+    """Ask for a group that no cache has."""
+    heading(f"a group that is not in the cache, in {name}")
+    with job_container(root, isolation) as (container, environment):
+        command = generate("debugger", ["echo 'here the fallback runs, in order:'", "dpkg --version | head -n 1"], environment)
+        run_and_show(container, command)
+
+
+@contextmanager
+def job_container(root: Path, isolation: Isolation) -> Iterator[tuple[Container, Mapping[str, str]]]:
+    """Give a container without network, and the environment of its init container: they share one volume."""
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
+        environment = {CACHE_VARIABLE: str(cache_folder().path), WORK_VARIABLE: volume}
+        work = Path(volume)
+        (work / "package_cache").mkdir()
+        with throwaway(root, isolation, writable_binds={volume: work}) as container:
+            yield container, environment
+
+
+def generate(group: str, fallback: list[str], environment: Mapping[str, str]) -> str:
+    """Do what a plugin does in the init container."""
+    os.environ.update(environment)
+    console.print(f"try_to_install_by_cache({group!r}, fallback_cmds={fallback!r})")
+    return try_to_install_by_cache(group, fallback)
+
+
+def run_and_show(container: Container, command: str) -> int:
+    """Run a command as the job's container would, and show what it says."""
+    completed = container.run(["sh", "-c", command], check=False, timeout=300)
+    for line in (completed.stdout + completed.stderr).splitlines():
+        console.print(f"  | {line}", markup=False)
+    console.print(f"  exit status {completed.returncode}")
+    return completed.returncode
+
+
+def installed(container: Container) -> int:
+    """Count the packages that dpkg has installed."""
+    states = container.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\\n"]).stdout
+    return sum(state.startswith("ii") for state in states.splitlines())
+
+
+def network_bytes(container: Container) -> int | None:
+    """Count the bytes that every interface but loopback received (proc(5), /proc/net/dev); None: it is the host's."""
+    if not container.isolation.cuts_network:
+        return None
+    rows = container.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
+    return sum(int(row.split(":")[1].split()[0]) for row in rows if row.split(":")[0].strip() != "lo")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except PackageCacheError as error:
+        console.print(f"[red]error:[/red] {error}")
+        sys.exit(error.status.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitStatus.INTERRUPTED.code)

@@ -1,0 +1,97 @@
+"""What is slow to make and shared by all tests: roots of real releases, and a cache of real packages for them.
+
+Kept below the state folder, under keys of their inputs; several test processes wait for each other.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.command_line.options import default_state, given_options
+from package_cache.manifests import read_manifest
+from package_cache.outside.distributions import release_of
+from package_cache.outside.files import exclusive, text_digest, write_atomically
+from package_cache.outside.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots import make_root
+from package_cache.values.errors import ArchiveError, VerificationError
+from package_cache.values.lock import Lock
+from package_cache.values.system import System
+from package_cache.verbs.build import build
+from package_cache.verbs.lock import make_lock
+from package_cache.verbs.options import Options
+from package_cache.verbs.precommands import root_source
+from package_cache.verbs.sources import archive_sources, mirror_finder
+
+MANIFEST = """\
+ssh,ubuntu16.04,openssh-client openssh-server
+ssh,ubuntu18.04,openssh-client openssh-server
+nfs,ubuntu16.04,nfs-common
+nfs,ubuntu18.04,nfs-common
+build,ubuntu16.04,build-essential
+build,ubuntu18.04,build-essential
+"""
+
+
+def unavailable(what: str, error: Exception) -> None:
+    """Skip, visibly, what the archive does not give; in CI it must not be missing."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} cannot be had, and CI is set: {error}")
+    pytest.skip(f"{what} cannot be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def isolation() -> Isolation:
+    """The strongest isolation that this machine gives."""
+    return strongest_isolation()
+
+
+@pytest.fixture(scope="session")
+def state() -> Path:
+    """The folder of what is kept between runs."""
+    folder = default_state()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
+    """Give the root of a release by its name, such as `ubuntu18.04`; `upgraded=False`: as it was on its first day."""
+
+    def root(name: str, *, upgraded: bool = True) -> Path:
+        release = release_of(System.parse(name))
+        options = Options(state)
+        try:
+            with exclusive(state / ".keyrings.lock", wait=600):
+                sources = archive_sources(release, {}, options)
+            return make_root(root_source(release, sources), state=state, isolation=isolation, upgraded=upgraded)
+        except (ArchiveError, VerificationError) as error:
+            unavailable(f"a root of {name}", error)
+            raise
+
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_cache(state: Path) -> CacheFolder:
+    """The cache of real packages: ssh, nfs and build for Ubuntu 16.04 and 18.04."""
+    folder = state / "tests" / text_digest(MANIFEST)[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    cache = CacheFolder(folder / "package_cache")
+    with exclusive(folder / ".lock", wait=1200):
+        path = folder / "package_cache_info"
+        write_atomically(path, MANIFEST.encode())
+        manifest = read_manifest(path)
+        options = given_options((), (), state, 600.0, manifest)
+        lock_file = folder / "package-cache.lock"
+        try:
+            if not lock_file.exists():
+                write_atomically(lock_file, make_lock(manifest, options).to_text().encode())
+            lock = Lock.from_text(lock_file.read_text(), file=str(lock_file))
+            build(lock, cache, mirror_finder(options, manifest))
+        except (ArchiveError, VerificationError) as error:
+            lock_file.unlink(missing_ok=True)  # perhaps only too old: the archive has moved on
+            unavailable("a cache of real packages", error)
+    return cache

@@ -24,7 +24,7 @@ from package_cache import try_to_install_by_cache
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run as package_cache
-from package_cache.command_line.options import default_state, given_options
+from package_cache.command_line.options import given_options
 from package_cache.manifests import read_manifest
 from package_cache.outside.distributions import release_of
 from package_cache.outside.isolation import Container, Isolation, strongest_isolation, throwaway
@@ -65,7 +65,7 @@ def main() -> int:
     manifest = build_a_cache()
     if manifest is None:
         return 1
-    options = given_options(mirrors=(), keyrings=(), state=None, precommand_timeout=600, manifest=read_manifest(manifest))
+    options = given_options((), (), None, 600.0, read_manifest(manifest))
     systems = sorted({group.system for group in read_description(cache_folder()).groups})
     heading("throw-away roots")
     console.print(f"isolation: {isolation.description}")
@@ -75,7 +75,8 @@ def main() -> int:
     show_fallback(systems[0], roots[systems[0]], isolation)
     heading("what came of it")
     for outcome in outcomes:
-        network = "network not cut off" if outcome.network_bytes is None else f"{outcome.network_bytes} bytes from the network"
+        received = outcome.network_bytes
+        network = "network not cut off" if received is None else f"{received} bytes from the network"
         console.print(
             f"  {outcome.system}  {outcome.group:4}  {outcome.packages:3} packages  {outcome.seconds:5.2f} s  {network}"
         )
@@ -102,7 +103,7 @@ def build_a_cache() -> Path | None:
     if status in (ExitStatus.ARCHIVE_UNREACHABLE.code, ExitStatus.NOT_VERIFIED.code):
         own = read_os_release()
         name = f"{own.get('ID')}{own.get('VERSION_ID')}"
-        console.print(f"\n[yellow]The archive does not answer, so the same is shown with this machine's {name}.[/yellow]")
+        console.print(f"\n[yellow]The archive does not answer: the same is shown with this machine's {name}.[/yellow]")
         (FOLDER / "package-cache.lock").unlink(missing_ok=True)
         manifest = FOLDER / "own_package_cache_info"
         manifest.write_text(f"ssh,{name},openssh-client openssh-server\nnfs,{name},nfs-common\n", encoding="utf-8")
@@ -151,7 +152,9 @@ def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
     """Ask for a group that no cache has."""
     heading(f"a group that is not in the cache, in {name}")
     with job_container(root, isolation) as (container, environment):
-        command = generate("debugger", ["echo 'here the fallback runs, in order:'", "dpkg --version | head -n 1"], environment)
+        fallback = ["echo 'here the fallback runs, in order:'", "dpkg --version | head -n 1"]
+        generate("ssh", FALLBACK, environment)  # another plugin of the same job: the volume holds its group
+        command = generate("debugger", fallback, environment)
         run_and_show(container, command)
 
 
@@ -161,7 +164,6 @@ def job_container(root: Path, isolation: Isolation) -> Iterator[tuple[Container,
     with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
         environment = {CACHE_VARIABLE: str(cache_folder().path), WORK_VARIABLE: volume}
         work = Path(volume)
-        (work / "package_cache").mkdir()
         with throwaway(root, isolation, writable_binds={volume: work}) as container:
             yield container, environment
 

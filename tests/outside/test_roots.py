@@ -82,7 +82,7 @@ def test_it_is_made_once_for_the_same_inputs(
     assert make_root(source, state=tmp_path, isolation=isolation, include=("a", "b"), listener=events.append) == root
     assert events == [Step("making a root of plain amd64")]
     assert len(_calls(log)) == 1
-    assert "--include=a,b" in _calls(log)[0]
+    assert "--include=a,apt,b" in _calls(log)[0]
     assert json.loads((root.parent / "root.json").read_text())["suite"] == "plain"
 
 

@@ -1,6 +1,7 @@
 """The command's entry point: the list of its verbs, and how every error becomes a message and an exit status."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -54,6 +55,7 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with a status of the one table, `docs/exit-statuses.md`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends what it started, as Ctrl-C does
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -4,6 +4,7 @@ First what the user chose (manifest, command line, environment: the caller merge
 sources where it runs the same distribution, then the distribution's own base URI.
 """
 
+import re
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,11 @@ def _host_mirrors(archive: Archive, host: Path) -> Iterator[str]:
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
         if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
             yield uri
+
+
+def without_credentials(uri: str) -> str:
+    """Give a URI without user and password: they never go into a lock."""
+    return re.sub(r"^(\w+://)[^/@]*@", r"\1", uri)
 
 
 def uri_below(base: str, path: str) -> str:

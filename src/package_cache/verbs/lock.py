@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt_root import AptRoot, Source
 from package_cache.outside.distributions import Release, release_of
+from package_cache.outside.mirrors import without_credentials
 from package_cache.values.errors import ManifestError, Problem, UsageError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
@@ -108,6 +109,7 @@ class _Resolver:
         except NoPlanError as error:
             self.problems += _explain(error.words, group, apt, self.release.system)
             return None
+        self.problems += _not_taken(group, {item.name for item in plan}, self.release.system)
         locked = [self._package(item, sources) for item in plan]
         size = sum(item.size for item in plan)
         if group.size_budget is not None and size > group.size_budget:
@@ -134,8 +136,18 @@ class _Resolver:
 def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:
     for source in sources:
         if item.base_uri in source.uris:
-            return LockedRepository(source.name, None if source.name in own else source.uris[0])
-    return LockedRepository(re.sub(r"^\w+:/*([^/@]*@)?", "", item.base_uri), item.base_uri)  # by a precommand
+            return LockedRepository(source.name, None if source.name in own else without_credentials(source.uris[0]))
+    uri = without_credentials(item.base_uri)  # a precommand's
+    return LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)
+
+
+def _not_taken(group: Group, names: set[str], system: System) -> list[Problem]:
+    """Give a problem for each request that apt answered with another package: a virtual name, or a pattern to it."""
+    return [
+        item.place.problem(f"{item.request.name!r} is no package of its own in {system.name}", "name a real package")
+        for item in group.packages
+        if item.request.name not in names
+    ]
 
 
 def _architectures(system: System, groups: Iterable[Group]) -> list[str]:

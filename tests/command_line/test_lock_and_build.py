@@ -1,0 +1,166 @@
+"""From a manifest to a cache, with a signed archive on loopback."""
+
+import shutil
+import tomllib
+
+from tests.command_line.conftest import World
+
+TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
+
+
+def test_a_build_locks_first_and_stores_a_shared_package_once(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    status, out, err = world.build()
+    assert (status, err) == (0, "")
+    assert "2 group folders, 3 packages" in out
+    assert len(list((world.cache / "pool").glob("*.deb"))) == 3
+    listed = world.json("list", "--cache", str(world.cache))["result"]
+    assert [(group["name"], group["packages"]) for group in listed["groups"]] == [("edit", 2), ("view", 2)]
+
+
+def test_the_lock_is_stable_and_names_versions_hashes_and_origins(world: World) -> None:
+    manifest = world.manifest(TWO_GROUPS)
+    assert world.online("lock")[0] == 0
+    first = (manifest.parent / "package-cache.lock").read_text()
+    assert world.online("lock")[0] == 0
+    assert (manifest.parent / "package-cache.lock").read_text() == first
+    [system] = tomllib.loads(first)["system"]
+    assert [package["name"] for package in system["package"]] == ["editor", "libshared", "viewer"]
+    assert {package["repository"] for package in system["package"]} == {"ubuntu"}
+    assert world.server.uri not in first
+
+
+def test_recommended_packages_come_only_where_a_group_wants_them(world: World) -> None:
+    text = '[[group]]\nname = "view"\nsystems = ["ubuntu18.04"]\npackages = ["viewer"]\nrecommends = true\n'
+    path = world.manifest(text, "package-cache.toml")
+    status, _, err = world.online("lock", "--manifest", str(path))
+    assert (status, err) == (0, "")
+    assert '"extras_1.0_all"' in (path.parent / "package-cache.lock").read_text()
+
+
+def test_the_newest_version_of_all_suites_is_locked(world: World) -> None:
+    world.add("editor", "1.1", suite="bionic-security", depends="libshared")
+    world.archive.publish()
+    manifest = world.manifest(TWO_GROUPS)
+    world.online("lock")
+    assert '"editor_1.1_all"' in (manifest.parent / "package-cache.lock").read_text()
+
+
+def test_nothing_changed_means_no_request_at_all(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    world.server.forget_requests()
+    status, out, _ = world.build()
+    assert (status, world.server.requests) == (0, [])
+    assert "up to date" in out
+
+
+def test_a_build_without_its_pool_file_fetches_just_that(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    victim = next((world.cache / "pool").glob("*.deb"))
+    victim.unlink()
+    world.server.forget_requests()
+    assert world.build()[0] == 0
+    assert victim.exists()
+    assert len([path for path in world.server.requests if path.endswith(".deb")]) == 1
+
+
+def test_a_lock_that_no_longer_fits_its_manifest_is_said_to_be_stale(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    world.manifest("edit,ubuntu18.04,editor\n")
+    status, _, err = world.build()
+    assert status == 4
+    assert "it is stale" in err
+    assert "lock again: package-cache lock --manifest" in err
+
+
+def test_packages_that_no_group_needs_any_more_leave_the_pool(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    world.manifest("edit,ubuntu18.04,editor\n")
+    world.online("lock")
+    assert world.build()[0] == 0
+    assert len(list((world.cache / "pool").iterdir())) == 2
+    assert [path.name for path in (world.cache / "groups").iterdir()] == ["edit-ubuntu18.04"]
+
+
+def test_all_unknown_packages_are_named_at_once_with_near_names(world: World) -> None:
+    world.manifest("edit,ubuntu18.04,editr\nview,ubuntu18.04,viewer=9.9\n")
+    status, _, err = world.online("lock")
+    assert status == 3
+    assert "package_cache_info:1:18: there is no package 'editr' in ubuntu18.04" in err
+    assert "near names: editor" in err
+    assert "package_cache_info:2:18: 'viewer' has no version '9.9' in ubuntu18.04" in err
+    assert "there are: 1.0" in err
+    assert not (world.folder / "package-cache.lock").exists()
+
+
+def test_an_unknown_release_is_named_with_those_there_are(world: World) -> None:
+    world.manifest("edit,ubuntu18.05,editor\n")
+    status, _, err = world.online("lock")
+    assert status == 3
+    assert "package_cache_info:1:6: cannot find ubuntu18.05" in err
+    assert "ubuntu24.04" in err
+
+
+def test_an_archive_signed_by_somebody_else_is_not_trusted(world: World) -> None:
+    world.archive.publish(key="stranger")
+    world.manifest(TWO_GROUPS)
+    status, _, err = world.build()
+    assert status == 6
+    assert "cannot trust what the mirrors of ubuntu" in err
+    assert not world.cache.exists()
+
+
+def test_an_unsigned_and_an_expired_archive_are_not_trusted(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.archive.publish(signed=False)
+    assert world.online("lock")[0] == 6
+    world.archive.publish_expired()
+    assert world.online("lock")[0] == 6
+
+
+def test_a_package_with_other_bytes_than_the_index_says_is_not_kept(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.server.fail("*/editor_*", "wrong bytes")
+    status, _, err = world.build()
+    assert status == 6
+    assert "editor_1.0_all.deb" in err
+    assert not (world.cache / "package-cache.json").exists()
+
+
+def test_a_folder_that_is_no_cache_is_left_alone(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.cache.mkdir()
+    (world.cache / "thesis.txt").write_text("mine")
+    status, _, err = world.build()
+    assert status == 31
+    assert "something else is there (thesis.txt)" in err
+    assert [path.name for path in world.cache.iterdir()] == ["thesis.txt"]
+
+
+def test_verify_names_what_was_altered_and_what_is_missing(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    one, two, _ = sorted((world.cache / "pool").glob("*.deb"))
+    one.write_bytes(one.read_bytes()[:-1])
+    two.unlink()
+    status, out, err = world.run("verify", "--cache", str(world.cache))
+    assert (status, out) == (31, "")
+    assert f"{one}: its bytes do not fit its hash" in err
+    assert f"{two}: is missing" in err
+
+
+def test_a_build_that_was_killed_goes_on(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    (world.cache / "package-cache.json").unlink()
+    shutil.rmtree(world.cache / "groups" / "edit-ubuntu18.04")
+    (world.cache / "groups" / ".new-abc").mkdir()
+    world.server.forget_requests()
+    assert world.build()[0] == 0
+    assert world.server.requests == []
+    assert world.run("verify", "--cache", str(world.cache))[0] == 0
+    assert not (world.cache / "groups" / ".new-abc").exists()

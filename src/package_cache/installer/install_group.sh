@@ -177,6 +177,11 @@ as_megabytes() {
     megabytes="$((megabytes / 10)).$((megabytes % 10)) MB"
 }
 
+# Set `counted` to a number of packages in words.
+count_packages() {
+    if [ "$1" = 1 ]; then counted='1 package'; else counted="$1 packages"; fi
+}
+
 # ---- what was asked for ----
 
 print_usage() {
@@ -923,7 +928,8 @@ install_missing() {
             verify
             phase verify
             check_space
-            say "${groups}: $# packages to install, ${megabytes}, all hashes fit"
+            count_packages "$#"
+            say "${groups}: ${counted} to install, ${megabytes}, all hashes fit"
             if take_policy; then
                 install_files
                 case $? in
@@ -981,8 +987,9 @@ main() {
     fi
     clock
     as_seconds "$((now - began))"
-    say "${groups} installed: ${installed} packages in ${seconds} s, 0 bytes from the network"
-    finish installed "${installed} packages installed"
+    count_packages "${installed}"
+    say "${groups} installed: ${counted} in ${seconds} s, 0 bytes from the network"
+    finish installed "${counted} installed"
 }
 
 main "$0" "$@"

@@ -13,6 +13,7 @@ FALLBACKS = {
     "a middle command of a line fails": (["cd /nowhere 2>/dev/null; echo b"], "", None),
     "the last of an and-list fails": (["[ -e /nowhere ] && echo a", "echo b"], "", 1),
     "a failure that is handled": (["false || echo a", "if false; then :; fi", "echo b"], "a\nb\n", 0),
+    "errexit switched off": (["set +e; sh -c 'exit 3'", "echo b"], "", 3),
     "a function fails": (["f() {\nsh -c 'exit 5' || return 5\n}", "f", "echo b"], "", 5),
     "cd and export carry over": (["cd /usr", "export X=1", 'echo "$PWD $X $(sh -c "echo $X")"'], "/usr 1 1\n", 0),
     "quotes": (["""printf '%s|' "it's" '"' 'a  b'""", "echo"], "it's|\"|a  b|\n", 0),

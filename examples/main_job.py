@@ -13,9 +13,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.console import Console
@@ -40,7 +40,7 @@ from package_cache.verbs.sources import archive_sources
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / ".demo"
-FALLBACK = ["apt-get update", "apt-get install -y openssh-client openssh-server"]
+PACKAGES = {"ssh": "openssh-client openssh-server", "nfs": "nfs-common"}
 SHOWN = {"ssh": "mkdir -p /run/sshd && ssh -V && /usr/sbin/sshd -t && echo 'sshd -t: fine'", "nfs": "mount.nfs -V"}
 
 console = Console(highlight=False, soft_wrap=True)
@@ -106,7 +106,9 @@ def build_a_cache() -> Path | None:
         console.print(f"\n[yellow]The archive does not answer: the same is shown with this machine's {name}.[/yellow]")
         (FOLDER / "package-cache.lock").unlink(missing_ok=True)
         manifest = FOLDER / "own_package_cache_info"
-        manifest.write_text(f"ssh,{name},openssh-client openssh-server\nnfs,{name},nfs-common\n", encoding="utf-8")
+        manifest.write_text(
+            "".join(f"{group},{name},{packages}\n" for group, packages in PACKAGES.items()), encoding="utf-8"
+        )
         status = build(manifest)
     return manifest if status == 0 else None
 
@@ -135,42 +137,39 @@ def a_root(name: str, options: Options, isolation: Isolation) -> Path:
 
 def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[Outcome]:
     """Install each group in a root of its own, and let what it brought answer."""
-    for group in ("ssh", "nfs"):
+    for group, packages in PACKAGES.items():
         heading(f"{group} in {name}")
-        with job_container(root, isolation) as (container, environment):
-            command = generate(group, FALLBACK, environment)
-            before, network = installed(container), network_bytes(container)
-            began = time.monotonic()
-            status = run_and_show(container, command)
-            seconds = time.monotonic() - began
-            if status == 0 and run_and_show(container, SHOWN[group]) == 0:
-                received = None if network is None else (network_bytes(container) or 0) - network
-                yield Outcome(name, group, installed(container) - before, seconds, received)
+        with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
+            command = generate(group, ["apt-get update", f"apt-get install -y {packages}"], volume)
+            with job_container(root, isolation, volume) as container:
+                before, network = installed(container), network_bytes(container)
+                began = time.monotonic()
+                status = run_and_show(container, command)
+                seconds = time.monotonic() - began
+                if status == 0 and run_and_show(container, SHOWN[group]) == 0:
+                    received = None if network is None else (network_bytes(container) or 0) - network
+                    yield Outcome(name, group, installed(container) - before, seconds, received)
 
 
 def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
     """Ask for a group that no cache has."""
     heading(f"a group that is not in the cache, in {name}")
-    with job_container(root, isolation) as (container, environment):
-        fallback = ["echo 'here the fallback runs, in order:'", "dpkg --version | head -n 1"]
-        generate("ssh", FALLBACK, environment)  # another plugin of the same job: the volume holds its group
-        command = generate("debugger", fallback, environment)
-        run_and_show(container, command)
-
-
-@contextmanager
-def job_container(root: Path, isolation: Isolation) -> Iterator[tuple[Container, Mapping[str, str]]]:
-    """Give a container without network, and the environment of its init container: they share one volume."""
     with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
-        environment = {CACHE_VARIABLE: str(cache_folder().path), WORK_VARIABLE: volume}
-        work = Path(volume)
-        with throwaway(root, isolation, writable_binds={volume: work}) as container:
-            yield container, environment
+        generate("ssh", [], volume)  # another plugin of the same job: the volume holds its group
+        fallback = ["echo 'here the fallback runs, in order:'", "dpkg --version | head -n 1"]
+        command = generate("debugger", fallback, volume)
+        with job_container(root, isolation, volume) as container:
+            run_and_show(container, command)
 
 
-def generate(group: str, fallback: list[str], environment: Mapping[str, str]) -> str:
+def job_container(root: Path, isolation: Isolation, volume: str) -> AbstractContextManager[Container]:
+    """Give the job's container, without network; the volume that its init container filled is at the same path."""
+    return throwaway(root, isolation, writable_binds={volume: Path(volume)})
+
+
+def generate(group: str, fallback: list[str], volume: str) -> str:
     """Do what a plugin does in the init container."""
-    os.environ.update(environment)
+    os.environ.update({CACHE_VARIABLE: str(cache_folder().path), WORK_VARIABLE: volume})
     console.print(f"try_to_install_by_cache({group!r}, fallback_cmds={fallback!r})")
     return try_to_install_by_cache(group, fallback)
 

@@ -32,12 +32,28 @@ def test_a_chain_of_pre_dependencies(cache: SyntheticCache, debs: Path, open_roo
         Pre_Depends="pre-c",
         scripts={"preinst": "test -e /var/c-is-configured", "postinst": "touch /var/b"},
     )
-    third = make_deb(debs, "pre-a", Pre_Depends="pre-b", scripts={"preinst": "test -e /var/b"})
-    cache.add("chain", ["pre-a"], [third, second, first])
+    third = make_deb(debs, "pre-a", Pre_Depends="virtual-b | pre-b", scripts={"preinst": "test -e /var/b"})
+    above = make_deb(debs, "above", depends="beside, pre-a")
+    beside = make_deb(debs, "beside", depends="pre-a")
+    cache.add("chain", ["above"], [above, beside, third, second, first])
     room = open_room(cache)
     done = room.install("chain")
-    assert (done.status, done.err) == (0, "")  # dpkg alone refuses it (one run unpacks all first): apt's way goes on
-    assert room.state("pre-a", "pre-b", "pre-c") == {"pre-a": "ii 1.0", "pre-b": "ii 1.0", "pre-c": "ii 1.0"}
+    assert (done.status, done.err) == (0, "")
+    assert "apt's way" not in done.out  # dpkg in one run refuses it; what apt would configure first is known
+    assert set(room.state("above", "beside", "pre-a", "pre-b", "pre-c").values()) == {"ii 1.0"}
+    assert room.sh("apt-mark showmanual above beside pre-a pre-b pre-c") == "above\n"
+
+
+def test_a_pre_dependency_that_the_cache_does_not_state(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    first = make_deb(debs, "pre-c")
+    second = make_deb(debs, "pre-b", Pre_Depends="pre-c")
+    third = make_deb(debs, "above", depends="pre-b")
+    folder = cache.add("chain", ["above"], [third, second, first])
+    facts = (folder / "amd64.group").read_text().replace("pre-dependency pre-c\n", "")
+    (folder / "amd64.group").write_text(facts)
+    done = open_room(cache).install("chain")
+    assert (done.status, done.err) == (0, "")
+    assert "dpkg alone did not do it; trying apt's way" in done.out
 
 
 def test_a_changed_conffile_stays_and_no_question_is_asked(

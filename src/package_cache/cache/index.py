@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822
+from debian.deb822 import Deb822, PkgRelation
 
 from package_cache.cache.layout import CacheFolder, group_file, pool_file
 from package_cache.outside.files import replace_folder, sync_folder
@@ -31,6 +31,12 @@ class IndexedPackage:
         text = str(Deb822(self.control).get("Installed-Size", "0")).strip()
         return int(text) if text.isdecimal() else 0
 
+    def names_in(self, field: str) -> set[str]:
+        """Give the names of packages in a relation field such as Pre-Depends (Debian Policy 7.1)."""
+        text = str(Deb822(self.control).get(field, "")).strip()
+        relations = PkgRelation.parse_relations(text) if text else []
+        return {str(alternative["name"]) for alternatives in relations for alternative in alternatives}
+
     @property
     def paragraph(self) -> str:
         """Its paragraph in `Packages`."""
@@ -50,8 +56,20 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
     for architecture, (group, items) in architectures.items():
         requests = [PackageRequest.parse(text) for text in group.requests]
         size = sum(item.installed_kib for item in items)
-        files[f"{architecture}.group"] = group_file(requests, group.provides, size, recommends=group.recommends)
+        files[f"{architecture}.group"] = group_file(
+            requests,
+            group.provides,
+            size,
+            pre_dependencies=_pre_dependencies(items),
+            recommends=group.recommends,
+        )
     return files
+
+
+def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
+    """Give the packages that another one needs configured before it is unpacked (Debian Policy 7.2)."""
+    needed = {name for item in items for name in item.names_in("Pre-Depends")}
+    return sorted({item.locked.name for item in items if needed & {item.locked.name, *item.names_in("Provides")}})
 
 
 def _release(packages: bytes, architectures: Sequence[str]) -> str:

@@ -40,7 +40,12 @@ def group_folder(group: str, system_name: str) -> str:
 
 
 def group_file(
-    requests: Sequence[PackageRequest], provides: Sequence[str], installed_kib: int, *, recommends: bool = False
+    requests: Sequence[PackageRequest],
+    provides: Sequence[str],
+    installed_kib: int,
+    *,
+    pre_dependencies: Sequence[str] = (),
+    recommends: bool = False,
 ) -> str:
     """Give the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
 
@@ -49,11 +54,13 @@ def group_file(
     installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
     package openssh-server        a request, in apt-get's syntax; one line each
     provides /usr/sbin/sshd       a file that must exist after installing; one line each
+    pre-dependency libc6          a package on which another of the closure Pre-Depends; one line each
     end                           the last line: a file without it was cut short
     """
     lines = [f"format {FORMAT}", *(["recommends yes"] if recommends else []), f"installed-kib {installed_kib}"]
     lines += [f"package {request}" for request in requests]
     lines += [f"provides {path}" for path in provides]
+    lines += [f"pre-dependency {name}" for name in pre_dependencies]
     return "\n".join([*lines, "end", ""])
 
 

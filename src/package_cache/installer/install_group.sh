@@ -23,6 +23,7 @@ INSTALL_LIMIT=1800                       # seconds until a dpkg run that hangs i
 LOG_LINES=40                             # how much of dpkg's output is shown where it failed
 SPARE_KIB=4096                           # what must stay free beside the packages: dpkg's own files
 DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
+DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
 DPKG_QUERY=/usr/bin/dpkg-query
 DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
@@ -373,7 +374,8 @@ damaged() {
     miss cache-damaged "the cache is damaged: $1" "stage or build the cache again"
 }
 
-# Read one `.group` file (cache/layout.py, group_file) into requests, provides, installed_kib, recommends. FOLDER NAME. 31 32
+# Read one `.group` file (cache/layout.py, group_file) into requests, provides, pre_dependencies, installed_kib,
+# recommends. FOLDER NAME. 31 32
 read_group() {
     _end=
     while read -r _key _value; do
@@ -383,6 +385,7 @@ read_group() {
             recommends) recommends=true ;;
             package) add_request "$2" "${_value}" ;;
             provides) provides=${provides}${_value}${NEWLINE} ;;
+            pre-dependency) pre_dependencies="${pre_dependencies} ${_value}" ;;
             end) _end=yes ;;
             *) damaged "$2 has a line that means nothing: ${_key}" ;;
         esac
@@ -581,6 +584,7 @@ complain_with() {
 plan() {
     files=
     planned=
+    file_of=' ' # "NAME/HASH " for each
     bytes=0
     need_kib=${installed_kib}
     _before=
@@ -592,6 +596,7 @@ plan() {
         _before=${_plan}
     done
     read_plan "${_plan}"
+    plan_steps
 }
 
 # Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
@@ -653,9 +658,44 @@ take_file() {
     bytes=$((bytes + $3))
     _arch=${2##*_}
     case ${_arch%.deb} in
-        all | "${architecture}") planned="${planned} ${2%%_*}" ;;
-        *) planned="${planned} ${2%%_*}:${_arch%.deb}" ;;
+        all | "${architecture}") _name=${2%%_*} ;;
+        *) _name=${2%%_*}:${_arch%.deb} ;;
     esac
+    planned="${planned} ${_name}"
+    file_of="${file_of}${_name}/${_hash} "
+}
+
+# Set `steps` to the order in which apt unpacks and configures the plan, where a package must be configured before
+# another is unpacked (Debian Policy 7.2, Pre-Depends): "+HASH" unpacks, "-NAME" configures. Else one dpkg run does.
+plan_steps() {
+    steps=
+    _first=
+    for _name in ${pre_dependencies}; do
+        case "${planned} " in *" ${_name} "* | *" ${_name}:"*) _first=${_name} ;; *) ;; esac
+    done
+    [ -n "${_first}" ] || return 0
+    _last=
+    _split=
+    split_lines "$(apt apt-get -y --no-remove --simulate install ${missing} 2>/dev/null)"
+    for _line in ${lines}; do
+        _name=${_line#* }
+        _name=${_name%% *}
+        case ${_line} in
+            'Inst '*)
+                _hash=${file_of#*" ${_name}/"}
+                steps="${steps} +${_hash%% *}"
+                [ "${_last}" != configured ] || _split=yes
+                _last=unpacked
+                ;;
+            'Conf '*)
+                steps="${steps} -${_name}"
+                _last=configured
+                ;;
+            *) ;;
+        esac
+    done
+    unset IFS
+    [ -n "${_split}" ] || steps=
 }
 
 # Set need_kib from apt's words: 10.8 MB of additional...
@@ -809,23 +849,66 @@ run_patiently() {
     done
 }
 
-# One dpkg run over all files, in apt's order. Status 0: done; 1: dpkg was locked, nothing happened; 2: it failed.
+# Install the plan's files, in apt's order. Status 0: done; 1: dpkg was locked, nothing happened; 2: it failed.
 install_files() {
     before=$(query "${PACKAGE_LINE}" ${planned})
+    : >"${log}"
+    if [ -n "${steps}" ]; then
+        install_in_steps
+        return
+    fi
     set --
     for _hash in ${files}; do set -- "$@" "${cache}/pool/${_hash}.deb"; done
-    : >"${log}"
+    run_first --install "$@"
+}
+
+# The first dpkg run, before which nothing was touched. Statuses as above.
+run_first() {
     touched=yes
-    run_logged "${DPKG}" --force-unsafe-io --force-confdef --force-confold --refuse-downgrade --install "$@" && return 0
+    run_logged "${DPKG}" ${DPKG_OPTIONS} "$@" && return 0
     met_lock || return 2
     touched=no
     return 1
 }
 
-# The second way, where one dpkg run is not enough: apt with its several, from the same files.
+# The same in the fewest dpkg runs that `steps` allow.
+install_in_steps() {
+    set --
+    _names=
+    for _step in ${steps}; do
+        case ${_step} in
+            -*) _names="${_names} ${_step#-}" ;;
+            *)
+                if [ -n "${_names}" ]; then
+                    unpack_and_configure "${_names}" "$@" || return
+                    set --
+                    _names=
+                fi
+                set -- "$@" "${cache}/pool/${_step#+}.deb"
+                ;;
+        esac
+    done
+    unpack_and_configure --pending "$@"
+}
+
+# Unpack and configure: PACKAGES FILE... Statuses as those of install_files.
+unpack_and_configure() {
+    _packages=$1
+    shift
+    if [ "${touched}" = no ]; then
+        run_first --unpack "$@" || return
+    else
+        run_patiently "${DPKG}" ${DPKG_OPTIONS} --unpack "$@" || return 2
+    fi
+    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure ${_packages} || return 2
+}
+
+# The second way, where dpkg alone does not do it: apt, from the same files. What dpkg left half done is ours alone, for
+# it was sane before: --fix-broken, which takes no names, completes it.
 install_by_apt() {
-    say "${groups}: one dpkg run did not do it; trying apt's way"
-    run_patiently env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove install ${missing}
+    say "${groups}: dpkg alone did not do it; trying apt's way"
+    set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
+    run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
 
 # Set `fresh` to the planned packages that were not here before, and `leftover` to those of which conffiles were.
@@ -950,7 +1033,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} verbose='' groups='' bad=''
-    requests='' provides='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
+    requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' child='' touched=no policy='' waiting=''
     set_environment
     clock

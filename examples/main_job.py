@@ -104,8 +104,8 @@ def build_a_cache() -> Path | None:
         own = read_os_release()
         name = f"{own.get('ID')}{own.get('VERSION_ID')}"
         console.print(f"\n[yellow]The archive does not answer: the same is shown with this machine's {name}.[/yellow]")
-        (FOLDER / "package-cache.lock").unlink(missing_ok=True)
-        manifest = FOLDER / "own_package_cache_info"
+        manifest = FOLDER / name / "package_cache_info"  # a folder of its own, for its lock
+        manifest.parent.mkdir(exist_ok=True)
         manifest.write_text(
             "".join(f"{group},{name},{packages}\n" for group, packages in PACKAGES.items()), encoding="utf-8"
         )

@@ -32,6 +32,8 @@ nfs,ubuntu16.04,nfs-common
 nfs,ubuntu18.04,nfs-common
 build,ubuntu16.04,build-essential
 build,ubuntu18.04,build-essential
+nfs,debian12,nfs-common
+build,debian12,build-essential
 """
 
 
@@ -76,7 +78,7 @@ def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def real_cache(state: Path) -> CacheFolder:
-    """The cache of real packages: ssh, nfs and build for Ubuntu 16.04 and 18.04."""
+    """The cache of real packages: ssh, nfs and build for Ubuntu 16.04 and 18.04, and for Debian 12."""
     folder = state / "tests" / text_digest(MANIFEST)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     cache = CacheFolder(folder / "package_cache")

@@ -80,6 +80,19 @@ def test_a_large_group_installs_and_its_compiler_works(
         assert container.run(["sh", "-c", program], check=False).returncode == 42
 
 
+def test_a_real_pre_dependency_is_configured_in_time(
+    real_root: Callable[..., Path], real_cache: CacheFolder, isolation: Isolation
+) -> None:
+    """nfs-common needs python3, which Pre-Depends on python3-minimal; a minimal Debian 12 has neither."""
+    with a_container(real_root("debian12"), isolation, real_cache) as container:
+        completed = container.run(["sh", f"{CACHE}/install_group.sh", "nfs", "build"], check=False, timeout=300)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        assert "apt's way" not in completed.stdout
+        assert_sane(container)
+        container.run(["apt-get", "check"])
+        container.run(["python3", "-c", "print()"])
+
+
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
 def test_a_root_that_was_never_upgraded_gets_what_it_needs(
     system: str, real_root: Callable[..., Path], real_cache: CacheFolder, isolation: Isolation

@@ -21,7 +21,7 @@ class World:
     folder: Path
     archive: SignedArchive
     server: ArchiveServer
-    capsys: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str]
 
     def add(self, name: str, version: str = "1.0", *, suite: str = "bionic", **fields: Any) -> None:
         """Put a package into the archive; it is seen after the next `publish`."""
@@ -36,9 +36,9 @@ class World:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Run a verb and give status, standard output and standard error."""
-        self.capsys.readouterr()
+        self.capfd.readouterr()
         status = run(words)
-        out, err = self.capsys.readouterr()
+        out, err = self.capfd.readouterr()
         return status, out, err
 
     def online(self, verb: str, *words: str) -> tuple[int, str, str]:
@@ -64,7 +64,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
+def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
     """A published archive with tools that share a library."""
     (tmp_path / "debs").mkdir()
     archive = SignedArchive(
@@ -73,7 +73,7 @@ def world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]
         components=("main", "universe", "restricted", "multiverse"),
     )
     with ArchiveServer(archive.folder) as server:
-        made = World(tmp_path, archive, server, capsys)
+        made = World(tmp_path, archive, server, capfd)
         made.add("libshared")
         made.add("editor", depends="libshared")
         made.add("viewer", depends="libshared", Recommends="extras")

@@ -17,7 +17,7 @@ from package_cache.outside.files import exclusive, text_digest, write_atomically
 from package_cache.outside.isolation import Isolation, strongest_isolation
 from package_cache.outside.roots import make_root
 from package_cache.values.errors import ArchiveError, VerificationError
-from package_cache.values.lock import Lock
+from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.system import System
 from package_cache.verbs.build import build
 from package_cache.verbs.lock import make_lock
@@ -90,8 +90,8 @@ def real_cache(state: Path) -> CacheFolder:
         lock_file = folder / "package-cache.lock"
         try:
             if not lock_file.exists():
-                write_atomically(lock_file, make_lock(manifest, options).to_text().encode())
-            lock = Lock.from_text(lock_file.read_text(), file=str(lock_file))
+                write_atomically(lock_file, lock_text(make_lock(manifest, options)).encode())
+            lock = read_lock(lock_file.read_text(), file=str(lock_file))
             build(lock, cache, mirror_finder(options, manifest))
         except (ArchiveError, VerificationError) as error:
             lock_file.unlink(missing_ok=True)  # perhaps only too old: the archive has moved on

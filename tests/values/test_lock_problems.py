@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from package_cache.values.errors import LockError
-from package_cache.values.lock import Lock
+from package_cache.values.lock_file import read_lock
 from package_cache.values.statuses import ExitStatus
 
 HEAD = 'format = 1\nmanifest = "package_cache_info"\nmanifest-digest = "sha256:00"\n'
@@ -27,14 +27,14 @@ WHOLE = HEAD + SYSTEM + REPOSITORY + GROUP + PACKAGE
 
 def problems(text: str) -> list[str]:
     with pytest.raises(LockError) as caught:
-        Lock.from_text(text, file="l")
+        read_lock(text, file="l")
     assert caught.value.status is ExitStatus.BAD_LOCK
     assert caught.value.hint == "make it anew: package-cache lock"
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_the_lock_that_the_others_are_made_from_is_right() -> None:
-    lock = Lock.from_text(WHOLE, file="l")
+    lock = read_lock(WHOLE, file="l")
     assert [package.key for package in lock.systems[0].packages] == ["ab_1:2_all"]
 
 
@@ -97,7 +97,7 @@ def test_a_merge_conflict_is_named_with_its_line() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     for whole in (text, HEAD + text):
         try:
-            Lock.from_text(whole, file="l")
+            read_lock(whole, file="l")
         except LockError as error:
             assert error.problems
 
@@ -106,8 +106,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @given(st.integers(0, len(WHOLE)))
 def test_a_lock_that_was_cut_off_has_no_package_that_was_not_whole(length: int) -> None:
     try:
-        lock = Lock.from_text(WHOLE[:length], file="l")
+        lock = read_lock(WHOLE[:length], file="l")
     except LockError:
         return
-    whole = Lock.from_text(WHOLE, file="l").systems[0].packages
+    whole = read_lock(WHOLE, file="l").systems[0].packages
     assert all(system.packages in ((), whole) for system in lock.systems)

@@ -11,6 +11,7 @@ from package_cache.command_line.render import Renderer, count, in_bytes
 from package_cache.outside.files import write_atomically
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
+from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options
@@ -56,7 +57,7 @@ def write_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock
     """Make a manifest's lock and write it beside it."""
     with renderer.listening() as listener:
         lock = make_lock(manifest, options, listener)
-    write_atomically(lock_path(manifest), lock.to_text().encode())
+    write_atomically(lock_path(manifest), lock_text(lock).encode())
     return lock
 
 
@@ -69,7 +70,7 @@ def current_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lo
         return write_lock(renderer, manifest, options)
     except UnicodeDecodeError as error:
         raise LockError(f"cannot read {path}: it is not UTF-8", hint="make it anew: package-cache lock") from error
-    lock = Lock.from_text(text, file=str(path))
+    lock = read_lock(text, file=str(path))
     if lock.manifest_digest != manifest.digest:
         raise LockError(
             f"cannot build from {path}: it is stale, for {manifest.path} was changed after it was locked",

@@ -18,6 +18,7 @@ from package_cache.outside.mirrors import uri_below
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock_file import lock_text
 from package_cache.verbs.sources import MirrorFinder
 
 OTHER_BUILD_LIMIT = 3600.0
@@ -44,7 +45,7 @@ def build(lock: Lock, cache: CacheFolder, find_mirrors: MirrorFinder, listener: 
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
     goes at the end. Raises `ArchiveError`, `VerificationError`, and `CacheError` where somebody else's folder is there.
     """
-    lock_digest = text_digest(lock.to_text())
+    lock_digest = text_digest(lock_text(lock))
     _claim(cache)
     with exclusive(cache.path / ".lock", wait=OTHER_BUILD_LIMIT):
         before = _whole(cache, lock_digest)

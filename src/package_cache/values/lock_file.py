@@ -1,0 +1,247 @@
+"""The lock's file, written and read.
+
+TOML, one table a package, in a stable order, so that a change of it reads well in a review:
+
+    format = 1
+    manifest = "package_cache_info"                 the manifest's file name
+    manifest-digest = "sha256:…"                    of the manifest's bytes: tells a stale lock
+
+    [[system]]                                      one OS release on one architecture
+    name = "ubuntu18.04"
+    architecture = "amd64"
+
+    [[system.repository]]                           where packages come from
+    name = "ubuntu"                                 without uri: the distribution's own, from any of its mirrors
+    uri = "…"                                       else: the base URI, without credentials
+
+    [[system.group]]
+    name = "ssh"
+    requests = ["openssh-client", "openssh-server"] what the manifest asks for
+    packages = ["adduser_3.116ubuntu1_all", …]      keys of the packages below: the whole closure
+
+    [[system.package]]
+    name / version / architecture / size (bytes) / sha256 / repository / path (below the repository's base URI)
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tomli_w
+
+from package_cache.values.errors import LockError, Problem
+from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
+from package_cache.values.system import System
+
+FORMAT = 1
+HEADER = '# Written by "package-cache lock". Commit it beside the manifest; do not edit it by hand.\n'
+
+
+def lock_text(lock: Lock) -> str:
+    """Give the lock's file content; the same lock always gives the same text."""
+    document = {
+        "format": FORMAT,
+        "manifest": lock.manifest,
+        "manifest-digest": lock.manifest_digest,
+        "system": [_system_table(system) for system in sorted(lock.systems, key=lambda item: item.system)],
+    }
+    return HEADER + tomli_w.dumps(document)
+
+
+def read_lock(text: str, *, file: str) -> Lock:
+    """Read a lock's text; `file` is its name for messages. Raises `LockError` with every problem found."""
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
+        raise _unreadable(Problem(f"is not TOML: {error}", file)) from error
+    if type(document.get("format")) is not int or document["format"] != FORMAT:
+        raise _unreadable(
+            Problem(f"has format {document.get('format')!r}, and this program reads {FORMAT}", file, field="format")
+        )
+    reader = _LockReader(file)
+    lock = Lock(
+        reader.text(document, "", "manifest"),
+        reader.text(document, "", "manifest-digest"),
+        reader.systems(document),
+    )
+    if reader.problems:
+        raise _unreadable(*reader.problems)
+    return lock
+
+
+def _unreadable(*problems: Problem) -> LockError:
+    return LockError("cannot use the lock", problems=problems, hint="make it anew: package-cache lock")
+
+
+def _system_table(locked: LockedSystem) -> dict[str, Any]:
+    return {
+        "name": locked.system.name,
+        "architecture": locked.system.architecture,
+        "repository": [
+            {"name": item.name} if item.uri is None else {"name": item.name, "uri": item.uri}
+            for item in sorted(locked.repositories, key=lambda item: item.name)
+        ],
+        "group": [
+            {
+                "name": group.name,
+                "requests": list(group.requests),
+                **({"provides": list(group.provides)} if group.provides else {}),
+                **({"recommends": True} if group.recommends else {}),
+                "packages": sorted(group.packages),
+            }
+            for group in sorted(locked.groups)
+        ],
+        "package": [
+            {
+                "name": item.name,
+                "version": item.version,
+                "architecture": item.architecture,
+                "size": item.size,
+                "sha256": item.sha256,
+                "repository": item.repository,
+                "path": item.path,
+            }
+            for item in sorted(locked.packages)
+        ],
+    }
+
+
+class _Reader:
+    """Small typed getters that collect every problem with the path of its field."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def wrong(self, field: str, message: str) -> None:
+        self.problems.append(Problem(message, self.file, field=field))
+
+    def text(self, table: Mapping[str, Any], at: str, key: str, default: str = "") -> str:
+        value = table.get(key)
+        if isinstance(value, str) and value:
+            return value
+        self.wrong(f"{at}.{key}".lstrip("."), "must be a text that is not empty")
+        return default
+
+    def texts(self, table: Mapping[str, Any], at: str, key: str) -> tuple[str, ...]:
+        value = table.get(key, [])
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        self.wrong(f"{at}.{key}", "must be a list of texts")
+        return ()
+
+    def flag(self, table: Mapping[str, Any], at: str, key: str) -> bool:
+        value = table.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.wrong(f"{at}.{key}", "must be true or false")
+        return False
+
+    def tables(self, table: Mapping[str, Any], at: str, key: str) -> list[dict[str, Any]]:
+        value = table.get(key, [])
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            return value
+        self.wrong(f"{at}.{key}".lstrip("."), "must be a list of tables")
+        return []
+
+
+class _LockReader(_Reader):
+    """The tables of a lock."""
+
+    def once(self, keys: Iterable[str], at: str, what: str) -> None:
+        """Note each key that an earlier table has too; `at` is the path of the tables."""
+        seen: set[str] = set()
+        for index, key in enumerate(keys):
+            if key and key in seen:
+                self.wrong(f"{at}[{index}]", f"{what} {key!r} is there already")
+            seen.add(key)
+
+    def systems(self, document: Mapping[str, Any]) -> tuple[LockedSystem, ...]:
+        tables = self.tables(document, "", "system")
+        systems = tuple(self.system(table, f"system[{i}]") for i, table in enumerate(tables))
+        self.once((str(item.system).strip() for item in systems), "system", "system")
+        return systems
+
+    def system(self, table: dict[str, Any], at: str) -> LockedSystem:
+        name, architecture = self.text(table, at, "name"), self.text(table, at, "architecture")
+        try:
+            system = System.parse(name, architecture)
+        except ValueError as error:
+            self.wrong(f"{at}.name", str(error))
+            system = System("", "")
+        if not ARCHITECTURE.fullmatch(architecture):
+            self.wrong(f"{at}.architecture", f"{architecture!r} is not an architecture")
+        repositories = tuple(
+            self.repository(item, f"{at}.repository[{i}]")
+            for i, item in enumerate(self.tables(table, at, "repository"))
+        )
+        packages = tuple(
+            self.package(item, f"{at}.package[{i}]", {item.name for item in repositories})
+            for i, item in enumerate(self.tables(table, at, "package"))
+        )
+        keys = {package.key for package in packages}
+        groups = tuple(
+            self.group(item, f"{at}.group[{i}]", keys) for i, item in enumerate(self.tables(table, at, "group"))
+        )
+        self.once((item.name for item in repositories), f"{at}.repository", "repository")
+        self.once((item.name for item in groups), f"{at}.group", "group")
+        self.once((item.key for item in packages), f"{at}.package", "package")
+        return LockedSystem(system, repositories, groups, packages)
+
+    def repository(self, table: dict[str, Any], at: str) -> LockedRepository:
+        uri = self.text(table, at, "uri") if "uri" in table else None
+        if uri and (not uri.isprintable() or " " in uri):
+            self.wrong(f"{at}.uri", "must not hold blanks or control characters")
+        return LockedRepository(self.text(table, at, "name"), uri)
+
+    def package(self, table: dict[str, Any], at: str, repositories: set[str]) -> LockedPackage:
+        size = table.get("size")
+        if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
+            self.wrong(f"{at}.size", "must be a number of bytes greater than 0")
+            size = 0
+        package = LockedPackage(
+            self.text(table, at, "name"),
+            self.text(table, at, "version"),
+            self.text(table, at, "architecture"),
+            size,
+            self.text(table, at, "sha256"),
+            self.text(table, at, "repository"),
+            self.text(table, at, "path"),
+        )
+        for key, pattern in (
+            ("name", PACKAGE_NAME), ("version", VERSION), ("architecture", ARCHITECTURE), ("sha256", SHA256),
+        ):  # fmt: skip
+            value = getattr(package, key)
+            if value and not pattern.fullmatch(value):
+                self.wrong(f"{at}.{key}", f"{value!r} is not a {key}")
+        if package.repository and package.repository not in repositories:
+            self.wrong(f"{at}.repository", f"there is no repository {package.repository!r} in this system")
+        if ".." in package.path.split("/") or package.path.startswith("/"):
+            self.wrong(f"{at}.path", "must lie below the repository")
+        if not package.path.isprintable():
+            self.wrong(f"{at}.path", "must not hold control characters")
+        return package
+
+    def group(self, table: dict[str, Any], at: str, keys: set[str]) -> LockedGroup:
+        group = LockedGroup(
+            self.text(table, at, "name"),
+            self.texts(table, at, "requests"),
+            self.texts(table, at, "packages"),
+            self.texts(table, at, "provides"),
+            self.flag(table, at, "recommends"),
+        )
+        if group.name and not GROUP_NAME.fullmatch(group.name):
+            self.wrong(f"{at}.name", f"{group.name!r} is not a group's name")
+        for index, text in enumerate(group.requests):
+            try:
+                PackageRequest.parse(text)
+            except ValueError as error:
+                self.wrong(f"{at}.requests[{index}]", str(error))
+        for index, file in enumerate(group.provides):
+            if not file.startswith("/") or not file.isprintable():
+                self.wrong(f"{at}.provides[{index}]", f"{file!r} is not the path of a file")
+        for index, key in enumerate(group.packages):
+            if key not in keys:
+                self.wrong(f"{at}.packages[{index}]", f"there is no package {key!r} in this system")
+        return group

@@ -167,11 +167,10 @@ def test_not_root_but_told_where_all_is_there(cache: SyntheticCache, debs: Path,
 def test_a_newer_format_and_a_cut_group_file(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     file = cache.add("tools", ["wanted"], [make_deb(debs, "wanted")]) / "amd64.group"
     text = file.read_text()
-    room = open_room(cache)
     file.write_text(text.replace("format 1", "format 2"))
-    assert room.install("tools").status == 32
+    assert open_room(cache).install("tools").status == 32
     file.write_text(text.removesuffix("end\n"))
-    assert room.install("tools").status == 31
+    assert open_room(cache).install("tools").status == 31
 
 
 def test_no_space(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
@@ -199,8 +198,7 @@ def test_the_result_says_why_also_where_the_cache_is_gone(
     cache: SyntheticCache, debs: Path, open_room: OpenRoom
 ) -> None:
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
-    room = open_room(cache)
     shutil.rmtree(cache.path / "groups")
-    result = room.install("tools").result
+    result = open_room(cache).install("tools").result
     assert (result["reason"], result["installed"]) == ("cache-missing", "0")
     assert result["message"].startswith("the folder /cache is no cache")

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install groups of packages from a Package Cache, offline, in the container in which this runs.
 #
-#   sh install_group.sh [--cache DIR] [--result FILE] [--lock-timeout SECONDS] [--verbose] [--] GROUP...
+#   sh install_group.sh [--cache DIR] [--result FILE] [--lock-timeout SECONDS] [--install-timeout SECONDS] [--verbose]
+#                       [--] GROUP...
 #
 # Exit 0: every package of the groups is installed and configured here, checked against dpkg's own database.
 # Any other status: not installed; the table is in status_of. What is promised stands in docs/installer.md.
@@ -19,9 +20,14 @@ set +e -fu # whatever options a caller's `sh -e` brings
 
 FORMAT=1                                 # of the cache: cache/layout.py
 LOCK_TIMEOUT=120                         # seconds
-INSTALL_LIMIT=1800                       # seconds until a dpkg run that hangs is ended
+INSTALL_TIMEOUT=1800                     # seconds until a dpkg run that hangs is ended
+KILL_AFTER=10                            # seconds until what does not end is killed
 LOG_LINES=40                             # how much of dpkg's output is shown where it failed
-SPARE_KIB=4096                           # what must stay free beside the packages: dpkg's own files
+SPARE_KIB=8192                           # what must stay free beside the packages: dpkg's own files, and the ballast
+BALLAST_KIB=4096                         # what is kept free for undoing
+BALLAST_FILES='1 2 3 4 5 6 7 8'          # the same in inodes
+WORK_KIB=16384                           # what temporary files take at most
+RUNS=/var/lib/package-cache              # a folder for each run that changes something, for a later run to find
 DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
 DPKG_QUERY=/usr/bin/dpkg-query
@@ -56,6 +62,7 @@ status_of() {
         cache-too-new) status=32 ;;
         dpkg-locked) status=40 ;;
         no-space) status=41 ;;
+        read-only) status=42 ;;
         install-failed) status=50 ;;
         interrupted) status=130 ;;
         *) status=1 ;;
@@ -93,6 +100,7 @@ finish() {
 tidy_up() {
     trap '' INT TERM HUP
     release_policy
+    end_run untouched
     [ -z "${work}" ] || rm -rf "${work}"
     status_of "${reason}"
     [ -z "${result}" ] || write_result || complain "cannot write the result to ${result}"
@@ -129,10 +137,15 @@ interrupted() {
     if [ -n "${child}" ]; then
         kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on to all of its process group
         wait "${child}"
+        kill -KILL -- "-${child}" 2>/dev/null # those of the group who do not hear it
         child=
     fi
     complain "cannot go on: SIG$1 came"
-    if [ "${touched}" = yes ]; then undo; else undone='nothing was changed'; fi
+    case ${touched} in
+        yes) undo ;;
+        recovering) undone='what an earlier run left is not in order yet; run it again' ;;
+        *) undone='nothing was changed' ;;
+    esac
     complain "${undone}"
     finish interrupted "SIG$1 came; ${undone}"
 }
@@ -194,6 +207,7 @@ usage: sh install_group.sh [options] [--] GROUP...
   --cache DIR             the cache (default: the folder of this script, else ../package_cache beside it)
   --result FILE           write the result there, as key=value lines
   --lock-timeout SECONDS  how long another process may keep dpkg locked (default: 120)
+  --install-timeout SECONDS  how long a run of dpkg may take until it is ended (default: 1800)
   --verbose               show dpkg's output also where all goes well
   --help                  show this
 
@@ -201,7 +215,7 @@ example: sh /opt/package_cache/install_group.sh ssh || apt-get install -y openss
 
 Exit statuses: 0 installed, or there already. Nothing was changed with: 2 usage; 10 no such group; 11 not for this
 OS release; 12 not for this architecture; 13 no plan; 20 not root; 21 no dpkg or apt-get; 22 dpkg is half done;
-30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 40 dpkg locked too long; 41 no space.
+30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 40 dpkg locked too long; 41 no space; 42 read-only.
 Tried and undone: 50 an installation failed; 130 a signal came.
 END
 }
@@ -213,17 +227,17 @@ misuse() {
     finish usage "$1"
 }
 
-# Read the command line into groups, cache, result, lock_timeout, verbose. SCRIPT-PATH ARGUMENTS...
+# Read the command line into groups, cache, result, lock_timeout, install_timeout, verbose. SCRIPT-PATH ARGUMENTS...
 parse() {
     script=$1
     shift
     while [ $# -gt 0 ]; do
         case $1 in
-            --cache | --result | --lock-timeout)
+            --cache | --result | --lock-timeout | --install-timeout)
                 set_option "$1" "${2:-}"
                 [ $# -lt 2 ] || shift
                 ;;
-            --cache=* | --result=* | --lock-timeout=*) set_option "${1%%=*}" "${1#*=}" ;;
+            --cache=* | --result=* | --lock-timeout=* | --install-timeout=*) set_option "${1%%=*}" "${1#*=}" ;;
             --verbose) verbose=yes ;;
             --help)
                 print_usage
@@ -244,8 +258,14 @@ parse() {
     done
     [ -z "${bad}" ] || misuse "${bad}"
     [ -n "${groups}" ] || misuse "name at least one group"
-    case ${lock_timeout} in
-        '' | *[!0-9]* | ????????*) misuse "--lock-timeout takes whole seconds, not '${lock_timeout}'" ;;
+    check_seconds --lock-timeout "${lock_timeout}"
+    check_seconds --install-timeout "${install_timeout}"
+}
+
+# Refuse an OPTION's VALUE that is no number of seconds.
+check_seconds() {
+    case $2 in
+        '' | *[!0-9]* | ????????*) misuse "$1 takes whole seconds, not '$2'" ;;
         *) ;;
     esac
 }
@@ -256,7 +276,8 @@ set_option() {
     case $1 in
         --cache) cache=$2 ;;
         --result) result=$2 ;;
-        *) lock_timeout=$2 ;;
+        --lock-timeout) lock_timeout=$2 ;;
+        *) install_timeout=$2 ;;
     esac
 }
 
@@ -286,6 +307,7 @@ find_cache() {
     _given=${cache}
     cache=$(CDPATH='' cd -P -- "${_given}" 2>/dev/null && pwd -P)
     [ -n "${cache}" ] || miss cache-missing "the folder ${_given} cannot be entered" "check the mount and its permissions"
+    pool=${cache}/pool
     [ -d "${cache}/groups" ] && return
     set +f
     set -- "${cache}"/*
@@ -507,26 +529,31 @@ need_root_and_tools() {
     done
 }
 
-# Set `work` to a private folder in the first place that can be written to, with apt's configuration in it. 41
+# Set `work` to a private folder in the first place with room for it, with apt's configuration in it. 41
+# Its name tells whose it is, for `sweep`.
 make_work() {
-    for _place in "${TMPDIR:-/tmp}" /tmp /run /var/tmp /dev/shm; do
+    [ -z "${work}" ] || return
+    for _place in /run ${TMPDIR:+"${TMPDIR}"} /tmp /var/tmp /dev/shm; do
         case ${_place} in *[!a-zA-Z0-9/._-]* | [!/]*) continue ;; *) ;; esac # apt's sources.list takes no others
-        work=$(mktemp -d "${_place}/package-cache.XXXXXXXX" 2>/dev/null) || continue
+        _said=$(df -Pk "${_place}" 2>/dev/null)
+        set -- ${_said}
+        while [ $# -gt 6 ]; do shift; done # the heading
+        case ${4:-x} in *[!0-9]*) continue ;; *) ;; esac
+        [ "$4" -ge "${WORK_KIB}" ] || continue
+        work=$(mktemp -d "${_place}/package-cache.${me}.XXXXXX" 2>/dev/null) || continue
+        log=${work}/log
         write_configuration 2>/dev/null && return
         rm -rf "${work}"
         work=
     done
-    miss no-space "no place for temporary files can be written to: TMPDIR, /tmp, /run, /var/tmp, /dev/shm" "free some space there"
+    miss no-space "no place for temporary files has ${WORK_KIB} KiB free: /run, TMPDIR, /tmp, /var/tmp, /dev/shm" "free some space there"
 }
 
 # Write an apt configuration that reads nothing of the image's but what dpkg has, and apt's marks. apt.conf(5)
 write_configuration() {
+    : >"${log}" || return
     mkdir "${work}/etc" "${work}/etc/apt.conf.d" "${work}/etc/preferences.d" "${work}/etc/sources.list.d" \
         "${work}/etc/trusted.gpg.d" "${work}/lists" "${work}/lists/partial" "${work}/archives" "${work}/archives/partial" || return
-    ln -s "${cache}" "${work}/cache" || return # spares apt every unusual sign of the cache's path
-    for _group in ${groups}; do
-        printf 'deb [trusted=yes] file:%s groups/%s-%s/\n' "${work}/cache" "${_group}" "${system}"
-    done >"${work}/etc/sources.list" || return
     cat >"${work}/apt.conf" <<END
 Dir::Etc "${work}/etc";
 Dir::State "${work}";
@@ -558,6 +585,10 @@ apt() {
 
 # Let apt read the groups' indexes; it checks them against their Release files. 31 41
 read_indexes() {
+    ln -s "${cache}" "${work}/cache" # spares apt every unusual sign of the cache's path
+    for _group in ${groups}; do
+        printf 'deb [trusted=yes] file:%s groups/%s-%s/\n' "${work}/cache" "${_group}" "${system}"
+    done >"${work}/etc/sources.list"
     _said=$(apt apt-get update 2>&1) && return
     case ${_said} in
         *'No space left'*) miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR" ;;
@@ -777,10 +808,16 @@ wait_second() {
     sleep 1
 }
 
+# End because of that. 40
+locked_too_long() {
+    miss dpkg-locked "another process kept dpkg locked for ${lock_timeout} s" "wait for it to end, or give --lock-timeout more seconds"
+}
+
 # Wait for others to end, before all is looked at anew. 40
 wait_turn() {
     release_policy
-    wait_second || miss dpkg-locked "another process kept dpkg locked for ${lock_timeout} s" "wait for it to end, or give --lock-timeout more seconds"
+    end_run untouched
+    wait_second || locked_too_long
     clock
     last=${now}
     phases=${first_phases}
@@ -789,19 +826,16 @@ wait_turn() {
 # Forbid services to start, by a policy-rc.d that says no. Status 1: another installer has its own there.
 # Creating it is also what keeps two installers apart, so that none takes the other's away.
 take_policy() {
-    if (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${$}" >"${POLICY}") 2>/dev/null; then
+    if (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
         policy=ours
         chmod 755 "${POLICY}"
         return 0
     fi
     [ -e "${POLICY}" ] || return 0 # /usr/sbin cannot be written to: dpkg will say it better
-    _owner=
-    while read -r _line; do
-        case ${_line} in "${POLICY_MARK} "*) _owner=${_line##* } ;; *) ;; esac
-    done <"${POLICY}"
-    if [ -n "${_owner}" ]; then
-        ! kill -0 "${_owner}" 2>/dev/null || return 1
-        rm -f "${POLICY}" # of one that was killed
+    read_policy_owner
+    if [ -n "${policy_owner}" ]; then
+        ! is_alive "${policy_owner}" || return 1
+        drop_policy # of one that was killed
     else
         "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
         [ $? != 101 ] || return 0 # the image's own says no already: it stays
@@ -810,11 +844,209 @@ take_policy() {
     take_policy
 }
 
-# Take our policy-rc.d away, and put the image's own back.
+# Set `policy_owner` to the identity of the installer whose policy-rc.d is there; empty where it is the image's own.
+read_policy_owner() {
+    policy_owner=
+    while read -r _line; do
+        case ${_line} in "${POLICY_MARK} "*) policy_owner=${_line##* } ;; *) ;; esac
+    done <"${POLICY}"
+}
+
+# Take our policy-rc.d away.
 release_policy() {
     [ "${policy}" = ours ] || return 0
-    if [ -e "${POLICY_KEPT}" ]; then mv -f "${POLICY_KEPT}" "${POLICY}"; else rm -f "${POLICY}"; fi
+    drop_policy
     policy=
+}
+
+# Put the image's own policy-rc.d back, or none.
+drop_policy() {
+    if [ -e "${POLICY_KEPT}" ]; then mv -f "${POLICY_KEPT}" "${POLICY}"; else rm -f "${POLICY}"; fi
+}
+
+# ---- what a run leaves for a later one, if it is killed ----
+
+# Set `identity` of the process PID, which a later process of the same number has not: PID-START (proc(5), stat).
+identify() {
+    identity=$1-
+    _stat=
+    { read -r _stat <"/proc/$1/stat"; } 2>/dev/null
+    set -- "$1" ${_stat##*) }
+    case ${2:-} in
+        '' | Z | X) ;; # a zombie is dead
+        *)
+            shift 20
+            identity=${identity}$1
+            ;;
+    esac
+}
+
+# Is the process of an IDENTITY still there?
+is_alive() {
+    identify "${1%%-*}"
+    [ "${identity}" = "$1" ] && kill -0 "${1%%-*}" 2>/dev/null
+}
+
+# Take away what killed installers left: folders in /run, and a policy-rc.d.
+sweep() {
+    set +f
+    for _path in /run/package-cache.*; do
+        _who=${_path#/run/package-cache.}
+        [ ! -d "${_path}" ] || is_alive "${_who%.*}" || rm -rf "${_path}"
+    done
+    set -f
+    if [ -e "${POLICY}" ]; then
+        read_policy_owner
+        [ -z "${policy_owner}" ] || is_alive "${policy_owner}" || drop_policy
+    elif [ -e "${POLICY_KEPT}" ]; then
+        mv -f "${POLICY_KEPT}" "${POLICY}"
+    fi
+}
+
+# Note what is about to be touched, and keep some space for undoing it. 41 42
+begin_run() {
+    before=$(query "${PACKAGE_LINE}" ${planned})
+    sort_planned
+    touch -r "${RUNS%/*}" "${work}/time-of-runs"
+    touch -r "${POLICY%/*}" "${work}/time-of-policy"
+    run=${RUNS}/${me}
+    _said=$(write_run 2>&1) && return
+    case ${_said} in
+        *[Rr]'ead-only file system'*) miss read-only "${RUNS%/*} is on a read-only file system" "give the container a root file system that can be written to" ;;
+        *) miss no-space "no files can be written in ${RUNS%/*}: ${_said}" "free some space or inodes there" ;;
+    esac
+}
+
+# Write the folder of this run: a ballast, and what would have to be taken back, one package a line.
+write_run() {
+    mkdir -p "${run}" && mkdir "${run}/ballast" || return
+    for _name in ${BALLAST_FILES}; do : >"${run}/ballast/${_name}" || return; done
+    head -c "$((BALLAST_KIB * 1024))" /dev/zero >"${run}/ballast/0" || return
+    {
+        printf 'pool %s\n' "${pool}"
+        printf 'fresh %s\n' ${fresh:-}
+        printf 'leftover %s\n' ${leftover:-}
+        printf 'automatic %s\n' ${automatic:-}
+        for _name in ${upgraded}; do
+            find_file "${_name}"
+            printf 'upgraded %s %s\n' "${_name}" "${_file}"
+        done
+    } >"${run}/new" && mv "${run}/new" "${run}/plan"
+}
+
+# Forget this run: nothing of it is left to be taken back. With "untouched", nothing of it shall be seen: not even by
+# the times of the folders in which something lay for a moment.
+end_run() {
+    [ -n "${run}" ] || return 0
+    forget "${run}"
+    run=
+    [ -n "${1:-}" ] || return 0
+    touch -r "${work}/time-of-runs" "${RUNS%/*}" 2>/dev/null
+    touch -r "${work}/time-of-policy" "${POLICY%/*}" 2>/dev/null
+}
+
+# Remove the FOLDER of a run.
+forget() {
+    rm -rf "$1"
+    rmdir "${RUNS}" 2>/dev/null
+}
+
+# Set `_file` to the hash of a planned package's file: NAME.
+find_file() {
+    _file=${file_of#*" $1/"}
+    _file=${_file%% *}
+}
+
+# Put dpkg in order where an earlier run was killed in the middle of it. 40
+recover() {
+    [ -d "${RUNS}" ] || return 0
+    set +f
+    set -- "${RUNS}"/*
+    set -f
+    for _run in "$@"; do
+        if [ ! -d "${_run}" ] || is_alive "${_run##*/}"; then continue; fi
+        if [ -f "${_run}/plan" ]; then recover_run "${_run}"; else forget "${_run}"; fi
+    done
+}
+
+# The same for the FOLDER of one run. A dpkg that it started may still be at work: its lock is waited for.
+recover_run() {
+    killed=$1
+    say "an earlier run was killed before it ended: putting dpkg in order first"
+    make_work
+    touched=recovering
+    until take_policy; do wait_second || locked_too_long; done
+    read_run "${killed}"
+    rm -rf "${killed}/ballast"
+    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
+    ! met_lock || locked_too_long
+    if ! is_sane; then
+        keep_broken
+        take_back
+    fi
+    if is_sane; then
+        keep_whole
+        [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1
+        forget "${killed}"
+    else
+        complain "dpkg is not in order yet: see dpkg --audit"
+    fi
+    release_policy
+    touched=no
+}
+
+# Read the FOLDER of a run into pool, fresh, leftover, automatic, upgraded, file_of.
+read_run() {
+    fresh='' leftover='' upgraded='' automatic='' file_of=' '
+    while read -r _key _name _file; do
+        case ${_key}:${_name} in
+            *:) ;;
+            pool:*) pool=${_name}${_file:+ ${_file}} ;;
+            fresh:*) fresh="${fresh} ${_name}" ;;
+            leftover:*) leftover="${leftover} ${_name}" ;;
+            automatic:*) automatic="${automatic} ${_name}" ;;
+            upgraded:*)
+                upgraded="${upgraded} ${_name}"
+                file_of="${file_of}${_name}/${_file} "
+                ;;
+            *) ;;
+        esac
+    done <"$1/plan"
+}
+
+# Take those from `automatic` that are not whole.
+keep_whole() {
+    known=$(query "${PACKAGE_LINE}" ${automatic})
+    _whole=
+    for _name in ${automatic}; do is_whole "${_name}" && _whole="${_whole} ${_name}"; done
+    automatic=${_whole}
+}
+
+# Take those from fresh and leftover that are whole: somebody may have come to need them since.
+keep_broken() {
+    known=$(query "${PACKAGE_LINE}" ${fresh} ${leftover})
+    _fresh=
+    _leftover=
+    for _name in ${fresh}; do is_whole "${_name}" || _fresh="${_fresh} ${_name}"; done
+    for _name in ${leftover}; do is_whole "${_name}" || _leftover="${_leftover} ${_name}"; done
+    fresh=${_fresh}
+    leftover=${_leftover}
+}
+
+# Is a package among `known` installed and configured?
+is_whole() {
+    for _known in ${known}; do
+        case ${_known} in
+            "${1%%:*}/"*/[ih]i) return 0 ;;
+            *) ;;
+        esac
+    done
+    return 1
+}
+
+# Is dpkg's database whole, and everything that is installed has what it depends on?
+is_sane() {
+    [ -z "$("${DPKG}" --audit 2>&1)" ] && apt apt-get -o Debug::NoLocking=true check >/dev/null 2>&1
 }
 
 # ---- installing ----
@@ -822,7 +1054,7 @@ release_policy() {
 # Run a command in the background, its output to the log, so that a signal is heard at once, and with an end, so that a
 # script that hangs is not waited for for ever. Gives its status.
 run_logged() {
-    timeout "${INSTALL_LIMIT}" "$@" >"${log}.last" 2>&1 </dev/null &
+    timeout -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
@@ -851,14 +1083,12 @@ run_patiently() {
 
 # Install the plan's files, in apt's order. Status 0: done; 1: dpkg was locked, nothing happened; 2: it failed.
 install_files() {
-    before=$(query "${PACKAGE_LINE}" ${planned})
-    : >"${log}"
     if [ -n "${steps}" ]; then
         install_in_steps
         return
     fi
     set --
-    for _hash in ${files}; do set -- "$@" "${cache}/pool/${_hash}.deb"; done
+    for _hash in ${files}; do set -- "$@" "${pool}/${_hash}.deb"; done
     run_first --install "$@"
 }
 
@@ -884,7 +1114,7 @@ install_in_steps() {
                     set --
                     _names=
                 fi
-                set -- "$@" "${cache}/pool/${_step#+}.deb"
+                set -- "$@" "${pool}/${_step#+}.deb"
                 ;;
         esac
     done
@@ -911,10 +1141,12 @@ install_by_apt() {
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
 
-# Set `fresh` to the planned packages that were not here before, and `leftover` to those of which conffiles were.
-list_fresh() {
+# Sort the planned packages: `fresh` were not here before, of `leftover` the conffiles were, `upgraded` were here. Those
+# that come as dependencies only are `automatic`.
+sort_planned() {
     fresh=
     leftover=
+    upgraded=
     for _name in ${planned}; do
         _found=
         for _known in ${before}; do
@@ -928,47 +1160,69 @@ list_fresh() {
         case ${_found} in
             '') fresh="${fresh} ${_name}" ;;
             conffiles) leftover="${leftover} ${_name}" ;;
-            *) ;;
+            *) upgraded="${upgraded} ${_name}" ;;
         esac
     done
-}
-
-# Take the packages away that were not here before, so that dpkg is sane again. Sets `undone` to what was done.
-undo() {
-    list_fresh
-    [ -z "${fresh}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
-    [ -z "${leftover}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${leftover}
-    run_patiently "${DPKG}" --configure -a
-    if [ -n "$("${DPKG}" --audit 2>&1)" ] && [ -n "${fresh}" ]; then
-        # A package whose own script does not let it go. It came a moment ago: its scripts have no say.
-        for _name in ${fresh}; do
-            rm -f "${DPKG_STATE}/info/${_name}.prerm" "${DPKG_STATE}/info/${_name}.postrm" \
-                "${DPKG_STATE}/info/${_name}:${architecture}.prerm" "${DPKG_STATE}/info/${_name}:${architecture}.postrm"
-        done
-        run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
-        run_patiently "${DPKG}" --configure -a
-    fi
-    if [ -z "$("${DPKG}" --audit 2>&1)" ]; then
-        undone='undone: the packages that came were removed again, and dpkg is sane'
-    else
-        undone='not wholly undone: see dpkg --audit'
-    fi
-    touched=no
-}
-
-# Mark the packages that came as dependencies as such, and the requested ones as wanted, as apt would.
-mark() {
-    list_fresh
-    _auto=
+    automatic=
     for _name in ${fresh} ${leftover}; do
         _asked=
         for _request in ${requests}; do
             _request=${_request%%=*}
             [ "${_request%%:"${architecture}"}" != "${_name}" ] || _asked=yes
         done
-        [ -n "${_asked}" ] || _auto="${_auto} ${_name}"
+        [ -n "${_asked}" ] || automatic="${automatic} ${_name}"
     done
-    [ -z "${_auto}" ] || apt apt-mark auto ${_auto} >/dev/null 2>&1 || complain "cannot mark the dependencies as automatically installed"
+}
+
+# Take back what this run did. Sets `undone` to what was done.
+undo() {
+    rm -rf "${run}/ballast"
+    take_back
+    if is_sane; then
+        undone='undone: the packages that came were removed again, and dpkg is sane'
+        end_run
+    else
+        undone='not wholly undone: see dpkg --audit; the next run of this goes on with it'
+        run= # stays for the next one
+    fi
+    touched=no
+}
+
+# Take the packages away that were not here before, and complete those that were, so that dpkg is sane again.
+take_back() {
+    [ -z "${fresh}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
+    [ -z "${leftover}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${leftover}
+    complete_upgraded
+    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
+    if [ -n "${fresh}" ] && ! is_sane; then
+        # A package whose own script does not let it go. It came a moment ago: its scripts have no say.
+        for _name in ${fresh}; do
+            rm -f "${DPKG_STATE}/info/${_name}.prerm" "${DPKG_STATE}/info/${_name}.postrm" \
+                "${DPKG_STATE}/info/${_name}:${architecture}.prerm" "${DPKG_STATE}/info/${_name}:${architecture}.postrm"
+        done
+        run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
+        run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
+    fi
+}
+
+# Unpack those again that were here before and whose upgrade broke off: half of them is not there any more.
+complete_upgraded() {
+    [ -n "${upgraded}" ] || return 0
+    known=$(query "${PACKAGE_LINE}" ${upgraded})
+    set --
+    for _name in ${upgraded}; do
+        is_whole "${_name}" && continue
+        find_file "${_name}"
+        _file=${_file}.deb
+        printf '%s  %s\n' "${_file%.deb}" "${pool}/${_file}" | sha256sum -c >/dev/null 2>&1 || continue
+        set -- "$@" "${pool}/${_file}"
+    done
+    [ $# = 0 ] || run_patiently "${DPKG}" ${DPKG_OPTIONS} --unpack "$@"
+}
+
+# Mark the packages that came as dependencies as such, as apt would.
+mark() {
+    [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1 || complain "cannot mark the dependencies as automatically installed"
 }
 
 # End because of what dpkg or a package's script did: show the log, undo. CAUSE. 50
@@ -995,7 +1249,6 @@ set_environment() {
 install_missing() {
     need_root_and_tools
     make_work
-    log=${work}/log
     read_indexes
     phase index
     first_phases=${phases}
@@ -1013,6 +1266,7 @@ install_missing() {
             check_space
             count_packages "$#"
             say "${groups}: ${counted} to install, ${megabytes}, all hashes fit"
+            begin_run
             if take_policy; then
                 install_files
                 case $? in
@@ -1032,9 +1286,9 @@ install_missing() {
 
 # Begin. ARGUMENTS...
 main() {
-    cache='' result='' lock_timeout=${LOCK_TIMEOUT} verbose='' groups='' bad=''
+    cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
     requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
-    installed=0 already_there=0 phases='' reason=internal message='' work='' child='' touched=no policy='' waiting=''
+    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no policy='' waiting=''
     set_environment
     clock
     began=${now}
@@ -1045,6 +1299,12 @@ main() {
     trap 'interrupted HUP' HUP
     trap : PIPE # not ignored: that would be handed down to every program
     parse "$@"
+    identify "${$}"
+    me=${identity}
+    if [ -w "${DPKG_STATE}/status" ]; then
+        sweep
+        recover
+    fi
     find_cache
     [ -x "${DPKG_QUERY}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
     read_system
@@ -1066,6 +1326,7 @@ main() {
         [ -z "${verbose}" ] || cat "${log}"
         check_all || fail "${wrong}"
         touched=no
+        end_run
         installed=$#
     fi
     clock

@@ -333,6 +333,11 @@ read_system() {
     system=${_id}${_version}
 }
 
+# Set `architecture` to dpkg's own.
+read_architecture() {
+    [ -n "${architecture}" ] || architecture=$("${DPKG}" --print-architecture)
+}
+
 # Set `unquoted` to a value of os-release without its quotes.
 unquote() {
     case $1 in
@@ -350,7 +355,7 @@ read_groups() {
         '' | *[!a-z0-9._]*) miss not-for-system "${OS_RELEASE} does not say which OS release this is" "use the fallback of this image" ;;
         *) ;;
     esac
-    architecture=$("${DPKG}" --print-architecture)
+    read_architecture
     for _group in ${groups}; do
         _folder=${cache}/groups/${_group}-${system}
         [ -d "${_folder}" ] || miss_group "${_group}"
@@ -524,7 +529,7 @@ check_all() {
 # Check for what installing needs: root and the tools. 20 21
 need_root_and_tools() {
     [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
-    for _tool in apt-get sha256sum mktemp df timeout; do
+    for _tool in apt-get sha256sum df timeout; do
         command -v "${_tool}" >/dev/null 2>&1 || miss no-dpkg "there is no ${_tool} here" "use the fallback of this image"
     done
 }
@@ -540,10 +545,12 @@ make_work() {
         while [ $# -gt 6 ]; do shift; done # the heading
         case ${4:-x} in *[!0-9]*) continue ;; *) ;; esac
         [ "$4" -ge "${WORK_KIB}" ] || continue
-        work=$(mktemp -d "${_place}/package-cache.${me}.XXXXXX" 2>/dev/null) || continue
+        work=${_place}/package-cache.${me}
         log=${work}/log
-        write_configuration 2>/dev/null && return
-        rm -rf "${work}"
+        if mkdir -m 700 "${work}" 2>/dev/null; then
+            write_configuration 2>/dev/null && return
+            rm -rf "${work}"
+        fi
         work=
     done
     miss no-space "no place for temporary files has ${WORK_KIB} KiB free: /run, TMPDIR, /tmp, /var/tmp, /dev/shm" "free some space there"
@@ -892,7 +899,7 @@ sweep() {
     set +f
     for _path in /run/package-cache.*; do
         _who=${_path#/run/package-cache.}
-        [ ! -d "${_path}" ] || is_alive "${_who%.*}" || rm -rf "${_path}"
+        [ ! -d "${_path}" ] || is_alive "${_who}" || rm -rf "${_path}"
     done
     set -f
     if [ -e "${POLICY}" ]; then
@@ -973,6 +980,7 @@ recover() {
 recover_run() {
     killed=$1
     say "an earlier run was killed before it ended: putting dpkg in order first"
+    read_architecture
     make_work
     touched=recovering
     until take_policy; do wait_second || locked_too_long; done
@@ -1287,7 +1295,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
-    requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
+    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no policy='' waiting=''
     set_environment
     clock

@@ -1,0 +1,83 @@
+"""Jobs for the fault tests: real groups in real roots, and groups of small hostile packages."""
+
+import contextlib
+import shutil
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from tests.faults.job import BUSYBOX, Job
+from tests.installer.synthetic import Room, SyntheticCache
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.isolation import Isolation, throwaway
+
+REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
+
+RealJob = Callable[..., Job]
+SyntheticJob = Callable[..., Job]
+
+
+@pytest.fixture
+def rooms() -> Iterator[contextlib.ExitStack]:
+    """All rooms of a test; they end with it."""
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def real_job(
+    rooms: contextlib.ExitStack, real_root: Callable[..., Path], real_cache: CacheFolder, isolation: Isolation
+) -> RealJob:
+    """Open a job that wants a real group: `real_job("ubuntu18.04", "ssh")`. `own_cache`: a copy that may be damaged."""
+
+    def open_one(system: str, group: str, *, own_cache: bool = False) -> Job:
+        binds = {"/cache": real_cache.path, BUSYBOX: Path("/bin/busybox")}
+        container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
+        job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port())
+        job.prepare(f"/cache groups/{group}-{system}/")
+        if own_cache:
+            copy = f"""
+mkdir -p /own/pool /own/groups; cp /cache/install_group.sh /cache/package-cache.json /own
+cp -r /cache/groups/{group}-{system} /own/groups
+sed -n 's|^Filename: ||p' /own/groups/*/Packages | while read -r f; do cp /cache/$f /own/pool; done"""
+            job.room.sh(copy)
+            job.cache = "/own"
+        return job
+
+    return open_one
+
+
+@pytest.fixture
+def synthetic_job(
+    rooms: contextlib.ExitStack, real_root: Callable[..., Path], isolation: Isolation, tmp_path: Path
+) -> SyntheticJob:
+    """Open a job that wants `requests` of small packages; `mended` stand in its fallback's repository instead."""
+
+    def open_one(
+        requests: Sequence[str], debs: Sequence[Path], *, mended: Sequence[Path] = (), system: str = "ubuntu18.04"
+    ) -> Job:
+        number = len(list(tmp_path.glob("cache*")))
+        cache = SyntheticCache(tmp_path / f"cache{number}", system)
+        cache.add("tools", requests, debs)
+        good = SyntheticCache(tmp_path / f"cache{number}-good", system)
+        good.add("tools", requests, [*mended, *debs] if mended else debs)
+        files = tmp_path / f"debs-{number}"
+        files.mkdir()
+        for deb in (*debs, *mended):
+            shutil.copy(deb, files)
+        binds = {"/cache": cache.path, "/good": good.path, "/debs": files, BUSYBOX: Path("/bin/busybox")}
+        container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
+        job = Job(Room(container, "/cache", rooms), "tools", requests, free_port())
+        job.prepare(f"/good groups/tools-{system}/")
+        return job
+
+    return open_one
+
+
+def free_port() -> int:
+    """Give a port of loopback that nobody listens on: without network namespaces the host's is shared."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,0 +1,92 @@
+"""A job's container: a room with a cache, in which the generated command of `try_to_install_by_cache` runs."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.installer.synthetic import Room
+
+from package_cache.outside.run import Completed
+from package_cache.plugin_command import installing_command
+
+BUSYBOX = "/busybox"
+QUIET_APT = 'APT::Sandbox::User "root"; APT::Get::Assume-Yes "true"; Acquire::Languages "none";'
+LIMIT = 180.0
+"""Seconds for one run of the command."""
+
+
+@dataclass
+class Job:
+    """One container of a job, and what it wants."""
+
+    room: Room
+    group: str
+    requests: Sequence[str]
+    port: int
+    """Of a web server on the container's own loopback: the source of its fallback."""
+    cache: str = "/cache"
+
+    def prepare(self, repository: str) -> None:
+        """Give the image one source: `repository`, a folder and a place below it, such as `/cache groups/ssh-x/`."""
+        folder, place = repository.split()
+        self.room.start([BUSYBOX, "httpd", "-f", "-p", f"127.0.0.1:{self.port}", "-h", folder])
+        source = f"deb [trusted=yes] http://127.0.0.1:{self.port}/ {place}"
+        self.room.sh(
+            f"rm -rf /etc/apt/sources.list.d/*; echo '{source}' >/etc/apt/sources.list; "
+            f"echo '{QUIET_APT}' >/etc/apt/apt.conf.d/00test; {BUSYBOX} touch /var/lib/dpkg/lock-frontend; ldconfig"
+        )
+
+    def command(self, fallback: Sequence[str] = (), *, group: str | None = None) -> str:
+        """Give the command that runs in the job's container."""
+        installer = Path(self.cache, "install_group.sh")
+        return installing_command(group or self.group, installer, Path(self.cache), fallback)
+
+    def run(self, *, env: Mapping[str, str] | None = None, shell: Sequence[str] = ("sh", "-c")) -> Completed:
+        """Run it without a fallback: its status is the installer's."""
+        return self.room.container.run([*shell, self.command()], env=env, timeout=LIMIT, check=False)
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Start it and give the running process; its children are in its process group, but for those of timeout(1)."""
+        return self.room.start(["sh", "-c", self.command()])
+
+    def fall_back(self) -> Completed:
+        """Run the fallback of a group that the cache does not have, as people write it."""
+        commands = ["apt-get update", f"apt-get install -y --no-install-recommends {' '.join(self.requests)}"]
+        command = self.command(commands, group="not-in-the-cache")
+        return self.room.container.run(
+            ["sh", "-c", command], env={"DEBIAN_FRONTEND": "noninteractive"}, timeout=LIMIT, check=False
+        )
+
+
+def send(process: "subprocess.Popen[Any]", sign: signal.Signals, *, descendants: bool = False) -> None:
+    """Send a signal to a process's group, or to all its descendants, which are stopped first so that none is missed."""
+    if not descendants:
+        os.killpg(process.pid, sign)
+        return
+    found = [process.pid]
+    for pid in found:
+        _send(pid, signal.SIGSTOP)
+        found += _children(pid)
+    for pid in found:
+        _send(pid, sign)
+
+
+def _send(pid: int, sign: signal.Signals) -> None:
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        pass
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+    except OSError:
+        pass
+    return found

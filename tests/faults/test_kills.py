@@ -1,0 +1,52 @@
+"""Signals at moments spread over a whole run; the same command then brings everything to its end."""
+
+import itertools
+import signal
+import time
+
+import pytest
+from tests.faults.conftest import RealJob
+from tests.faults.judge import assert_nothing_left, assert_sane, judge, wait_until_quiet
+from tests.faults.job import send
+from tests.faults.spread import spread
+
+MOMENTS = 20
+WAYS = {
+    "SIGKILL to all that runs": (signal.SIGKILL, True),
+    "SIGKILL to the process group": (signal.SIGKILL, False),
+    "SIGTERM to the process group": (signal.SIGTERM, False),
+    "Ctrl-C": (signal.SIGINT, False),
+}
+JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
+ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, JOBS)), 24)
+assert len(set(ROWS)) == len(ROWS)
+
+_seconds: dict[tuple[str, str], float] = {}
+
+
+def seconds_of(job: tuple[str, str], real_job: RealJob) -> float:
+    """Measure once how long an undisturbed run takes, in seconds."""
+    if job not in _seconds:
+        trial = real_job(*job)
+        began = time.monotonic()
+        assert trial.run().returncode == 0
+        _seconds[job] = time.monotonic() - began
+    return _seconds[job]
+
+
+@pytest.mark.parametrize(("moment", "way", "job"), ROWS)
+def test_a_signal_and_the_same_command_again(moment: int, way: str, job: tuple[str, str], real_job: RealJob) -> None:
+    seconds = seconds_of(job, real_job)
+    trial = real_job(*job)
+    sign, everything = WAYS[way]
+    process = trial.start()
+    time.sleep(seconds * (moment + 0.5) / MOMENTS)
+    if process.poll() is None:
+        send(process, sign, descendants=everything)
+    process.communicate(timeout=60)
+    if sign is not signal.SIGKILL:  # the installer heard it: it puts things in order by itself
+        wait_until_quiet(trial)
+        assert_sane(trial)
+        assert_nothing_left(trial)
+    done = trial.run()
+    judge(trial, done)

@@ -1,5 +1,6 @@
 """A job's container: a room with a cache, in which the generated command of `try_to_install_by_cache` runs."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -76,10 +77,8 @@ def send(process: "subprocess.Popen[Any]", sign: signal.Signals, *, descendants:
 
 
 def _send(pid: int, sign: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sign)
-    except ProcessLookupError:
-        pass
 
 
 def _children(pid: int) -> list[int]:

@@ -9,11 +9,12 @@ from tests.faults.job import Job
 from package_cache.outside.run import Completed
 from package_cache.values.statuses import ExitStatus
 
-MAP = """
-cd / && /busybox find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \\) -prune -o -print0 |
- xargs -0 stat -c '%n %f %u %g %h %Y %s' | sed 's/^\\(.* 4...\\) .* \\([0-9]*\\) [0-9]*$/\\1 \\2/'
-/busybox find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \\) -prune -o -type f -print0 |
- xargs -0 sha256sum
+MAP = r"""
+find_all() {
+    /busybox find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \) -prune -o "$@"
+}
+find_all -print0 | xargs -0 stat -c '%n %f %u %g %h %Y %s' | sed 's/^\(.* 4...\) .* \([0-9]*\) [0-9]*$/\1 \2/'
+find_all -type f -print0 | xargs -0 sha256sum
 /busybox find /tmp /run
 """
 """Prints path, mode, owner, links, time and size of everything, and the hash of each file. Of folders no size."""

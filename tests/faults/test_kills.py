@@ -6,8 +6,8 @@ import time
 
 import pytest
 from tests.faults.conftest import RealJob
-from tests.faults.judge import assert_nothing_left, assert_sane, judge, wait_until_quiet
 from tests.faults.job import send
+from tests.faults.judge import assert_nothing_left, assert_sane, judge, wait_until_quiet
 from tests.faults.spread import spread
 
 MOMENTS = 20

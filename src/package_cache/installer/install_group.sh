@@ -931,13 +931,10 @@ write_run() {
     head -c "$((BALLAST_KIB * 1024))" /dev/zero >"${run}/ballast/0" || return
     {
         printf 'pool %s\n' "${pool}"
+        printf 'file %s\n' ${file_of}
         printf 'fresh %s\n' ${fresh:-}
         printf 'leftover %s\n' ${leftover:-}
         printf 'automatic %s\n' ${automatic:-}
-        for _name in ${upgraded}; do
-            find_file "${_name}"
-            printf 'upgraded %s %s\n' "${_name}" "${_file}"
-        done
     } >"${run}/new" && mv "${run}/new" "${run}/plan"
 }
 
@@ -1003,20 +1000,20 @@ recover_run() {
     touched=no
 }
 
-# Read the FOLDER of a run into pool, fresh, leftover, automatic, upgraded, file_of.
+# Read the FOLDER of a run into pool, file_of, planned, fresh, leftover, automatic.
 read_run() {
-    fresh='' leftover='' upgraded='' automatic='' file_of=' '
-    while read -r _key _name _file; do
-        case ${_key}:${_name} in
+    planned='' fresh='' leftover='' automatic='' file_of=' '
+    while read -r _key _value; do
+        case ${_key}:${_value} in
             *:) ;;
-            pool:*) pool=${_name}${_file:+ ${_file}} ;;
-            fresh:*) fresh="${fresh} ${_name}" ;;
-            leftover:*) leftover="${leftover} ${_name}" ;;
-            automatic:*) automatic="${automatic} ${_name}" ;;
-            upgraded:*)
-                upgraded="${upgraded} ${_name}"
-                file_of="${file_of}${_name}/${_file} "
+            pool:*) pool=${_value} ;;
+            file:*)
+                file_of="${file_of}${_value} "
+                planned="${planned} ${_value%%/*}"
                 ;;
+            fresh:*) fresh="${fresh} ${_value}" ;;
+            leftover:*) leftover="${leftover} ${_value}" ;;
+            automatic:*) automatic="${automatic} ${_value}" ;;
             *) ;;
         esac
     done <"$1/plan"
@@ -1039,6 +1036,17 @@ keep_broken() {
     for _name in ${leftover}; do is_whole "${_name}" || _leftover="${_leftover} ${_name}"; done
     fresh=${_fresh}
     leftover=${_leftover}
+}
+
+# Is a package among `known` half-installed (dpkg(1), package states)?
+is_half_unpacked() {
+    for _known in ${known}; do
+        case ${_known} in
+            "${1%%:*}/"*/?H*) return 0 ;;
+            *) ;;
+        esac
+    done
+    return 1
 }
 
 # Is a package among `known` installed and configured?
@@ -1149,12 +1157,11 @@ install_by_apt() {
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
 
-# Sort the planned packages: `fresh` were not here before, of `leftover` the conffiles were, `upgraded` were here. Those
-# that come as dependencies only are `automatic`.
+# Sort the planned packages: `fresh` were not here before, of `leftover` only the conffiles were. Those of them that come
+# as dependencies are `automatic`.
 sort_planned() {
     fresh=
     leftover=
-    upgraded=
     for _name in ${planned}; do
         _found=
         for _known in ${before}; do
@@ -1168,7 +1175,7 @@ sort_planned() {
         case ${_found} in
             '') fresh="${fresh} ${_name}" ;;
             conffiles) leftover="${leftover} ${_name}" ;;
-            *) upgraded="${upgraded} ${_name}" ;;
+            *) ;;
         esac
     done
     automatic=
@@ -1198,9 +1205,9 @@ undo() {
 
 # Take the packages away that were not here before, and complete those that were, so that dpkg is sane again.
 take_back() {
+    unpack_again
     [ -z "${fresh}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --purge ${fresh}
     [ -z "${leftover}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${leftover}
-    complete_upgraded
     run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
     if [ -n "${fresh}" ] && ! is_sane; then
         # A package whose own script does not let it go. It came a moment ago: its scripts have no say.
@@ -1213,13 +1220,13 @@ take_back() {
     fi
 }
 
-# Unpack those again that were here before and whose upgrade broke off: half of them is not there any more.
-complete_upgraded() {
-    [ -n "${upgraded}" ] || return 0
-    known=$(query "${PACKAGE_LINE}" ${upgraded})
+# Unpack those again whose unpacking broke off, so that dpkg knows all their files. Of one that is being upgraded half
+# is not there any more, so that nothing else completes it.
+unpack_again() {
+    known=$(query "${PACKAGE_LINE}" ${planned})
     set --
-    for _name in ${upgraded}; do
-        is_whole "${_name}" && continue
+    for _name in ${planned}; do
+        is_half_unpacked "${_name}" || continue
         find_file "${_name}"
         _file=${_file}.deb
         printf '%s  %s\n' "${_file%.deb}" "${pool}/${_file}" | sha256sum -c >/dev/null 2>&1 || continue

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.faults.verdicts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401  # hooks
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.options import default_state, given_options

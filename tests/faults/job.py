@@ -30,6 +30,7 @@ class Job:
     port: int
     """Of a web server on the container's own loopback: the source of its fallback."""
     cache: str = "/cache"
+    provides: Sequence[str] = ()
 
     def prepare(self, repository: str) -> None:
         """Give the image one source: `repository`, a folder and a place below it, such as `/cache groups/ssh-x/`."""

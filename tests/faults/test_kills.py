@@ -7,10 +7,11 @@ import time
 import pytest
 from tests.faults.conftest import RealJob
 from tests.faults.job import send
-from tests.faults.judge import assert_nothing_left, assert_sane, judge, wait_until_quiet
+from tests.faults.judge import assert_nothing_left, assert_sane, conclude, judge, wait_until_quiet
 from tests.faults.spread import spread
 
 MOMENTS = 20
+pytestmark = pytest.mark.injection
 WAYS = {
     "SIGKILL to all that runs": (signal.SIGKILL, True),
     "SIGKILL to the process group": (signal.SIGKILL, False),
@@ -49,4 +50,4 @@ def test_a_signal_and_the_same_command_again(moment: int, way: str, job: tuple[s
         assert_sane(trial)
         assert_nothing_left(trial)
     done = trial.run()
-    judge(trial, done)
+    conclude(trial, judge(trial, done))

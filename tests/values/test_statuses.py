@@ -29,6 +29,7 @@ def test_the_table_as_published() -> None:
         "cache-too-new": 32,
         "dpkg-locked": 40,
         "no-space": 41,
+        "read-only": 42,
         "install-failed": 50,
         "interrupted": 130,
     }

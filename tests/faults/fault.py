@@ -1,0 +1,39 @@
+"""A fault as a row of a table, and its injection."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.faults.job import Job
+from tests.faults.judge import conclude, judge, look
+
+from package_cache.values.statuses import ExitStatus
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is done to a container before the command runs in it, and what shall come of it."""
+
+    name: str
+    cause: str = ""
+    """Lines of shell, run in the container before."""
+    expected: Sequence[ExitStatus] = (ExitStatus.INSTALLED,)
+    says: str = ""
+    """What the output has among others."""
+    heal: str = ""
+    """Lines of shell, run in the container after the judgement, before the fallback: a full disk stays full."""
+    sane: bool = True
+    """False where others had left dpkg broken before."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    shell: Sequence[str] = ("sh", "-c")
+
+    def __str__(self) -> str:
+        return self.name.replace(" ", "-")
+
+
+def inject(job: Job, fault: Fault) -> None:
+    """Cause the fault, run the command, judge what came of it, and see that the fallback works where it is needed."""
+    job.room.sh(fault.cause)
+    before = look(job)
+    done = job.run(env=fault.env, shell=fault.shell)
+    status = judge(job, done, before, allowed=fault.expected, says=fault.says)
+    conclude(job, status, fault.heal, sane=fault.sane)

@@ -1,0 +1,91 @@
+"""Disks that are full, or fill up, or cannot be written to, or run out of inodes."""
+
+import itertools
+
+import pytest
+from tests.faults.conftest import RealJob
+from tests.faults.disk import GROW, eat, small_disk
+from tests.faults.fault import Fault, inject
+from tests.faults.judge import conclude, judge, look
+from tests.faults.spread import spread
+
+from package_cache.outside.isolation import Isolation
+from package_cache.values.statuses import ExitStatus
+
+pytestmark = pytest.mark.injection
+JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
+SIZES = [round(1.17**step * 500) for step in range(30)]
+"""KiB free before the run: from half a megabyte to 47 MB, of which all groups here take less than 40."""
+LEFT = [0, *(round(1.3**step * 8) for step in range(29))]
+"""KiB that another process leaves free in the middle of the run: from nothing to 12 MB."""
+FULL = (ExitStatus.INSTALLED, ExitStatus.NO_SPACE)
+FILLED = (ExitStatus.INSTALLED, ExitStatus.NO_SPACE, ExitStatus.INSTALL_FAILED)
+
+
+@pytest.fixture(autouse=True)
+def _mounts(isolation: Isolation) -> None:
+    if isolation is Isolation.CHROOT:
+        pytest.skip("a chroot lets nobody mount a small disk")
+
+
+@pytest.mark.parametrize(("kib", "job"), spread(list(itertools.product(SIZES, JOBS)), 6))
+def test_a_disk_that_is_small(kib: int, job: tuple[str, str], real_job: RealJob) -> None:
+    trial = real_job(*job)
+    small_disk(trial, kib=kib)
+    before = look(trial)
+    conclude(trial, judge(trial, trial.run(), before, allowed=FULL), GROW)
+
+
+@pytest.mark.parametrize(("kib", "job"), spread(list(itertools.product(LEFT, JOBS)), 6))
+def test_a_disk_that_fills_up(kib: int, job: tuple[str, str], real_job: RealJob) -> None:
+    trial = real_job(*job)
+    small_disk(trial, kib=100 * 1024)
+    eat(trial, kib=kib)
+    conclude(trial, judge(trial, trial.run(), allowed=FILLED), GROW)
+
+
+@pytest.mark.parametrize(("inodes", "job"), spread(list(itertools.product([60, 120, 250, 500], JOBS)), 2))
+def test_a_disk_without_inodes(inodes: int, job: tuple[str, str], real_job: RealJob) -> None:
+    trial = real_job(*job)
+    small_disk(trial, kib=100 * 1024, inodes=inodes)
+    before = look(trial)
+    conclude(trial, judge(trial, trial.run(), before, allowed=FILLED), GROW)
+
+
+PLACES = "/run /tmp /var/tmp /dev/shm"
+FAULTS = [
+    Fault(
+        "a root that is read-only",
+        "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; mount -o remount,ro /",
+        (ExitStatus.READ_ONLY,),
+        "read-only",
+        "mount -o remount,rw /",
+    ),
+    Fault(
+        "a root that is read-only and no place for temporary files but shared memory",
+        "mount -o remount,ro /",
+        (ExitStatus.READ_ONLY,),
+        "read-only",
+        "mount -o remount,rw /",
+    ),
+    Fault("a tmp of which nothing may run", "mount -t tmpfs -o noexec tmpfs /tmp"),
+    Fault("all temporary places noexec", f"for p in {PLACES}; do mount -t tmpfs -o noexec tmpfs $p; done"),
+    Fault("no tmp", "rm -rf /tmp"),
+    Fault("no temporary places", "rm -rf /tmp /var/tmp; umount /dev/shm && rmdir /dev/shm"),
+    Fault("a tiny dev shm", "mount -t tmpfs -o size=64k tmpfs /dev/shm"),
+    Fault(
+        "only tiny temporary places",
+        f"for p in {PLACES}; do mount -t tmpfs -o size=64k tmpfs $p; done",
+        (ExitStatus.NO_SPACE,),
+        "/run, TMPDIR, /tmp, /var/tmp, /dev/shm",
+        f"umount {PLACES}",
+    ),
+    Fault(
+        "a tiny run and a TMPDIR with room", "mount -t tmpfs -o size=64k tmpfs /run; mkdir /big", env={"TMPDIR": "/big"}
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(FAULTS, JOBS)), 9), ids=str)
+def test_a_disk_that_is_odd(fault: Fault, job: tuple[str, str], real_job: RealJob) -> None:
+    inject(real_job(*job), fault)

@@ -1,0 +1,92 @@
+"""What can be wrong after a fault, and the table of a whole run: injections by kind, and what was found broken."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Generator, Iterator
+from enum import Enum
+from typing import Any
+
+import pytest
+
+KEY = "package-cache verdict"
+"""Of the property of a test's report that names what it found."""
+
+
+class Verdict(Enum):
+    """What the promise rules out; `value` is the heading of its column."""
+
+    UNTRUE = "untrue"
+    TOUCHED = "touched"
+    WRONG_REASON = "wrong reason"
+    NOT_SANE = "not sane"
+    NO_FALLBACK = "no fallback"
+    LEFT_BEHIND = "left behind"
+    OTHER = "other"
+
+
+class BrokenError(AssertionError):
+    """The promise was not kept: `verdict` says in what."""
+
+    def __init__(self, found: Verdict, text: str) -> None:
+        super().__init__(f"{found.value}: {text}")
+        self.verdict = found
+
+
+@contextlib.contextmanager
+def verdict(found: Verdict) -> Iterator[None]:
+    """Give what is asserted in the block that verdict."""
+    try:
+        yield
+    except BrokenError:
+        raise
+    except AssertionError as error:
+        raise BrokenError(found, str(error)) from error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note in the report of an injection what came of it: the report, unlike the exception, crosses processes."""
+    report = yield
+    if item.get_closest_marker("injection") and (report.when == "call" or report.outcome != "passed"):
+        found = "passed" if report.passed else "skipped"
+        if report.failed:
+            error = call.excinfo.value if call.excinfo else None
+            found = (error.verdict if isinstance(error, BrokenError) else Verdict.OTHER).value
+        report.user_properties.append((KEY, found))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table, where faults were injected."""
+    reports = [report for some in terminalreporter.stats.values() for report in some]
+    found: dict[str, Counter[str]] = {}
+    for report in reports:
+        for key, value in getattr(report, "user_properties", ()):
+            if key == KEY:
+                found.setdefault(kind_of(report.nodeid), Counter())[value] += 1
+    if not found:
+        return
+    columns = [each.value for each in Verdict]
+    terminalreporter.section("faults injected")
+    for line in table(found, columns):
+        terminalreporter.write_line(line)
+
+
+def kind_of(nodeid: str) -> str:
+    """Give the kind of a fault: what its file is named for."""
+    return nodeid.partition("::")[0].rpartition("/")[2].removeprefix("test_").removesuffix(".py").replace("_", " ")
+
+
+def table(found: dict[str, Counter[str]], columns: list[str]) -> list[str]:
+    """Give the lines of the table, as Markdown."""
+    rows = [(kind, found[kind]) for kind in sorted(found)]
+    rows.append(("all", sum((counts for _, counts in rows), Counter())))
+    lines = ["| kind | injections | " + " | ".join(columns) + " | skipped |"]
+    lines.append("|---" + "|---:" * (len(columns) + 2) + "|")
+    for kind, counts in rows:
+        injected = counts.total() - counts["skipped"]
+        cells = [injected, *(counts[column] for column in columns), counts["skipped"]]
+        lines.append(f"| {kind} | " + " | ".join(map(str, cells)) + " |")
+    return lines

@@ -65,6 +65,14 @@ class SyntheticCache:
         return CacheFolder(self.path).package(sha256_of(deb))
 
 
+def restate(file: Path, text: str) -> None:
+    """Change a file of a group's folder, and what its Release says about it, as one does who builds a cache wrongly."""
+    release = file.with_name("Release")
+    old = sha256_of(file)
+    file.write_text(text)
+    release.write_text(release.read_text().replace(old, sha256_of(file)))
+
+
 def _indexed(deb: Path, digest: str) -> IndexedPackage:
     control = control_text(deb)
     fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and not line.startswith(" "))

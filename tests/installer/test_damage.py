@@ -1,5 +1,6 @@
 """A cache that is not what its index states is refused before anything is touched."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,22 +30,32 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [truncate, alter, remove, empty])
+def replace_by_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replace_by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("damage", [truncate, alter, remove, empty, replace_by_a_pipe, replace_by_a_folder])
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
-@pytest.mark.parametrize("which", ["pool", "Packages"])
+@pytest.mark.parametrize("which", ["pool", "Packages", "Release", "amd64.group"])
 def test_a_damaged_file(
     which: str, system: str, damage: Damage, tmp_path: Path, debs: Path, open_room: OpenRoom
 ) -> None:
     cache = SyntheticCache(tmp_path / "cache", system)
     good, bad = make_deb(debs, "good"), make_deb(debs, "bad")
     folder = cache.add("tools", ["good", "bad"], [good, bad])
-    victim = cache.pool_file(bad) if which == "pool" else folder / "Packages"
+    victim = cache.pool_file(bad) if which == "pool" else folder / which
     damage(victim)
     room = open_room(cache)
     before = room.map()
     done = room.install("tools")
     assert (done.status, done.out, done.result["reason"]) == (31, "", "cache-damaged")
-    assert which == "Packages" or victim.name in done.err
+    assert which == "Release" or victim.name in done.err
     assert done.err.endswith("nothing was changed; next step: stage or build the cache again\n")
     assert room.map() == before
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.installer.conftest import OpenRoom
-from tests.installer.synthetic import SyntheticCache
+from tests.installer.synthetic import SyntheticCache, restate
 from tests.support.debs import make_deb
 
 
@@ -50,7 +50,7 @@ def test_a_pre_dependency_that_the_cache_does_not_state(cache: SyntheticCache, d
     third = make_deb(debs, "above", depends="pre-b")
     folder = cache.add("chain", ["above"], [third, second, first])
     facts = (folder / "amd64.group").read_text().replace("pre-dependency pre-c\n", "")
-    (folder / "amd64.group").write_text(facts)
+    restate(folder / "amd64.group", facts)
     done = open_room(cache).install("chain")
     assert (done.status, done.err) == (0, "")
     assert "dpkg alone did not do it; trying apt's way" in done.out

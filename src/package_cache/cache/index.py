@@ -52,7 +52,7 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
     """Give the texts of a group's folder, by file name, from what it takes on each architecture."""
     unique = {item.locked.sha256: item for _, items in architectures.values() for item in items}
     packages = "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
-    files = {"Packages": packages, "Release": _release(packages.encode(), sorted(architectures))}
+    files = {"Packages": packages}
     for architecture, (group, items) in architectures.items():
         requests = [PackageRequest.parse(text) for text in group.requests]
         size = sum(item.installed_kib for item in items)
@@ -63,7 +63,7 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
             pre_dependencies=_pre_dependencies(items),
             recommends=group.recommends,
         )
-    return files
+    return {**files, "Release": _release(files, sorted(architectures))}
 
 
 def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
@@ -72,16 +72,15 @@ def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
     return sorted({item.locked.name for item in items if needed & {item.locked.name, *item.names_in("Provides")}})
 
 
-def _release(packages: bytes, architectures: Sequence[str]) -> str:
-    """Give the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it."""
-    digest = hashlib.sha256(packages).hexdigest()
-    lines = [
-        "Origin: Package Cache",
-        f"Date: {NO_DATE}",
-        f"Architectures: {' '.join(architectures)}",
-        "SHA256:",
-        f" {digest} {len(packages)} Packages",
-    ]
+def _release(files: Mapping[str, str], architectures: Sequence[str]) -> str:
+    """Give the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
+
+    It states the hash of each file: apt reads those of its indexes, the installer those of the others.
+    """
+    lines = ["Origin: Package Cache", f"Date: {NO_DATE}", f"Architectures: {' '.join(architectures)}", "SHA256:"]
+    for name, text in sorted(files.items()):
+        content = text.encode()
+        lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
     return "\n".join([*lines, ""])
 
 

@@ -6,7 +6,7 @@
       pool/<sha256>.deb             each package file once, named by the hash of its bytes
       groups/<group>-<system>/      an ordinary flat apt repository, for one OS release, all architectures
         Packages                    deb822; `Filename: pool/<sha256>.deb`
-        Release                     SHA256 of Packages
+        Release                     SHA256 of the other files of this folder
         <architecture>.group        for the installer, one fact a line: "<key> <value>", see `group_file`
 
 Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`

@@ -357,14 +357,21 @@ read_groups() {
     esac
     read_architecture
     for _group in ${groups}; do
-        _folder=${cache}/groups/${_group}-${system}
-        [ -d "${_folder}" ] || miss_group "${_group}"
-        [ -f "${_folder}/${architecture}.group" ] || miss_architecture "${_folder}" "${_group}"
-        read_group "${_folder}" "groups/${_group}-${system}/${architecture}.group"
-        for _file in Packages Release; do
-            [ -s "${_folder}/${_file}" ] || damaged "groups/${_group}-${system}/${_file} is missing or empty"
-        done
+        _folder=groups/${_group}-${system}
+        [ -d "${cache}/${_folder}" ] || miss_group "${_group}"
+        [ -e "${cache}/${_folder}/${architecture}.group" ] || miss_architecture "${_folder}" "${_group}"
+        for _file in "${architecture}.group" Packages Release; do check_file "${_folder}/${_file}"; done
+        read_group "${cache}/${_folder}" "${_folder}/${architecture}.group"
     done
+    check_hashes "$(for _group in ${groups}; do list_release "groups/${_group}-${system}" "${architecture}.group"; done)"
+}
+
+# Check that a NAME in the cache is a file with something in it; one that is a pipe would be waited for. 31
+check_file() {
+    [ -e "${cache}/$1" ] || damaged "$1 is missing"
+    [ -f "${cache}/$1" ] || damaged "$1 is not a file"
+    [ -s "${cache}/$1" ] || damaged "$1 is empty"
+    [ -r "${cache}/$1" ] || damaged "$1 cannot be read: see the permissions on it"
 }
 
 # End because a group is not in the cache, or not for this system. 10 11
@@ -383,11 +390,14 @@ miss_group() {
     miss no-such-group "the cache has no group $1; it has:${_all% }" "add it to the manifest and build again"
 }
 
-# End because a group is not for this architecture. FOLDER GROUP. 12
+# End because a group is not for this architecture. FOLDER GROUP. 12 31
 miss_architecture() {
+    check_file "$1/Release"
+    list_release "$1" "${architecture}.group" >/dev/null
+    [ -z "${stated}" ] || damaged "$1/${architecture}.group is missing"
     _others=
     set +f
-    for _path in "$1"/*.group; do
+    for _path in "${cache}/$1"/*.group; do
         _name=${_path##*/}
         _others="${_others} ${_name%.group}"
     done
@@ -529,7 +539,12 @@ check_all() {
 # Check for what installing needs: root and the tools. 20 21
 need_root_and_tools() {
     [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
-    for _tool in apt-get sha256sum df timeout; do
+    need_tools apt-get df timeout
+}
+
+# Check that programs are there: NAME... 21
+need_tools() {
+    for _tool in "$@"; do
         command -v "${_tool}" >/dev/null 2>&1 || miss no-dpkg "there is no ${_tool} here" "use the fallback of this image"
     done
 }
@@ -752,33 +767,41 @@ read_size() {
 
 # Check every byte that will be used against the hashes that the indexes state. 31
 verify() {
-    _list=$(
-        for _group in ${groups}; do list_release "groups/${_group}-${system}"; done
+    for _hash in ${files}; do check_file "pool/${_hash}.deb"; done
+    check_hashes "$(
+        for _group in ${groups}; do list_release "groups/${_group}-${system}" Packages; done
         for _hash in ${files}; do printf '%s  pool/%s.deb\n' "${_hash}" "${_hash}"; done
-    )
-    case ${_list} in *Packages*) ;; *) damaged "a Release file states no hashes" ;; esac
-    _said=$(cd "${cache}" && printf '%s\n' "${_list}" | sha256sum -c 2>/dev/null) && return
+    )"
+}
+
+# Check files of the cache against a LIST of hashes as sha256sum(1) has it. 31
+check_hashes() {
+    _said=$(cd "${cache}" && printf '%s\n' "$1" | sha256sum -c 2>/dev/null) && return
     _bad=
     split_lines "${_said}"
     for _line in ${lines}; do
         case ${_line} in *': OK') ;; *) _bad=${_bad:-${_line%%:*}} ;; esac
     done
     unset IFS
+    [ -n "${_bad}" ] || damaged "the files cannot be hashed"
     [ -e "${cache}/${_bad}" ] || damaged "${_bad} is missing"
     damaged "${_bad} is not the file that the index states (SHA-256)"
 }
 
-# Print the lines of a group's Release for sha256sum -c: its Packages, and the .group file where it is named. FOLDER
+# Print the line of a group's Release about one of its files, for sha256sum -c: FOLDER NAME. Sets `stated` to the hash;
+# where it is empty, the line is one that no file meets.
 list_release() {
     _within=
+    stated=
     while read -r _hash _size _name; do
         case ${_hash}${_name} in
             SHA256:) _within=yes ;;
             *:) _within= ;;
-            *Packages | *".group") [ -z "${_within}" ] || printf '%s  %s/%s\n' "${_hash}" "$1" "${_name}" ;;
+            *"$2") [ -z "${_within}" ] || [ "${_name}" != "$2" ] || [ "${#_hash}" != 64 ] || stated=${_hash} ;;
             *) ;;
         esac
     done <"${cache}/$1/Release"
+    printf '%s  %s/%s\n' "${stated:-0000000000000000000000000000000000000000000000000000000000000000}" "$1" "$2"
 }
 
 # Check that the packages fit on the disk. 41
@@ -1322,6 +1345,7 @@ main() {
     fi
     find_cache
     [ -x "${DPKG_QUERY}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
+    need_tools sha256sum
     read_system
     read_groups
     look

@@ -9,6 +9,7 @@ What shaped it, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and
 - errexit is ignored in a condition and left of `&&` and `||` (POSIX, XCU, set -e), also in subshells. So statuses
   are looked at after each command; and where a probe finds errexit ignored, the fallback runs from an EXIT
   trap, whose commands no longer belong to that condition.
+- A line of ours is printed in a subshell: where its reader went away, SIGPIPE ends that, not the whole with status 141.
 - bash 4.3 ends a subshell by errexit with status 1, whatever failed. An ERR trap ends it with the right one.
 """
 
@@ -43,13 +44,13 @@ package_cache_status=%(missing)d
 package_cache_why=%(no_installer)s
 fi
 if [ "$package_cache_status" -eq 0 ]; then
-printf '%%s\\n' %(served)s >&2
+( printf '%%s\\n' %(served)s >&2 ) || :
 exit 0
 fi
 """
 
 _MISS = """\
-printf '%%s (status %%s, %%s)%%s\\n' %s "$package_cache_status" "$package_cache_why" %s >&2
+( printf '%%s (status %%s, %%s)%%s\\n' %s "$package_cache_status" "$package_cache_why" %s >&2 ) || :
 """
 
 

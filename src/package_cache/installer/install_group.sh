@@ -35,6 +35,7 @@ DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
 POLICY_KEPT=${POLICY}.kept-by-package-cache
+TIMED="${RUNS%/*} ${POLICY%/*} ${DPKG_STATE}/lock ${DPKG_STATE}/lock-frontend" # what a run that changes nothing changes
 POLICY_MARK='# package-cache: no service is started while this process installs:'
 OS_RELEASE=/etc/os-release
 # shellcheck disable=SC2016  # what dpkg-query expands, not we
@@ -85,6 +86,7 @@ complain() {
 miss() {
     complain "cannot install ${groups:-anything}: $2"
     complain "nothing was changed; next step: $3"
+    untouched=yes
     finish "$1" "$2"
 }
 
@@ -100,7 +102,8 @@ finish() {
 tidy_up() {
     trap '' INT TERM HUP
     release_policy
-    end_run untouched
+    end_run
+    [ -z "${untouched}" ] || restore_times
     [ -z "${work}" ] || rm -rf "${work}"
     status_of "${reason}"
     [ -z "${result}" ] || write_result || complain "cannot write the result to ${result}"
@@ -540,6 +543,8 @@ check_all() {
 need_root_and_tools() {
     [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout
+    session=
+    ! command -v setsid >/dev/null 2>&1 || session=setsid # where there is none, questions on a terminal take their time
 }
 
 # Check that programs are there: NAME... 21
@@ -563,7 +568,7 @@ make_work() {
         work=${_place}/package-cache.${me}
         log=${work}/log
         if mkdir -m 700 "${work}" 2>/dev/null; then
-            write_configuration 2>/dev/null && return
+            write_configuration 2>/dev/null && note_times 2>/dev/null && return
             rm -rf "${work}"
         fi
         work=
@@ -657,7 +662,7 @@ make_plan() {
     _trouble=
     _plan=$(apt apt-get -y --no-remove --print-uris install ${missing} 2>&1) || _trouble=no-plan
     case ${_plan} in
-        *' not fully installed or removed.'* | *'--fix-broken install'* | *'apt-get -f install'*) _trouble=dpkg-broken ;;
+        *' not fully installed or removed.'* | *'--fix-broken install'* | *'apt-get -f install'* | *' needs to be reinstalled'*) _trouble=dpkg-broken ;;
         *) ;;
     esac
     set +f
@@ -846,7 +851,7 @@ locked_too_long() {
 # Wait for others to end, before all is looked at anew. 40
 wait_turn() {
     release_policy
-    end_run untouched
+    end_run
     wait_second || locked_too_long
     clock
     last=${now}
@@ -882,11 +887,13 @@ read_policy_owner() {
     done <"${POLICY}"
 }
 
-# Take our policy-rc.d away.
+# Take our policy-rc.d away; one that a package has brought meanwhile stays.
 release_policy() {
     [ "${policy}" = ours ] || return 0
-    drop_policy
     policy=
+    policy_owner=${me}
+    [ ! -e "${POLICY}" ] || read_policy_owner
+    if [ "${policy_owner}" = "${me}" ]; then drop_policy; else rm -f "${POLICY_KEPT}"; fi
 }
 
 # Put the image's own policy-rc.d back, or none.
@@ -937,8 +944,6 @@ sweep() {
 begin_run() {
     before=$(query "${PACKAGE_LINE}" ${planned})
     sort_planned
-    touch -r "${RUNS%/*}" "${work}/time-of-runs"
-    touch -r "${POLICY%/*}" "${work}/time-of-policy"
     run=${RUNS}/${me}
     _said=$(write_run 2>&1) && return
     case ${_said} in
@@ -961,15 +966,31 @@ write_run() {
     } >"${run}/new" && mv "${run}/new" "${run}/plan"
 }
 
-# Forget this run: nothing of it is left to be taken back. With "untouched", nothing of it shall be seen: not even by
-# the times of the folders in which something lay for a moment.
+# Forget this run: nothing of it is left to be taken back.
 end_run() {
     [ -n "${run}" ] || return 0
     forget "${run}"
     run=
-    [ -n "${1:-}" ] || return 0
-    touch -r "${work}/time-of-runs" "${RUNS%/*}" 2>/dev/null
-    touch -r "${work}/time-of-policy" "${POLICY%/*}" 2>/dev/null
+}
+
+# Note the times of folders in which something will lie for a moment, and of dpkg's locks, which dpkg and apt truncate.
+note_times() {
+    mkdir "${work}/times" || return
+    _number=0
+    for _path in ${TIMED}; do
+        _number=$((_number + 1))
+        [ ! -e "${_path}" ] || touch -r "${_path}" "${work}/times/${_number}"
+    done
+}
+
+# Give them back, for nothing was changed.
+restore_times() {
+    [ -n "${work}" ] || return 0
+    _number=0
+    for _path in ${TIMED}; do
+        _number=$((_number + 1))
+        [ ! -e "${work}/times/${_number}" ] || touch -r "${work}/times/${_number}" "${_path}" 2>/dev/null
+    done
 }
 
 # Remove the FOLDER of a run.
@@ -1090,13 +1111,14 @@ is_sane() {
 
 # ---- installing ----
 
-# Run a command in the background, its output to the log, so that a signal is heard at once, and with an end, so that a
-# script that hangs is not waited for for ever. Gives its status.
+# Run a command in the background, its output to the log, so that a signal is heard at once; with an end, so that a
+# script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its status.
 run_logged() {
-    timeout -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
+    ${session} timeout -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
+    [ "${_status}" -lt 124 ] || kill -KILL -- "-${child}" 2>/dev/null # a script may outlive the dpkg that was killed
     child=
     cat "${log}.last" >>"${log}"
     return "${_status}"
@@ -1326,7 +1348,7 @@ install_missing() {
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
     architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
-    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no policy='' waiting=''
+    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
     set_environment
     clock
     began=${now}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.job import BUSYBOX, Job
+from tests.faults.verdicts import INJECTIONS
 from tests.installer.synthetic import Room, SyntheticCache
 
 from package_cache.cache.layout import CacheFolder
@@ -17,6 +18,16 @@ REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], 
 
 RealJob = Callable[..., Job]
 SyntheticJob = Callable[..., Job]
+
+
+@pytest.fixture
+def injections(request: pytest.FixtureRequest) -> Callable[[int], None]:
+    """A test that injects several faults says how many so far."""
+
+    def count(number: int) -> None:
+        request.node.stash[INJECTIONS] = number
+
+    return count
 
 
 @pytest.fixture
@@ -53,23 +64,33 @@ sed -n 's|^Filename: ||p' /own/groups/*/Packages | while read -r f; do cp /cache
 def synthetic_job(
     rooms: contextlib.ExitStack, real_root: Callable[..., Path], isolation: Isolation, tmp_path: Path
 ) -> SyntheticJob:
-    """Open a job that wants `requests` of small packages; `mended` stand in its fallback's repository instead."""
+    """Open a job that wants `requests` of small packages.
+
+    `mended` stand in its fallback's repository instead of those that they name; `others` lie in /debs as well.
+    """
 
     def open_one(
-        requests: Sequence[str], debs: Sequence[Path], *, mended: Sequence[Path] = (), system: str = "ubuntu18.04"
+        requests: Sequence[str],
+        debs: Sequence[Path],
+        *,
+        mended: Sequence[Path] = (),
+        others: Sequence[Path] = (),
+        provides: Sequence[str] = (),
+        system: str = "ubuntu18.04",
     ) -> Job:
         number = len(list(tmp_path.glob("cache*")))
         cache = SyntheticCache(tmp_path / f"cache{number}", system)
-        cache.add("tools", requests, debs)
+        cache.add("tools", requests, debs, provides=provides)
         good = SyntheticCache(tmp_path / f"cache{number}-good", system)
-        good.add("tools", requests, [*mended, *debs] if mended else debs)
+        names = {deb.name.partition("_")[0] for deb in mended}
+        good.add("tools", requests, [*mended, *(deb for deb in debs if deb.name.partition("_")[0] not in names)])
         files = tmp_path / f"debs-{number}"
         files.mkdir()
-        for deb in (*debs, *mended):
+        for deb in (*debs, *others):
             shutil.copy(deb, files)
         binds = {"/cache": cache.path, "/good": good.path, "/debs": files, BUSYBOX: Path("/bin/busybox")}
         container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
-        job = Job(Room(container, "/cache", rooms), "tools", requests, free_port())
+        job = Job(Room(container, "/cache", rooms), "tools", requests, free_port(), provides=provides)
         job.prepare(f"/good groups/tools-{system}/")
         return job
 

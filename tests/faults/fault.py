@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.faults.job import Job
 from tests.faults.judge import conclude, judge, look
+from tests.faults.verdicts import Verdict, verdict
 
 from package_cache.values.statuses import ExitStatus
 
@@ -23,6 +24,11 @@ class Fault:
     """Lines of shell, run in the container after the judgement, before the fallback: a full disk stays full."""
     sane: bool = True
     """False where others had left dpkg broken before."""
+    after: str = ""
+    """Lines of shell that print what is wrong with what came of it."""
+    options: str = ""
+    """More of the installer's."""
+    systems: Sequence[str] = ("ubuntu16.04", "ubuntu18.04", "debian12")
     env: Mapping[str, str] = field(default_factory=dict)
     shell: Sequence[str] = ("sh", "-c")
 
@@ -34,6 +40,14 @@ def inject(job: Job, fault: Fault) -> None:
     """Cause the fault, run the command, judge what came of it, and see that the fallback works where it is needed."""
     job.room.sh(fault.cause)
     before = look(job)
+    job.options = fault.options
     done = job.run(env=fault.env, shell=fault.shell)
     status = judge(job, done, before, allowed=fault.expected, says=fault.says)
+    with verdict(Verdict.OTHER):
+        assert job.room.sh(fault.after) == ""
     conclude(job, status, fault.heal, sane=fault.sane)
+
+
+def on_their_systems(faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
+    """Give each fault with each of its systems."""
+    return [(fault, system) for fault in faults for system in fault.systems]

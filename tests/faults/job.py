@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.installer.synthetic import Room
 
-from package_cache.outside.run import Completed
+from package_cache.outside.run import Completed, find_tool
 from package_cache.plugin_command import installing_command
 
 BUSYBOX = "/busybox"
@@ -31,6 +31,8 @@ class Job:
     """Of a web server on the container's own loopback: the source of its fallback."""
     cache: str = "/cache"
     provides: Sequence[str] = ()
+    options: str = ""
+    """More of the installer's, which a test has less patience than: `--lock-timeout 2`."""
 
     def prepare(self, repository: str) -> None:
         """Give the image one source: `repository`, a folder and a place below it, such as `/cache groups/ssh-x/`."""
@@ -45,7 +47,15 @@ class Job:
     def command(self, fallback: Sequence[str] = (), *, group: str | None = None) -> str:
         """Give the command that runs in the job's container."""
         installer = Path(self.cache, "install_group.sh")
-        return installing_command(group or self.group, installer, Path(self.cache), fallback)
+        command = installing_command(group or self.group, installer, Path(self.cache), fallback)
+        return command.replace(" --cache ", f" {self.options} --cache ", 1)
+
+    def drop(self, capabilities: str) -> None:
+        """Take capabilities(7) away from what runs in it from now on: `dac_override,chown`. Needs root on the host."""
+        less = ",".join(f"-{name}" for name in capabilities.split(","))
+        container = self.room.container
+        enter = (find_tool("setpriv"), "--bounding-set", less, *container.enter)
+        self.room = replace(self.room, container=replace(container, enter=enter))
 
     def run(self, *, env: Mapping[str, str] | None = None, shell: Sequence[str] = ("sh", "-c")) -> Completed:
         """Run it without a fallback: its status is the installer's."""

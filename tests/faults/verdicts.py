@@ -11,6 +11,9 @@ import pytest
 KEY = "package-cache verdict"
 """Of the property of a test's report that names what it found."""
 
+INJECTIONS = pytest.StashKey[int]()
+"""How many faults a test has injected, where that is not one."""
+
 
 class Verdict(Enum):
     """What the promise rules out; `value` is the heading of its column."""
@@ -54,7 +57,8 @@ def pytest_runtest_makereport(
         if report.failed:
             error = call.excinfo.value if call.excinfo else None
             found = (error.verdict if isinstance(error, BrokenError) else Verdict.OTHER).value
-        report.user_properties.append((KEY, found))
+        report.user_properties += [(KEY, found)]
+        report.user_properties += [(KEY, "passed")] * (item.stash.get(INJECTIONS, 1) - 1)
     return report
 
 

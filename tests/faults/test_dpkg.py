@@ -1,0 +1,143 @@
+"""A dpkg that others work with, have left broken, or have given another opinion on packages."""
+
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import SyntheticJob
+from tests.faults.fault import Fault, inject, on_their_systems
+from tests.faults.spread import spread
+from tests.support.debs import make_deb
+
+from package_cache.values.statuses import ExitStatus
+
+pytestmark = pytest.mark.injection
+NEWER = ("ubuntu18.04", "debian12")
+"""Those whose dpkg has lock-frontend: from 1.19.1 on."""
+
+HOLD = r"""
+cat >/root/hold.pl <<'END'
+use Fcntl;
+open(my $file, "+>>", shift) or die;
+my $lock = pack("s s x4 l! l! i x4", F_WRLCK, 0, 0, 0, 0);
+fcntl($file, F_SETLK, $lock) or die;
+open(my $mark, ">", "/root/busy");
+for (1 .. 10 * shift) { last if -e "/root/go"; select(undef, undef, undef, 0.1) }
+END
+"""
+LOCK = """(cd /var/lib/dpkg; exec perl /root/hold.pl {lock} {seconds}) </dev/null >/dev/null 2>&1 &
+until [ -e /root/busy ]; do sleep 0.05; done"""
+OLD_LOCK, NEW_LOCK = "lock", "lock-frontend"
+FREE = "touch /root/go; sleep 0.5"
+NO_PLAN = (ExitStatus.NO_PLAN,)
+CANNOT = "cannot be combined"
+HALF = "somebody else left packages half installed here"
+
+
+def install(package: str) -> str:
+    """Give the line by which others install a package, and perhaps fail."""
+    return f"dpkg --force-depends -i /debs/{package}*.deb >/dev/null 2>&1 || :"
+
+
+def mark(package: str, selection: str) -> str:
+    """Give the line that holds a package, or no longer; dpkg wants a list of the available for that."""
+    return f"touch /var/lib/dpkg/available; echo {package} {selection} | dpkg --set-selections"
+
+
+def locked(name: str, lock: str, *, for_ever: bool, systems: tuple[str, ...]) -> Fault:
+    """A fault in which another process has a lock of dpkg's."""
+    says = "waiting for it, at most"
+    if for_ever:
+        cause = HOLD + LOCK.format(lock=lock, seconds=600)
+        why = "another process kept dpkg locked for 2 s"
+        return Fault(name, cause, (ExitStatus.DPKG_LOCKED,), why, FREE, options="--lock-timeout 2", systems=systems)
+    return Fault(name, HOLD + LOCK.format(lock=lock, seconds=2), says=says, systems=systems)
+
+
+def left_broken(name: str, cause: str, heal: str = "") -> Fault:
+    """A fault in which others left dpkg as it cannot be gone on with, until `heal`."""
+    return Fault(name, cause, (ExitStatus.DPKG_BROKEN,), HALF, heal, sane=False)
+
+
+FAULTS = [
+    locked("locked for 2 s", OLD_LOCK, for_ever=False, systems=("ubuntu16.04", *NEWER)),
+    locked("its frontend locked for 2 s", NEW_LOCK, for_ever=False, systems=NEWER),
+    locked("locked for ever", OLD_LOCK, for_ever=True, systems=("ubuntu16.04", *NEWER)),
+    locked("its frontend locked for ever", NEW_LOCK, for_ever=True, systems=NEWER),
+    left_broken("half-configured", "touch /var/broken; " + install("half"), "rm /var/broken"),
+    left_broken(
+        "half-installed",
+        "touch /var/broken; " + install("stuck"),
+        "rm /var/broken; dpkg --purge --force-remove-reinstreq stuck",
+    ),
+    left_broken("unpacked", "dpkg --unpack /debs/half_*.deb"),
+    left_broken("a dependency unmet", install("unmet"), "dpkg --purge unmet"),
+    left_broken(
+        "killed in the middle",
+        "printf 'Package: half\\nStatus: install ok unpacked\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\n"
+        "Description: x\\n\\n' > /var/lib/dpkg/updates/0001",
+        "rm /var/lib/dpkg/updates/0001",
+    ),
+    Fault("pending triggers", install("watcher") + "; dpkg --no-triggers --unpack /debs/watched_*.deb;"
+          "dpkg --no-triggers --configure watched", sane=False),
+    Fault("its status file cut", "cp -p /var/lib/dpkg/status /root; head -c 1000 /root/status >/var/lib/dpkg/status",
+          (ExitStatus.DPKG_BROKEN, ExitStatus.NO_PLAN), heal="cp -p /root/status /var/lib/dpkg/status", sane=False),
+    Fault("its old status and list of the available gone", "rm -f /var/lib/dpkg/status-old /var/lib/dpkg/available*"),
+    Fault("told to do nothing", "echo no-act >/etc/dpkg/dpkg.cfg.d/none", (ExitStatus.INSTALL_FAILED,),
+          "dpkg does not have installed: wanted", "rm /etc/dpkg/dpkg.cfg.d/none"),
+    Fault("an older version held", install("needed_0.5") + ";" + mark("needed", "hold"), NO_PLAN,
+          CANNOT, mark("needed", "install")),
+    Fault("the wanted one held", install("wanted") + ";" + install("library_1.0_amd64") + ";"
+          + install("needed_1.0") + ";" + install("confy") + ";dpkg --configure -a;" + mark("wanted", "hold"),
+          says="already there"),
+    Fault("pinned", "printf 'Package: *\\nPin: version 9*\\nPin-Priority: 1001\\n' >/etc/apt/preferences; "
+          "printf 'Package: wanted\\nPin: version *\\nPin-Priority: -1\\n' >/etc/apt/preferences.d/never"),
+    Fault("a file diverted", "dpkg-divert --quiet --add --rename --divert /usr/share/mine /usr/share/needed",
+          after="[ -e /usr/share/mine ] || echo not diverted"),
+    Fault("the provided file diverted", "dpkg-divert --quiet --add --rename --divert /usr/bin/mine /usr/bin/wanted",
+          (ExitStatus.INSTALL_FAILED,), "the file /usr/bin/wanted is not there",
+          "dpkg-divert --quiet --rename --remove /usr/bin/wanted"),
+    Fault("an older version installed", install("needed_0.5")),
+    Fault("a newer version installed", install("needed_3.0"), after="grep -vw newer /usr/share/needed || :"),
+    Fault("an exact version that cannot be", install("library_2.0_amd64"), NO_PLAN, CANNOT, "dpkg --purge library"),
+    Fault("another one that needs an exact version", install("library_2.0_amd64") + ";" + install("exact"),
+          NO_PLAN, CANNOT, "dpkg --purge exact library"),
+    Fault("a foreign architecture", "dpkg --add-architecture i386"),
+    Fault("the library of a foreign architecture", "dpkg --add-architecture i386; " + install("library_1.0_i386"),
+          after="dpkg -s library:i386 | grep -q 'ok installed' || echo gone"),
+    Fault("a newer library of a foreign architecture", "dpkg --add-architecture i386; "
+          + install("library_2.0_i386"), NO_PLAN, CANNOT, "dpkg --purge library:i386"),
+    Fault("a conflicting package", install("enemy"), NO_PLAN, CANNOT, "dpkg --purge enemy"),
+    Fault("a package that breaks another", install("breaker"), NO_PLAN, CANNOT, "dpkg --purge breaker"),
+    Fault("removed before, its conffiles left", install("confy") + "; dpkg --remove confy"),
+]  # fmt: skip
+
+
+def debs_of(folder: Path) -> dict[str, list[Path]]:
+    """Make the group's packages, and those of others."""
+    group = [
+        make_deb(folder, "wanted", depends="needed (>= 1.0), library (= 1.0), confy", files={"/usr/bin/wanted": "#!"}),
+        make_deb(folder, "needed", files={"/usr/share/needed": "as it should be\n"}),
+        make_deb(folder, "library", "1.0", "amd64", Multi_Arch="same"),
+        make_deb(folder, "confy", files={"/etc/confy": "plain\n"}, conffiles=["/etc/confy"]),
+    ]
+    others = [
+        make_deb(folder, "needed", "3.0", files={"/usr/share/needed": "newer\n"}),
+        make_deb(folder, "needed", "0.5", files={"/usr/share/needed": "older\n"}),
+        make_deb(folder, "library", "2.0", "amd64", Multi_Arch="same"),
+        make_deb(folder, "library", "1.0", "i386", Multi_Arch="same"),
+        make_deb(folder, "library", "2.0", "i386", Multi_Arch="same"),
+        make_deb(folder, "exact", depends="library (= 2.0)"),
+        make_deb(folder, "enemy", Conflicts="wanted"),
+        make_deb(folder, "breaker", Breaks="needed (>= 1.0)"),
+        make_deb(folder, "half", scripts={"postinst": "[ ! -e /var/broken ]"}),
+        make_deb(folder, "stuck", scripts=dict.fromkeys(("preinst", "postrm"), "[ ! -e /var/broken ]")),
+        make_deb(folder, "unmet", depends="nothing-has-this-name"),
+        make_deb(folder, "watcher", scripts={"triggers": "interest /usr/share/watched\n", "postinst": "exit 0"}),
+        make_deb(folder, "watched", files={"/usr/share/watched/file": "1"}),
+    ]
+    return {"debs": group, "others": others}
+
+
+@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 14), ids=str)
+def test_a_dpkg_that_is_odd(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
+    inject(synthetic_job(["wanted"], **debs_of(tmp_path), provides=["/usr/bin/wanted"], system=system), fault)

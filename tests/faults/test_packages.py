@@ -1,0 +1,147 @@
+"""Packages whose scripts fail, hang, ask, and take what is not theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faults.conftest import SyntheticJob
+from tests.faults.fault import Fault, inject, on_their_systems
+from tests.faults.spread import spread
+from tests.support.debs import make_deb
+
+from package_cache.values.statuses import ExitStatus
+
+pytestmark = pytest.mark.injection
+FAILED = (ExitStatus.INSTALL_FAILED,)
+LINES = "the last lines of dpkg's output"
+UNDONE = "undone: the packages that came were removed again, and dpkg is sane"
+
+
+@dataclass(frozen=True)
+class Hostile(Fault):
+    """A fault that is a package `wanted`, or what it depends on; all else of the group is harmless."""
+
+    packages: Sequence[dict[str, Any]] = ({},)
+    """What make_deb takes, beside the name, which is `wanted` where there is none."""
+    others: Sequence[dict[str, Any]] = ()
+    """Packages that lie in /debs."""
+    provides: Sequence[str] = ()
+
+    __str__ = Fault.__str__
+
+
+def scripts(**named: str) -> list[dict[str, Any]]:
+    """Give `wanted` with maintainer scripts."""
+    return [{"depends": "harmless", "scripts": named}]
+
+
+TEMPLATE = "Template: wanted/question\nType: string\nDescription: What do you want?\n"
+ASK = ". /usr/share/debconf/confmodule; db_input critical wanted/question || :; db_go || :"
+DAEMON = {"/etc/init.d/daemon": "#!/bin/sh\necho $1 >> /var/started\n"}
+CONF = {"conffiles": ["/etc/wanted.ini"]}
+
+TERMINAL = ("sh", "-c", 'exec script -qec "$0" /dev/null')
+"""script(1) gives it one."""
+
+FAULTS = [
+    Hostile("preinst fails", expected=FAILED, says=UNDONE, packages=scripts(preinst="exit 3")),
+    Hostile("postinst fails", expected=FAILED, says=LINES, packages=scripts(postinst="exit 3")),
+    Hostile("all scripts fail", expected=FAILED, says=LINES,
+            packages=scripts(preinst="exit 1", postinst="exit 1", prerm="exit 1", postrm="exit 1")),
+    Hostile("nothing lets go of it", expected=FAILED, says=UNDONE,
+            packages=scripts(postinst="exit 1", prerm="exit 1", postrm="exit 1")),
+    Hostile("what it depends on fails", expected=FAILED, says=LINES,
+            packages=[{"depends": "bad"}, {"name": "bad", "scripts": {"postinst": "exit 1"}}]),
+    Hostile("the last of many fails", expected=FAILED, says=UNDONE,
+            packages=[{"depends": ", ".join(f"part{n}" for n in range(20)), "scripts": {"postinst": "exit 1"}},
+                      *({"name": f"part{n}", "files": {f"/usr/share/part{n}": "x"}} for n in range(20))]),
+    Hostile("hangs", expected=FAILED, options="--install-timeout 2", packages=scripts(postinst="sleep 1000")),
+    Hostile("hangs and hears no signal", expected=FAILED, options="--install-timeout 2",
+            systems=("ubuntu18.04",), packages=scripts(postinst="trap '' TERM; while :; do sleep 1; done")),
+    Hostile("kills dpkg", expected=FAILED, says=UNDONE, packages=scripts(postinst="kill -9 $PPID; sleep 1")),
+    Hostile("asks by debconf", packages=scripts(templates=TEMPLATE, config=ASK, postinst=ASK)),
+    Hostile("asks on no terminal, and does without",
+            packages=scripts(postinst="echo 'What do you want?'; read -r answer </dev/tty || :")),
+    Hostile("asks on a terminal", expected=FAILED, shell=TERMINAL,
+            packages=scripts(postinst="read -r answer </dev/tty")),
+    Hostile("reads standard input, and does without", packages=scripts(postinst="cat; read -r answer || :")),
+    Hostile("reads standard input", expected=FAILED, says=LINES, packages=scripts(postinst="read -r answer")),
+    Hostile("a conffile that the user changed", "dpkg -i /debs/wanted_0.1_all.deb; echo mine >/etc/wanted.ini",
+            after="grep -vx mine /etc/wanted.ini; ls /etc/wanted.ini.dpkg-new 2>/dev/null || :",
+            packages=[{"files": {"/etc/wanted.ini": "new\n"}, **CONF}, {"name": "more", "depends": "wanted (>= 1)"}],
+            others=[{"name": "wanted", "version": "0.1", "files": {"/etc/wanted.ini": "old\n"}, **CONF}]),
+    Hostile("starts a service", after="cat /var/started 2>/dev/null || :",
+            packages=[{"files": DAEMON, "scripts": {"postinst": "invoke-rc.d daemon start || :"}}]),
+    Hostile("starts a daemon without asking", packages=scripts(postinst="sleep 3 & exit 0")),
+    Hostile("leaves a process that hears nothing", packages=scripts(postinst="(trap '' HUP TERM; sleep 3) & exit 0")),
+    Hostile("says much", packages=scripts(postinst="head -c 3000000 /dev/zero | tr '\\\\0' x")),
+    Hostile("says what is no text", packages=scripts(postinst="head -c 3000 /dev/urandom")),
+    Hostile("writes to a closed terminal", shell=("sh", "-c", 'exec >&- 2>&- <&-; exec sh -c "$0"'),
+            packages=scripts(postinst="echo hello; echo hello >&2")),
+    Hostile("writes to a reader that went away",
+            shell=("sh", "-c", '{ sh -c "$0" 2>&1; echo $? >/root/status; } | :; exit $(cat /root/status)'),
+            packages=scripts(postinst="for i in 1 2 3 4 5 6 7 8; do echo hello; done")),
+    Hostile("a chain of Pre-Depends",
+            packages=[{"Pre_Depends": "one", "scripts": {"preinst": "[ -e /var/one ]"}},
+                      {"name": "one", "Pre_Depends": "two", "scripts": {"postinst": ": >/var/one"}},
+                      {"name": "two", "scripts": {"postinst": ": >/var/two"}}]),
+    Hostile("a chain of Pre-Depends that fails", expected=FAILED, says=UNDONE,
+            packages=[{"Pre_Depends": "one"}, {"name": "one", "Pre_Depends": "two"},
+                      {"name": "two", "scripts": {"postinst": "exit 1"}}]),
+    Hostile("a circle of dependencies", packages=[{"depends": "one"}, {"name": "one", "depends": "wanted"}]),
+    Hostile("a circle of dependencies that fails", expected=FAILED, says=UNDONE,
+            packages=[{"depends": "one"}, {"name": "one", "depends": "wanted", "scripts": {"postinst": "exit 1"}}]),
+    Hostile("a trigger of another package fails", "dpkg -i /debs/watcher_*.deb", FAILED, UNDONE,
+            packages=[{"files": {"/usr/share/watched/file": "x"}}], heal="dpkg --purge watcher",
+            after="dpkg -s watcher | grep -q '^Status: install ok installed' || echo not as it was",
+            others=[{"name": "watcher", "scripts": {"triggers": "interest /usr/share/watched\n",
+                                                    "postinst": "[ $1 != triggered ]"}}]),
+    Hostile("a trigger of another one in the group fails", "dpkg -i /debs/watcher_*.deb", FAILED, UNDONE,
+            packages=[{"files": {"/usr/share/watched/file": "x"}}, {"name": "more", "depends": "watcher (>= 2)"},
+                      {"name": "watcher", "version": "2", "scripts": {"triggers": "interest /usr/share/watched\n",
+                                                                      "postinst": "exit 1"}}],
+            others=[{"name": "watcher", "scripts": {"triggers": "interest /usr/share/watched\n"}}]),
+    Hostile("a file that no package owns", "echo mine >/usr/bin/wanted",
+            packages=[{"files": {"/usr/bin/wanted": "1"}}]),
+    Hostile("a folder where its file goes", "mkdir -p /usr/bin/wanted/mine",
+            packages=[{"files": {"/usr/bin/wanted": "1"}}]),
+    Hostile("a link where its folder goes", "mkdir /opt/real; ln -s /opt/real /opt/wanted",
+            after="[ -L /opt/wanted ] || echo gone", packages=[{"files": {"/opt/wanted/file": "1"}}]),
+    Hostile("a file that another package owns", "dpkg -i /debs/owner_*.deb", FAILED, "trying to overwrite",
+            after="grep -vx owners /usr/share/file || :", packages=[{"files": {"/usr/share/file": "mine"}}],
+            others=[{"name": "owner", "files": {"/usr/share/file": "owners\n"}}]),
+    Hostile("two of the group own a file", expected=FAILED, says="trying to overwrite",
+            packages=[{"depends": "one", "files": {"/usr/share/file": "1"}},
+                      {"name": "one", "files": {"/usr/share/file": "2"}}]),
+    Hostile("what the group provides is not in it", expected=FAILED, says="the file /usr/bin/nothing is not there",
+            provides=["/usr/bin/nothing"], packages=[{}]),
+    Hostile("takes away what the group provides", expected=FAILED, says="the file /usr/bin/wanted is not there",
+            provides=["/usr/bin/wanted"],
+            packages=[{"files": {"/usr/bin/wanted": "1"}, "scripts": {"postinst": "rm /usr/bin/wanted"}}]),
+    Hostile("takes another one away", expected=FAILED, says="dpkg",
+            packages=scripts(postinst="rm /var/lib/dpkg/info/harmless.list; exit 1")),
+    Hostile("installs by itself", packages=scripts(postinst="apt-get -y install harmless || :")),
+    Hostile("has the policy itself", after="grep -q theirs /usr/sbin/policy-rc.d || echo gone",
+            packages=[{"files": {"/usr/sbin/policy-rc.d": "#!/bin/sh\n# theirs\n"}}]),
+    Hostile("changes the policy", after="ls /usr/sbin/policy-rc.d* 2>/dev/null || :",
+            packages=scripts(postinst="rm -f /usr/sbin/policy-rc.d")),
+    Hostile("is as great as a disk", expected=(ExitStatus.NO_SPACE,), says="there is not enough space on",
+            packages=[{"Installed_Size": "999999999"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 14), ids=str)
+def test_packages_that_are_hostile(fault: Hostile, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
+    debs = [make_deb(tmp_path / "debs", **{"name": "wanted", **given}) for given in fault.packages]
+    debs.append(make_deb(tmp_path / "debs", "harmless", files={"/usr/share/harmless": "x"}))
+    others = [make_deb(tmp_path / "others", **given) for given in fault.others]
+    mended = [
+        make_deb(tmp_path / "mended", given.get("name", "wanted"), "1.1", depends=given.get("depends", ""),
+                 files=dict.fromkeys(fault.provides, "mended"))
+        for given in fault.packages
+    ]  # fmt: skip
+    requests = [str(given.get("name", "wanted")) for given in fault.packages]
+    job = synthetic_job(requests, debs, mended=mended, others=others, provides=fault.provides, system=system)
+    inject(job, fault)

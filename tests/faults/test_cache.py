@@ -54,8 +54,7 @@ def test_each_file_in_turn(how: str, system: str, real_job: RealJob, injections:
         done = job.run()
         job.room.sh(SHOW.format(file=file))
         name = file.rpartition("/")[2]
-        judge(job, done, before, allowed=DAMAGED, says="Release" if name == "Release" else "")
-        assert name in done.stderr or name == "Release", done.stderr
+        judge(job, done, before, allowed=DAMAGED, says=name)
     conclude(job, ExitStatus.CACHE_DAMAGED)
 
 
@@ -88,10 +87,13 @@ FAULTS = [
     Fault("half staged: a part of the pool", "rm /own/pool/[0-7]*", DAMAGED, ".deb is missing"),
     Fault("no description", "rm /own/package-cache.json"),
     Fault(
-        "an index of another group", "cat /cache/groups/nfs-*/Packages | tee /own/groups/*/Packages", DAMAGED, "is not"
+        "an index of another group",
+        "cat /cache/groups/nfs-*/Packages | tee /own/groups/*/Packages",
+        DAMAGED,
+        "Packages",
     ),
     Fault("an index that is nonsense", "echo nonsense | tee /own/groups/*/Packages", DAMAGED, "Packages"),
-    Fault("a Release that is nonsense", "echo nonsense | tee /own/groups/*/Release", DAMAGED, "the index states"),
+    Fault("a Release that is nonsense", "echo nonsense | tee /own/groups/*/Release", DAMAGED, "Release states"),
     Fault("a Release that is long", "yes nonsense | head -c 500000 | tee /own/groups/*/Release >/dev/null", DAMAGED),
     Fault(
         "the format of a newer version",

@@ -42,6 +42,10 @@ ASK = ". /usr/share/debconf/confmodule; db_input critical wanted/question || :; 
 DAEMON = {"/etc/init.d/daemon": "#!/bin/sh\necho $1 >> /var/started\n"}
 CONF = {"conffiles": ["/etc/wanted.ini"]}
 
+TRIGGER = "interest /usr/share/watched\n"
+WATCHED = {"files": {"/usr/share/watched/file": "x"}}
+WATCHER_IS_WHOLE = "dpkg -s watcher | grep -q '^Status: install ok installed' || echo not as it was"
+
 TERMINAL = ("sh", "-c", 'exec script -qec "$0" /dev/null')
 """script(1) gives it one."""
 
@@ -93,16 +97,21 @@ FAULTS = [
     Hostile("a circle of dependencies", packages=[{"depends": "one"}, {"name": "one", "depends": "wanted"}]),
     Hostile("a circle of dependencies that fails", expected=FAILED, says=UNDONE,
             packages=[{"depends": "one"}, {"name": "one", "depends": "wanted", "scripts": {"postinst": "exit 1"}}]),
+    Hostile("a trigger of another package fails once", "dpkg -i /debs/watcher_*.deb", says="trying apt's way",
+            packages=[WATCHED], after=WATCHER_IS_WHOLE, others=[{"name": "watcher", "scripts": {
+                "triggers": TRIGGER, "postinst": "[ $1 != triggered ]"}}]),
     Hostile("a trigger of another package fails", "dpkg -i /debs/watcher_*.deb", FAILED, UNDONE,
-            packages=[{"files": {"/usr/share/watched/file": "x"}}], heal="dpkg --purge watcher",
-            after="dpkg -s watcher | grep -q '^Status: install ok installed' || echo not as it was",
-            others=[{"name": "watcher", "scripts": {"triggers": "interest /usr/share/watched\n",
-                                                    "postinst": "[ $1 != triggered ]"}}]),
-    Hostile("a trigger of another one in the group fails", "dpkg -i /debs/watcher_*.deb", FAILED, UNDONE,
-            packages=[{"files": {"/usr/share/watched/file": "x"}}, {"name": "more", "depends": "watcher (>= 2)"},
-                      {"name": "watcher", "version": "2", "scripts": {"triggers": "interest /usr/share/watched\n",
-                                                                      "postinst": "exit 1"}}],
-            others=[{"name": "watcher", "scripts": {"triggers": "interest /usr/share/watched\n"}}]),
+            packages=[WATCHED], after=WATCHER_IS_WHOLE, heal="dpkg --purge watcher",
+            others=[{"name": "watcher", "scripts": {"triggers": TRIGGER, "postinst": "[ ! -e /usr/share/watched/file ]"}}]),
+    Hostile("a trigger of another one in the group fails", expected=FAILED, says=UNDONE,
+            packages=[WATCHED, {"name": "watcher", "scripts": {
+                "triggers": TRIGGER, "postinst": "[ ! -e /usr/share/watched/file ]"}}]),
+    Hostile("the newer version of what is here fails", "dpkg -i /debs/old_1.0_all.deb", FAILED, "not wholly undone",
+            packages=[{"depends": "old (>= 2)"}, {"name": "old", "version": "2", "scripts": {"postinst": "exit 1"}}],
+            others=[{"name": "old"}]),
+    Hostile("the newer version of what is here cannot be unpacked", "dpkg -i /debs/old_1.0_all.deb", FAILED, UNDONE,
+            packages=[{"depends": "old (>= 2)"}, {"name": "old", "version": "2", "scripts": {"preinst": "exit 1"}}],
+            after="dpkg -s old | grep -q '^Version: 1.0' || echo not as it was", others=[{"name": "old"}]),
     Hostile("a file that no package owns", "echo mine >/usr/bin/wanted",
             packages=[{"files": {"/usr/bin/wanted": "1"}}]),
     Hostile("a folder where its file goes", "mkdir -p /usr/bin/wanted/mine",
@@ -138,7 +147,7 @@ def test_packages_that_are_hostile(fault: Hostile, system: str, synthetic_job: S
     debs.append(make_deb(tmp_path / "debs", "harmless", files={"/usr/share/harmless": "x"}))
     others = [make_deb(tmp_path / "others", **given) for given in fault.others]
     mended = [
-        make_deb(tmp_path / "mended", given.get("name", "wanted"), "1.1", depends=given.get("depends", ""),
+        make_deb(tmp_path / "mended", given.get("name", "wanted"), "9", depends=given.get("depends", ""),
                  files=dict.fromkeys(fault.provides, "mended"))
         for given in fault.packages
     ]  # fmt: skip

@@ -140,7 +140,7 @@ interrupted() {
     if [ -n "${child}" ]; then
         kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on to all of its process group
         wait "${child}"
-        kill -KILL -- "-${child}" 2>/dev/null # those of the group who do not hear it
+        kill_group
         child=
     fi
     complain "cannot go on: SIG$1 came"
@@ -366,7 +366,11 @@ read_groups() {
         for _file in "${architecture}.group" Packages Release; do check_file "${_folder}/${_file}"; done
         read_group "${cache}/${_folder}" "${_folder}/${architecture}.group"
     done
-    check_hashes "$(for _group in ${groups}; do list_release "groups/${_group}-${system}" "${architecture}.group"; done)"
+    check_hashes "its Release" "$(
+        for _group in ${groups}; do
+            for _file in "${architecture}.group" Packages; do list_release "groups/${_group}-${system}" "${_file}"; done
+        done
+    )"
 }
 
 # Check that a NAME in the cache is a file with something in it; one that is a pipe would be waited for. 31
@@ -543,8 +547,6 @@ check_all() {
 need_root_and_tools() {
     [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout
-    session=
-    ! command -v setsid >/dev/null 2>&1 || session=setsid # where there is none, questions on a terminal take their time
 }
 
 # Check that programs are there: NAME... 21
@@ -599,6 +601,7 @@ Acquire::Languages "none";
 Acquire::Check-Valid-Until "false";
 Acquire::Check-Date "false";
 DPkg::Lock::Timeout "0";
+DPkg::Use-Pty "false";
 DPkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; "--refuse-downgrade"; };
 END
 }
@@ -622,7 +625,7 @@ read_indexes() {
         *) ;;
     esac
     complain_with "${_said}"
-    damaged "apt cannot read its indexes, see above"
+    damaged "apt cannot read its indexes as each Release states them, see above"
 }
 
 # Print those lines of apt's output that tell what is wrong. TEXT
@@ -770,18 +773,16 @@ read_size() {
     esac
 }
 
-# Check every byte that will be used against the hashes that the indexes state. 31
+# Check every byte that dpkg will read against the hashes that the indexes state: apt has read those as their Release
+# states them. 31
 verify() {
     for _hash in ${files}; do check_file "pool/${_hash}.deb"; done
-    check_hashes "$(
-        for _group in ${groups}; do list_release "groups/${_group}-${system}" Packages; done
-        for _hash in ${files}; do printf '%s  pool/%s.deb\n' "${_hash}" "${_hash}"; done
-    )"
+    check_hashes 'the index' "$(for _hash in ${files}; do printf '%s  pool/%s.deb\n' "${_hash}" "${_hash}"; done)"
 }
 
-# Check files of the cache against a LIST of hashes as sha256sum(1) has it. 31
+# Check files of the cache against a LIST of hashes as sha256sum(1) has it: WHO-STATES-THEM LIST. 31
 check_hashes() {
-    _said=$(cd "${cache}" && printf '%s\n' "$1" | sha256sum -c 2>/dev/null) && return
+    _said=$(cd "${cache}" && printf '%s\n' "$2" | sha256sum -c 2>/dev/null) && return
     _bad=
     split_lines "${_said}"
     for _line in ${lines}; do
@@ -790,7 +791,7 @@ check_hashes() {
     unset IFS
     [ -n "${_bad}" ] || damaged "the files cannot be hashed"
     [ -e "${cache}/${_bad}" ] || damaged "${_bad} is missing"
-    damaged "${_bad} is not the file that the index states (SHA-256)"
+    damaged "${_bad} is not the file that $1 states (SHA-256)"
 }
 
 # Print the line of a group's Release about one of its files, for sha256sum -c: FOLDER NAME. Sets `stated` to the hash;
@@ -1118,10 +1119,16 @@ run_logged() {
     child=$!
     wait "${child}"
     _status=$?
-    [ "${_status}" -lt 124 ] || kill -KILL -- "-${child}" 2>/dev/null # a script may outlive the dpkg that was killed
+    [ "${_status}" -lt 124 ] || kill_group
     child=
     cat "${log}.last" >>"${log}"
     return "${_status}"
+}
+
+# Kill what outlives the end of `child` in its process group: a package's script that hears no signal, or whose dpkg was
+# killed. Written so because dash takes no "--" after "kill -KILL", and busybox none at all.
+kill_group() {
+    kill -KILL "-${child}" 2>/dev/null
 }
 
 # Did the last one fail only because another process has dpkg's lock? dpkg and apt take it before they do anything.
@@ -1303,6 +1310,8 @@ set_environment() {
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical
     umask 022
+    session=
+    ! command -v setsid >/dev/null 2>&1 || session=setsid # where there is none, a question on a terminal waits for its end
 }
 
 # Plan, check and install, starting anew while another process works with dpkg.

@@ -12,6 +12,7 @@ from tests.faults.verdicts import INJECTIONS
 from tests.installer.synthetic import Room, SyntheticCache
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.installer import INSTALLER
 from package_cache.outside.isolation import Isolation, throwaway
 
 REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
@@ -44,7 +45,8 @@ def real_job(
     """Open a job that wants a real group: `real_job("ubuntu18.04", "ssh")`. `own_cache`: a copy that may be damaged."""
 
     def open_one(system: str, group: str, *, own_cache: bool = False) -> Job:
-        binds = {"/cache": real_cache.path, BUSYBOX: Path("/bin/busybox")}
+        # The cache is kept and shared; the installer is always this checkout's.
+        binds = {"/cache": real_cache.path, "/cache/install_group.sh": INSTALLER, BUSYBOX: Path("/bin/busybox")}
         container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
         job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port())
         job.prepare(f"/cache groups/{group}-{system}/")

@@ -75,6 +75,8 @@ def judge(
             assert "next step: " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
     if NOT_WHOLLY_UNDONE not in text:  # else the notes of what is to be taken back stay for the next run
         assert_nothing_left(job)
+        if status in (ExitStatus.INSTALL_FAILED, ExitStatus.INTERRUPTED):
+            assert_sane(job, text)
     return status
 
 

@@ -1,15 +1,12 @@
 """Packages whose scripts fail, hang, ask, and take what is not theirs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
+from tests.faults.fault import inject, on_their_systems
+from tests.faults.hostile import Hostile, open_hostile, scripts
 from tests.faults.spread import spread
-from tests.support.debs import make_deb
 
 from package_cache.values.statuses import ExitStatus
 
@@ -17,24 +14,6 @@ pytestmark = pytest.mark.injection
 FAILED = (ExitStatus.INSTALL_FAILED,)
 LINES = "the last lines of dpkg's output"
 UNDONE = "undone: the packages that came were removed again, and dpkg is sane"
-
-
-@dataclass(frozen=True)
-class Hostile(Fault):
-    """A fault that is a package `wanted`, or what it depends on; all else of the group is harmless."""
-
-    packages: Sequence[dict[str, Any]] = ({},)
-    """What make_deb takes, beside the name, which is `wanted` where there is none."""
-    others: Sequence[dict[str, Any]] = ()
-    """Packages that lie in /debs."""
-    provides: Sequence[str] = ()
-
-    __str__ = Fault.__str__
-
-
-def scripts(**named: str) -> list[dict[str, Any]]:
-    """Give `wanted` with maintainer scripts."""
-    return [{"depends": "harmless", "scripts": named}]
 
 
 TEMPLATE = "Template: wanted/question\nType: string\nDescription: What do you want?\n"
@@ -45,6 +24,7 @@ CONF = {"conffiles": ["/etc/wanted.ini"]}
 TRIGGER = "interest /usr/share/watched\n"
 WATCHED = {"files": {"/usr/share/watched/file": "x"}}
 WATCHER_IS_WHOLE = "dpkg -s watcher | grep -q '^Status: install ok installed' || echo not as it was"
+NEVER_AGAIN = {"triggers": TRIGGER, "postinst": "[ ! -e /usr/share/watched/file ]"}
 
 TERMINAL = ("sh", "-c", 'exec script -qec "$0" /dev/null')
 """script(1) gives it one."""
@@ -102,10 +82,9 @@ FAULTS = [
                 "triggers": TRIGGER, "postinst": "[ $1 != triggered ]"}}]),
     Hostile("a trigger of another package fails", "dpkg -i /debs/watcher_*.deb", FAILED, UNDONE,
             packages=[WATCHED], after=WATCHER_IS_WHOLE, heal="dpkg --purge watcher",
-            others=[{"name": "watcher", "scripts": {"triggers": TRIGGER, "postinst": "[ ! -e /usr/share/watched/file ]"}}]),
+            others=[{"name": "watcher", "scripts": NEVER_AGAIN}]),
     Hostile("a trigger of another one in the group fails", expected=FAILED, says=UNDONE,
-            packages=[WATCHED, {"name": "watcher", "scripts": {
-                "triggers": TRIGGER, "postinst": "[ ! -e /usr/share/watched/file ]"}}]),
+            packages=[WATCHED, {"name": "watcher", "scripts": NEVER_AGAIN}]),
     Hostile("the newer version of what is here fails", "dpkg -i /debs/old_1.0_all.deb", FAILED, "not wholly undone",
             packages=[{"depends": "old (>= 2)"}, {"name": "old", "version": "2", "scripts": {"postinst": "exit 1"}}],
             others=[{"name": "old"}]),
@@ -143,14 +122,4 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 14), ids=str)
 def test_packages_that_are_hostile(fault: Hostile, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    debs = [make_deb(tmp_path / "debs", **{"name": "wanted", **given}) for given in fault.packages]
-    debs.append(make_deb(tmp_path / "debs", "harmless", files={"/usr/share/harmless": "x"}))
-    others = [make_deb(tmp_path / "others", **given) for given in fault.others]
-    mended = [
-        make_deb(tmp_path / "mended", given.get("name", "wanted"), "9", depends=given.get("depends", ""),
-                 files=dict.fromkeys(fault.provides, "mended"))
-        for given in fault.packages
-    ]  # fmt: skip
-    requests = [str(given.get("name", "wanted")) for given in fault.packages]
-    job = synthetic_job(requests, debs, mended=mended, others=others, provides=fault.provides, system=system)
-    inject(job, fault)
+    inject(open_hostile(fault, system, synthetic_job, tmp_path), fault)

@@ -85,7 +85,7 @@ complain() {
 # End without having changed anything: REASON, CAUSE, NEXT STEP.
 miss() {
     complain "cannot install ${groups:-anything}: $2"
-    complain "nothing was changed; next step: $3"
+    complain "${unchanged}; next step: $3"
     untouched=yes
     finish "$1" "$2"
 }
@@ -110,15 +110,25 @@ tidy_up() {
     exit "${status}"
 }
 
-# Write `result`, in one rename.
+# Write `result`, in one rename; never through a link that somebody put there. A device stays one.
 write_result() {
     phase total
-    {
-        printf '%s\n' "status=${status}" "reason=${reason}" "group=${groups}" "installed=${installed}" \
-            "already_there=${already_there}"
-        printf '%s' "${phases}"
-        one_line "${message}"
-    } 2>/dev/null >"${result}.${$}" && mv -f "${result}.${$}" "${result}"
+    case ${result} in
+        /dev/*) print_result 2>/dev/null >"${result}" ;;
+        *)
+            rm -f "${result}.${$}"
+            set -C
+            print_result 2>/dev/null >"${result}.${$}" && mv -f "${result}.${$}" "${result}"
+            ;;
+    esac
+}
+
+# Print the lines of a result file.
+print_result() {
+    printf '%s\n' "status=${status}" "reason=${reason}" "group=${groups}" "installed=${installed}" \
+        "already_there=${already_there}"
+    printf '%s' "${phases}"
+    one_line "${message}"
 }
 
 # Print the message line of a result file: without line ends.
@@ -147,7 +157,7 @@ interrupted() {
     case ${touched} in
         yes) undo ;;
         recovering) undone='what an earlier run left is not in order yet; run it again' ;;
-        *) undone='nothing was changed' ;;
+        *) undone=${unchanged} ;;
     esac
     complain "${undone}"
     finish interrupted "SIG$1 came; ${undone}"
@@ -679,7 +689,7 @@ make_plan() {
 # End because of `_trouble`. 13 22
 no_plan() {
     complain_with "${_plan}"
-    [ "${_trouble}" = no-plan ] || miss dpkg-broken "somebody else left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
+    [ "${_trouble}" = no-plan ] || miss dpkg-broken "${culprit} left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
     miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "rebuild the cache, or use the fallback of this image"
 }
 
@@ -1022,6 +1032,7 @@ recover() {
 recover_run() {
     killed=$1
     say "an earlier run was killed before it ended: putting dpkg in order first"
+    unchanged='nothing was changed but what an earlier run had left'
     read_architecture
     make_work
     touched=recovering
@@ -1040,6 +1051,7 @@ recover_run() {
         forget "${killed}"
     else
         complain "dpkg is not in order yet: see dpkg --audit"
+        culprit='an earlier run of this that was killed'
     fi
     release_policy
     touched=no
@@ -1357,7 +1369,7 @@ install_missing() {
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
     architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
-    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
+    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' unchanged='nothing was changed' culprit='somebody else' policy='' waiting=''
     set_environment
     clock
     began=${now}

@@ -1,0 +1,31 @@
+"""The file of `--result`, wherever it is to be."""
+
+from pathlib import Path
+
+from tests.installer.conftest import OpenRoom
+from tests.installer.synthetic import SyntheticCache
+from tests.support.debs import make_deb
+
+
+def test_a_link_in_the_place_of_the_result(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["good"], [make_deb(debs, "good")])
+    room = open_room(cache)
+    room.sh("echo mine >/root/kept; ln -s /root/kept /tmp/result")
+    room.sh('perl -e \'symlink("/root/kept", "/tmp/result.$_") for 1 .. 4000\'')
+    done = room.install("tools")
+    assert (done.status, done.result["reason"]) == (0, "installed")
+    assert room.sh("cat /root/kept") == "mine\n"
+
+
+def test_a_device_stays_one(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["good"], [make_deb(debs, "good")])
+    room = open_room(cache)
+    assert (
+        room.sh("sh /cache/install_group.sh --result /dev/null tools >/dev/null; stat -c %F /dev/null")
+        == "character special file\n"
+    )
+    out = room.sh(
+        "sh /cache/install_group.sh --result /dev/stdout tools >/root/out; cat /root/out; stat -c %F /dev/stdout"
+    )
+    assert "status=0\nreason=installed\n" in out
+    assert out.endswith("symbolic link\n")

@@ -41,8 +41,23 @@ def test_a_truncated_package_is_not_staged(world: World) -> None:
     volume = world.folder / "volume"
     status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
     assert status == 31
-    assert "is missing or has another size" in err
+    assert "is not the file it was" in err
     assert not (volume / "package-cache.json").exists()
+
+
+def test_a_link_is_not_staged(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    victim = next((world.cache / "pool").glob("*.deb"))
+    secret = world.folder / "secret"
+    secret.write_bytes(b"x" * victim.stat().st_size)
+    victim.unlink()
+    victim.symlink_to(secret)
+    volume = world.folder / "volume"
+    status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
+    assert status == 31
+    assert "is not the file it was" in err
+    assert not (volume / "pool" / victim.name).exists()
 
 
 def test_an_unknown_group_is_told_with_those_there_are(world: World) -> None:

@@ -1,6 +1,7 @@
 """`build`: from a lock to a cache. Interrupted and run again it goes on; what can be seen of it is always whole."""
 
 import datetime
+import stat
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -113,11 +114,12 @@ def _whole(cache: CacheFolder, lock_digest: str) -> Description | None:
 
 
 def has_size(cache: CacheFolder, sha256: str, size: int) -> bool:
-    """Tell whether a package file is in the pool. Its hash was checked before it got its name."""
+    """Tell whether a package file is in the pool, and no link. Its hash was checked before it got its name."""
     try:
-        return cache.package(sha256).stat().st_size == size
+        status = cache.package(sha256).lstat()
     except OSError:
         return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
 def _missing(lock: Lock, cache: CacheFolder, find_mirrors: MirrorFinder) -> list[Download]:

@@ -80,7 +80,7 @@ def _stage_packages(
     for item in packages:
         if not has_size(cache, item.sha256, item.size):
             raise CacheError(
-                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is missing or has another size",
+                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is not the file it was",
                 hint="build the cache again",
             )
         methods[_put(cache.package(item.sha256), target.package(item.sha256))] += 1

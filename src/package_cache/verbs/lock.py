@@ -11,7 +11,7 @@ from package_cache.outside.apt_root import AptRoot, Source
 from package_cache.outside.distributions import Release, release_of
 from package_cache.outside.mirrors import without_credentials
 from package_cache.values.errors import ManifestError, Problem, UsageError
-from package_cache.values.events import Listener, Step, ignore
+from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.manifest import Group, Manifest, RequestedPackage
 from package_cache.values.system import System
@@ -78,7 +78,13 @@ class _Resolver:
         groups = [group for group in self.manifest.groups if system in group.systems]
         mirrors = self.options.mirrors_over(self.manifest.mirrors)
         own = archive_sources(self.release, mirrors, self.options, self.listener)
-        sources = (*own, *repository_sources(system, self.manifest.repositories))
+        added = repository_sources(system, self.manifest.repositories)
+        for source in added:
+            if source.allow_unsigned:
+                self.listener(
+                    Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs")
+                )
+        sources = (*own, *added)
         architectures = _architectures(system, groups)
         locked = []
         plain = [group for group in groups if group.precommands is None]

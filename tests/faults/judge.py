@@ -1,25 +1,29 @@
 """The judgement, from the machine's own state: what the promise says must hold after every fault."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.faults.job import Job
+from tests.faults.job import BUSYBOX, Job
 from tests.faults.verdicts import Verdict, verdict
 
 from package_cache.outside.run import Completed
 from package_cache.values.statuses import ExitStatus
 
 MAP = r"""
-find_all() {
-    /busybox find / \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /small \
-        -o -path /cache -o -path /good -o -path /debs -o -path /own \) -prune -o "$@"
-}
-find_all -print0 | /busybox xargs -0 stat -c '%n %f %u %g %h %Y %s' | sed 's/^\(.* 4...\) .* \([0-9]*\) [0-9]*$/\1 \2/'
-find_all -type f -print0 | /busybox xargs -0 sha256sum
+/busybox find / \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /small \
+    -o -path /cache -o -path /good -o -path /debs -o -path /own \) -prune -o -print0 |
+    /busybox xargs -0 stat -c '%n|%f %u %g %h %Y|%s|%z'
 /busybox find /tmp /run
 """
-"""Prints path, mode, owner, links, time and size of everything, and the hash of each file. Of folders no size."""
+"""Prints of everything the path; mode, owner, links and time; size; time of the last change of any of these."""
+
+FILE, FOLDER = "8", "4"
+"""The first digit of a mode: inode(7), S_IFMT."""
+
+_hashes: dict[str, str] = {}
+"""By the line of a file, whose time of change is the kernel's own (inode(7), ctime) and new whenever it is written to: a
+root's files are hashed once, and after a fault only those that may be others."""
 
 NO_INSTALLER = "is the volume mounted?"
 """What the generated command itself says: the cause and the next step in one."""
@@ -42,8 +46,28 @@ class State:
 
 
 def look(job: Job) -> State:
-    """Take the map of a whole root."""
-    return State(frozenset(job.room.sh(MAP, check=False).splitlines()), job.room.sh("cat /proc/self/mounts"))
+    """Take the map of a whole root: path, mode, owner, links, time, and the hash of each file; of folders no size."""
+    lines = job.room.sh(MAP, check=False).splitlines()
+    _hash(job, [line for line in lines if _kind(line) == FILE and line not in _hashes])
+    return State(frozenset(map(_entry, lines)), job.room.sh("cat /proc/self/mounts"))
+
+
+def _hash(job: Job, lines: Sequence[str]) -> None:
+    paths = "\0".join(line.partition("|")[0] for line in lines)
+    said = job.room.container.run([BUSYBOX, "xargs", "-0", "-r", "sha256sum"], stdin=paths, timeout=120, check=False)
+    hashes = {path: digest for digest, _, path in (line.partition("  ") for line in said.stdout.splitlines())}
+    _hashes.update((line, hashes.get(line.partition("|")[0], "unreadable")) for line in lines)
+
+
+def _kind(line: str) -> str:
+    _, bar, rest = line.partition("|")
+    return rest[: len(rest.partition(" ")[0]) - 3] if bar else ""
+
+
+def _entry(line: str) -> str:
+    if _kind(line) == FILE:
+        return f"{line.rpartition('|')[0]} {_hashes[line]}"
+    return line.rsplit("|", 2)[0] if _kind(line) == FOLDER else line
 
 
 def judge(

@@ -22,8 +22,8 @@ FILE, FOLDER = "8", "4"
 """The first digit of a mode: inode(7), S_IFMT."""
 
 _hashes: dict[str, str] = {}
-"""By the line of a file, whose time of change is the kernel's own (inode(7), ctime) and new whenever it is written to: a
-root's files are hashed once, and after a fault only those that may be others."""
+"""By the line of a file, whose time of change is the kernel's own (inode(7), ctime) and new whenever it is written to.
+So a root's files are hashed once, and after a fault only those that may be others."""
 
 NO_INSTALLER = "is the volume mounted?"
 """What the generated command itself says: the cause and the next step in one."""

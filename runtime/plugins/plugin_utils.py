@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 import yaml
 
-from package_cache import try_to_install_by_cache
+from package_cache import online_fallback, try_to_install_by_cache
 
-__all__ = ["PluginHelper", "parameters_of", "plugin_init", "stop", "try_to_install_by_cache"]
+__all__ = ["PluginHelper", "online_fallback", "parameters_of", "plugin_init", "stop", "try_to_install_by_cache"]
 
 FAILURE_POLICIES = ("fail", "ignore")
 

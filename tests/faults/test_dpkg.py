@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.fault import Fault, inject, on_their_systems
+from tests.faults.locks import HOLD, LOCK
 from tests.faults.spread import spread
 from tests.support.debs import make_deb
 
@@ -14,18 +15,6 @@ pytestmark = pytest.mark.injection
 NEWER = ("ubuntu18.04", "debian12")
 """Those whose dpkg has lock-frontend: from 1.19.1 on."""
 
-HOLD = r"""
-cat >/root/hold.pl <<'END'
-use Fcntl;
-open(my $file, "+>>", shift) or die;
-my $lock = pack("s s x4 l! l! i x4", F_WRLCK, 0, 0, 0, 0);
-fcntl($file, F_SETLK, $lock) or die;
-open(my $mark, ">", "/root/busy");
-for (1 .. 10 * shift) { last if -e "/root/go"; select(undef, undef, undef, 0.1) }
-END
-"""
-LOCK = """(cd /var/lib/dpkg; exec perl /root/hold.pl {lock} {seconds}) </dev/null >/dev/null 2>&1 &
-until [ -e /root/busy ]; do sleep 0.05; done"""
 OLD_LOCK, NEW_LOCK = "lock", "lock-frontend"
 FREE = "touch /root/go; sleep 0.5"
 NO_PLAN = (ExitStatus.NO_PLAN,)

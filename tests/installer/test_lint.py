@@ -1,11 +1,16 @@
-"""The script is valid in every shell it may meet, and shellcheck has nothing to say with everything enabled."""
+"""Each script is valid in every shell it may meet, and shellcheck has nothing to say with everything enabled."""
+
+from pathlib import Path
 
 import pytest
 
-from package_cache.installer import INSTALLER
+from package_cache.installer import INSTALLER, ONLINE_FALLBACK
 from package_cache.outside.run import run
 
+each_script = pytest.mark.parametrize("script", [INSTALLER, ONLINE_FALLBACK], ids=lambda script: script.name)
 
+
+@each_script
 @pytest.mark.parametrize(
     "linter",
     [
@@ -16,12 +21,13 @@ from package_cache.outside.run import run
     ],
     ids=lambda linter: linter[0],
 )
-def test_nothing_to_say(linter: tuple[str, ...]) -> None:
-    done = run([*linter, str(INSTALLER)], timeout=60, check=False)
+def test_nothing_to_say(linter: tuple[str, ...], script: Path) -> None:
+    done = run([*linter, str(script)], timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_every_disabled_rule_has_its_reason() -> None:
-    lines = [line for line in INSTALLER.read_text().splitlines() if "shellcheck disable=" in line]
+@each_script
+def test_every_disabled_rule_has_its_reason(script: Path) -> None:
+    lines = [line for line in script.read_text().splitlines() if "shellcheck disable=" in line]
     assert lines
     assert [line for line in lines if "  # " not in line] == []

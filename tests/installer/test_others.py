@@ -62,6 +62,28 @@ def test_a_lock_on_a_clean_database(cache: SyntheticCache, debs: Path, open_room
     assert holder.communicate(timeout=30) == ("", "")
 
 
+NEW_WORDS = """#!/bin/sh
+case $* in
+    *--install*)
+        if mkdir /var/locked 2>/dev/null; then
+            echo 'dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid 43' >&2
+            exit 2
+        fi ;;
+esac
+exec /usr/bin/dpkg.real "$@"
+"""
+"""A dpkg whose lock another process has for once: dpkg 1.22 and newer."""
+
+
+def test_a_lock_in_the_words_of_newer_dpkgs(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    prepare(cache, debs)
+    room = open_room(cache)
+    room.sh(f"mv /usr/bin/dpkg /usr/bin/dpkg.real; cat >/usr/bin/dpkg <<'END'\n{NEW_WORDS}END\nchmod 755 /usr/bin/dpkg")
+    done = room.install("tools")
+    assert (done.status, done.err) == (0, "")
+    assert "another process works with dpkg: waiting for it" in done.out
+
+
 def test_two_installers_at_once(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     prepare(cache, debs)
     cache.add("more", ["slow"], [make_deb(debs, "slow", depends="needed", scripts={"postinst": "sleep 1"}),

@@ -18,13 +18,14 @@ sys.path.append(str(Path(__file__).absolute().parents[2]))
 
 from plugins.plugin_utils import (
     PluginHelper,
+    online_fallback,
     parameters_of,
     plugin_init,
     stop,
     try_to_install_by_cache,
 )
 
-FALLBACK = ["apt-get update", "apt-get install -y nfs-common"]
+PACKAGES = ["nfs-common"]
 
 KEYS = ("server", "path", "mount-point", "options")
 
@@ -68,7 +69,7 @@ def main() -> None:
     if not isinstance(mounts, list):
         stop(f"nfs: parameters.mounts must be a list, not {mounts!r}")
     commands = [command for index, mount in enumerate(mounts) for command in mount_commands(index, mount)]
-    install = try_to_install_by_cache("nfs", fallback_cmds=FALLBACK)
+    install = try_to_install_by_cache("nfs", fallback_cmds=online_fallback(PACKAGES))
     PluginHelper(plugin_config).inject_commands([install, *commands], pre_script)
 
 

@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).absolute().parents[2]))
 
 from plugins.plugin_utils import (
     PluginHelper,
+    online_fallback,
     parameters_of,
     plugin_init,
     stop,
@@ -32,7 +33,7 @@ KEY_TYPES = (
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
 
-FALLBACK = ["apt-get update", "apt-get install -y openssh-client openssh-server"]
+PACKAGES = ["openssh-client", "openssh-server"]
 
 PID_FILE = "/run/ssh-plugin.pid"
 
@@ -107,7 +108,7 @@ def main() -> None:
         "pid_file": PID_FILE,
     }
     helper = PluginHelper(plugin_config)
-    install = try_to_install_by_cache("ssh", fallback_cmds=FALLBACK)
+    install = try_to_install_by_cache("ssh", fallback_cmds=online_fallback(PACKAGES))
     helper.inject_commands([install, AUTHORIZE % values, START % values], pre_script)
     helper.inject_commands([STOP % values], post_script)
 

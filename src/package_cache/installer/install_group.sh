@@ -1144,9 +1144,11 @@ kill_group() {
 }
 
 # Did the last one fail only because another process has dpkg's lock? dpkg and apt take it before they do anything.
+# "... is locked by another process" (dpkg 1.18), "... was locked by another process with pid 7" (from 1.19.1 on),
+# "... was locked by /usr/bin/apt process with pid 7" (from 1.22 on).
 met_lock() {
     case $(cat "${log}.last") in
-        *'locked by another process'* | *'Could not get lock'*) return 0 ;;
+        *' locked by '*' process'* | *'Could not get lock'*) return 0 ;;
         *) return 1 ;;
     esac
 }

@@ -1,0 +1,133 @@
+"""What dpkg is like when the fallback begins: locked, half done, or in no need of it."""
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.locks import HOLD, LOCK
+from tests.plugin.online.conftest import OpenImage
+from tests.plugin.online.image import SHELLS, Image, archive
+from tests.support.debs import make_deb
+
+from package_cache.values.statuses import ExitStatus
+
+pytestmark = pytest.mark.system
+
+WAITS = "package-cache: another process works with dpkg: waiting for it, at most 300 s"
+LOCKS = [("ubuntu16.04", "lock"), ("ubuntu18.04", "lock"), ("debian12", "lock"), ("debian12", "lock-frontend")]
+
+NEW_WORDS = """#!/bin/sh
+case $* in
+    *--configure*)
+        if mkdir /var/locked 2>/dev/null; then
+            echo 'dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid 43' >&2
+            exit 2
+        fi ;;
+esac
+exec /usr/bin/dpkg.real "$@"
+"""
+"""A dpkg whose lock another process has for once: dpkg 1.22 and newer."""
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """An archive with the package `tool`, and one whose postinst fails while /root/broken is there."""
+    half = make_deb(tmp_path, "half", scripts={"postinst": "[ ! -e /root/broken ]"})
+    unmet = make_deb(tmp_path, "unmet", depends="needed")
+    slow = make_deb(tmp_path, "slow", scripts={"postinst": "touch /root/begun; sleep 60"})
+    others = [make_deb(tmp_path, "needed"), make_deb(tmp_path, "tool", files={"/etc/tool": "new\n"})]
+    made = archive(tmp_path / "good", half, unmet, slow, *others)
+    made.publish()
+    return made.folder
+
+
+def open_good(open_image: OpenImage, system: str, good: Path) -> Image:
+    image = open_image(system, good=good)
+    image.add_source("/good")
+    return image
+
+
+@pytest.mark.parametrize(("system", "lock"), LOCKS)
+def test_a_lock_that_is_given_back_is_waited_for(system: str, lock: str, open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, system, good)
+    image.room.sh(HOLD + LOCK.format(lock=lock, seconds=2))
+    done = image.run("tool")
+    assert (done.returncode, image.room.state("tool")) == (0, {"tool": "ii 1.0"}), done.stderr
+    assert done.stdout.splitlines()[0] == WAITS
+
+
+def test_a_lock_in_the_words_of_newer_dpkgs(open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, "ubuntu18.04", good)
+    image.room.sh(
+        f"mv /usr/bin/dpkg /usr/bin/dpkg.real; cat >/usr/bin/dpkg <<'END'\n{NEW_WORDS}END\nchmod 755 /usr/bin/dpkg"
+    )
+    done = image.run("tool")
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[0]) == (0, "", WAITS)
+
+
+@pytest.mark.parametrize(("system", "lock"), LOCKS)
+def test_a_lock_that_is_kept_has_an_end(system: str, lock: str, open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, system, good)
+    image.room.sh(HOLD + LOCK.format(lock=lock, seconds=60))
+    done = image.run("tool", limit=3)
+    assert done.returncode == ExitStatus.DPKG_LOCKED.code
+    assert "package-cache: cannot install tool online: another process kept dpkg locked for" in done.stderr
+    assert "package-cache: next step: find out which one works with dpkg here" in done.stderr
+    assert image.leftovers() == ""
+
+
+def test_a_lock_on_the_images_lists_does_not_matter(open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, "ubuntu16.04", good)
+    image.room.sh("touch /var/lib/apt/lists/lock /var/cache/apt/archives/lock")
+    image.room.sh(HOLD + LOCK.format(lock="/var/lib/apt/lists/lock", seconds=60))
+    image.room.sh("rm /root/busy; " + LOCK.format(lock="/var/cache/apt/archives/lock", seconds=60))
+    done = image.run("tool")
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 3), done.stdout
+
+
+@pytest.mark.parametrize("system", ["ubuntu16.04", "debian12"])
+@pytest.mark.parametrize("package", ["half", "unmet"])
+def test_what_was_left_half_done_is_completed(package: str, system: str, open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, system, good)
+    image.room.sh(f"touch /root/broken; dpkg -i /good/pool/main/{package}/*.deb || :; rm /root/broken")
+    assert image.room.audit() != ""
+    done = image.run("tool")
+    assert (done.returncode, image.room.audit()) == (0, ""), done.stderr
+    assert image.room.state(package, "tool") == {package: "ii 1.0", "tool": "ii 1.0"}
+
+
+def test_what_stays_half_done_is_no_hindrance(open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, "ubuntu18.04", good)
+    image.room.sh("touch /root/broken; dpkg -i /good/pool/main/half/*.deb || :")
+    done = image.run("tool")
+    assert (done.returncode, image.room.state("tool")) == (0, {"tool": "ii 1.0"})
+    assert "package-cache: dpkg --configure -a does not complete all that was left half done; going on" in done.stderr
+    assert "package-cache: apt-get ended with status 100, but all packages are installed" in done.stderr
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("mine", [["tool"], ["tool=1.0", "needed"], ["virtual"]])
+def test_what_is_there_already_costs_nothing(
+    mine: list[str], shell: str, open_image: OpenImage, tmp_path: Path
+) -> None:
+    debs = [make_deb(tmp_path / "debs", "tool", Provides="virtual"), make_deb(tmp_path / "debs", "needed")]
+    image = open_image("ubuntu16.04", debs=debs[0].parent)
+    image.room.sh("dpkg -i /debs/*.deb; echo tool hold | dpkg --set-selections || :")
+    before = image.room.map()
+    done = image.run(*mine, shell=SHELLS[shell])
+    assert done.stdout == f"package-cache: {' '.join(mine)}: already there, nothing to do\n"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert image.room.map() == before
+
+
+def test_a_signal_ends_it_at_once_and_the_next_run_completes(open_image: OpenImage, good: Path) -> None:
+    image = open_good(open_image, "ubuntu18.04", good)
+    process = image.room.start(["sh", "-c", f"echo $$ >/root/pid; exec {image.command(['slow'])}"], until="/root/begun")
+    image.room.sh("kill $(cat /root/pid)")
+    began = time.monotonic()
+    assert process.wait(timeout=20) == ExitStatus.INTERRUPTED.code
+    assert time.monotonic() - began < 15
+    assert image.leftovers() == ""
+    image.room.sh("sed -i 's/sleep 60/:/' /var/lib/dpkg/info/slow.postinst")
+    assert image.run("slow").returncode == 0
+    assert image.room.audit() == ""

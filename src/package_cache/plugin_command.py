@@ -10,6 +10,8 @@ What shaped it, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and
   are looked at after each command; and where a probe finds errexit ignored, the fallback runs from an EXIT
   trap, whose commands no longer belong to that condition.
 - A line of ours is printed in a subshell: where its reader went away, SIGPIPE ends that, not the whole with status 141.
+- An installer that was killed (SIGKILL: 128 + 9) runs once more: it puts in order what it left half done, with which a
+  fallback could not begin.
 - bash 4.3 ends a subshell by errexit with status 1, whatever failed. An ERR trap ends it with the right one.
 """
 
@@ -36,9 +38,12 @@ exit "$?"
 
 _INSTALL = """\
 if [ -f %(installer)s ]; then
+for package_cache_try in 1 2; do
 /bin/sh %(installer)s --cache %(cache)s -- %(group)s </dev/null
 package_cache_status=$?
-case $package_cache_status in %(reasons)s (*) package_cache_why=unknown ;; esac
+[ "$package_cache_status" -eq 137 ] || break
+done
+case $package_cache_status in %(reasons)s (137) package_cache_why=killed ;; (*) package_cache_why=unknown ;; esac
 else
 package_cache_status=%(missing)d
 package_cache_why=%(no_installer)s

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -74,17 +75,37 @@ class Job:
         )
 
 
-def send(process: "subprocess.Popen[Any]", sign: signal.Signals, *, descendants: bool = False) -> None:
-    """Send a signal to a process's group, or to all its descendants, which are stopped first so that none is missed."""
-    if not descendants:
+class Whom(Enum):
+    """Who gets a signal."""
+
+    GROUP = "the process group"
+    ALL = "all that runs"
+    INSTALLER = "the installer alone"
+
+
+def send(process: "subprocess.Popen[Any]", sign: signal.Signals, whom: Whom = Whom.GROUP) -> bool:
+    """Send a signal to a process's group, to all its descendants, or to one. False: that one does not run."""
+    if whom is Whom.GROUP:
         os.killpg(process.pid, sign)
-        return
-    found = [process.pid]
-    for pid in found:
-        _send(pid, signal.SIGSTOP)
-        found += _children(pid)
-    for pid in found:
+        return True
+    meant = [process.pid]
+    for pid in meant:
+        if whom is Whom.ALL:
+            _send(pid, signal.SIGSTOP)  # so that none is missed
+        meant += _children(pid)
+    if whom is Whom.INSTALLER:
+        meant = [pid for pid in meant if _is_installer(pid)][:1]
+    for pid in meant:
         _send(pid, sign)
+    return bool(meant)
+
+
+def _is_installer(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return words[1:2] != [b"-c"] and any(word.endswith(b"/install_group.sh") for word in words[:2])
 
 
 def _send(pid: int, sign: signal.Signals) -> None:

@@ -6,20 +6,23 @@ import time
 
 import pytest
 from tests.faults.conftest import RealJob
-from tests.faults.job import Job, send
+from tests.faults.job import Job, Whom, send
 from tests.faults.judge import assert_nothing_left, assert_sane, conclude, judge, wait_until_quiet
 from tests.faults.spread import spread
+
+from package_cache.outside.run import Completed
 
 MOMENTS = 20
 pytestmark = pytest.mark.injection
 WAYS = {
-    "SIGKILL to all that runs": (signal.SIGKILL, True),
-    "SIGKILL to the process group": (signal.SIGKILL, False),
-    "SIGTERM to the process group": (signal.SIGTERM, False),
-    "Ctrl-C": (signal.SIGINT, False),
+    "SIGKILL to all that runs": (signal.SIGKILL, Whom.ALL),
+    "SIGKILL to the process group": (signal.SIGKILL, Whom.GROUP),
+    "SIGKILL to the installer alone": (signal.SIGKILL, Whom.INSTALLER),
+    "SIGTERM to the process group": (signal.SIGTERM, Whom.GROUP),
+    "Ctrl-C": (signal.SIGINT, Whom.GROUP),
 }
 JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
-ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, JOBS)), 24)
+ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, JOBS)), 25)
 assert len(set(ROWS)) == len(ROWS)
 
 _seconds: dict[tuple[str, str], float] = {}
@@ -35,27 +38,28 @@ def seconds_of(job: tuple[str, str], real_job: RealJob) -> float:
     return _seconds[job]
 
 
-def strike(moment: int, way: str, job: tuple[str, str], real_job: RealJob) -> Job:
+def strike(moment: int, way: str, job: tuple[str, str], real_job: RealJob) -> tuple[Job, Completed]:
     """Send the signal at that moment of a run. A run that was faster than the one that was measured is not one."""
-    sign, everything = WAYS[way]
     seconds = seconds_of(job, real_job)
     while True:
         trial = real_job(*job)
         process = trial.start()
         time.sleep(seconds * (moment + 0.5) / MOMENTS)
-        if process.poll() is None:
-            send(process, sign, descendants=everything)
-            process.communicate(timeout=60)
-            return trial
+        if process.poll() is None and send(process, *WAYS[way]):
+            out, err = process.communicate(timeout=180)
+            return trial, Completed(process.returncode, out, err)
         seconds *= 0.9
 
 
 @pytest.mark.parametrize(("moment", "way", "job"), ROWS)
 def test_a_signal_and_the_same_command_again(moment: int, way: str, job: tuple[str, str], real_job: RealJob) -> None:
-    trial = strike(moment, way, job, real_job)
-    if WAYS[way][0] is not signal.SIGKILL:  # the installer heard it: it puts things in order by itself
+    trial, done = strike(moment, way, job, real_job)
+    sign, whom = WAYS[way]
+    if whom is Whom.INSTALLER:  # the command runs it once more
+        judge(trial, done)
+        assert_sane(trial)
+    elif sign is not signal.SIGKILL:  # the installer heard it: it puts things in order by itself
         wait_until_quiet(trial)
         assert_sane(trial)
         assert_nothing_left(trial)
-    done = trial.run()
-    conclude(trial, judge(trial, done))
+    conclude(trial, judge(trial, trial.run()))

@@ -15,6 +15,7 @@ from tests.plugin.shells import SHELLS, MakeCommand, run_in
         (10, ["true"], "package-cache: ssh: not by the cache (status 10, no-such-group): running the fallback\n"),
         (13, ["exit 3"], "package-cache: ssh: not by the cache (status 13, no-plan): running the fallback\n"),
         (50, [], "package-cache: ssh: not by the cache (status 50, install-failed), and there is no fallback\n"),
+        (137, ["true"], "package-cache: ssh: not by the cache (status 137, killed): running the fallback\n"),
         (99, [], "package-cache: ssh: not by the cache (status 99, unknown), and there is no fallback\n"),
     ],
 )

@@ -105,7 +105,7 @@ interrupted() {
 end_child() {
     kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on
     wait "${child}"
-    kill -KILL -- "-${child}" 2>/dev/null
+    kill_group
     child=
 }
 
@@ -217,7 +217,7 @@ run() {
     child=$!
     wait "${child}"
     _status=$?
-    [ "${_status}" -lt 124 ] || kill -KILL -- "-${child}" 2>/dev/null # a script may outlive the dpkg that was killed
+    [ "${_status}" -lt 124 ] || kill_group
     child=
     cat "${work}/last" >>"${work}/log"
     return "${_status}"
@@ -238,6 +238,12 @@ run_patiently() {
         sleep 1
         _waited=$((_waited + 1))
     done
+}
+
+# Kill what outlives the end of `child` in its process group: a package's script that hears no signal, or whose dpkg was
+# killed. Written so because dash takes no "--" after "kill -KILL", and busybox none at all.
+kill_group() {
+    kill -KILL "-${child}" 2>/dev/null
 }
 
 # Did the last command fail only because another process has dpkg's lock? dpkg and apt take it before they do anything.

@@ -31,6 +31,7 @@ RUNS=/var/lib/package-cache              # a folder for each run that changes so
 DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
 DPKG_QUERY=/usr/bin/dpkg-query
+TIMEOUT=/usr/bin/timeout                 # the same; busybox's own hands no signal on
 DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
@@ -543,8 +544,6 @@ check_all() {
 need_root_and_tools() {
     [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout
-    session=
-    ! command -v setsid >/dev/null 2>&1 || session=setsid # where there is none, questions on a terminal take their time
 }
 
 # Check that programs are there: NAME... 21
@@ -1114,7 +1113,7 @@ is_sane() {
 # Run a command in the background, its output to the log, so that a signal is heard at once; with an end, so that a
 # script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its status.
 run_logged() {
-    ${session} timeout -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
+    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
@@ -1303,6 +1302,9 @@ set_environment() {
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical
     umask 022
+    [ -x "${TIMEOUT}" ] || TIMEOUT=timeout
+    session=
+    ! command -v setsid >/dev/null 2>&1 || session=setsid # where there is none, questions on a terminal take their time
 }
 
 # Plan, check and install, starting anew while another process works with dpkg.

@@ -649,11 +649,23 @@ plan() {
         make_plan && break
         ! is_locked || return 1
         # Another process may have ended just now, between what apt saw and the look at the lock.
-        [ "${_plan}" != "${_before}" ] || no_plan
+        if [ "${_plan}" = "${_before}" ]; then
+            recover_others || no_plan
+            return 1
+        fi
         _before=${_plan}
     done
     read_plan "${_plan}"
     plan_steps
+}
+
+# Put in order, once, what another installer left here that was killed after this one had begun. Status 1: nothing did.
+recover_others() {
+    [ -z "${recovered}" ] && [ -d "${RUNS}" ] || return
+    recovered=yes
+    _pool=${pool}
+    recover
+    pool=${_pool}
 }
 
 # Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
@@ -1350,7 +1362,7 @@ install_missing() {
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
     architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
-    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
+    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting='' recovered=''
     set_environment
     clock
     began=${now}

@@ -37,6 +37,7 @@ APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
 POLICY_KEPT=${POLICY}.kept-by-package-cache
 TIMED="${RUNS%/*} ${POLICY%/*} ${DPKG_STATE}/lock ${DPKG_STATE}/lock-frontend" # what a run that changes nothing changes
+POLICY_TIMEOUT=5                         # seconds that the image's own may take to answer
 POLICY_MARK='# package-cache: no service is started while this process installs:'
 OS_RELEASE=/etc/os-release
 # shellcheck disable=SC2016  # what dpkg-query expands, not we
@@ -869,30 +870,43 @@ wait_turn() {
     phases=${first_phases}
 }
 
+# Is there anything at PATH? Also a link that leads nowhere.
+is_there() {
+    [ -e "$1" ] || [ -L "$1" ]
+}
+
 # Forbid services to start, by a policy-rc.d that says no. Status 1: another installer has its own there.
 # Creating it is also what keeps two installers apart, so that none takes the other's away.
 take_policy() {
-    if (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
+    # noclobber(1) alone would wait for the reader of a pipe
+    if ! is_there "${POLICY}" && (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
         policy=ours
         chmod 755 "${POLICY}"
         return 0
     fi
-    [ -e "${POLICY}" ] || return 0 # /usr/sbin cannot be written to: dpkg will say it better
+    is_there "${POLICY}" || return 0 # /usr/sbin cannot be written to: dpkg will say it better
     read_policy_owner
     if [ -n "${policy_owner}" ]; then
         ! is_alive "${policy_owner}" || return 1
         drop_policy # of one that was killed
     else
-        "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
-        [ $? != 101 ] || return 0 # the image's own says no already: it stays
+        ! says_no || return 0 # the image's own does already: it stays
         mv -f "${POLICY}" "${POLICY_KEPT}" || return 0
     fi
     take_policy
 }
 
+# Does the image's own policy-rc.d forbid services to start? One that does not say so soon does not.
+says_no() {
+    [ -f "${POLICY}" ] || return 1
+    "${TIMEOUT}" -k 1 "${POLICY_TIMEOUT}" "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
+    [ $? = 101 ]
+}
+
 # Set `policy_owner` to the identity of the installer whose policy-rc.d is there; empty where it is the image's own.
 read_policy_owner() {
     policy_owner=
+    [ -f "${POLICY}" ] || return # a pipe would be waited for
     while read -r _line; do
         case ${_line} in "${POLICY_MARK} "*) policy_owner=${_line##* } ;; *) ;; esac
     done <"${POLICY}"
@@ -903,13 +917,15 @@ release_policy() {
     [ "${policy}" = ours ] || return 0
     policy=
     policy_owner=${me}
-    [ ! -e "${POLICY}" ] || read_policy_owner
-    if [ "${policy_owner}" = "${me}" ]; then drop_policy; else rm -f "${POLICY_KEPT}"; fi
+    ! is_there "${POLICY}" || read_policy_owner
+    if [ "${policy_owner}" = "${me}" ]; then drop_policy; else rm -rf "${POLICY_KEPT}"; fi
 }
 
 # Put the image's own policy-rc.d back, or none.
 drop_policy() {
-    if [ -e "${POLICY_KEPT}" ]; then mv -f "${POLICY_KEPT}" "${POLICY}"; else rm -f "${POLICY}"; fi
+    # mv(1) puts no folder over a file, nor a link over what it leads to
+    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}"; fi
+    ! is_there "${POLICY_KEPT}" || mv -f "${POLICY_KEPT}" "${POLICY}"
 }
 
 # ---- what a run leaves for a later one, if it is killed ----
@@ -943,10 +959,10 @@ sweep() {
         [ ! -d "${_path}" ] || is_alive "${_who}" || rm -rf "${_path}"
     done
     set -f
-    if [ -e "${POLICY}" ]; then
+    if is_there "${POLICY}"; then
         read_policy_owner
         [ -z "${policy_owner}" ] || is_alive "${policy_owner}" || drop_policy
-    elif [ -e "${POLICY_KEPT}" ]; then
+    elif is_there "${POLICY_KEPT}"; then
         mv -f "${POLICY_KEPT}" "${POLICY}"
     fi
 }

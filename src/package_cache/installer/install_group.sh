@@ -15,6 +15,8 @@
 # shellcheck disable=SC2312  # as above
 # shellcheck disable=SC2317  # shellcheck 0.9 does not see what traps call
 set +e -fu # whatever options a caller's `sh -e` brings
+# shellcheck disable=SC2046,SC3044  # names, and what a bash knows: it takes functions from the environment, also where it is called sh
+[ -z "${BASH_VERSION-}" ] || unset -f $(compgen -A function)
 
 # ---- values ----
 
@@ -1324,9 +1326,14 @@ fail() {
     finish install-failed "$1; ${undone}"
 }
 
-# Set the variables that programs below read, and take those away that would lead them astray.
+# Set the variables that programs below read, and take those away that would lead them, or the packages' scripts, astray.
 set_environment() {
-    unset IFS CDPATH DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED APT_CONFIG DEBCONF_DB_OVERRIDE DEBCONF_DEBUG
+    unset IFS CDPATH ENV BASH_ENV
+    [ -n "${BASH_VERSION-}" ] || unset SHELLOPTS BASHOPTS # a bash does not let go of them
+    unset DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED APT_CONFIG
+    unset DEBIAN_HAS_FRONTEND DEBCONF_REDIR DEBCONF_SYSTEMRC DEBCONF_DB_OVERRIDE DEBCONF_DEBUG
+    unset LD_PRELOAD LD_LIBRARY_PATH PERL5OPT PERL5LIB PERLLIB PYTHONHOME PYTHONPATH
+    [ -d "${TMPDIR:-/}" ] || unset TMPDIR
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical
     umask 022

@@ -327,8 +327,8 @@ find_cache() {
 read_system() {
     _id=
     _version=
-    [ -r "${OS_RELEASE}" ] || OS_RELEASE=/usr/lib/os-release
-    if [ -r "${OS_RELEASE}" ]; then
+    [ -f "${OS_RELEASE}" ] || OS_RELEASE=/usr/lib/os-release
+    if [ -f "${OS_RELEASE}" ] && [ -r "${OS_RELEASE}" ]; then
         while read -r _line || [ -n "${_line}" ]; do
             case ${_line} in
                 ID=*) unquote "${_line#*=}" && _id=${unquoted} ;;
@@ -340,9 +340,11 @@ read_system() {
     system=${_id}${_version}
 }
 
-# Set `architecture` to dpkg's own.
+# Set `architecture` to dpkg's own; a dpkg whose configuration is wrong gives none. 22
 read_architecture() {
-    [ -n "${architecture}" ] || architecture=$("${DPKG}" --print-architecture)
+    [ -z "${architecture}" ] || return 0
+    architecture=$("${DPKG}" --print-architecture 2>/dev/null) && return
+    miss dpkg-broken "dpkg does not work here: $("${DPKG}" --print-architecture 2>&1)" "mend what it complains of"
 }
 
 # Set `unquoted` to a value of os-release without its quotes.
@@ -624,7 +626,8 @@ read_indexes() {
         *) ;;
     esac
     complain_with "${_said}"
-    damaged "apt cannot read its indexes, see above"
+    check_hashes "$(for _group in ${groups}; do list_release "groups/${_group}-${system}" Packages; done)"
+    miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get update works, or build the cache again"
 }
 
 # Print those lines of apt's output that tell what is wrong. TEXT
@@ -632,7 +635,7 @@ complain_with() {
     split_lines "$1"
     for _line in ${lines}; do
         case ${_line} in
-            E:* | W:* | Err* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
+            E:* | W:* | Err* | apt-get:* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
             *) ;;
         esac
     done
@@ -971,6 +974,7 @@ sweep() {
 
 # Note what is about to be touched, and keep some space for undoing it. 41 42
 begin_run() {
+    [ -w "${POLICY%/*}" ] || miss read-only "${POLICY%/*} cannot be written to" "give the container a root file system that can be written to"
     before=$(query "${PACKAGE_LINE}" ${planned})
     sort_planned
     run=${RUNS}/${me}
@@ -1403,7 +1407,9 @@ main() {
         recover
     fi
     find_cache
-    [ -x "${DPKG_QUERY}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
+    for _tool in "${DPKG}" "${DPKG_QUERY}"; do
+        [ -x "${_tool}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
+    done
     need_tools sha256sum
     read_system
     read_groups

@@ -79,10 +79,11 @@ def synthetic_job(
         others: Sequence[Path] = (),
         provides: Sequence[str] = (),
         system: str = "ubuntu18.04",
+        architecture: str = "amd64",
     ) -> Job:
         number = len(list(tmp_path.glob("cache*")))
         cache = SyntheticCache(tmp_path / f"cache{number}", system)
-        cache.add("tools", requests, debs, provides=provides)
+        cache.add("tools", requests, debs, provides=provides, architecture=architecture)
         good = SyntheticCache(tmp_path / f"cache{number}-good", system)
         names = {deb.name.partition("_")[0] for deb in mended}
         good.add("tools", requests, [*mended, *(deb for deb in debs if deb.name.partition("_")[0] not in names)])

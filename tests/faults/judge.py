@@ -32,7 +32,7 @@ NOT_WHOLLY_UNDONE = "not wholly undone"
 LEFT_BEHIND = r"""
 ls -d /tmp/package-cache.* /run/package-cache.* /dev/shm/package-cache.* /var/tmp/package-cache.* \
     /var/lib/package-cache /usr/sbin/policy-rc.d.kept-by-package-cache 2>/dev/null
-grep -sl package-cache /usr/sbin/policy-rc.d
+[ ! -f /usr/sbin/policy-rc.d ] || grep -sl package-cache /usr/sbin/policy-rc.d
 /busybox find / \( -path /proc -o -path /sys -o -path /small \) -prune -o -name '*.dpkg-[nt][em][wp]' -print
 """
 

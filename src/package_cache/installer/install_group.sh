@@ -15,6 +15,8 @@
 # shellcheck disable=SC2312  # as above
 # shellcheck disable=SC2317  # shellcheck 0.9 does not see what traps call
 set +e -fu # whatever options a caller's `sh -e` brings
+# shellcheck disable=SC2046,SC3044  # names, and what a bash knows: it takes functions from the environment, also where it is called sh
+[ -z "${BASH_VERSION-}" ] || unset -f $(compgen -A function)
 
 # ---- values ----
 
@@ -31,11 +33,13 @@ RUNS=/var/lib/package-cache              # a folder for each run that changes so
 DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
 DPKG_QUERY=/usr/bin/dpkg-query
+TIMEOUT=/usr/bin/timeout                 # the same; busybox's own hands no signal on
 DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
 POLICY_KEPT=${POLICY}.kept-by-package-cache
 TIMED="${RUNS%/*} ${POLICY%/*} ${DPKG_STATE}/lock ${DPKG_STATE}/lock-frontend" # what a run that changes nothing changes
+POLICY_TIMEOUT=5                         # seconds that the image's own may take to answer
 POLICY_MARK='# package-cache: no service is started while this process installs:'
 OS_RELEASE=/etc/os-release
 # shellcheck disable=SC2016  # what dpkg-query expands, not we
@@ -333,8 +337,8 @@ find_cache() {
 read_system() {
     _id=
     _version=
-    [ -r "${OS_RELEASE}" ] || OS_RELEASE=/usr/lib/os-release
-    if [ -r "${OS_RELEASE}" ]; then
+    [ -f "${OS_RELEASE}" ] || OS_RELEASE=/usr/lib/os-release
+    if [ -f "${OS_RELEASE}" ] && [ -r "${OS_RELEASE}" ]; then
         while read -r _line || [ -n "${_line}" ]; do
             case ${_line} in
                 ID=*) unquote "${_line#*=}" && _id=${unquoted} ;;
@@ -346,9 +350,11 @@ read_system() {
     system=${_id}${_version}
 }
 
-# Set `architecture` to dpkg's own.
+# Set `architecture` to dpkg's own; a dpkg whose configuration is wrong gives none. 22
 read_architecture() {
-    [ -n "${architecture}" ] || architecture=$("${DPKG}" --print-architecture)
+    [ -z "${architecture}" ] || return 0
+    architecture=$("${DPKG}" --print-architecture 2>/dev/null) && return
+    miss dpkg-broken "dpkg does not work here: $("${DPKG}" --print-architecture 2>&1)" "mend what it complains of"
 }
 
 # Set `unquoted` to a value of os-release without its quotes.
@@ -623,7 +629,7 @@ apt() {
     APT_CONFIG=${work}/apt.conf TMPDIR=${work} "${_program}" "$@" </dev/null
 }
 
-# Let apt read the groups' indexes; it checks them against their Release files. 31 41
+# Let apt read the groups' indexes; it checks them against their Release files. 22 41
 read_indexes() {
     ln -s "${cache}" "${work}/cache" # spares apt every unusual sign of the cache's path
     for _group in ${groups}; do
@@ -635,7 +641,7 @@ read_indexes() {
         *) ;;
     esac
     complain_with "${_said}"
-    damaged "apt cannot read its indexes as each Release states them, see above"
+    miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get update works, or build the cache again"
 }
 
 # Print those lines of apt's output that tell what is wrong. TEXT
@@ -643,7 +649,7 @@ complain_with() {
     split_lines "$1"
     for _line in ${lines}; do
         case ${_line} in
-            E:* | W:* | Err* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
+            E:* | W:* | Err* | apt-get:* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
             *) ;;
         esac
     done
@@ -663,11 +669,23 @@ plan() {
         make_plan && break
         ! is_locked || return 1
         # Another process may have ended just now, between what apt saw and the look at the lock.
-        [ "${_plan}" != "${_before}" ] || no_plan
+        if [ "${_plan}" = "${_before}" ]; then
+            recover_others || no_plan
+            return 1
+        fi
         _before=${_plan}
     done
     read_plan "${_plan}"
     plan_steps
+}
+
+# Put in order, once, what another installer left here that was killed after this one had begun. Status 1: nothing did.
+recover_others() {
+    [ -z "${recovered}" ] && [ -d "${RUNS}" ] || return
+    recovered=yes
+    _pool=${pool}
+    recover
+    pool=${_pool}
 }
 
 # Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
@@ -869,30 +887,43 @@ wait_turn() {
     phases=${first_phases}
 }
 
+# Is there anything at PATH? Also a link that leads nowhere.
+is_there() {
+    [ -e "$1" ] || [ -L "$1" ]
+}
+
 # Forbid services to start, by a policy-rc.d that says no. Status 1: another installer has its own there.
 # Creating it is also what keeps two installers apart, so that none takes the other's away.
 take_policy() {
-    if (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
+    # noclobber(1) alone would wait for the reader of a pipe
+    if ! is_there "${POLICY}" && (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
         policy=ours
         chmod 755 "${POLICY}"
         return 0
     fi
-    [ -e "${POLICY}" ] || return 0 # /usr/sbin cannot be written to: dpkg will say it better
+    is_there "${POLICY}" || return 0 # /usr/sbin cannot be written to: dpkg will say it better
     read_policy_owner
     if [ -n "${policy_owner}" ]; then
         ! is_alive "${policy_owner}" || return 1
         drop_policy # of one that was killed
     else
-        "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
-        [ $? != 101 ] || return 0 # the image's own says no already: it stays
+        ! says_no || return 0 # the image's own does already: it stays
         mv -f "${POLICY}" "${POLICY_KEPT}" || return 0
     fi
     take_policy
 }
 
+# Does the image's own policy-rc.d forbid services to start? One that does not say so soon does not.
+says_no() {
+    [ -f "${POLICY}" ] || return 1
+    "${TIMEOUT}" -k 1 "${POLICY_TIMEOUT}" "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
+    [ $? = 101 ]
+}
+
 # Set `policy_owner` to the identity of the installer whose policy-rc.d is there; empty where it is the image's own.
 read_policy_owner() {
     policy_owner=
+    [ -f "${POLICY}" ] || return # a pipe would be waited for
     while read -r _line; do
         case ${_line} in "${POLICY_MARK} "*) policy_owner=${_line##* } ;; *) ;; esac
     done <"${POLICY}"
@@ -903,13 +934,15 @@ release_policy() {
     [ "${policy}" = ours ] || return 0
     policy=
     policy_owner=${me}
-    [ ! -e "${POLICY}" ] || read_policy_owner
-    if [ "${policy_owner}" = "${me}" ]; then drop_policy; else rm -f "${POLICY_KEPT}"; fi
+    ! is_there "${POLICY}" || read_policy_owner
+    if [ "${policy_owner}" = "${me}" ]; then drop_policy; else rm -rf "${POLICY_KEPT}"; fi
 }
 
 # Put the image's own policy-rc.d back, or none.
 drop_policy() {
-    if [ -e "${POLICY_KEPT}" ]; then mv -f "${POLICY_KEPT}" "${POLICY}"; else rm -f "${POLICY}"; fi
+    # mv(1) puts no folder over a file, nor a link over what it leads to
+    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}"; fi
+    ! is_there "${POLICY_KEPT}" || mv -f "${POLICY_KEPT}" "${POLICY}"
 }
 
 # ---- what a run leaves for a later one, if it is killed ----
@@ -943,16 +976,17 @@ sweep() {
         [ ! -d "${_path}" ] || is_alive "${_who}" || rm -rf "${_path}"
     done
     set -f
-    if [ -e "${POLICY}" ]; then
+    if is_there "${POLICY}"; then
         read_policy_owner
         [ -z "${policy_owner}" ] || is_alive "${policy_owner}" || drop_policy
-    elif [ -e "${POLICY_KEPT}" ]; then
+    elif is_there "${POLICY_KEPT}"; then
         mv -f "${POLICY_KEPT}" "${POLICY}"
     fi
 }
 
 # Note what is about to be touched, and keep some space for undoing it. 41 42
 begin_run() {
+    [ -w "${POLICY%/*}" ] || miss read-only "${POLICY%/*} cannot be written to" "give the container a root file system that can be written to"
     before=$(query "${PACKAGE_LINE}" ${planned})
     sort_planned
     run=${RUNS}/${me}
@@ -1127,7 +1161,7 @@ is_sane() {
 # Run a command in the background, its output to the log, so that a signal is heard at once; with an end, so that a
 # script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its status.
 run_logged() {
-    ${session} timeout -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
+    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
@@ -1318,12 +1352,18 @@ fail() {
     finish install-failed "$1; ${undone}"
 }
 
-# Set the variables that programs below read, and take those away that would lead them astray.
+# Set the variables that programs below read, and take those away that would lead them, or the packages' scripts, astray.
 set_environment() {
-    unset IFS CDPATH DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED APT_CONFIG DEBCONF_DB_OVERRIDE DEBCONF_DEBUG
+    unset IFS CDPATH ENV BASH_ENV
+    [ -n "${BASH_VERSION-}" ] || unset SHELLOPTS BASHOPTS # a bash does not let go of them
+    unset DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED APT_CONFIG
+    unset DEBIAN_HAS_FRONTEND DEBCONF_REDIR DEBCONF_SYSTEMRC DEBCONF_DB_OVERRIDE DEBCONF_DEBUG
+    unset LD_PRELOAD LD_LIBRARY_PATH PERL5OPT PERL5LIB PERLLIB PYTHONHOME PYTHONPATH
+    [ -d "${TMPDIR:-/}" ] || unset TMPDIR
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical
     umask 022
+    [ -x "${TIMEOUT}" ] || TIMEOUT=timeout
     session=
     ! command -v setsid >/dev/null 2>&1 || session=setsid # where there is none, a question on a terminal waits for its end
 }
@@ -1371,7 +1411,8 @@ install_missing() {
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
     architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
-    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' unchanged='nothing was changed' culprit='somebody else' policy='' waiting=''
+    installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
+    recovered='' unchanged='nothing was changed' culprit='somebody else'
     set_environment
     clock
     began=${now}
@@ -1389,7 +1430,9 @@ main() {
         recover
     fi
     find_cache
-    [ -x "${DPKG_QUERY}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
+    for _tool in "${DPKG}" "${DPKG_QUERY}"; do
+        [ -x "${_tool}" ] || miss no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the fallback of this image"
+    done
     need_tools sha256sum
     read_system
     read_groups

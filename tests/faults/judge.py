@@ -13,10 +13,10 @@ from package_cache.values.statuses import ExitStatus
 MAP = r"""
 /busybox find / \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /small \
     -o -path /cache -o -path /good -o -path /debs -o -path /own \) -prune -o -print0 |
-    /busybox xargs -0 stat -c '%n|%f %u %g %h %Y|%s|%z'
+    /busybox xargs -0 stat -c '%n|%f %u %g %Y|%h %s|%z'
 /busybox find /tmp /run
 """
-"""Prints of everything the path; mode, owner, links and time; size; time of the last change of any of these."""
+"""Prints of everything the path; mode, owner and time; links and size; time of the last change of any of these."""
 
 FILE, FOLDER = "8", "4"
 """The first digit of a mode: inode(7), S_IFMT."""
@@ -46,7 +46,7 @@ class State:
 
 
 def look(job: Job) -> State:
-    """Take the map of a whole root: path, mode, owner, links, time, and the hash of each file; of folders no size."""
+    """Take the map of a whole root: path, mode, owner, time, links, and the hash of each file; of folders less."""
     lines = job.room.sh(MAP, check=False).splitlines()
     _hash(job, [line for line in lines if _kind(line) == FILE and line not in _hashes])
     return State(frozenset(map(_entry, lines)), job.room.sh("cat /proc/self/mounts"))

@@ -121,7 +121,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 
 @pytest.fixture
-def trial(shelf: Shelf, tmp_path: Path) -> Callable[..., Trial]:
+def trial(shelf: Shelf, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
     """Open a trial of a verb: `trial("build", replacing=True)`."""
 
     def open_one(verb: str, *, replacing: bool, source: Path | None = None, to: Path | None = None) -> Trial:
@@ -129,4 +129,5 @@ def trial(shelf: Shelf, tmp_path: Path) -> Callable[..., Trial]:
         folder.mkdir()
         return Trial(shelf, folder, verb, replacing, source, to)
 
-    return open_one
+    yield open_one
+    shelf.server.recover()

@@ -190,8 +190,13 @@ class Trial:
 
 
 def ended(process: "subprocess.Popen[str]") -> Completed:
-    """Wait for a process's end and give what it left."""
-    stdout, stderr = process.communicate(timeout=LIMIT)
+    """Wait for a process's end and give what it left. One that does not end is killed; its children die with it."""
+    try:
+        stdout, stderr = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     return Completed(process.returncode, stdout, stderr)
 
 

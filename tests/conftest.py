@@ -26,7 +26,7 @@ from package_cache.verbs.options import Options
 from package_cache.verbs.precommands import root_source
 from package_cache.verbs.sources import archive_sources, mirror_finder
 
-pytest.register_assert_rewrite("tests.faults.judge")
+pytest.register_assert_rewrite("tests.faults.judge", "tests.faults.published")
 
 MANIFEST = """\
 ssh,ubuntu16.04,openssh-client openssh-server

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from tests.faults.job import BUSYBOX, Job
 from tests.faults.verdicts import INJECTIONS
+from tests.faults.writers import Shelf, Trial, make_shelf
 from tests.installer.synthetic import Room, SyntheticCache
+from tests.support.archive import SignedArchive
+from tests.support.server import ArchiveServer
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import INSTALLER
@@ -105,3 +108,26 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """A small archive with two states, and what the verbs make of each."""
+    folder = tmp_path_factory.mktemp("shelf")
+    suites = ("bionic", "bionic-updates", "bionic-security")
+    archive = SignedArchive(folder / "archive", suites, ("main", "universe", "restricted", "multiverse"))
+    with ArchiveServer(archive.folder) as server:
+        yield make_shelf(folder, archive, server)
+
+
+@pytest.fixture
+def trial(shelf: Shelf, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
+    """Open a trial of a verb: `trial("build", replacing=True)`."""
+
+    def open_one(verb: str, *, replacing: bool, source: Path | None = None, to: Path | None = None) -> Trial:
+        folder = tmp_path / f"trial{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        return Trial(shelf, folder, verb, replacing, source, to)
+
+    yield open_one
+    shelf.server.recover()

@@ -10,12 +10,13 @@ from tests.support.debs import make_deb
 
 from package_cache import try_to_install_by_cache
 from package_cache.cache.description import DescribedGroup, DescribedPackage, Description
-from package_cache.cache.index import IndexedPackage, group_files, publish_group
+from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.publish import publish
+from package_cache.installer import INSTALLER
 from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
 from package_cache.values.lock import LockedGroup, LockedPackage
-from package_cache.verbs.build import publish_installer
 
 ELSEWHERE = "debian1"
 """No machine that runs this is a Debian 1: the installer must say so."""
@@ -32,11 +33,11 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     indexed = IndexedPackage(package, control_text(cache.package(package.sha256)))
     texts = group_files({"amd64": (LockedGroup("tools", ("tool",), (package.key,)), [indexed])})
     files = {name: text.encode() for name, text in texts.items()}
-    publish_group(cache, "tools", ELSEWHERE, files)
     described = DescribedPackage("tool", "1.0", "all", package.size, package.sha256)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), (described,), digests)
-    Description("2020-01-01T00:00:00Z", "a test", "", "", "", publish_installer(cache), (group,)).write(cache)
+    description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", sha256_of(INSTALLER), (group,))
+    publish(cache, description, {("tools", ELSEWHERE): files}, INSTALLER.read_bytes())
     monkeypatch.setenv("PACKAGE_CACHE_DIR", str(cache.path))
     monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
     return tmp_path / "work"

@@ -52,6 +52,7 @@ class Description:
     manifest_digest: str
     lock_digest: str
     installer_digest: str
+    """Empty while another installer takes the place of this one."""
     groups: tuple[DescribedGroup, ...]
 
     @property

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,15 +92,19 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
-    for name, content in files.items():
-        with (new / name).open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fchmod(stream.fileno(), 0o644)
-            os.fsync(stream.fileno())
-    sync_folder(new)
-    new.chmod(0o755)
-    replace_folder(new, place)
+    try:
+        for name, content in files.items():
+            with (new / name).open("xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o644)
+                os.fsync(stream.fileno())
+        sync_folder(new)
+        new.chmod(0o755)
+        replace_folder(new, place)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
 
 
 def _holds(place: Path, files: Mapping[str, bytes]) -> bool:

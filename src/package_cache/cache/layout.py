@@ -10,8 +10,10 @@
         <architecture>.group        for the installer, one fact a line: "<key> <value>", see `group_file`
 
 Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`
-can only be the group `ssh-server`. Nobody who reads a cache writes to it. Whoever writes: pool files first, then each
-group's folder in one rename, the description last; so every group folder that can be seen is whole.
+can only be the group `ssh-server`. Nobody who reads a cache writes to it. Whoever writes: the lock
+before all, pool files first, then each group's folder in one rename, the description last; what changes is taken out
+of the description before. What is removed goes the other way round. So every group folder that can be seen is whole,
+and all that the description names fits it.
 """
 
 from collections.abc import Sequence
@@ -25,6 +27,7 @@ FORMAT = 1
 
 DESCRIPTION = "package-cache.json"
 INSTALLER = "install_group.sh"
+LOCK = ".lock"
 POOL = "pool"
 GROUPS = "groups"
 
@@ -79,6 +82,11 @@ class CacheFolder:
     def installer(self) -> Path:
         """The path of the installer."""
         return self.path / INSTALLER
+
+    @property
+    def lock(self) -> Path:
+        """The path of the file that writers lock."""
+        return self.path / LOCK
 
     @property
     def pool(self) -> Path:

@@ -9,6 +9,7 @@ import click
 from package_cache.command_line.options import LOCK, archive_options, given_manifest, given_options, json_option
 from package_cache.command_line.render import Renderer, count, in_bytes
 from package_cache.outside.files import write_atomically
+from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
 from package_cache.values.lock_file import lock_text, read_lock
@@ -57,7 +58,8 @@ def write_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock
     """Make a manifest's lock and write it beside it."""
     with renderer.listening() as listener:
         lock = make_lock(manifest, options, listener)
-    write_atomically(lock_path(manifest), lock_text(lock).encode())
+    with writing_to(lock_path(manifest).parent):
+        write_atomically(lock_path(manifest), lock_text(lock).encode())
     return lock
 
 

@@ -1,7 +1,7 @@
-"""The command's entry point: the list of its verbs, and how every error becomes a message and an exit status."""
+"""The list of the command's verbs, and how every error becomes a message and an exit status."""
 
+import errno
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -53,12 +53,6 @@ for command in (
     cli.add_command(command)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit with a status of the one table, `docs/exit-statuses.md`."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends what it started, as Ctrl-C does
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status; every error is told on standard error (with `--json`: as data)."""
     renderer = Renderer(json="--json" in arguments, verb=next((word for word in arguments if word in cli.commands), ""))
@@ -85,5 +79,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _status_of(error: OSError) -> ExitStatus:
-    no_space = {28, 122}  # ENOSPC, EDQUOT
-    return ExitStatus.NO_SPACE if error.errno in no_space else ExitStatus.INTERNAL
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ExitStatus.NO_SPACE
+    return ExitStatus.READ_ONLY if error.errno == errno.EROFS else ExitStatus.INTERNAL

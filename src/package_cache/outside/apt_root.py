@@ -9,6 +9,7 @@ from pathlib import Path
 from package_cache.outside.apt import Apt, config_text
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, run
+from package_cache.outside.writing import NO_SPACE, no_space, writing_to
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 
 UPDATE_LIMIT = 900.0
@@ -71,19 +72,36 @@ class AptRoot:
         """Bring the lists up to date, from the next mirror where one does not answer rightly.
 
         Raises `ArchiveError` where no mirror of a source answers, `VerificationError` where what came cannot be
-        trusted. Then nothing of it is used.
+        trusted, `PackageCacheError` where the folder cannot be written. Then nothing of it is used.
         """
-        self._prepare()
-        with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):
-            for _ in range(sum(len(source.uris) for source in self.sources)):
-                self._write_sources()
-                completed = self._run(["apt-get", "update", "--error-on=any", "--quiet"], UPDATE_LIMIT)
-                words = completed.stdout + completed.stderr
-                bad = [i for i in range(len(self.sources)) if self._has_failed(i, words)]
-                if completed.returncode == 0 and not bad:
-                    return
-                self._next_mirrors(bad, words)
+        with writing_to(self.folder):
+            self._prepare()
+            with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):
+                self._update()
+
+    def _update(self) -> None:
+        for _ in range(sum(len(source.uris) for source in self.sources)):
+            self._write_sources()
+            completed, words = self._apt_update()
+            bad = [i for i in range(len(self.sources)) if self._has_failed(i, words)]
+            if completed.returncode == 0 and not bad:
+                return
+            self._next_mirrors(bad, words)
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
+
+    def _apt_update(self) -> tuple[Completed, str]:
+        """Give what `apt-get update` left, and all that it said.
+
+        First without apt's own tries again: on a full disk apt 2.6 may wait for them for ever.
+        """
+        for tries in ("-oAcquire::Retries=0", "-oAcquire::Retries=3"):
+            completed = self._run(["apt-get", "update", "--error-on=any", "--quiet", tries], UPDATE_LIMIT)
+            words = completed.stdout + completed.stderr
+            if NO_SPACE in words:
+                raise no_space(self.folder, NO_SPACE)
+            if completed.returncode == 0:
+                break
+        return completed, words
 
     def _prepare(self) -> None:
         for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/trusted.gpg.d", "log"):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.outside.apt_helper import Fetch, fetch, present, without_password
-from package_cache.outside.wanted_files import NO_SPACE, PARTIAL, Download, Wanted
+from package_cache.outside.wanted_files import PARTIAL, Download, Wanted
+from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.statuses import ExitStatus
@@ -64,10 +65,10 @@ def download(
         return 0
     run = _Run(wanted, parallel, config, patience or Patience(), listener)
     try:
-        run.all_rounds()
+        with writing_to(wanted[0].item.target.parent, what="write downloads"):
+            run.all_rounds()
     except OSError as error:
-        status = ExitStatus.NO_SPACE if error.strerror == NO_SPACE else None
-        raise PackageCacheError(f"cannot write downloads: {error}", status=status) from error
+        raise PackageCacheError(f"cannot write downloads: {error}") from error
     finally:
         run.clean_up()
     if failed := [one for one in wanted if not one.done]:
@@ -146,8 +147,8 @@ class _Run:
 
     def _run_batches(self, batches: list[Batch]) -> None:
         with concurrent.futures.ThreadPoolExecutor(self._parallel) as pool:
-            futures = [pool.submit(self._fetch, batch) for batch in batches]
             try:
+                futures = [pool.submit(self._fetch, batch) for batch in batches]
                 pending = set(futures)
                 while pending:
                     _, pending = concurrent.futures.wait(pending, timeout=0.2)

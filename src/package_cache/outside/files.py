@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
@@ -27,19 +28,44 @@ def text_digest(text: str) -> str:
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file so that a reader finds the old content or the new one, whole, also after a power cut."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """Write a file so that a reader finds the old content or the new one, whole, also after a power cut.
+
+    It grows beside it as `.<name>.new-*`. What a writer that was killed left under such a name is removed.
+    """
+    remove_abandoned(path)
+    descriptor, temporary = _new_beside(path)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+            Path(temporary).replace(path)  # while it is locked
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove what writers of a file that were killed left beside it; one that still writes holds a lock on its own."""
+    for other in path.parent.glob(f"{glob.escape(_prefix(path))}*"):
+        with contextlib.suppress(OSError), other.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            other.unlink()
+
+
+def _new_beside(path: Path) -> tuple[int, str]:
+    while True:
+        descriptor, temporary = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else another one took it for abandoned before it was locked
+            return descriptor, temporary
+        os.close(descriptor)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.new-"
 
 
 def sync_folder(path: Path) -> None:
@@ -96,6 +122,13 @@ def replace_folder(new: Path, place: Path) -> None:
     sync_folder(place.parent)
 
 
+def remove_folder(place: Path) -> None:
+    """Remove a folder so that a reader finds all of it or nothing: it takes the name `.new-*` first."""
+    aside = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    place.rename(aside)
+    shutil.rmtree(aside)
+
+
 def _exchange(one: Path, other: Path) -> bool:
     at_current_folder, exchange_flag = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of linux/fs.h
     libc = ctypes.CDLL(None, use_errno=True)
@@ -110,6 +143,7 @@ def clone_or_copy(source: Path, target: Path) -> str:
     """
     with source.open("rb") as reader, target.open("xb") as writer, contextlib.suppress(OSError):
         fcntl.ioctl(writer.fileno(), 0x40049409, reader.fileno())  # FICLONE of linux/fs.h
+        os.fchmod(writer.fileno(), 0o644)
         return "reflink"
     target.unlink()
     with contextlib.suppress(OSError):

@@ -6,7 +6,10 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,9 +25,14 @@ DEBIAN_PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "newuidmap": "uidmap",
     "nsenter": "util-linux",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
 }
 """Which Debian package has a tool, for the message where it is missing."""
+
+
+_started: "weakref.WeakSet[subprocess.Popen[str]]" = weakref.WeakSet()
+_stopping = threading.Event()
 
 
 class CommandError(PackageCacheError):
@@ -105,10 +113,13 @@ def start(
 ) -> "subprocess.Popen[str]":
     """Start a command in a process group of its own and give the running process; the caller ends it.
 
-    `stdout` and `stderr` are as for `subprocess.Popen`; None: ours.
+    `stdout` and `stderr` are as for `subprocess.Popen`; None: ours. It dies with the thread that started it, so also
+    where we are killed (PR_SET_PDEATHSIG of prctl(2)).
     """
-    return subprocess.Popen(
-        [find_tool(argv[0]), *argv[1:]],
+    if _stopping.is_set() and sys.exc_info()[0] is None:  # what cleans up while an exception passes may still go on
+        raise KeyboardInterrupt
+    process = subprocess.Popen(
+        [find_tool("setpriv"), "--pdeathsig", "KILL", find_tool(argv[0]), *argv[1:]],
         env=environment(env),
         cwd=cwd,
         stdin=stdin,
@@ -118,6 +129,8 @@ def start(
         errors="replace",
         start_new_session=True,
     )
+    _started.add(process)
+    return process
 
 
 def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:
@@ -134,3 +147,19 @@ def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]
             return "", ""
         return stdout or "", stderr or ""
     return "", ""
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """End all that runs, and let nothing new start while the block runs, which waits for the threads that run it."""
+    _stopping.set()
+    try:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for process in [one for one in list(_started) if one.poll() is None]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, sign)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(2.0 if sign == signal.SIGTERM else None)
+        yield
+    finally:
+        _stopping.clear()

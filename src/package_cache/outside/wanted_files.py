@@ -8,15 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from package_cache.outside.apt_helper import Fetch, present
 from package_cache.outside.files import sha256_of
+from package_cache.outside.writing import NO_SPACE
 
 PARTIAL = ".partial"
 """The folder beside the targets where files grow. What a dead run left there is continued or swept away."""
 
 PERMANENT = re.compile(r"4(?!08|29)[0-9][0-9] ")
 """The HTTP statuses that another try would not change (RFC 9110, 15.5; 408 and 429 ask for patience)."""
-
-NO_SPACE = "No space left on device"
-"""strerror(3) of ENOSPC, in apt's words."""
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,24 @@
 """`build`: from a lock to a cache. Interrupted and run again it goes on; what can be seen of it is always whole."""
 
 import datetime
+import hashlib
 import stat
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import package_cache
 from package_cache.cache.description import DescribedGroup, DescribedPackage, Description, read_description
-from package_cache.cache.index import IndexedPackage, group_files, publish_group
+from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished, remove_unneeded
+from package_cache.cache.publish import publish
 from package_cache.installer import INSTALLER
 from package_cache.outside.debs import control_text
 from package_cache.outside.downloads import Download, download
-from package_cache.outside.files import exclusive, sha256_of, text_digest, write_atomically
+from package_cache.outside.files import exclusive, sha256_of, text_digest
 from package_cache.outside.mirrors import uri_below
+from package_cache.outside.threads import in_threads
+from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
@@ -44,53 +47,38 @@ def build(lock: Lock, cache: CacheFolder, find_mirrors: MirrorFinder, listener: 
     """Make a cache hold what a lock says, downloading what is missing.
 
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
-    goes at the end. Raises `ArchiveError`, `VerificationError`, and `CacheError` where somebody else's folder is there.
+    goes at the end. Raises `ArchiveError`, `VerificationError`, `CacheError` where somebody else's folder is there, and
+    `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
     """
     lock_digest = text_digest(lock_text(lock))
-    _claim(cache)
-    with exclusive(cache.path / ".lock", wait=OTHER_BUILD_LIMIT):
-        before = _whole(cache, lock_digest)
-        if before is not None:
-            return _result(before, changed=False, downloaded=0)
-        remove_unfinished(cache)
-        downloaded = download(_missing(lock, cache, find_mirrors), listener=listener)
-        listener(Step("writing the index of each group"))
-        indexed = _indexed(lock, cache)
-        groups = tuple(
-            _publish(cache, name, system, per_architecture, indexed)
-            for (name, system), per_architecture in sorted(_by_group(lock).items())
-        )
-        description = Description(
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            built_by=f"package-cache {package_cache.__version__}",
-            manifest=lock.manifest,
-            manifest_digest=lock.manifest_digest,
-            lock_digest=lock_digest,
-            installer_digest=publish_installer(cache),
-            groups=groups,
-        )
-        description.write(cache)
-        remove_unneeded(cache, description.packages, [(group.name, group.system) for group in groups])
-    return _result(description, changed=True, downloaded=downloaded)
-
-
-def publish_installer(cache: CacheFolder) -> str:
-    """Put this version's installer into a cache and give its SHA-256."""
-    write_atomically(cache.installer, INSTALLER.read_bytes(), mode=0o755)
-    return sha256_of(cache.installer)
+    with writing_to(cache.path):
+        _claim(cache)
+        with exclusive(cache.lock, wait=OTHER_BUILD_LIMIT):
+            for folder in (cache.pool, cache.path / GROUPS):
+                folder.mkdir(exist_ok=True)
+            remove_unfinished(cache)
+            before, downloaded = _whole(cache, lock_digest), 0
+            if before is None:
+                downloaded = download(_missing(lock, cache, find_mirrors), listener=listener)
+                listener(Step("writing the index of each group"))
+            description = before or _publish(lock, cache)
+            remove_unneeded(cache, description.packages, [(group.name, group.system) for group in description.groups])
+    return _result(description, changed=before is None, downloaded=downloaded)
 
 
 def _claim(cache: CacheFolder) -> None:
-    """Make the folder, or see that it is a cache or empty: a build removes what it does not know from `pool/`."""
+    """Make the folder, or see that it is a cache or empty: a build removes what it does not know from `pool/`.
+
+    The next thing in it is the lock, by which a build that was killed, or one that runs, is known.
+    """
     if cache.path.exists():
         names = {path.name for path in cache.path.iterdir()} if cache.path.is_dir() else {"a file"}
-        if names and not names & {cache.description.name, ".lock"}:
+        if names and not names & {cache.description.name, cache.lock.name}:
             raise CacheError(
                 f"cannot build a cache in {cache.path}: something else is there ({', '.join(sorted(names)[:3])})",
                 hint="name a new or empty folder with --output",
             )
-    for folder in (cache.pool, cache.path / GROUPS):
-        folder.mkdir(parents=True, exist_ok=True)
+    cache.path.mkdir(parents=True, exist_ok=True)
 
 
 def _whole(cache: CacheFolder, lock_digest: str) -> Description | None:
@@ -152,12 +140,10 @@ class _Bases:
 def _indexed(lock: Lock, cache: CacheFolder) -> dict[str, IndexedPackage]:
     """Read the control file of every package, by SHA-256."""
     packages = {package.sha256: package for system in lock.systems for package in system.packages}
-    with ThreadPoolExecutor() as pool:
-        texts = pool.map(lambda package: control_text(cache.package(package.sha256)), packages.values())
-        return {
-            digest: IndexedPackage(package, text)
-            for (digest, package), text in zip(packages.items(), texts, strict=True)
-        }
+    texts = in_threads(control_text, [cache.package(digest) for digest in packages])
+    return {
+        digest: IndexedPackage(package, text) for (digest, package), text in zip(packages.items(), texts, strict=True)
+    }
 
 
 _PerArchitecture = dict[str, tuple[LockedGroup, list[LockedPackage]]]
@@ -174,15 +160,35 @@ def _by_group(lock: Lock) -> dict[tuple[str, str], _PerArchitecture]:
     return found
 
 
-def _publish(
-    cache: CacheFolder, name: str, system: str, per_architecture: _PerArchitecture, indexed: dict[str, IndexedPackage]
-) -> DescribedGroup:
+def _publish(lock: Lock, cache: CacheFolder) -> Description:
+    """Make the groups and the description of a cache whose pool is complete."""
+    indexed = _indexed(lock, cache)
+    by_group = dict(sorted(_by_group(lock).items()))
+    files = {key: _files(per_architecture, indexed) for key, per_architecture in by_group.items()}
+    description = Description(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        built_by=f"package-cache {package_cache.__version__}",
+        manifest=lock.manifest,
+        manifest_digest=lock.manifest_digest,
+        lock_digest=text_digest(lock_text(lock)),
+        installer_digest=sha256_of(INSTALLER),
+        groups=tuple(_described(*key, by_group[key], files[key]) for key in by_group),
+    )
+    publish(cache, description, files, INSTALLER.read_bytes())
+    return description
+
+
+def _files(per_architecture: _PerArchitecture, indexed: dict[str, IndexedPackage]) -> dict[str, bytes]:
     contents = {
         architecture: (group, [indexed[package.sha256] for package in packages])
         for architecture, (group, packages) in per_architecture.items()
     }
-    files = {name: text.encode() for name, text in group_files(contents).items()}
-    publish_group(cache, name, system, files)
+    return {name: text.encode() for name, text in group_files(contents).items()}
+
+
+def _described(
+    name: str, system: str, per_architecture: _PerArchitecture, files: Mapping[str, bytes]
+) -> DescribedGroup:
     packages = {package for _, packages in per_architecture.values() for package in packages}
     return DescribedGroup(
         name=name,
@@ -193,7 +199,7 @@ def _publish(
             DescribedPackage(item.name, item.version, item.architecture, item.size, item.sha256)
             for item in sorted(packages)
         ),
-        files={name: text_digest(content.decode()) for name, content in files.items()},
+        files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     )
 
 

@@ -3,13 +3,13 @@
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt_root import AptRoot, Source
 from package_cache.outside.distributions import Release, release_of
 from package_cache.outside.mirrors import without_credentials
+from package_cache.outside.threads import in_threads
 from package_cache.values.errors import ManifestError, Problem, UsageError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
@@ -32,9 +32,8 @@ def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore)
     mirrors = options.mirrors_over(manifest.mirrors)
     for release in releases.values():  # before the threads: systems of one distribution share its keys
         archive_sources(release, mirrors, options, listener)
-    with ThreadPoolExecutor(SYSTEMS_AT_ONCE) as pool:
-        jobs = [pool.submit(_Resolver(manifest, release, options, listener).resolve) for release in releases.values()]
-        results = [job.result() for job in jobs]
+    resolvers = [_Resolver(manifest, release, options, listener) for release in releases.values()]
+    results = in_threads(_Resolver.resolve, resolvers, SYSTEMS_AT_ONCE)
     problems = [problem for _, found in results for problem in found]
     if problems:
         raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=_in_order))

@@ -1,17 +1,20 @@
 """`stage`: make the groups that a job asks for visible on the volume that its container shares."""
 
 import contextlib
+import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.cache.being_written import once_settled
 from package_cache.cache.description import DescribedPackage, Description, read_description
-from package_cache.cache.index import publish_group
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
-from package_cache.outside.files import clone_or_copy, exclusive, sha256_of, sync_folder, write_atomically
+from package_cache.cache.publish import publish
+from package_cache.outside.files import clone_or_copy, exclusive
+from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.names import GROUP_NAME
@@ -39,20 +42,31 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
     """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
 
     Each package file once, by the cheapest way the volume knows. In the order of a build, so that a reader at any
-    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group.
+    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group; and
+    `PackageCacheError` with the status NO_SPACE or READ_ONLY where `to` cannot be written.
     """
-    description = _chosen(groups, read_description(cache))
+    once_settled(cache, lambda: _chosen(groups, read_description(cache)))
     target = CacheFolder(to)
-    for folder in (target.pool, target.path / GROUPS):
-        folder.mkdir(parents=True, exist_ok=True)
-    with exclusive(target.path / ".lock", wait=OTHER_STAGE_LIMIT):
-        remove_unfinished(target)
-        packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
-        methods = _stage_packages(packages, cache, target, listener)
-        for group in description.groups:
-            publish_group(target, group.name, group.system, _group_files(cache, group.name, group.system, group.files))
-        _stage_installer(cache, target, description)
-        _merged(description, target).write(target)
+    with writing_to(to):
+        to.mkdir(parents=True, exist_ok=True)
+        with exclusive(target.lock, wait=OTHER_STAGE_LIMIT):
+            for folder in (target.pool, target.path / GROUPS):
+                folder.mkdir(exist_ok=True)
+            remove_unfinished(target)
+            return once_settled(cache, lambda: _stage(groups, cache, target, listener))
+
+
+def _stage(groups: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
+    """Stage from what the cache's description says just now."""
+    description = _chosen(groups, read_description(cache))
+    files = {
+        (group.name, group.system): _group_files(cache, group.name, group.system, group.files)
+        for group in description.groups
+    }
+    installer = _installer(cache, description)
+    packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
+    methods = _stage_packages(packages, cache, target, listener)
+    publish(target, _merged(description, target), files, installer)
     total = sum(item.size for item in packages)
     return StageResult(tuple(groups), len(packages), total, " and ".join(methods) or "nothing to do")
 
@@ -86,7 +100,6 @@ def _stage_packages(
         methods[_put(cache.package(item.sha256), target.package(item.sha256))] += 1
         done += item.size
         listener(Progress("staging", done, total))
-    sync_folder(target.pool)
     return sorted(methods)
 
 
@@ -105,19 +118,19 @@ def _group_files(cache: CacheFolder, name: str, system: str, digests: dict[str, 
     folder = cache.group(name, system)
     try:
         files = {file: (folder / file).read_bytes() for file in digests}
-        wrong = [file for file, digest in digests.items() if sha256_of(folder / file) != digest]
     except OSError as error:
         raise CacheError(f"cannot read the group {name}: {error}", hint="build the cache again") from error
+    wrong = [file for file, digest in digests.items() if hashlib.sha256(files[file]).hexdigest() != digest]
     if wrong:
         raise CacheError(f"cannot stage {name}: {folder / wrong[0]} was altered", hint="build the cache again")
     return files
 
 
-def _stage_installer(cache: CacheFolder, target: CacheFolder, description: Description) -> None:
+def _installer(cache: CacheFolder, description: Description) -> bytes:
     content = cache.installer.read_bytes()
-    if sha256_of(cache.installer) != description.installer_digest:
+    if hashlib.sha256(content).hexdigest() != description.installer_digest:
         raise CacheError(f"cannot stage the installer: {cache.installer} was altered", hint="build the cache again")
-    write_atomically(target.installer, content, mode=0o755)
+    return content
 
 
 def _merged(description: Description, target: CacheFolder) -> Description:

@@ -42,7 +42,8 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
 
 def _expected(cache: CacheFolder) -> Iterator[_Expected]:
     description = read_description(cache)
-    yield _Expected(cache.installer, description.installer_digest)
+    if description.installer_digest:
+        yield _Expected(cache.installer, description.installer_digest)
     for group in description.groups:
         for name, digest in sorted(group.files.items()):
             yield _Expected(cache.group(group.name, group.system) / name, digest)

@@ -1,0 +1,39 @@
+"""From one state of a cache to the next, so that a reader finds whole things at any moment, also if it ends halfway."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from package_cache.cache.description import Description, read_description
+from package_cache.cache.index import publish_group
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import sync_folder, write_atomically
+from package_cache.values.errors import CacheError
+
+GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
+"""The files of some groups, by name and system."""
+
+
+def publish(cache: CacheFolder, description: Description, groups: GroupFiles, installer: bytes) -> None:
+    """Put groups, the installer and the description into a cache whose pool has all their packages.
+
+    What is about to change is first taken out of the description that is there: it is true at any moment.
+    """
+    sync_folder(cache.pool)
+    _stop_describing(cache, description)
+    for (name, system), files in groups.items():
+        publish_group(cache, name, system, files)
+    write_atomically(cache.installer, installer, mode=0o755)
+    description.write(cache)
+
+
+def _stop_describing(cache: CacheFolder, new: Description) -> None:
+    try:
+        old = read_description(cache)
+    except CacheError:  # nothing there yet, or nothing that can be read
+        return
+    files = {(group.name, group.system): group.files for group in new.groups}
+    staying = tuple(group for group in old.groups if files.get((group.name, group.system)) in (None, group.files))
+    installer = old.installer_digest if old.installer_digest == new.installer_digest else ""
+    if (staying, installer) != (old.groups, old.installer_digest):
+        # Of no lock any more: a build of the old one has to do something again.
+        replace(old, groups=staying, installer_digest=installer, lock_digest="").write(cache)

@@ -1,0 +1,34 @@
+"""Where the command begins and ends: from its first moment to its last, a signal ends it as the table of statuses says.
+
+Loads next to nothing: the rest takes a tenth of a second, in which a signal shall be heard as well.
+"""
+
+import signal
+import sys
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def main() -> None:
+    """Run the command and exit with a status of the one table, `docs/exit-statuses.md`."""
+    for sign in (*SIGNALS, signal.SIGALRM):
+        signal.signal(sign, signal.default_int_handler)  # so that it ends what it started, whatever ends it
+    sys.unraisablehook = _raise_again
+    try:
+        from package_cache.command_line.main import run  # noqa: PLC0415
+
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # outside of what `run` does: it has not begun, or all is done but the last word
+        sys.stderr.write("interrupted: run it again\n")
+        status = 130
+    for sign in SIGNALS:
+        signal.signal(sign, signal.SIG_IGN)  # the status stands
+    sys.exit(status)
+
+
+def _raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """A signal that came in a destructor or a callback would be shown and forgotten: let it come again, at once."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+    else:
+        sys.__unraisablehook__(unraisable)

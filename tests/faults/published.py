@@ -1,0 +1,169 @@
+"""The judgement of what a verb published: as a reader finds it, whole, and old or new."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from debian.deb822 import Deb822
+from tests.faults.verdicts import Verdict, verdict
+from tests.faults.writers import SYSTEM, Trial, run_in_process
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import sha256_of
+from package_cache.outside.run import Completed
+from package_cache.values.statuses import ExitStatus
+
+WRITERS_NAMES = re.compile(
+    r"\.lock|\.(package-cache\.json|install_group\.sh)\.new-\w+|groups/\.new-[^/]+(/.*)?|pool/\.new-[^/]+"
+    r"|pool/\.partial(/.*)?"
+)
+"""What a writer that was killed may have left in a cache, by `docs/cache-format.md`."""
+LOCKS_NAMES = re.compile(r"\.package-cache\.lock\.new-\w+")
+"""The same, beside a lock."""
+
+
+def judge_visible(trial: Trial, at: Path | None = None) -> None:
+    """Judge what there is after a verb ended in whatever way: whole things, and no files that nobody knows.
+
+    `at`: where the target is seen, if elsewhere.
+    """
+    target = at or trial.target
+    with verdict(Verdict.UNTRUE):
+        if trial.verb == "lock":
+            assert_old_or_new_lock(trial, target)
+        else:
+            assert_whole(target)
+            assert_old_or_new_groups(trial, target)
+    with verdict(Verdict.LEFT_BEHIND):
+        known = LOCKS_NAMES if trial.verb == "lock" else WRITERS_NAMES
+        assert [name for name in hidden(trial, target) if not known.fullmatch(name)] == []
+
+
+def assert_whole(cache: Path) -> None:
+    """See that each group that is visible is whole, each package file is what its name says, and `verify` agrees."""
+    for package in visible(cache / "pool"):
+        assert package.name == f"{sha256_of(package)}.deb", f"{package} has other bytes than its name says"
+    for group in visible(cache / "groups"):
+        assert_whole_group(group, cache)
+    if (cache / "package-cache.json").exists():
+        done = run_in_process(["verify", "--cache", str(cache)])
+        assert done.returncode == 0, done.stderr
+
+
+def assert_whole_group(group: Path, cache: Path) -> None:
+    """See that a group's files are those that its Release states, and that the pool has every package of it."""
+    lines = [line.split() for line in (group / "Release").read_text().splitlines() if line[0] == " "]
+    stated = {name: digest for digest, _, name in lines}
+    there = {path.name: sha256_of(path) for path in group.iterdir() if path.name != "Release"}
+    assert there == stated, f"{group}: its files are not those of its Release"
+    for paragraph in Deb822.iter_paragraphs((group / "Packages").read_text(), use_apt_pkg=False):
+        place = cache / paragraph["Filename"]
+        assert place.exists(), f"{group.name} names {paragraph['Package']}, and the pool does not have it"
+        assert place.stat().st_size == int(paragraph["Size"])
+    for path in group.glob("*.group"):
+        assert path.read_text().endswith("\nend\n"), path
+
+
+def assert_old_or_new_groups(trial: Trial, cache: Path) -> None:
+    """See that each group has the bytes of the old state or those of the new one."""
+    for group in visible(cache / "groups"):
+        states = [contents(place / "groups" / group.name) for place in (trial.old, trial.new)]
+        assert contents(group) in states, f"{group} is neither the old nor the new one"
+
+
+def assert_old_or_new_lock(trial: Trial, lock: Path) -> None:
+    """See that the lock is the old one, byte for byte, or the new one."""
+    allowed = [trial.new.read_bytes(), trial.old.read_bytes() if trial.replacing else None]
+    found = lock.read_bytes() if lock.exists() else None
+    assert found in allowed, found
+
+
+def hidden(trial: Trial, target: Path) -> list[str]:
+    """Give the hidden names in a cache, or beside a lock."""
+    folder, found = (target.parent, "*") if trial.verb == "lock" else (target, "**/*")
+    names = [str(path.relative_to(folder)) for path in folder.glob(found)]
+    return [name for name in names if any(part[0] == "." for part in Path(name).parts)]
+
+
+def judge_done(trial: Trial, done: Completed, at: Path | None = None) -> None:
+    """Judge a run that nothing disturbed: it ended well, what it made is the new state, and nothing else is there.
+
+    `at`: where the target is seen, if elsewhere.
+    """
+    target = at or trial.target
+    with verdict(Verdict.NOT_SANE):
+        assert done.returncode == 0, done.stdout + done.stderr
+    with verdict(Verdict.UNTRUE):
+        if trial.verb == "lock":
+            assert target.read_bytes() == trial.new.read_bytes()
+        else:
+            assert_whole(target)
+            assert made(target) == made_new(trial)
+    with verdict(Verdict.LEFT_BEHIND):
+        assert set(hidden(trial, target)) <= {".lock"}
+        assert trial.processes() == []
+
+
+def judge_interrupted(done: Completed) -> None:
+    """Judge what a verb says to a signal that it heard. It may have come when all was done already."""
+    with verdict(Verdict.WRONG_REASON):
+        text = f"status {done.returncode}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in text, text
+        assert "Exception ignored" not in text, text
+        assert done.returncode in (0, ExitStatus.INTERRUPTED.code), text
+        assert (done.returncode == 0) is ("interrupted" not in done.stderr), text
+
+
+def judge_refused(done: Completed, expected: ExitStatus, folder: Path) -> None:
+    """Judge how a verb says that it cannot write: the status, the folder, the next step, and no traceback."""
+    with verdict(Verdict.WRONG_REASON):
+        text = f"status {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == expected.code, text
+        assert "Traceback" not in text, text
+        assert re.search(r"^error: cannot ", done.stderr, re.M), text
+        assert str(folder) in done.stderr, text
+        assert "hint: " in done.stderr, text
+
+
+def wait_until_ended(trial: Trial, limit: float = 10.0) -> None:
+    """See that nothing of a trial runs any more."""
+    deadline = time.monotonic() + limit
+    with verdict(Verdict.LEFT_BEHIND):
+        while trial.processes():
+            assert time.monotonic() < deadline, trial.processes()
+            time.sleep(0.02)
+
+
+def visible(folder: Path) -> list[Path]:
+    """Give what a reader sees in a folder; none where there is no folder yet."""
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Give the files of a folder; none where there is no such folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+
+
+def made(cache: Path) -> dict[str, Any]:
+    """Give all that a cache holds, as one value that can be compared."""
+    description = json.loads(CacheFolder(cache).description.read_text())
+    return {
+        "description": {key: value for key, value in description.items() if key != "created"},
+        "pool": [path.name for path in visible(cache / "pool")],
+        "groups": {path.name: contents(path) for path in visible(cache / "groups")},
+        "installer": sha256_of(cache / "install_group.sh"),
+    }
+
+
+def made_new(trial: Trial) -> dict[str, Any]:
+    """Give what the new state holds; a volume that was empty before has only what was staged now."""
+    whole = made(trial.new)
+    if trial.verb == "stage" and not trial.replacing:
+        groups = [group for group in whole["description"]["groups"] if group["name"] in trial.words]
+        pool = {f"{package['sha256']}.deb" for group in groups for package in group["packages"]}
+        whole["description"]["groups"] = groups
+        whole["pool"] = sorted(pool)
+        whole["groups"] = {name: whole["groups"][name] for name in (f"{each['name']}-{SYSTEM}" for each in groups)}
+    return whole

@@ -1,6 +1,7 @@
 """`stage`: make the groups that a job asks for visible on the volume that its container shares."""
 
 import contextlib
+import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from package_cache.cache.description import DescribedPackage, Description, read_
 from package_cache.cache.index import publish_group
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
-from package_cache.outside.files import clone_or_copy, exclusive, sha256_of, sync_folder, write_atomically
+from package_cache.outside.files import clone_or_copy, exclusive, read_regular, sync_folder, write_atomically
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.names import GROUP_NAME
@@ -39,19 +40,23 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
     """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
 
     Each package file once, by the cheapest way the volume knows. In the order of a build, so that a reader at any
-    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group.
+    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group. What is wrong with
+    the cache is found before anything is written.
     """
     description = _chosen(groups, read_description(cache))
     target = CacheFolder(to)
+    installer = _installer(cache, description)
+    files = [_group_files(cache, group.name, group.system, group.files) for group in description.groups]
+    _missing(description, cache, target)
     for folder in (target.pool, target.path / GROUPS):
         folder.mkdir(parents=True, exist_ok=True)
     with exclusive(target.path / ".lock", wait=OTHER_STAGE_LIMIT):
         remove_unfinished(target)
-        packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
+        packages = _missing(description, cache, target)
         methods = _stage_packages(packages, cache, target, listener)
-        for group in description.groups:
-            publish_group(target, group.name, group.system, _group_files(cache, group.name, group.system, group.files))
-        _stage_installer(cache, target, description)
+        for group, content in zip(description.groups, files, strict=True):
+            publish_group(target, group.name, group.system, content)
+        write_atomically(target.installer, installer, mode=0o755)
         _merged(description, target).write(target)
     total = sum(item.size for item in packages)
     return StageResult(tuple(groups), len(packages), total, " and ".join(methods) or "nothing to do")
@@ -71,6 +76,18 @@ def _chosen(names: Sequence[str], description: Description) -> Description:
     return description.only(names)
 
 
+def _missing(description: Description, cache: CacheFolder, target: CacheFolder) -> list[DescribedPackage]:
+    """Give the packages that the target lacks. Raises `CacheError` where the cache lacks one of them, too."""
+    packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
+    for item in packages:
+        if not has_size(cache, item.sha256, item.size):
+            raise CacheError(
+                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is missing or has another size",
+                hint="build the cache again",
+            )
+    return packages
+
+
 def _stage_packages(
     packages: Sequence[DescribedPackage], cache: CacheFolder, target: CacheFolder, listener: Listener
 ) -> Iterable[str]:
@@ -78,11 +95,6 @@ def _stage_packages(
     total, done = sum(item.size for item in packages), 0
     listener(Progress("staging", done, total))
     for item in packages:
-        if not has_size(cache, item.sha256, item.size):
-            raise CacheError(
-                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is missing or has another size",
-                hint="build the cache again",
-            )
         methods[_put(cache.package(item.sha256), target.package(item.sha256))] += 1
         done += item.size
         listener(Progress("staging", done, total))
@@ -104,20 +116,23 @@ def _put(source: Path, place: Path) -> str:
 def _group_files(cache: CacheFolder, name: str, system: str, digests: dict[str, str]) -> dict[str, bytes]:
     folder = cache.group(name, system)
     try:
-        files = {file: (folder / file).read_bytes() for file in digests}
-        wrong = [file for file, digest in digests.items() if sha256_of(folder / file) != digest]
+        files = {file: read_regular(folder / file) for file in digests}
     except OSError as error:
         raise CacheError(f"cannot read the group {name}: {error}", hint="build the cache again") from error
+    wrong = [file for file, content in files.items() if hashlib.sha256(content).hexdigest() != digests[file]]
     if wrong:
         raise CacheError(f"cannot stage {name}: {folder / wrong[0]} was altered", hint="build the cache again")
     return files
 
 
-def _stage_installer(cache: CacheFolder, target: CacheFolder, description: Description) -> None:
-    content = cache.installer.read_bytes()
-    if sha256_of(cache.installer) != description.installer_digest:
+def _installer(cache: CacheFolder, description: Description) -> bytes:
+    try:
+        content = read_regular(cache.installer)
+    except OSError as error:
+        raise CacheError(f"cannot read the installer: {error}", hint="build the cache again") from error
+    if hashlib.sha256(content).hexdigest() != description.installer_digest:
         raise CacheError(f"cannot stage the installer: {cache.installer} was altered", hint="build the cache again")
-    write_atomically(target.installer, content, mode=0o755)
+    return content
 
 
 def _merged(description: Description, target: CacheFolder) -> Description:

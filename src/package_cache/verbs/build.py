@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import package_cache
 from package_cache.cache.description import DescribedGroup, DescribedPackage, Description, read_description
-from package_cache.cache.index import IndexedPackage, group_files, publish_group
+from package_cache.cache.index import IndexedPackage, group_files, indexed, publish_group
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished, remove_unneeded
 from package_cache.installer import INSTALLER
@@ -152,10 +152,7 @@ def _indexed(lock: Lock, cache: CacheFolder) -> dict[str, IndexedPackage]:
     packages = {package.sha256: package for system in lock.systems for package in system.packages}
     with ThreadPoolExecutor() as pool:
         texts = pool.map(lambda package: control_text(cache.package(package.sha256)), packages.values())
-        return {
-            digest: IndexedPackage(package, text)
-            for (digest, package), text in zip(packages.items(), texts, strict=True)
-        }
+        return {digest: indexed(package, text) for (digest, package), text in zip(packages.items(), texts, strict=True)}
 
 
 _PerArchitecture = dict[str, tuple[LockedGroup, list[LockedPackage]]]

@@ -1406,10 +1406,10 @@ main() {
     set -- ${planned}
     phase install
     if [ "${touched}" = yes ]; then
-        mark
-        phase mark
         [ -z "${verbose}" ] || cat "${log}"
         check_all || fail "${wrong}"
+        mark # only now: what is taken back must leave no mark
+        phase mark
         touched=no
         end_run
         installed=$#

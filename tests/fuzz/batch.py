@@ -12,12 +12,11 @@ from tests.installer.synthetic import Room
 
 from package_cache.values.statuses import ExitStatus
 
-PACKAGES = "base lib tool"
+PACKAGES = "ground lib tool"
 PREPARE = """
 mkdir -p /own/groups /tmp/kept; ln -s /cache/pool /own/pool; cp /cache/install_group.sh /own
 cp -a /var/lib/dpkg/status /var/lib/dpkg/status-old /tmp/kept
-touch /var/log/dpkg.log; cp -a /var/log/dpkg.log /tmp/kept
-[ ! -e /var/lib/apt/extended_states ] || cp -a /var/lib/apt/extended_states /tmp/kept
+touch /var/log/dpkg.log /var/lib/apt/extended_states; cp -a /var/log/dpkg.log /var/lib/apt/extended_states /tmp/kept
 """
 LOOP = r"""
 list() { dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n'; }
@@ -25,6 +24,7 @@ left() {
     ls -d /pwned /own/[!gip]* /usr/sbin/policy-rc.d /var/lib/package-cache /run/package-cache.* /tmp/package-cache.*
 } 2>/dev/null
 list >/tmp/before
+marks=/var/lib/apt/extended_states
 number=0
 for variant in /variants/@PART@/*; do
     made=/tmp/results/${variant##*/}; mkdir -p $made; cd $made
@@ -37,15 +37,14 @@ for variant in /variants/@PART@/*; do
     read -r ended _ </proc/uptime
     echo "$began $ended $shell" >$made/time
     left >$made/left; rm -rf /pwned
+    cmp -s $marks /tmp/kept/extended_states || echo $marks >$made/marks
+    cp /tmp/before $made/packages
     if ! cmp -s /var/lib/dpkg/status /tmp/kept/status; then
         list >$made/packages
         dpkg --force-all --purge @PACKAGES@ >/dev/null 2>&1
-        rm -f /var/lib/apt/extended_states
-        cp -a /tmp/kept/status /tmp/kept/status-old /var/lib/dpkg; cp -a /tmp/kept/dpkg.log /var/log
-        [ ! -e /tmp/kept/extended_states ] || cp -a /tmp/kept/extended_states /var/lib/apt
-    else
-        cp /tmp/before $made/packages
     fi
+    cp -a /tmp/kept/status /tmp/kept/status-old /var/lib/dpkg; cp -a /tmp/kept/dpkg.log /var/log
+    cp -a /tmp/kept/extended_states $marks
     truncate -s '<20000' $made/out $made/err
 done
 cp /tmp/before /tmp/results
@@ -67,6 +66,8 @@ class Run:
     err: str
     packages: str
     left: str
+    marks: str
+    """apt's file of marks, where it is another than before."""
     seconds: float
     shell: str
 
@@ -94,9 +95,12 @@ def _read(tar: tarfile.TarFile, item: tarfile.TarInfo) -> str:
 
 
 def _run(name: str, files: dict[str, str]) -> Run:
-    began, ended, shell = files[f"{name}/time"].split(maxsplit=2)
+    began, ended, shell = files[f"{name}/time"].strip().split(maxsplit=2)
     out, err, packages, left = (files[f"{name}/{part}"] for part in ("out", "err", "packages", "left"))
-    return Run(int(files[f"{name}/status"]), out, err, packages, left, float(ended) - float(began), shell.strip())
+    marks = files.get(f"{name}/marks", "").strip()
+    return Run(
+        int(files[f"{name}/status"]), out, err, packages, left, marks, float(ended) - float(began), shell.strip()
+    )
 
 
 def broken(variant: Variant, run: Run, before: str) -> Sequence[str]:
@@ -111,6 +115,8 @@ def broken(variant: Variant, run: Run, before: str) -> Sequence[str]:
         found.append(f"there is now {run.left.split()}")
     if run.status != 0 and run.packages != before and not variant.lies:
         found.append(f"dpkg's packages differ: {sorted(set(run.packages.splitlines()) ^ set(before.splitlines()))}")
+    if run.status != 0 and run.marks:
+        found.append(f"{run.marks} differs")
     if run.status == 0:
         names = {line.split()[1] for line in run.packages.splitlines() if line.startswith(("ii", "hi"))}
         if not variant.requests or not variant.requests <= names:

@@ -29,7 +29,7 @@ FOUND = [  # every third one in bash, beginning with the first
     (GROUP, r"package .*", "package -o=Dir::Bin::dpkg=/pwned"),
     (GROUP, r"provides .*", "provides $(touch /pwned)"),
     (GROUP, r"provides .*", "provides /usr/bin/tool\nprovides relative"),
-    (GROUP, r"pre-dependency .*", "pre-dependency * base ; touch /pwned"),
+    (GROUP, r"pre-dependency .*", "pre-dependency * ground ; touch /pwned"),
     (GROUP, r"end\n", "end\nend\npackage lib\n"),
     (PACKAGES, r"(Filename: pool)", r"\1/../pool"),
     (PACKAGES, r"Filename: pool/", "Filename: pool/ "),
@@ -39,7 +39,7 @@ FOUND = [  # every third one in bash, beginning with the first
     (PACKAGES, r"Package: lib", "Package: --root=/pwned"),
     (PACKAGES, r"lib\b", "../../../pwned"),
     (PACKAGES, r"lib\b", "lib`touch${IFS}/pwned`"),
-    (PACKAGES, r"\bbase\b", "-base"),
+    (PACKAGES, r"\bground\b", "-ground"),
     (RELEASE, r" [0-9a-f]{64} ", " " + "z" * 64 + " "),
     (RELEASE, r" ([0-9a-f]{64}) ", r" $(touch${IFS}/pwned) "),
 ]

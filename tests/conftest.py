@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.verdicts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401  # hooks
+from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.options import default_state, given_options
@@ -26,7 +27,7 @@ from package_cache.verbs.options import Options
 from package_cache.verbs.precommands import root_source
 from package_cache.verbs.sources import archive_sources, mirror_finder
 
-pytest.register_assert_rewrite("tests.faults.judge", "tests.faults.published")
+pytest.register_assert_rewrite("tests.faults.judge", "tests.faults.published", "tests.fuzz.law")
 
 MANIFEST = """\
 ssh,ubuntu16.04,openssh-client openssh-server

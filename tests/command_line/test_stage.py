@@ -1,7 +1,10 @@
 """Staging groups to a volume."""
 
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from tests.command_line.conftest import World
 
 from package_cache.cache.layout import CacheFolder
@@ -42,7 +45,37 @@ def test_a_truncated_package_is_not_staged(world: World) -> None:
     status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
     assert status == 31
     assert "is not the file it was" in err
-    assert not (volume / "package-cache.json").exists()
+    assert not volume.exists()
+
+
+@pytest.mark.parametrize("name", ["package-cache.json", "install_group.sh", "groups/edit-ubuntu18.04/amd64.group"])
+def test_a_file_that_is_a_pipe_is_not_waited_for(name: str, world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    (world.cache / name).unlink()
+    os.mkfifo(world.cache / name)
+    volume = world.folder / "volume"
+    status, _, err = world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))
+    assert (status, volume.exists()) == (31, False)
+    assert "is not a regular file" in err
+    status, _, err = world.run("verify", "--cache", str(world.cache))
+    assert (status, name.rpartition("/")[2] in err) == (31, True)
+
+
+def test_a_description_that_leads_elsewhere_touches_nothing_there(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    description = world.cache / "package-cache.json"
+    document = json.loads(description.read_bytes())
+    document["groups"][0].update(system="/../../../precious", files={})
+    description.write_text(json.dumps(document))
+    (world.folder / "precious").mkdir()
+    (world.folder / "precious/file").write_text("mine")
+    volume = world.folder / "volume"
+    status, _, err = world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))
+    assert (status, volume.exists()) == (31, False)
+    assert "groups[0].system: '/../../../precious' is not an OS release" in err
+    assert (world.folder / "precious/file").read_text() == "mine"
 
 
 def test_a_link_is_not_staged(world: World) -> None:
@@ -57,7 +90,7 @@ def test_a_link_is_not_staged(world: World) -> None:
     status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
     assert status == 31
     assert "is not the file it was" in err
-    assert not (volume / "pool" / victim.name).exists()
+    assert not volume.exists()
 
 
 def test_an_unknown_group_is_told_with_those_there_are(world: World) -> None:

@@ -9,6 +9,8 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
+from package_cache.outside.files import sha256_of
+
 Damage = Callable[[Path], None]
 
 
@@ -67,6 +69,17 @@ def test_an_index_that_leads_out_of_the_pool(cache: SyntheticCache, debs: Path, 
     (folder / "Release").unlink()
     (folder / "Release").write_text("Origin: nobody\n")
     assert open_room(cache).install("tools").status == 31
+
+
+def test_a_hash_that_is_none_among_others(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("others", ["good"], [make_deb(debs, "good")])
+    folder = cache.add("tools", ["good"], [make_deb(debs, "good")])
+    release, group = folder / "Release", folder / "amd64.group"
+    release.write_text(release.read_text().replace(sha256_of(group), "z" * 64))
+    group.write_text(group.read_text().replace("package good", "package other"))
+    done = open_room(cache).install("others", "tools")
+    assert (done.status, done.result["reason"]) == (31, "cache-damaged")
+    assert "amd64.group is not the file that the index states" in done.err
 
 
 def test_what_is_altered_but_not_needed_does_not_matter(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:

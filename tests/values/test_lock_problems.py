@@ -1,7 +1,7 @@
 """A lock that was edited, cut off or merged wrongly is refused with every problem, its field named."""
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from package_cache.values.errors import LockError
@@ -48,7 +48,13 @@ def test_the_lock_that_the_others_are_made_from_is_right() -> None:
         ('"ubuntu18.04"', '"bionic"', "l: system[0].name: 'bionic' is not an OS release: write one like ubuntu18.04"),
         ('= "amd64"', '= "x_86"', "l: system[0].architecture: 'x_86' is not an architecture"),
         ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = 3\n[[system.g', "l: system[0].repository[0].uri: must be a text"),
-        ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = "a b"\n[[system.g', "l: system[0].repository[0].uri: must not hold"),
+        (
+            '"ubuntu"\n[[system.g',
+            '"ubuntu"\nuri = "a b"\n[[system.g',
+            "l: system[0].repository[0].uri: 'a b' is not",
+        ),
+        ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = "-o"\n[[system.g', "l: system[0].repository[0].uri: '-o' is not"),
+        ('["openssh-server"]', "[]", "l: system[0].group[0].requests: must name at least one package"),
         ('"ssh"', '"../ssh"', "l: system[0].group[0].name: '../ssh' is not a group's name"),
         ('["openssh-server"]', '["a b"]', "l: system[0].group[0].requests[0]: 'a b' is not a package name"),
         ('["openssh-server"]', '"a"', "l: system[0].group[0].requests: must be a list of texts"),
@@ -87,19 +93,6 @@ def test_a_merge_conflict_is_named_with_its_line() -> None:
     (problem,) = problems(HEAD + "<<<<<<< HEAD\n")
     assert problem.startswith("l: is not TOML: ")
     assert "line 4" in problem
-
-
-@settings(deadline=None, max_examples=200)
-@given(st.text(max_size=300) | st.lists(st.sampled_from(WHOLE.split("\n")), max_size=20).map("\n".join))
-@example("a = " + "[" * 100_000)
-@example("a = " + "9" * 5000)
-@example(WHOLE.replace("[[system]]", "[system]"))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    for whole in (text, HEAD + text):
-        try:
-            read_lock(whole, file="l")
-        except LockError as error:
-            assert error.problems
 
 
 @settings(deadline=None, max_examples=200)

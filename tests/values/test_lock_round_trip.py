@@ -26,7 +26,7 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_siz
 @st.composite
 def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
     system = System.parse(name, draw(architectures))
-    uris = st.none() | printable
+    uris = st.none() | st.from_regex(r"[a-z][a-z0-9+.-]{0,9}://?[a-zA-Z0-9._~:/@%+-]{0,20}", fullmatch=True)
     repositories = tuple(
         LockedRepository(name, draw(uris)) for name in sorted(draw(st.sets(any_text, min_size=1, max_size=3)))
     )
@@ -45,7 +45,7 @@ def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
     group = st.builds(
         LockedGroup,
         groups_names,
-        st.lists(package_names, max_size=3).map(tuple),
+        st.lists(package_names, min_size=1, max_size=3).map(tuple),
         (st.sets(st.sampled_from(keys)) if keys else st.just(set[str]())).map(lambda found: tuple(sorted(found))),
         st.lists(printable.map(lambda path: f"/{path}"), max_size=2).map(tuple),
         st.booleans(),

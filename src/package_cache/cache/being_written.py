@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import open_regular, read_regular
 from package_cache.values.errors import CacheError
 
 WRITER_LIMIT = 10.0
@@ -34,13 +35,13 @@ def once_settled(cache: CacheFolder, read: Callable[[], Result]) -> Result:
 
 def _seen(cache: CacheFolder) -> bytes:
     with contextlib.suppress(OSError):
-        return cache.description.read_bytes()
+        return read_regular(cache.description)
     return b""
 
 
 def _has_writer(cache: CacheFolder) -> bool:
     try:
-        with cache.lock.open("rb") as stream:
+        with open_regular(cache.lock) as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -1,15 +1,19 @@
 """`package-cache.json`: what a cache holds, from what it was made, and the digest of each group's files."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from package_cache.cache.layout import FORMAT, CacheFolder
-from package_cache.outside.files import write_atomically
-from package_cache.values.errors import CacheError
+from package_cache.outside.files import read_regular, write_atomically
+from package_cache.values.errors import CacheError, Problem
+from package_cache.values.fields import FieldReader
+from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
 from package_cache.values.statuses import ExitStatus
+from package_cache.values.system import SYSTEM_NAME
 
 
 @dataclass(frozen=True, order=True)
@@ -83,67 +87,109 @@ class Description:
 
 
 def read_description(cache: CacheFolder) -> Description:
-    """Read a cache's description. Raises `CacheError` with the status that fits: missing, damaged, too new."""
+    """Read a cache's description. Raises `CacheError` with the status that fits: missing, damaged, too new.
+
+    Every name in it that becomes a part of a path is checked: who can write a description must not lead a reader, or
+    `stage`, out of the cache's own folders.
+    """
+    path = cache.description
     try:
-        text = cache.description.read_text(encoding="utf-8")
+        document = json.loads(read_regular(path).decode())
     except (FileNotFoundError, NotADirectoryError):
         raise CacheError(
             f"cannot find a cache in {cache.path}",
             hint="build it: package-cache build, or name another folder with --cache",
             status=ExitStatus.CACHE_MISSING,
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(cache.description, str(error)) from error
-    try:
-        document = json.loads(text)
-        if not isinstance(document, dict) or not isinstance(document["format"], int):
-            raise TypeError("it has no format number")
-        if document["format"] > FORMAT:
-            raise CacheError(
-                f"cannot read {cache.description}: its format is {document['format']}, this program reads {FORMAT}",
-                hint="use the package-cache that built it, or a newer one",
-                status=ExitStatus.CACHE_TOO_NEW,
-            )
-        return _read(document)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _damaged(cache.description, f"{type(error).__name__}: {error}") from error
+    except OSError as error:
+        raise _damaged(path, Problem(error.strerror or str(error), str(path))) from error
+    except json.JSONDecodeError as error:
+        raise _damaged(path, Problem(f"is not JSON: {error.msg}", str(path), error.lineno, error.colno)) from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, a number of too many digits, nested too deeply
+        raise _damaged(path, Problem(f"is not JSON that can be read: {error}", str(path))) from error
+    _check_format(document, path)
+    reader = _DescriptionReader(str(path))
+    description = reader.description(document)
+    if reader.problems:
+        raise _damaged(path, *reader.problems)
+    return description
+
+
+def _check_format(document: Any, path: Path) -> None:
+    found = document.get("format") if isinstance(document, dict) else None
+    if type(found) is not int or found < 1:
+        raise _damaged(path, Problem("has no format number", str(path), field="format"))
+    if found > FORMAT:
+        raise CacheError(
+            f"cannot read {path}: its format is {found}, this program reads {FORMAT}",
+            hint="use the package-cache that built it, or a newer one",
+            status=ExitStatus.CACHE_TOO_NEW,
+        )
+
+
+def _damaged(path: Path, *problems: Problem) -> CacheError:
+    return CacheError(f"cannot read {path}", problems=problems, hint="build or stage the cache again")
 
 
 _TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "installer_digest")
+_FILE = re.compile(r"Packages|Release|[a-z0-9][a-z0-9-]*\.group", re.ASCII)
+"""The files of a group's folder: cache/layout.py."""
 
 
-def _read(document: dict[str, Any]) -> Description:
-    texts = {key: _text(document[key]) for key in _TEXTS}
-    return Description(
-        **texts,
-        groups=tuple(
-            DescribedGroup(
-                _text(group["name"]),
-                _text(group["system"]),
-                tuple(_text(item) for item in group["architectures"]),
-                tuple(_text(item) for item in group["requests"]),
-                tuple(
-                    DescribedPackage(
-                        _text(item["name"]),
-                        _text(item["version"]),
-                        _text(item["architecture"]),
-                        int(item["size"]),
-                        _text(item["sha256"]),
-                    )
-                    for item in group["packages"]
-                ),
-                {_text(name): _text(digest) for name, digest in group["files"].items()},
-            )
-            for group in document["groups"]
-        ),
-    )
+class _DescriptionReader(FieldReader):
+    """The parts of a description."""
 
+    def description(self, document: dict[str, Any]) -> Description:
+        texts = {key: self.text(document, "", key, empty=True) for key in _TEXTS}
+        groups = [self.group(item, f"groups[{i}]") for i, item in enumerate(self.tables(document, "", "groups"))]
+        self.once((f"{group.name} for {group.system}" for group in groups), "groups", "group")
+        return Description(**texts, groups=tuple(groups))
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
+    def group(self, table: dict[str, Any], at: str) -> DescribedGroup:
+        group = DescribedGroup(
+            self.text(table, at, "name"),
+            self.text(table, at, "system"),
+            self.texts(table, at, "architectures"),
+            self.texts(table, at, "requests"),
+            tuple(
+                self.package(item, f"{at}.packages[{i}]") for i, item in enumerate(self.tables(table, at, "packages"))
+            ),
+            self.files(table, f"{at}.files"),
+        )
+        self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
+        self.match(SYSTEM_NAME, group.system, f"{at}.system", "an OS release")
+        for index, name in enumerate(group.architectures):
+            self.match(ARCHITECTURE, name or "?", f"{at}.architectures[{index}]", "an architecture")
+        for index, text in enumerate(group.requests):
+            try:
+                PackageRequest.parse(text)
+            except ValueError as error:
+                self.wrong(f"{at}.requests[{index}]", str(error))
+        for name in ("Packages", "Release", *(f"{name}.group" for name in group.architectures)):
+            if name not in group.files:
+                self.wrong(f"{at}.files", f"does not have {name!r}")
+        return group
 
+    def package(self, table: dict[str, Any], at: str) -> DescribedPackage:
+        package = DescribedPackage(
+            self.text(table, at, "name"),
+            self.text(table, at, "version"),
+            self.text(table, at, "architecture"),
+            self.size(table, at, "size"),
+            self.text(table, at, "sha256"),
+        )
+        for key, pattern in (
+            ("name", PACKAGE_NAME), ("version", VERSION), ("architecture", ARCHITECTURE), ("sha256", SHA256),
+        ):  # fmt: skip
+            self.match(pattern, getattr(package, key), f"{at}.{key}", f"a {key}")
+        return package
 
-def _damaged(path: Path, why: str) -> CacheError:
-    return CacheError(f"cannot read {path}: {why}", hint="build or stage the cache again")
+    def files(self, table: dict[str, Any], at: str) -> dict[str, str]:
+        value = table.get("files")
+        if not isinstance(value, dict):
+            self.wrong(at, "must be a table")
+            return {}
+        for name, digest in value.items():
+            self.match(_FILE, name or "?", at, "a file of a group's folder")
+            self.match(SHA256, digest if isinstance(digest, str) else "?", f"{at}.{name!a}", "a sha256")
+        return {name: self.text(value, at, name) for name in value}

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,22 @@ from pathlib import Path
 from debian.deb822 import Deb822, PkgRelation
 
 from package_cache.cache.layout import CacheFolder, group_file, pool_file
-from package_cache.outside.files import replace_folder, sync_folder
+from package_cache.outside.files import read_regular, replace_folder, sync_folder
+from package_cache.values.errors import VerificationError
 from package_cache.values.lock import LockedGroup, LockedPackage
 from package_cache.values.names import PackageRequest
 
 NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
 """Apt wants a date in a Release file. The same group gives the same bytes, whenever it is built."""
+
+
+INSTALLED_SIZE = re.compile(r"[0-9]{1,12}", re.ASCII)
+"""What the installer can count with: shells have numbers of 64 bits."""
+
+OWN_FIELDS = re.compile(
+    r"^(?:Filename|Size|MD5sum|SHA1|SHA256|SHA512):.*\n(?:[ \t].*\n)*", re.MULTILINE | re.IGNORECASE
+)
+"""What only an index can say of a package file; apt would believe the first it reads."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class IndexedPackage:
     def installed_kib(self) -> int:
         """What it takes installed, in KiB (Debian Policy 5.6.20); packages from elsewhere may not say it."""
         text = str(Deb822(self.control).get("Installed-Size", "0")).strip()
-        return int(text) if text.isdecimal() else 0
+        return int(text) if INSTALLED_SIZE.fullmatch(text) else 0
 
     def names_in(self, field: str) -> set[str]:
         """Give the names of packages in a relation field such as Pre-Depends (Debian Policy 7.1)."""
@@ -46,7 +57,20 @@ class IndexedPackage:
             f"Size: {self.locked.size}",
             f"SHA256: {self.locked.sha256}",
         )
-        return "\n".join([self.control.strip("\n"), *own, ""])
+        control = OWN_FIELDS.sub("", self.control.strip("\n") + "\n")
+        return "\n".join([control.strip("\n"), *own, ""])
+
+
+def indexed(locked: LockedPackage, control: str) -> IndexedPackage:
+    """Make it of a control file. Raises `VerificationError` where that is of another package than the lock says."""
+    fields = Deb822(control)
+    found = tuple(str(fields.get(name, "none")) for name in ("Package", "Version", "Architecture"))
+    if found != (locked.name, locked.version, locked.architecture):
+        raise VerificationError(
+            f"cannot use the package {locked.key}: its file is of {' '.join(found)!r}",
+            hint="lock again; if the archive's index says what the file does not, tell those who keep the archive",
+        )
+    return IndexedPackage(locked, control)
 
 
 def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
@@ -109,6 +133,6 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
 
 def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
     try:
-        return {path.name: path.read_bytes() for path in place.iterdir()} == dict(files)
+        return {path.name: read_regular(path) for path in place.iterdir()} == dict(files)
     except OSError:
         return False

@@ -8,7 +8,7 @@ import click
 
 from package_cache.command_line.options import LOCK, archive_options, given_manifest, given_options, json_option
 from package_cache.command_line.render import Renderer, count, in_bytes
-from package_cache.outside.files import write_atomically
+from package_cache.outside.files import read_regular, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
@@ -65,13 +65,15 @@ def write_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock
 
 def current_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock:
     """Give a manifest's lock: the one beside it, or, where there is none, a new one. Raises `LockError` where stale."""
-    path = lock_path(manifest)
+    path, hint = lock_path(manifest), "make it anew: package-cache lock"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode()
     except FileNotFoundError:
         return write_lock(renderer, manifest, options)
     except UnicodeDecodeError as error:
-        raise LockError(f"cannot read {path}: it is not UTF-8", hint="make it anew: package-cache lock") from error
+        raise LockError(f"cannot read {path}: it is not UTF-8", hint=hint) from error
+    except OSError as error:
+        raise LockError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
     lock = read_lock(text, file=str(path))
     if lock.manifest_digest != manifest.digest:
         raise LockError(

@@ -437,13 +437,24 @@ damaged() {
 # Read one `.group` file (cache/layout.py, group_file) into requests, provides, pre_dependencies, installed_kib,
 # recommends. FOLDER NAME. 31 32
 read_group() {
+    _has_format=
+    _has_package=
     _end=
     while read -r _key _value; do
         case ${_key} in
-            format) check_format "$2" "${_value}" ;;
-            installed-kib) installed_kib=$((installed_kib + _value)) ;;
+            format)
+                check_format "$2" "${_value}"
+                _has_format=yes
+                ;;
+            installed-kib)
+                is_number "${_value}" || damaged "$2 has a size that is no number"
+                installed_kib=$((installed_kib + _value))
+                ;;
             recommends) recommends=true ;;
-            package) add_request "$2" "${_value}" ;;
+            package)
+                add_request "$2" "${_value}"
+                _has_package=yes
+                ;;
             provides) provides=${provides}${_value}${NEWLINE} ;;
             pre-dependency) pre_dependencies="${pre_dependencies} ${_value}" ;;
             end) _end=yes ;;
@@ -451,11 +462,18 @@ read_group() {
         esac
     done <"$1/${2##*/}"
     [ -n "${_end}" ] || damaged "$2 is cut short"
+    [ -n "${_has_format}" ] || damaged "$2 has no format number"
+    [ -n "${_has_package}" ] || damaged "$2 asks for no package"
+}
+
+# Is a text a number that arithmetic takes? Some shells run what stands in another one, or read 08 as octal.
+is_number() {
+    case $1 in '' | 0?* | *[!0-9]* | ????????????????*) return 1 ;; *) return 0 ;; esac
 }
 
 # Refuse a format that is newer than this script. NAME FORMAT. 31 32
 check_format() {
-    case $2 in '' | *[!0-9]*) damaged "$1 has no format number" ;; *) ;; esac
+    is_number "$2" || damaged "$1 has no format number"
     [ "$2" -le "${FORMAT}" ] || miss cache-too-new "the cache's format is $2, this installer reads ${FORMAT}" "use the install_group.sh that lies in the cache"
 }
 
@@ -743,12 +761,17 @@ take_file() {
         *) ;;
     esac
     [ ${#_hash} = 64 ] || damaged "its index names a file outside the pool: $1"
+    is_number "$3" || damaged "its index names a file outside the pool: $1 $2"
     files="${files} ${_hash}"
     bytes=$((bytes + $3))
     _arch=${2##*_}
     case ${_arch%.deb} in
         all | "${architecture}") _name=${2%%_*} ;;
         *) _name=${2%%_*}:${_arch%.deb} ;;
+    esac
+    case ${_name} in
+        [!a-zA-Z0-9]* | *[!a-zA-Z0-9+.:-]*) damaged "its index has a package '${_name}', which is no package's name" ;;
+        *) ;;
     esac
     planned="${planned} ${_name}"
     file_of="${file_of}${_name}/${_hash} "
@@ -835,6 +858,7 @@ list_release() {
             *) ;;
         esac
     done <"${cache}/$1/Release"
+    case ${stated} in *[!0-9a-f]*) stated= ;; *) ;; esac # sha256sum would pass over such a line
     printf '%s  %s/%s\n' "${stated:-0000000000000000000000000000000000000000000000000000000000000000}" "$1" "$2"
 }
 
@@ -1448,10 +1472,10 @@ main() {
     set -- ${planned}
     phase install
     if [ "${touched}" = yes ]; then
-        mark
-        phase mark
         [ -z "${verbose}" ] || cat "${log}"
         check_all || fail "${wrong}"
+        mark # only now: what is taken back must leave no mark
+        phase mark
         touched=no
         end_run
         installed=$#

@@ -1,5 +1,6 @@
 """What both formats check alike: names, OS releases, package lists, and that nothing is there twice."""
 
+import bisect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class Problems:
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[Problem] = []
+        self._text = ""
+        self._lines = [0]
 
     def place(self, line: int | None = None, column: int | None = None, field: str | None = None) -> Place:
         """Name a place in this manifest."""
@@ -38,8 +41,10 @@ class Problems:
 
     def place_at(self, text: str, offset: int, field: str | None = None) -> Place:
         """Name the place of a text's character, counted from 0."""
-        start = text.rfind("\n", 0, offset) + 1
-        return self.place(text.count("\n", 0, offset) + 1, offset - start + 1, field)
+        if text is not self._text:  # counted once: a manifest may have thousands of places
+            self._text, self._lines = text, [0, *(match.end() for match in re.finditer("\n", text))]
+        line = bisect.bisect_right(self._lines, offset)
+        return self.place(line, offset - self._lines[line - 1] + 1, field)
 
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
         """Note a problem of a place."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
 from package_cache.manifests.tables import Table
+from package_cache.values.fields import shown
 from package_cache.values.manifest import Group, Repository
 
 KEYS = ("name", "uris", "suite", "components", "systems", "key", "allow-unsigned", "priority")
@@ -33,18 +34,21 @@ def read_repositories(tables: Sequence[Table], folder: Path, problems: Problems)
     """Read all `[[repository]]` tables; `folder` is the manifest's own, where keys are looked up."""
     read = (_repository(table, folder) for table in tables)
     found = [repository for repository in read if repository is not None]
-    for index, repository in enumerate(found):
-        earlier = next((other for other in found[:index] if _both_for_a_system(other, repository)), None)
+    named: dict[str, list[Repository]] = {}
+    for repository in found:
+        same = named.setdefault(repository.name, [])
+        earlier = next((other for other in same if _for_one_system(other, repository)), None)
+        same.append(repository)
         if earlier is not None:
             message = f"repository {repository.name!r} is there already, on line {earlier.place.line}"
             problems.add(repository.place, message, "give one of them another name, or other systems")
     return tuple(found)
 
 
-def _both_for_a_system(one: Repository, other: Repository) -> bool:
+def _for_one_system(one: Repository, other: Repository) -> bool:
     """One name may have several tables, for different OS releases."""
     for_all = one.systems is None or other.systems is None
-    return one.name == other.name and (for_all or bool(set(one.systems or ()) & set(other.systems or ())))
+    return for_all or not set(one.systems or ()).isdisjoint(other.systems or ())
 
 
 def check_names_are_free(repositories: Iterable[Repository], groups: Iterable[Group], problems: Problems) -> None:
@@ -150,5 +154,5 @@ def _priority(table: Table) -> int | None:
     priority = table.integer("priority", example="700")
     if priority is not None and (priority == 0 or priority not in PRIORITIES):
         hint = "write a number such as 700, as in apt_preferences(5)"
-        table.wrong(["priority"], f"{priority} is not a priority", hint)
+        table.wrong(["priority"], f"{shown(priority)} is not a priority", hint)
     return priority

@@ -12,7 +12,6 @@ packages = ["openssh-client", "openssh-server"]
 """
 
 import re
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from package_cache.manifests.tables import Document, Table
 from package_cache.values.manifest import Group, Place
 from package_cache.values.names import ARCHITECTURE
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
+from package_cache.values.toml_text import load_toml
 
 GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
@@ -61,9 +61,7 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:
     try:
-        return tomllib.loads(text)
-    except RecursionError:
-        problems.add(problems.place(), "is nested too deeply", "write lists of texts only")
+        return load_toml(text)
     except ValueError as error:  # also numbers of thousands of digits, which int() refuses
         match = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
         if match is None:

@@ -1,9 +1,13 @@
 """What a package file says about itself, read by dpkg-deb."""
 
+import re
 from pathlib import Path
 
 from package_cache.outside.run import CommandError, run
 from package_cache.values.errors import VerificationError
+
+PARAGRAPH = re.compile(r"(?:[!\"$-,.-9;-~][!-9;-~]*:.*\n(?:[ \t]+\S.*\n)*)+", re.ASCII)
+"""One paragraph of deb822(5). dpkg-deb shows whatever is there; in an index an empty line would begin another one."""
 
 
 def control_text(path: Path) -> str:
@@ -11,11 +15,11 @@ def control_text(path: Path) -> str:
 
     Raises `VerificationError` where the file is not a package that dpkg can read, and `ToolMissingError`.
     """
+    hint = "delete the file and build the cache again, so that it is fetched anew"
     try:
-        return run(["dpkg-deb", "--field", str(path)], timeout=60).stdout
+        text = run(["dpkg-deb", "--field", str(path)], timeout=60).stdout.strip("\n") + "\n"
     except CommandError as error:
-        raise VerificationError(
-            f"cannot read {path} as a package",
-            details=error.output,
-            hint="delete the file and build the cache again, so that it is fetched anew",
-        ) from error
+        raise VerificationError(f"cannot read {path} as a package", details=error.output, hint=hint) from error
+    if not PARAGRAPH.fullmatch(text):
+        raise VerificationError(f"cannot read {path} as a package: its control file is not one paragraph", hint=hint)
+    return text

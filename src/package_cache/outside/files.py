@@ -8,17 +8,34 @@ import glob
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from package_cache.values.errors import PackageCacheError
 
 
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file to read it. Raises `OSError` also where it is a pipe or a device: that would be waited for."""
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return stream
+
+
+def read_regular(path: Path) -> bytes:
+    """Give the bytes of a file. Raises `OSError` as above."""
+    with open_regular(path) as stream:
+        return stream.read()
+
+
 def sha256_of(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes, as hexadecimal digits."""
-    with path.open("rb") as stream:
+    """Give the SHA-256 of a file's bytes, as hexadecimal digits. Raises `OSError` as above."""
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -23,18 +23,22 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     name / version / architecture / size (bytes) / sha256 / repository / path (below the repository's base URI)
 """
 
-import tomllib
-from collections.abc import Iterable, Mapping
+import re
+import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 import tomli_w
 
 from package_cache.values.errors import LockError, Problem
+from package_cache.values.fields import FieldReader, shown
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
 from package_cache.values.system import System
+from package_cache.values.toml_text import load_toml
 
 FORMAT = 1
+URI = re.compile(r"[a-z][a-z0-9+.-]*:/\S*", re.ASCII)
 HEADER = '# Written by "package-cache lock". Commit it beside the manifest; do not edit it by hand.\n'
 
 
@@ -52,13 +56,13 @@ def lock_text(lock: Lock) -> str:
 def read_lock(text: str, *, file: str) -> Lock:
     """Read a lock's text; `file` is its name for messages. Raises `LockError` with every problem found."""
     try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
+        document = load_toml(text)
+    except ValueError as error:
         raise _unreadable(Problem(f"is not TOML: {error}", file)) from error
-    if type(document.get("format")) is not int or document["format"] != FORMAT:
-        raise _unreadable(
-            Problem(f"has format {document.get('format')!r}, and this program reads {FORMAT}", file, field="format")
-        )
+    found = document.get("format")
+    if type(found) is not int or found != FORMAT:
+        message = f"has format {shown(found)}, and this program reads {FORMAT}"
+        raise _unreadable(Problem(message, file, field="format"))
     reader = _LockReader(file)
     lock = Lock(
         reader.text(document, "", "manifest"),
@@ -107,55 +111,8 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     }
 
 
-class _Reader:
-    """Small typed getters that collect every problem with the path of its field."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-
-    def wrong(self, field: str, message: str) -> None:
-        self.problems.append(Problem(message, self.file, field=field))
-
-    def text(self, table: Mapping[str, Any], at: str, key: str, default: str = "") -> str:
-        value = table.get(key)
-        if isinstance(value, str) and value:
-            return value
-        self.wrong(f"{at}.{key}".lstrip("."), "must be a text that is not empty")
-        return default
-
-    def texts(self, table: Mapping[str, Any], at: str, key: str) -> tuple[str, ...]:
-        value = table.get(key, [])
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        self.wrong(f"{at}.{key}", "must be a list of texts")
-        return ()
-
-    def flag(self, table: Mapping[str, Any], at: str, key: str) -> bool:
-        value = table.get(key, False)
-        if isinstance(value, bool):
-            return value
-        self.wrong(f"{at}.{key}", "must be true or false")
-        return False
-
-    def tables(self, table: Mapping[str, Any], at: str, key: str) -> list[dict[str, Any]]:
-        value = table.get(key, [])
-        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            return value
-        self.wrong(f"{at}.{key}".lstrip("."), "must be a list of tables")
-        return []
-
-
-class _LockReader(_Reader):
+class _LockReader(FieldReader):
     """The tables of a lock."""
-
-    def once(self, keys: Iterable[str], at: str, what: str) -> None:
-        """Note each key that an earlier table has too; `at` is the path of the tables."""
-        seen: set[str] = set()
-        for index, key in enumerate(keys):
-            if key and key in seen:
-                self.wrong(f"{at}[{index}]", f"{what} {key!r} is there already")
-            seen.add(key)
 
     def systems(self, document: Mapping[str, Any]) -> tuple[LockedSystem, ...]:
         tables = self.tables(document, "", "system")
@@ -191,20 +148,16 @@ class _LockReader(_Reader):
 
     def repository(self, table: dict[str, Any], at: str) -> LockedRepository:
         uri = self.text(table, at, "uri") if "uri" in table else None
-        if uri and (not uri.isprintable() or " " in uri):
-            self.wrong(f"{at}.uri", "must not hold blanks or control characters")
+        if uri and not _is_uri(uri):
+            self.wrong(f"{at}.uri", f"{uri!r} is not the URI of a repository")
         return LockedRepository(self.text(table, at, "name"), uri)
 
     def package(self, table: dict[str, Any], at: str, repositories: set[str]) -> LockedPackage:
-        size = table.get("size")
-        if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-            self.wrong(f"{at}.size", "must be a number of bytes greater than 0")
-            size = 0
         package = LockedPackage(
             self.text(table, at, "name"),
             self.text(table, at, "version"),
             self.text(table, at, "architecture"),
-            size,
+            self.size(table, at, "size"),
             self.text(table, at, "sha256"),
             self.text(table, at, "repository"),
             self.text(table, at, "path"),
@@ -212,9 +165,7 @@ class _LockReader(_Reader):
         for key, pattern in (
             ("name", PACKAGE_NAME), ("version", VERSION), ("architecture", ARCHITECTURE), ("sha256", SHA256),
         ):  # fmt: skip
-            value = getattr(package, key)
-            if value and not pattern.fullmatch(value):
-                self.wrong(f"{at}.{key}", f"{value!r} is not a {key}")
+            self.match(pattern, getattr(package, key), f"{at}.{key}", f"a {key}")
         if package.repository and package.repository not in repositories:
             self.wrong(f"{at}.repository", f"there is no repository {package.repository!r} in this system")
         if ".." in package.path.split("/") or package.path.startswith("/"):
@@ -231,8 +182,9 @@ class _LockReader(_Reader):
             self.texts(table, at, "provides"),
             self.flag(table, at, "recommends"),
         )
-        if group.name and not GROUP_NAME.fullmatch(group.name):
-            self.wrong(f"{at}.name", f"{group.name!r} is not a group's name")
+        self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
+        if not table.get("requests"):  # what asks for nothing would be installed without anything
+            self.wrong(f"{at}.requests", "must name at least one package")
         for index, text in enumerate(group.requests):
             try:
                 PackageRequest.parse(text)
@@ -245,3 +197,12 @@ class _LockReader(_Reader):
             if key not in keys:
                 self.wrong(f"{at}.packages[{index}]", f"there is no package {key!r} in this system")
         return group
+
+
+def _is_uri(text: str) -> bool:
+    """Tell whether a text can go to apt-helper and to urllib.parse; what begins with a hyphen would be an option."""
+    try:
+        urllib.parse.urlsplit(text)
+    except ValueError:
+        return False
+    return URI.fullmatch(text) is not None and text.isprintable()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import package_cache
 from package_cache.cache.description import DescribedGroup, DescribedPackage, Description, read_description
-from package_cache.cache.index import IndexedPackage, group_files
+from package_cache.cache.index import IndexedPackage, group_files, indexed
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished, remove_unneeded
 from package_cache.cache.publish import publish
@@ -141,9 +141,7 @@ def _indexed(lock: Lock, cache: CacheFolder) -> dict[str, IndexedPackage]:
     """Read the control file of every package, by SHA-256."""
     packages = {package.sha256: package for system in lock.systems for package in system.packages}
     texts = in_threads(control_text, [cache.package(digest) for digest in packages])
-    return {
-        digest: IndexedPackage(package, text) for (digest, package), text in zip(packages.items(), texts, strict=True)
-    }
+    return {digest: indexed(package, text) for (digest, package), text in zip(packages.items(), texts, strict=True)}
 
 
 _PerArchitecture = dict[str, tuple[LockedGroup, list[LockedPackage]]]

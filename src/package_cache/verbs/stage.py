@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from package_cache.cache.description import DescribedPackage, Description, read_
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
 from package_cache.cache.publish import publish
-from package_cache.outside.files import clone_or_copy, exclusive
+from package_cache.outside.files import clone_or_copy, exclusive, read_regular
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
@@ -42,11 +42,11 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
     """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
 
     Each package file once, by the cheapest way the volume knows. In the order of a build, so that a reader at any
-    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group; and
-    `PackageCacheError` with the status NO_SPACE or READ_ONLY where `to` cannot be written.
+    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group, all found before
+    anything is written; and `PackageCacheError` with the status NO_SPACE or READ_ONLY where `to` cannot be written.
     """
-    once_settled(cache, lambda: _chosen(groups, read_description(cache)))
     target = CacheFolder(to)
+    once_settled(cache, lambda: _choose(groups, cache, target))
     with writing_to(to):
         to.mkdir(parents=True, exist_ok=True)
         with exclusive(target.lock, wait=OTHER_STAGE_LIMIT):
@@ -56,19 +56,34 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
             return once_settled(cache, lambda: _stage(groups, cache, target, listener))
 
 
-def _stage(groups: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
-    """Stage from what the cache's description says just now."""
+@dataclass(frozen=True)
+class _Choice:
+    """What is to be staged, read and checked."""
+
+    description: Description
+    files: Mapping[tuple[str, str], Mapping[str, bytes]]
+    """Of the groups, by name and system."""
+    installer: bytes
+    missing: Sequence[DescribedPackage]
+    """Those that the target does not have yet."""
+
+
+def _choose(groups: Sequence[str], cache: CacheFolder, target: CacheFolder) -> _Choice:
+    """Read what the cache's description names just now."""
     description = _chosen(groups, read_description(cache))
     files = {
         (group.name, group.system): _group_files(cache, group.name, group.system, group.files)
         for group in description.groups
     }
-    installer = _installer(cache, description)
-    packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
-    methods = _stage_packages(packages, cache, target, listener)
-    publish(target, _merged(description, target), files, installer)
-    total = sum(item.size for item in packages)
-    return StageResult(tuple(groups), len(packages), total, " and ".join(methods) or "nothing to do")
+    return _Choice(description, files, _installer(cache, description), _missing(description, cache, target))
+
+
+def _stage(groups: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
+    choice = _choose(groups, cache, target)
+    methods = _stage_packages(choice.missing, cache, target, listener)
+    publish(target, _merged(choice.description, target), choice.files, choice.installer)
+    total = sum(item.size for item in choice.missing)
+    return StageResult(tuple(groups), len(choice.missing), total, " and ".join(methods) or "nothing to do")
 
 
 def _chosen(names: Sequence[str], description: Description) -> Description:
@@ -85,6 +100,18 @@ def _chosen(names: Sequence[str], description: Description) -> Description:
     return description.only(names)
 
 
+def _missing(description: Description, cache: CacheFolder, target: CacheFolder) -> list[DescribedPackage]:
+    """Give the packages that the target lacks. Raises `CacheError` where the cache lacks one of them, too."""
+    packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
+    for item in packages:
+        if not has_size(cache, item.sha256, item.size):
+            raise CacheError(
+                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is not the file it was",
+                hint="build the cache again",
+            )
+    return packages
+
+
 def _stage_packages(
     packages: Sequence[DescribedPackage], cache: CacheFolder, target: CacheFolder, listener: Listener
 ) -> Iterable[str]:
@@ -92,11 +119,6 @@ def _stage_packages(
     total, done = sum(item.size for item in packages), 0
     listener(Progress("staging", done, total))
     for item in packages:
-        if not has_size(cache, item.sha256, item.size):
-            raise CacheError(
-                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is not the file it was",
-                hint="build the cache again",
-            )
         methods[_put(cache.package(item.sha256), target.package(item.sha256))] += 1
         done += item.size
         listener(Progress("staging", done, total))
@@ -117,17 +139,20 @@ def _put(source: Path, place: Path) -> str:
 def _group_files(cache: CacheFolder, name: str, system: str, digests: dict[str, str]) -> dict[str, bytes]:
     folder = cache.group(name, system)
     try:
-        files = {file: (folder / file).read_bytes() for file in digests}
+        files = {file: read_regular(folder / file) for file in digests}
     except OSError as error:
         raise CacheError(f"cannot read the group {name}: {error}", hint="build the cache again") from error
-    wrong = [file for file, digest in digests.items() if hashlib.sha256(files[file]).hexdigest() != digest]
+    wrong = [file for file, content in files.items() if hashlib.sha256(content).hexdigest() != digests[file]]
     if wrong:
         raise CacheError(f"cannot stage {name}: {folder / wrong[0]} was altered", hint="build the cache again")
     return files
 
 
 def _installer(cache: CacheFolder, description: Description) -> bytes:
-    content = cache.installer.read_bytes()
+    try:
+        content = read_regular(cache.installer)
+    except OSError as error:
+        raise CacheError(f"cannot read the installer: {error}", hint="build the cache again") from error
     if hashlib.sha256(content).hexdigest() != description.installer_digest:
         raise CacheError(f"cannot stage the installer: {cache.installer} was altered", hint="build the cache again")
     return content

@@ -1,0 +1,38 @@
+"""The law for every input: what is ours to say is said, in bounded time, and counted."""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+
+from package_cache.values.errors import PackageCacheError
+
+LIMIT = 1.0
+"""Seconds of CPU time that reading one input may take: a hundred times what the slowest takes."""
+
+
+WHOLE = re.compile(r"is not TOML: |is not JSON that can be read: |has no group$")
+"""What is said of a whole file. What is no TOML has its place in tomllib's own words."""
+
+
+@contextlib.contextmanager
+def bounded(limit: float = LIMIT) -> Iterator[None]:
+    """See that what is in the block takes at most `limit` seconds of CPU time."""
+    began = time.process_time()
+    yield
+    took = time.process_time() - began
+    assert took < limit, f"took {took:.1f} s of CPU time"
+
+
+def check_told(error: PackageCacheError, file: str) -> None:
+    """See that an error names the file, says a reason and can be shown."""
+    assert error.message.startswith("cannot "), error.message
+    text = str(error)
+    assert file in text
+    text.encode()  # else nobody could print it
+    for problem in error.problems:
+        assert problem.message
+        assert problem.line or problem.field or WHOLE.match(problem.message), problem
+        assert problem.file == file
+        assert (problem.line or 1) >= 1
+        assert (problem.column or 1) >= 1

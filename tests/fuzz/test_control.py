@@ -1,0 +1,102 @@
+"""Control files of packages, by dpkg's own reader, become an index that says of each package what we say, and once."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from tests.fuzz.counts import Tried
+from tests.fuzz.documents import CONTROL, digest
+from tests.fuzz.effort import fuzzed
+from tests.fuzz.law import bounded
+from tests.fuzz.strategies import controls
+
+from package_cache.cache.index import IndexedPackage, group_files, indexed
+from package_cache.outside.debs import control_text
+from package_cache.values.errors import VerificationError
+from package_cache.values.lock import LockedGroup, LockedPackage
+from package_cache.values.names import PACKAGE_NAME
+from package_cache.values.statuses import ExitStatus
+
+TOOL = LockedPackage("tool", "2.0~rc1+dfsg-1", "all", 1, digest(1), "r", "p")
+GOOD = LockedPackage("good", "1", "all", 2, digest(2), "r", "p")
+GOOD_TEXT = "Package: good\nVersion: 1\nArchitecture: all\nMaintainer: N <n@example.invalid>\nDescription: good\n"
+OWN = ("Filename", "Size", "SHA256")
+
+
+@fuzzed("control files")
+@example(content=CONTROL.encode())
+@example(content=CONTROL.replace("24", "9" * 5000).encode())
+@example(content=CONTROL.replace("24", "٣").encode())
+@example(content=CONTROL.replace("Section: misc", "Filename: ../../pwned\nSHA256: 0\nsize: 0").encode())
+@example(content=f"{CONTROL}\nPackage: other\nVersion: 1\nArchitecture: all\n".encode())
+@example(content=f"# a comment\n{CONTROL}".encode())
+@given(content=controls)
+def test_control(tmp_path: Path, tried: Tried, content: bytes) -> None:
+    tried("control files")
+    path = tmp_path / "package.deb"
+    path.write_bytes(deb_of(content))
+    try:
+        with bounded():
+            text = control_text(path)
+            packages = [indexed(TOOL, text), indexed(GOOD, GOOD_TEXT)]
+            files = group_files({"amd64": (LockedGroup("g", ("good",), ()), packages)})
+    except VerificationError as error:
+        assert error.status is ExitStatus.NOT_VERIFIED
+        assert str(path) in str(error) or TOOL.key in str(error)
+    else:
+        check_packages(files["Packages"], packages)
+        check_group(files["amd64.group"])
+
+
+def test_a_file_of_another_package_is_refused() -> None:
+    with pytest.raises(VerificationError, match=r"cannot use the package tool_.*: its file is of 'good 1 all'"):
+        indexed(TOOL, GOOD_TEXT)
+
+
+def deb_of(control: bytes) -> bytes:
+    """Give a package file with this control file: ar(5) with the three members of deb(5)."""
+    members = {"debian-binary": b"2.0\n", "control.tar": _tar(control), "data.tar": _tar(None)}
+    made = b"!<arch>\n"
+    for name, content in members.items():
+        made += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
+        made += content + b"\n" * (len(content) % 2)
+    return made
+
+
+def _tar(control: bytes | None) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        if control is not None:
+            member = tarfile.TarInfo("./control")
+            member.size = len(control)
+            tar.addfile(member, io.BytesIO(control))
+    return stream.getvalue()
+
+
+def check_packages(text: str, packages: list[IndexedPackage]) -> None:
+    """See that each package has its paragraph, in which each field that is ours stands once and is right."""
+    paragraphs = text.split("\n\n")
+    assert len(paragraphs) == len(packages)
+    expected = {f"pool/{item.locked.sha256}.deb" for item in packages}
+    for paragraph in paragraphs:
+        lines = [line for line in paragraph.split("\n") if line.lower().startswith(tuple(f"{f.lower()}:" for f in OWN))]
+        assert [line.partition(":")[0] for line in lines] == list(OWN)
+        expected.remove(lines[0].removeprefix("Filename: "))
+    assert not expected
+
+
+def check_group(text: str) -> None:
+    """See that the installer can read it."""
+    lines = text.split("\n")
+    assert lines[0] == "format 1"
+    size = lines[1].removeprefix("installed-kib ")
+    assert size.isascii()
+    assert size.isdigit()
+    assert lines[2] == "package good"
+    assert lines[-2:] == ["end", ""]
+    for line in lines[3:-2]:
+        key, _, name = line.partition(" ")
+        assert key == "pre-dependency"
+        assert PACKAGE_NAME.fullmatch(name)

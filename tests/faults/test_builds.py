@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from typing import TypeVar
 
 import pytest
-from tests.faults.job import send
+from tests.faults.job import Whom, send
 from tests.faults.published import judge_done, judge_interrupted, judge_visible, wait_until_ended
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
@@ -21,9 +21,9 @@ from package_cache.values.statuses import ExitStatus
 MOMENTS = 30
 pytestmark = pytest.mark.injection
 WAYS = {
-    "SIGKILL to all that runs": (signal.SIGKILL, True),
-    "SIGTERM": (signal.SIGTERM, False),
-    "Ctrl-C": (signal.SIGINT, False),
+    "SIGKILL to all that runs": (signal.SIGKILL, Whom.ALL),
+    "SIGTERM": (signal.SIGTERM, Whom.GROUP),
+    "Ctrl-C": (signal.SIGINT, Whom.GROUP),
 }
 ROWS = spread(list(itertools.product(VERBS, WAYS, range(MOMENTS))), 18)
 WAITING = [("build", "*.deb"), ("lock", "*/InRelease")]
@@ -52,12 +52,12 @@ def test_a_signal_and_the_same_command_again(verb: str, way: str, moment: int, t
     replacing = moment % 3 > 0
     seconds = seconds_of(verb, replacing, trial)
     one = trial(verb, replacing=replacing)
-    sign, everything = WAYS[way]
+    sign, whom = WAYS[way]
     process = one.start()
     wait_until_heard(process)
     time.sleep(seconds * (moment + 0.5) / MOMENTS)
     if process.poll() is None:
-        send(process, sign, descendants=everything)
+        send(process, sign, whom)
     done = ended(process)
     if sign is not signal.SIGKILL:
         judge_interrupted(done)

@@ -113,7 +113,7 @@ def test_a_signal_ends_a_verb_that_waits_for_a_server(verb: str, silent: str, wa
     done = ended(process)
     one.shelf.server.recover()
     with verdict(Verdict.WRONG_REASON):
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10  # the server is waited for at least 15
         assert done.returncode == ExitStatus.INTERRUPTED.code, done.stderr
     judge_interrupted(done)
     wait_until_ended(one)

@@ -52,7 +52,7 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 def as_process(words: Sequence[str]) -> Done:
     """Run a verb as a process of its own."""
-    program = "from package_cache.command_line.main import main; main()"
+    program = "from package_cache.command_line.entry import main; main()"
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, timeout=60, check=False)
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 

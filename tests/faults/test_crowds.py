@@ -139,7 +139,7 @@ CROWDS = [
     *((apt_is_at_work, *pair, seconds)
       for pair, seconds in itertools.product(OTHERS, [-1.0, -0.5, -0.2, 0.0, 0.3, 0.6, 1.0, 1.5])),
     *((both_fail, system, seconds) for system, seconds in itertools.product([OLD, MIDDLE, NEW], [0.0, 0.5])),
-    *((many_containers, system, group, 10) for system, group in [(OLD, "ssh"), (MIDDLE, "ssh"), (NEW, "nfs")]),
+    *((many_containers, system, group, 10) for system, group in [(NEW, "nfs"), (OLD, "ssh"), (MIDDLE, "ssh")]),
 ]  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 
+from package_cache.outside.isolation import Isolation
+
 
 def keep_dpkg_busy(room: Room) -> "subprocess.Popen[str]":
     """Start a real dpkg that keeps its lock until /var/go exists."""
@@ -105,3 +107,21 @@ def test_what_a_killed_installer_left_is_taken_over(cache: SyntheticCache, debs:
     room.sh("printf '#!/bin/sh\\nexit 0\\n' >/usr/sbin/policy-rc.d.kept-by-package-cache")
     assert room.install("tools").status == 0
     assert room.sh("cat /usr/sbin/policy-rc.d*") == "#!/bin/sh\nexit 0\n"
+
+
+def test_what_a_killed_installer_left_on_what_has_become_read_only(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom, isolation: Isolation
+) -> None:
+    if isolation is Isolation.CHROOT:
+        pytest.skip("a chroot lets nobody mount")
+    prepare(cache, debs)
+    room = open_room(cache)
+    mark = "# package-cache: no service is started while this process installs: 999999-1"
+    room.sh(f"printf '#!/bin/sh\\n{mark}\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
+    room.sh("mkdir -p /var/lib/package-cache/999999-1; echo 'pool /cache/pool' >/var/lib/package-cache/999999-1/plan")
+    room.sh("mount --bind /usr /usr; mount -o remount,bind,ro /usr")
+    done = room.install("tools")
+    assert (done.status, done.result["reason"]) == (42, "read-only"), done
+    room.sh("umount -l /usr")
+    assert room.install("tools").status == 0
+    assert room.sh("ls -A /usr/sbin/policy-rc.d* /var/lib/package-cache 2>/dev/null", check=False) == ""

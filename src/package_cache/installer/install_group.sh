@@ -929,7 +929,7 @@ take_policy() {
     read_policy_owner
     if [ -n "${policy_owner}" ]; then
         ! is_alive "${policy_owner}" || return 1
-        drop_policy # of one that was killed
+        drop_policy 2>/dev/null || return 0 # of one that was killed, on what has become read-only
     else
         ! says_no || return 0 # the image's own does already: it stays
         mv -f "${POLICY}" "${POLICY_KEPT}" || return 0
@@ -965,7 +965,7 @@ release_policy() {
 # Put the image's own policy-rc.d back, or none.
 drop_policy() {
     # mv(1) puts no folder over a file, nor a link over what it leads to
-    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}"; fi
+    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}" || return; fi
     ! is_there "${POLICY_KEPT}" || mv -f "${POLICY_KEPT}" "${POLICY}"
 }
 
@@ -1002,7 +1002,7 @@ sweep() {
     set -f
     if is_there "${POLICY}"; then
         read_policy_owner
-        [ -z "${policy_owner}" ] || is_alive "${policy_owner}" || drop_policy
+        [ -z "${policy_owner}" ] || is_alive "${policy_owner}" || drop_policy 2>/dev/null
     elif is_there "${POLICY_KEPT}"; then
         mv -f "${POLICY_KEPT}" "${POLICY}"
     fi

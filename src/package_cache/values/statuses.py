@@ -45,7 +45,7 @@ class ExitStatus(Enum):
     NOT_ROOT = Meaning(20, "the installer is not root", "run it as root", clean_miss=True)
     NO_DPKG = Meaning(21, "there is no dpkg or apt-get here", "use the fallback of this image", clean_miss=True)
     DPKG_BROKEN = Meaning(
-        22, "somebody else left dpkg with packages half installed", "run dpkg --configure -a", clean_miss=True
+        22, "packages are half installed here, or dpkg or apt does not work", "mend what is named", clean_miss=True
     )
     CACHE_MISSING = Meaning(30, "there is no cache at this place, or it is empty", "check the mount", clean_miss=True)
     CACHE_DAMAGED = Meaning(

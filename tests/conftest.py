@@ -4,6 +4,7 @@ Kept below the state folder, under keys of their inputs; several test processes 
 """
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,10 @@ from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options
 from package_cache.verbs.precommands import root_source
 from package_cache.verbs.sources import archive_sources, mirror_finder
+
+# Who runs this by nohup, or in the background of a shell, hands signals down that are ignored: no test could send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 pytest.register_assert_rewrite("tests.faults.judge", "tests.faults.published", "tests.fuzz.law")
 

@@ -79,7 +79,7 @@ def test_a_hash_that_is_none_among_others(cache: SyntheticCache, debs: Path, ope
     group.write_text(group.read_text().replace("package good", "package other"))
     done = open_room(cache).install("others", "tools")
     assert (done.status, done.result["reason"]) == (31, "cache-damaged")
-    assert "amd64.group is not the file that the index states" in done.err
+    assert "amd64.group is not the file that its Release states" in done.err
 
 
 def test_what_is_altered_but_not_needed_does_not_matter(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:

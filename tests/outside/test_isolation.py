@@ -47,7 +47,7 @@ def test_the_root_is_never_changed_and_nothing_is_left(root: Path, tier: Isolati
     mark = f"9{uuid.uuid4().int % 10**8:08}"
     with throwaway(root, tier) as container:
         container.run(["sh", "-c", "echo new > /etc/keep; echo x > /new; rm -r /run; mkdir /run; touch /run/x /tmp/y"])
-        container.run(["sh", "-c", f"setsid sleep {mark} >/dev/null 2>&1 &"])
+        container.run(["sh", "-c", f"setsid sleep {mark} >/dev/null 2>&1 & usleep 200000"])
         assert processes_with(mark)
         assert container.run(["cat", "/etc/keep", "/new"]).stdout == "new\nx\n"
     assert tree(root.parent) == before

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.locks import HOLD, LOCK
 from tests.faults.spread import spread
 from tests.support.debs import make_deb
+from tests.support.locks import HOLD, LOCK
 
 from package_cache.values.statuses import ExitStatus
 

@@ -7,6 +7,7 @@ import pytest
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.locks import NEW_WORDS
 
 from package_cache.outside.isolation import Isolation
 
@@ -64,23 +65,10 @@ def test_a_lock_on_a_clean_database(cache: SyntheticCache, debs: Path, open_room
     assert holder.communicate(timeout=30) == ("", "")
 
 
-NEW_WORDS = """#!/bin/sh
-case $* in
-    *--install*)
-        if mkdir /var/locked 2>/dev/null; then
-            echo 'dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid 43' >&2
-            exit 2
-        fi ;;
-esac
-exec /usr/bin/dpkg.real "$@"
-"""
-"""A dpkg whose lock another process has for once: dpkg 1.22 and newer."""
-
-
 def test_a_lock_in_the_words_of_newer_dpkgs(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     prepare(cache, debs)
     room = open_room(cache)
-    room.sh(f"mv /usr/bin/dpkg /usr/bin/dpkg.real; cat >/usr/bin/dpkg <<'END'\n{NEW_WORDS}END\nchmod 755 /usr/bin/dpkg")
+    room.sh(NEW_WORDS.format(option="--install"))
     done = room.install("tools")
     assert (done.status, done.err) == (0, "")
     assert "another process works with dpkg: waiting for it" in done.out
@@ -122,6 +110,7 @@ def test_what_a_killed_installer_left_on_what_has_become_read_only(
     room.sh("mount --bind /usr /usr; mount -o remount,bind,ro /usr")
     done = room.install("tools")
     assert (done.status, done.result["reason"]) == (42, "read-only"), done
+    assert "nothing was changed but what an earlier run had left; next step: " in done.err
     room.sh("umount -l /usr")
     assert room.install("tools").status == 0
     assert room.sh("ls -A /usr/sbin/policy-rc.d* /var/lib/package-cache 2>/dev/null", check=False) == ""

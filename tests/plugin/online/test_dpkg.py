@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.faults.locks import HOLD, LOCK
 from tests.plugin.online.conftest import OpenImage
 from tests.plugin.online.image import SHELLS, Image, archive
 from tests.support.debs import make_deb
+from tests.support.locks import HOLD, LOCK, NEW_WORDS
 
 from package_cache.values.statuses import ExitStatus
 
@@ -15,18 +15,6 @@ pytestmark = pytest.mark.system
 
 WAITS = "package-cache: another process works with dpkg: waiting for it, at most 300 s"
 LOCKS = [("ubuntu16.04", "lock"), ("ubuntu18.04", "lock"), ("debian12", "lock"), ("debian12", "lock-frontend")]
-
-NEW_WORDS = """#!/bin/sh
-case $* in
-    *--configure*)
-        if mkdir /var/locked 2>/dev/null; then
-            echo 'dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid 43' >&2
-            exit 2
-        fi ;;
-esac
-exec /usr/bin/dpkg.real "$@"
-"""
-"""A dpkg whose lock another process has for once: dpkg 1.22 and newer."""
 
 
 @pytest.fixture
@@ -58,9 +46,7 @@ def test_a_lock_that_is_given_back_is_waited_for(system: str, lock: str, open_im
 
 def test_a_lock_in_the_words_of_newer_dpkgs(open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, "ubuntu18.04", good)
-    image.room.sh(
-        f"mv /usr/bin/dpkg /usr/bin/dpkg.real; cat >/usr/bin/dpkg <<'END'\n{NEW_WORDS}END\nchmod 755 /usr/bin/dpkg"
-    )
+    image.room.sh(NEW_WORDS.format(option="--configure"))
     done = image.run("tool")
     assert (done.returncode, done.stderr, done.stdout.splitlines()[0]) == (0, "", WAITS)
 

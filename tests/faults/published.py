@@ -17,7 +17,7 @@ from package_cache.values.statuses import ExitStatus
 
 WRITERS_NAMES = re.compile(
     r"\.lock|\.(package-cache\.json|install_group\.sh)\.new-\w+|groups/\.new-[^/]+(/.*)?|pool/\.new-[^/]+"
-    r"|pool/\.partial(/.*)?"
+    r"|pool/\.partial(/.*)?|pool/\.recompressed"
 )
 """What a writer that was killed may have left in a cache, by `docs/cache-format.md`."""
 LOCKS_NAMES = re.compile(r"\.package-cache\.lock\.new-\w+")
@@ -162,8 +162,9 @@ def made_new(trial: Trial) -> dict[str, Any]:
     whole = made(trial.new)
     if trial.verb == "stage" and not trial.replacing:
         groups = [group for group in whole["description"]["groups"] if group["name"] in trial.words]
-        pool = {f"{package['sha256']}.deb" for group in groups for package in group["packages"]}
-        whole["description"]["groups"] = groups
-        whole["pool"] = sorted(pool)
+        lists = [json.loads(whole["groups"][f"{each['name']}-{SYSTEM}"]["packages.json"]) for each in groups]
+        pool = {package["sha256"]: package["size"] for packages in lists for package in packages}
+        whole["description"] |= {"groups": groups, "packages": len(pool), "size": sum(pool.values())}
+        whole["pool"] = sorted(f"{name}.deb" for name in pool)
         whole["groups"] = {name: whole["groups"][name] for name in (f"{each['name']}-{SYSTEM}" for each in groups)}
     return whole

@@ -5,8 +5,9 @@ import tomllib
 from dataclasses import asdict
 from typing import Any
 
-from package_cache.cache.description import DescribedGroup, DescribedPackage, Description
+from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.layout import FORMAT
+from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.lock_file import lock_text
 from package_cache.values.system import System
@@ -86,18 +87,17 @@ def _lock() -> Lock:
 
 
 def _description() -> Description:
-    packages = (
-        DescribedPackage("adduser", "3.116ubuntu1", "all", 163000, digest(1)),
-        DescribedPackage("openssh-server", "1:7.6p1-4ubuntu0.7", "amd64", 332000, digest(2)),
-    )
+    names = ("Packages", "Release", "packages.json", "amd64.group", "arm64.group")
     groups = tuple(
         DescribedGroup(
             "ssh",
             system,
             ("amd64", "arm64"),
             ("openssh-server", "adduser=3.116ubuntu1"),
-            packages,
-            {name: digest(number) for number, name in enumerate(("Packages", "Release", "amd64.group", "arm64.group"))},
+            "zstd-19",
+            2,
+            495000,
+            {name: digest(number) for number, name in enumerate(names)},
         )
         for system in ("ubuntu16.04", "ubuntu18.04")
     )
@@ -109,8 +109,18 @@ def _description() -> Description:
         lock_digest=digest(8),
         installer_digest=digest(9),
         groups=groups,
+        packages=2,
+        size=495000,
     )
 
+
+PACKAGE_LIST = list_text(
+    (
+        DescribedPackage("adduser", "3.116ubuntu1", "all", 163000, digest(1), digest(3)),
+        DescribedPackage("openssh-server", "1:7.6p1-4ubuntu0.7", "amd64", 332000, digest(2), digest(2)),
+    )
+)
+PACKAGE_LIST_TREE: list[Any] = json.loads(PACKAGE_LIST)
 
 LOCK = lock_text(_lock())
 LOCK_TREE: dict[str, Any] = tomllib.loads(LOCK)

@@ -14,6 +14,8 @@ from tests.fuzz.documents import (
     DESCRIPTION_TREE,
     LOCK,
     LOCK_TREE,
+    PACKAGE_LIST,
+    PACKAGE_LIST_TREE,
     TOML,
     TOML_TREE,
 )
@@ -57,18 +59,18 @@ def _nearly_toml(document: dict[str, Any], random: Random) -> bytes:
     return "".join(lines).encode()
 
 
-def of_json(tree: dict[str, Any]) -> st.SearchStrategy[bytes]:
+def of_json(tree: Any) -> st.SearchStrategy[bytes]:
     """Give mutants of a JSON document's tree, some of them with mutated bytes as well."""
     return made_by(lambda random: json_mutant(tree, random))
 
 
-def json_mutant(tree: dict[str, Any], random: Random) -> bytes:
+def json_mutant(tree: Any, random: Random) -> bytes:
     """Make one of them."""
     document = altered(tree, random, surrogates=True)
     try:
         content = json.dumps(document, default=str, ensure_ascii=random.randrange(2) == 0)
     except ValueError:  # a number of too many digits
-        content = json.dumps(list(document), default=str)
+        content = HUGE
     if random.randrange(30) == 0:
         content = content.replace(json.dumps(random.choice(("amd64", "Packages", "ssh"))), DEEP)
     encoded = content.encode("utf-8", "surrogatepass")
@@ -108,5 +110,6 @@ def _raw_value(text: str) -> st.SearchStrategy[bytes]:
 columns = of_text(COLUMNS)
 tomls = st.one_of(of_text(TOML), of_toml(TOML_TREE), _raw_value(TOML))
 locks = st.one_of(of_text(LOCK), of_toml(LOCK_TREE), _raw_value(LOCK))
+package_lists = st.one_of(of_text(PACKAGE_LIST), of_json(PACKAGE_LIST_TREE))
 descriptions = st.one_of(of_text(DESCRIPTION), of_json(DESCRIPTION_TREE))
 controls = of_text(CONTROL)

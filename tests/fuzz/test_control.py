@@ -13,6 +13,7 @@ from tests.fuzz.law import bounded
 from tests.fuzz.strategies import controls
 
 from package_cache.cache.index import IndexedPackage, group_files, indexed
+from package_cache.cache.stored import StoredFile
 from package_cache.outside.debs import control_text
 from package_cache.values.errors import VerificationError
 from package_cache.values.lock import LockedGroup, LockedPackage
@@ -21,6 +22,7 @@ from package_cache.values.statuses import ExitStatus
 
 TOOL = LockedPackage("tool", "2.0~rc1+dfsg-1", "all", 1, digest(1), "r", "p")
 GOOD = LockedPackage("good", "1", "all", 2, digest(2), "r", "p")
+TOOL_FILE, GOOD_FILE = StoredFile(digest(3), 3), StoredFile(digest(2), 2)
 GOOD_TEXT = "Package: good\nVersion: 1\nArchitecture: all\nMaintainer: N <n@example.invalid>\nDescription: good\n"
 OWN = ("Filename", "Size", "SHA256")
 
@@ -40,7 +42,7 @@ def test_control(tmp_path: Path, tried: Tried, content: bytes) -> None:
     try:
         with bounded():
             text = control_text(path)
-            packages = [indexed(TOOL, text), indexed(GOOD, GOOD_TEXT)]
+            packages = [indexed(TOOL, TOOL_FILE, text), indexed(GOOD, GOOD_FILE, GOOD_TEXT)]
             files = group_files({"amd64": (LockedGroup("g", ("good",), ()), packages)})
     except VerificationError as error:
         assert error.status is ExitStatus.NOT_VERIFIED
@@ -52,7 +54,7 @@ def test_control(tmp_path: Path, tried: Tried, content: bytes) -> None:
 
 def test_a_file_of_another_package_is_refused() -> None:
     with pytest.raises(VerificationError, match=r"cannot use the package tool_.*: its file is of 'good 1 all'"):
-        indexed(TOOL, GOOD_TEXT)
+        indexed(TOOL, TOOL_FILE, GOOD_TEXT)
 
 
 def deb_of(control: bytes) -> bytes:
@@ -79,7 +81,7 @@ def check_packages(text: str, packages: list[IndexedPackage]) -> None:
     """See that each package has its paragraph, in which each field that is ours stands once and is right."""
     paragraphs = text.split("\n\n")
     assert len(paragraphs) == len(packages)
-    expected = {f"pool/{item.locked.sha256}.deb" for item in packages}
+    expected = {f"pool/{item.stored.sha256}.deb" for item in packages}
     for paragraph in paragraphs:
         lines = [line for line in paragraph.split("\n") if line.lower().startswith(tuple(f"{f.lower()}:" for f in OWN))]
         assert [line.partition(":")[0] for line in lines] == list(OWN)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from tests.fuzz.counts import Tried
-from tests.fuzz.documents import DESCRIPTION_TREE, LOCK, TOML
+from tests.fuzz.documents import DESCRIPTION_TREE, LOCK, PACKAGE_LIST_TREE, TOML
 from tests.fuzz.law import bounded
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.package_list import parse_list
 from package_cache.manifests import read_manifest
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.lock_file import read_lock
@@ -82,11 +83,11 @@ def test_a_lock(name: str, tried: Tried) -> None:
 
 
 FIRST = DESCRIPTION_TREE["groups"][0]
-WIDE = {**FIRST, "packages": FIRST["packages"] * MANY, "requests": ["A"] * MANY, "architectures": ["x"] * MANY}
+WIDE = {**FIRST, "requests": ["A"] * MANY, "architectures": ["x"] * MANY}
 DESCRIPTIONS: dict[str, Callable[[], str]] = {
     "groups": lambda: with_groups([{**FIRST, "name": f"g{number}"} for number in range(MANY)]),
     "same groups": lambda: with_groups([FIRST] * MANY),
-    "packages": lambda: with_groups([WIDE]),
+    "a wide group": lambda: with_groups([WIDE]),
     "deep": lambda: '{"format": 1, "groups": ' + "[" * 1_000_000,
     "digits": lambda: '{"format": ' + "9" * 1_000_000 + "}",
 }
@@ -102,6 +103,12 @@ def test_a_description(name: str, tmp_path: Path, tried: Tried) -> None:
     cache = CacheFolder(tmp_path)
     cache.description.write_text(DESCRIPTIONS[name]())
     read(lambda: read_description(cache))
+    tried("large")
+
+
+def test_a_package_list(tried: Tried) -> None:
+    content = json.dumps(PACKAGE_LIST_TREE * MANY).encode()
+    read(lambda: parse_list(content, "packages.json"))
     tried("large")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from package_cache.cache.index import IndexedPackage, group_files, publish_group
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.stored import StoredFile
 from package_cache.installer import INSTALLER
 from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
@@ -79,7 +80,7 @@ def _indexed(deb: Path, digest: str) -> IndexedPackage:
     locked = LockedPackage(
         fields["Package"], fields["Version"], fields["Architecture"], deb.stat().st_size, digest, "test", deb.name
     )
-    return IndexedPackage(locked, control)
+    return IndexedPackage(locked, StoredFile(digest, locked.size), control)
 
 
 @dataclass(frozen=True)

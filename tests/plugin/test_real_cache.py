@@ -9,10 +9,11 @@ from tests.plugin.shells import SHELLS, run_in
 from tests.support.debs import make_deb
 
 from package_cache import try_to_install_by_cache
-from package_cache.cache.description import DescribedGroup, DescribedPackage, Description
+from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.publish import publish
+from package_cache.cache.stored import StoredFile
 from package_cache.installer import INSTALLER
 from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
@@ -30,13 +31,14 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = LockedPackage("tool", "1.0", "all", deb.stat().st_size, sha256_of(deb), "here", deb.name)
     cache.pool.mkdir(parents=True)
     deb.rename(cache.package(package.sha256))
-    indexed = IndexedPackage(package, control_text(cache.package(package.sha256)))
+    stored = StoredFile(package.sha256, package.size)
+    indexed = IndexedPackage(package, stored, control_text(cache.package(package.sha256)))
     texts = group_files({"amd64": (LockedGroup("tools", ("tool",), (package.key,)), [indexed])})
     files = {name: text.encode() for name, text in texts.items()}
-    described = DescribedPackage("tool", "1.0", "all", package.size, package.sha256)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), (described,), digests)
-    description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", sha256_of(INSTALLER), (group,))
+    group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), "original", 1, package.size, digests)
+    description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", sha256_of(INSTALLER))
+    description = description.with_groups([group], {package.sha256: package.size})
     publish(cache, description, {("tools", ELSEWHERE): files}, INSTALLER.read_bytes())
     monkeypatch.setenv("PACKAGE_CACHE_DIR", str(cache.path))
     monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))

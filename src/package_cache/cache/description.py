@@ -1,30 +1,23 @@
-"""`package-cache.json`: what a cache holds, from what it was made, and the digest of each group's files."""
+"""`package-cache.json`: what a cache holds, from what it was made, and the digest of each group's files.
+
+Which packages a group takes stands in the group's own folder (package_list.py): who asks for one group reads no more
+of a large cache than that.
+"""
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from package_cache.cache.layout import FORMAT, CacheFolder
+from package_cache.cache.layout import FORMAT, PACKAGE_LIST, CacheFolder
 from package_cache.outside.files import read_regular, write_atomically
 from package_cache.values.errors import CacheError, Problem
 from package_cache.values.fields import FieldReader
-from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
+from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import SYSTEM_NAME
-
-
-@dataclass(frozen=True, order=True)
-class DescribedPackage:
-    """One package of a group: what it is and which bytes of the pool."""
-
-    name: str
-    version: str
-    architecture: str
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True, order=True)
@@ -35,14 +28,14 @@ class DescribedGroup:
     system: str
     architectures: tuple[str, ...]
     requests: tuple[str, ...]
-    packages: tuple[DescribedPackage, ...]
+    compression: str
+    """Of its package files' members, a value of `Compression`."""
+    packages: int
+    """How many package files it takes."""
+    size: int
+    """The bytes of these as they are stored."""
     files: dict[str, str]
     """SHA-256 of each file in the group's folder, by its name."""
-
-    @property
-    def size(self) -> int:
-        """The bytes of its package files."""
-        return sum({package.sha256: package.size for package in self.packages}.values())
 
 
 @dataclass(frozen=True)
@@ -57,27 +50,20 @@ class Description:
     lock_digest: str
     installer_digest: str
     """Empty while another installer takes the place of this one."""
-    groups: tuple[DescribedGroup, ...]
-
-    @property
-    def packages(self) -> dict[str, DescribedPackage]:
-        """All packages, each once, by SHA-256."""
-        return {package.sha256: package for group in self.groups for package in group.packages}
+    groups: tuple[DescribedGroup, ...] = ()
+    packages: int = 0
+    """How many package files all groups take together, each counted once."""
+    size: int = 0
+    """The bytes of these."""
 
     def group_systems(self, name: str) -> tuple[str, ...]:
         """Give the OS releases that a group is for; none where the cache does not have it."""
         return tuple(group.system for group in self.groups if group.name == name)
 
-    def only(self, names: Iterable[str]) -> "Description":
-        """Give the description of a cache that holds just these groups."""
-        wanted = set(names)
-        return replace(self, groups=tuple(group for group in self.groups if group.name in wanted))
-
-    def over(self, older: "Description") -> "Description":
-        """Give the description of a cache that holds these groups and, beside them, those of an older one."""
-        ours = {(group.name, group.system) for group in self.groups}
-        kept = (group for group in older.groups if (group.name, group.system) not in ours)
-        return replace(self, groups=tuple(sorted((*self.groups, *kept), key=lambda group: (group.name, group.system))))
+    def with_groups(self, groups: Iterable[DescribedGroup], sizes: Mapping[str, int]) -> "Description":
+        """Give the same of other groups, whose package files have these sizes in bytes, by their SHA-256."""
+        ordered = tuple(sorted(groups, key=lambda group: (group.name, group.system)))
+        return replace(self, groups=ordered, packages=len(sizes), size=sum(sizes.values()))
 
     def write(self, cache: CacheFolder) -> None:
         """Write it, in one rename."""
@@ -132,7 +118,7 @@ def _damaged(path: Path, *problems: Problem) -> CacheError:
 
 
 _TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "installer_digest")
-_FILE = re.compile(r"Packages|Release|[a-z0-9][a-z0-9-]*\.group", re.ASCII)
+_FILE = re.compile(r"Packages|Release|packages\.json|[a-z0-9][a-z0-9-]*\.group", re.ASCII)
 """The files of a group's folder: cache/layout.py."""
 
 
@@ -143,7 +129,8 @@ class _DescriptionReader(FieldReader):
         texts = {key: self.text(document, "", key, empty=True) for key in _TEXTS}
         groups = [self.group(item, f"groups[{i}]") for i, item in enumerate(self.tables(document, "", "groups"))]
         self.once((f"{group.name} for {group.system}" for group in groups), "groups", "group")
-        return Description(**texts, groups=tuple(groups))
+        packages, size = self.count(document, "", "packages"), self.count(document, "", "size")
+        return Description(**texts, packages=packages, size=size, groups=tuple(groups))
 
     def group(self, table: dict[str, Any], at: str) -> DescribedGroup:
         group = DescribedGroup(
@@ -151,9 +138,9 @@ class _DescriptionReader(FieldReader):
             self.text(table, at, "system"),
             self.texts(table, at, "architectures"),
             self.texts(table, at, "requests"),
-            tuple(
-                self.package(item, f"{at}.packages[{i}]") for i, item in enumerate(self.tables(table, at, "packages"))
-            ),
+            self.text(table, at, "compression"),
+            self.count(table, at, "packages"),
+            self.count(table, at, "size"),
             self.files(table, f"{at}.files"),
         )
         self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
@@ -165,24 +152,10 @@ class _DescriptionReader(FieldReader):
                 PackageRequest.parse(text)
             except ValueError as error:
                 self.wrong(f"{at}.requests[{index}]", str(error))
-        for name in ("Packages", "Release", *(f"{name}.group" for name in group.architectures)):
+        for name in ("Packages", "Release", PACKAGE_LIST, *(f"{name}.group" for name in group.architectures)):
             if name not in group.files:
                 self.wrong(f"{at}.files", f"does not have {name!r}")
         return group
-
-    def package(self, table: dict[str, Any], at: str) -> DescribedPackage:
-        package = DescribedPackage(
-            self.text(table, at, "name"),
-            self.text(table, at, "version"),
-            self.text(table, at, "architecture"),
-            self.size(table, at, "size"),
-            self.text(table, at, "sha256"),
-        )
-        for key, pattern in (
-            ("name", PACKAGE_NAME), ("version", VERSION), ("architecture", ARCHITECTURE), ("sha256", SHA256),
-        ):  # fmt: skip
-            self.match(pattern, getattr(package, key), f"{at}.{key}", f"a {key}")
-        return package
 
     def files(self, table: dict[str, Any], at: str) -> dict[str, str]:
         value = table.get("files")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from debian.deb822 import Deb822, PkgRelation
 
-from package_cache.cache.layout import CacheFolder, group_file, pool_file
+from package_cache.cache.layout import PACKAGE_LIST, CacheFolder, group_file, pool_file
+from package_cache.cache.package_list import DescribedPackage, list_text
+from package_cache.cache.stored import StoredFile
 from package_cache.outside.files import read_regular, replace_folder, sync_folder
 from package_cache.values.errors import VerificationError
 from package_cache.values.lock import LockedGroup, LockedPackage
@@ -35,7 +37,16 @@ class IndexedPackage:
     """A package file in the pool, and the paragraph of its own control file."""
 
     locked: LockedPackage
+    stored: StoredFile
     control: str
+
+    @property
+    def described(self) -> DescribedPackage:
+        """What `packages.json` says of it."""
+        locked, stored = self.locked, self.stored
+        return DescribedPackage(
+            locked.name, locked.version, locked.architecture, stored.size, stored.sha256, locked.sha256
+        )
 
     @property
     def installed_kib(self) -> int:
@@ -53,15 +64,15 @@ class IndexedPackage:
     def paragraph(self) -> str:
         """Its paragraph in `Packages`."""
         own = (
-            f"Filename: {pool_file(self.locked.sha256)}",
-            f"Size: {self.locked.size}",
-            f"SHA256: {self.locked.sha256}",
+            f"Filename: {pool_file(self.stored.sha256)}",
+            f"Size: {self.stored.size}",
+            f"SHA256: {self.stored.sha256}",
         )
         control = OWN_FIELDS.sub("", self.control.strip("\n") + "\n")
         return "\n".join([control.strip("\n"), *own, ""])
 
 
-def indexed(locked: LockedPackage, control: str) -> IndexedPackage:
+def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
     """Make it of a control file. Raises `VerificationError` where that is of another package than the lock says."""
     fields = Deb822(control)
     found = tuple(str(fields.get(name, "none")) for name in ("Package", "Version", "Architecture"))
@@ -70,12 +81,12 @@ def indexed(locked: LockedPackage, control: str) -> IndexedPackage:
             f"cannot use the package {locked.key}: its file is of {' '.join(found)!r}",
             hint="lock again; if the archive's index says what the file does not, tell those who keep the archive",
         )
-    return IndexedPackage(locked, control)
+    return IndexedPackage(locked, stored, control)
 
 
 def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
     """Give the texts of a group's folder, by file name, from what it takes on each architecture."""
-    unique = {item.locked.sha256: item for _, items in architectures.values() for item in items}
+    unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
     packages = "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
     files = {"Packages": packages}
     for architecture, (group, items) in architectures.items():
@@ -88,6 +99,7 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
             pre_dependencies=_pre_dependencies(items),
             recommends=group.recommends,
         )
+    files[PACKAGE_LIST] = list_text(item.described for item in unique.values())
     return {**files, "Release": _release(files, sorted(architectures))}
 
 

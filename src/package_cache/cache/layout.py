@@ -8,6 +8,7 @@
         Packages                    deb822; `Filename: pool/<sha256>.deb`
         Release                     SHA256 of the other files of this folder
         <architecture>.group        for the installer, one fact a line: "<key> <value>", see `group_file`
+        packages.json               the packages, and the hash of each file as the archive has it
 
 Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`
 can only be the group `ssh-server`. Nobody who reads a cache writes to it. Whoever writes: the lock
@@ -30,6 +31,7 @@ INSTALLER = "install_group.sh"
 LOCK = ".lock"
 POOL = "pool"
 GROUPS = "groups"
+PACKAGE_LIST = "packages.json"
 
 
 def pool_file(sha256: str) -> str:

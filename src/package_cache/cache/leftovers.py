@@ -1,14 +1,16 @@
-"""What writers that were killed left in a cache, and what a new cache no longer needs: for holders of its lock."""
+"""What a cache has too much or too little: what killed writers left, what nobody needs any more, what is missing."""
 
+import os
 import shutil
 from collections.abc import Collection
 
+from package_cache.cache.description import Description
 from package_cache.cache.layout import GROUPS, CacheFolder, group_folder, pool_file
-from package_cache.outside.files import remove_abandoned, remove_folder
+from package_cache.outside.files import remove_abandoned, remove_folder, sha256_of
 
 
 def remove_unfinished(cache: CacheFolder) -> None:
-    """Remove what writers that were killed left behind; downloads that can be resumed stay."""
+    """Remove what writers that were killed left behind, for the holder of the cache's lock; downloads stay."""
     for file in (cache.description, cache.installer):
         remove_abandoned(file)
     for path in (cache.path / GROUPS).glob(".new-*"):
@@ -17,8 +19,27 @@ def remove_unfinished(cache: CacheFolder) -> None:
         path.unlink(missing_ok=True)
 
 
+def is_whole(cache: CacheFolder, description: Description) -> bool:
+    """Tell whether every file that a description names is there, and nothing that no cache needs.
+
+    Of package files, whose hashes were checked before they got their names, number and size are compared. Raises
+    `OSError` where something cannot be read.
+    """
+    with os.scandir(cache.pool) as entries:
+        sizes = [entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False)]
+    folders = {cache.group(group.name, group.system): group.files for group in description.groups}
+    digests = {cache.installer: description.installer_digest}
+    digests |= {folder / name: digest for folder, files in folders.items() for name, digest in files.items()}
+    return (
+        (len(sizes), sum(sizes)) == (description.packages, description.size)
+        and set((cache.path / GROUPS).iterdir()) == set(folders)
+        and not any(path.name[0] == "." for path in cache.path.iterdir() if path != cache.lock)
+        and all(sha256_of(path) == digest for path, digest in digests.items())
+    )
+
+
 def remove_unneeded(cache: CacheFolder, digests: Collection[str], groups: Collection[tuple[str, str]]) -> None:
-    """Remove groups and package files that are not among those named (name and system).
+    """Remove groups and package files that are not among those named, for the holder of the cache's lock.
 
     Each group goes in one step, and before its package files: one that can be seen is whole.
     """

@@ -1,11 +1,13 @@
 """From one state of a cache to the next, so that a reader finds whole things at any moment, also if it ends halfway."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from package_cache.cache.description import Description, read_description
+from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.index import publish_group
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.package_list import read_list
 from package_cache.outside.files import sync_folder, write_atomically
 from package_cache.values.errors import CacheError
 
@@ -32,8 +34,14 @@ def _stop_describing(cache: CacheFolder, new: Description) -> None:
     except CacheError:  # nothing there yet, or nothing that can be read
         return
     files = {(group.name, group.system): group.files for group in new.groups}
-    staying = tuple(group for group in old.groups if files.get((group.name, group.system)) in (None, group.files))
+    staying: list[DescribedGroup] = []
+    sizes: dict[str, int] = {}
+    for group in old.groups:
+        if files.get((group.name, group.system)) in (None, group.files):
+            with contextlib.suppress(CacheError):  # altered: not what it is described as
+                sizes.update((package.sha256, package.size) for package in read_list(cache, group))
+                staying.append(group)
     installer = old.installer_digest if old.installer_digest == new.installer_digest else ""
-    if (staying, installer) != (old.groups, old.installer_digest):
+    if (tuple(staying), installer) != (old.groups, old.installer_digest):
         # Of no lock any more: a build of the old one has to do something again.
-        replace(old, groups=staying, installer_digest=installer, lock_digest="").write(cache)
+        replace(old.with_groups(staying, sizes), installer_digest=installer, lock_digest="").write(cache)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.lock import current_lock
+from package_cache.command_line.lock import current_lock, lock_digest
 from package_cache.command_line.options import (
     DEFAULT_CACHE,
     archive_options,
@@ -17,7 +17,7 @@ from package_cache.command_line.options import (
 )
 from package_cache.command_line.render import Renderer, count, in_bytes
 from package_cache.values.manifest import Manifest
-from package_cache.verbs.build import BuildResult, build
+from package_cache.verbs.build import BuildResult, build, up_to_date
 from package_cache.verbs.options import Options
 from package_cache.verbs.sources import mirror_finder
 
@@ -31,27 +31,40 @@ from package_cache.verbs.sources import mirror_finder
     show_default=True,
     help="The cache's folder.",
 )
+@click.option(
+    "--recompress/--no-recompress",
+    default=True,
+    show_default=True,
+    help="Store package files as each system's dpkg unpacks them fastest, or as the archive has them.",
+)
 @json_option
 @click.pass_obj
-def build_command(renderer: Renderer, /, manifest: Path | None, output: Path, **rest: Any) -> int:
+def build_command(renderer: Renderer, /, manifest: Path | None, output: Path, *, recompress: bool, **rest: Any) -> int:
     """Download and verify what a manifest's lock names, and make the cache of it. Locks first if there is no lock.
 
-    What is there already is not downloaded again; an interrupted build goes on where it was.
+    What is there already is not downloaded or recompressed again; an interrupted build goes on where it was.
 
     \b
     Example:
       package-cache build --manifest package_cache_info --output package_cache
     """
     read = given_manifest(manifest)
-    result = build_cache(renderer, read, given_cache(output), given_options(**rest, manifest=read))
+    cache, options = given_cache(output), given_options(**rest, manifest=read)
+    result = build_cache(renderer, read, cache, options, recompress=recompress)
     return renderer.result(_text(output, result), result)
 
 
-def build_cache(renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options) -> BuildResult:
+def build_cache(
+    renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options, *, recompress: bool = True
+) -> BuildResult:
     """Build the cache of a manifest from its lock, which is made where it is missing."""
+    digest = lock_digest(manifest)
+    unchanged = up_to_date(cache, digest, manifest.digest, recompress=recompress) if digest else None
+    if unchanged is not None:  # a large lock takes long to read
+        return unchanged
     lock = current_lock(renderer, manifest, options)
     with renderer.listening() as listener:
-        return build(lock, cache, mirror_finder(options, manifest), listener)
+        return build(lock, cache, mirror_finder(options, manifest), listener, recompress=recompress)
 
 
 def _text(output: Path, result: BuildResult) -> str:
@@ -61,6 +74,6 @@ def _text(output: Path, result: BuildResult) -> str:
     if not result.changed:
         return f"{output}: up to date: {what}"
     return (
-        f"{output}: {what} ({in_bytes(result.downloaded_bytes)} downloaded; "
+        f"{output}: {what} ({in_bytes(result.downloaded_bytes)} downloaded; {result.recompressed} recompressed; "
         f"storing shared packages once saves {in_bytes(result.saved_bytes)})"
     )

@@ -8,7 +8,7 @@ import click
 
 from package_cache.command_line.options import LOCK, archive_options, given_manifest, given_options, json_option
 from package_cache.command_line.render import Renderer, count, in_bytes
-from package_cache.outside.files import read_regular, write_atomically
+from package_cache.outside.files import read_regular, sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
@@ -52,6 +52,14 @@ def lock_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) -> i
 def lock_path(manifest: Manifest) -> Path:
     """Give the place of a manifest's lock."""
     return manifest.path.parent / LOCK
+
+
+def lock_digest(manifest: Manifest) -> str | None:
+    """Give the SHA-256 of a manifest's lock, by which a cache knows it; None where there is none that can be read."""
+    try:
+        return sha256_of(lock_path(manifest))
+    except OSError:
+        return None
 
 
 def write_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock:

@@ -1,6 +1,7 @@
 """`package-cache list` and `package-cache show`: what is in a cache."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.package_list import DescribedPackage, read_list
 from package_cache.command_line.options import cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer, count, in_bytes
 from package_cache.values.errors import CacheError
@@ -29,25 +31,25 @@ def list_command(renderer: Renderer, cache: Path) -> int:
     description = read_description(given_cache(cache))
     groups = description.groups
     rows = [
-        (group.name, group.system, " ".join(group.architectures), str(len(group.packages)), in_bytes(group.size))
+        (group.name, group.system, " ".join(group.architectures), str(group.packages), in_bytes(group.size))
         for group in groups
     ]
-    stored = sum(package.size for package in description.packages.values())
     text = f"{_table(('group', 'system', 'architecture', 'packages', 'size'), rows)}\n{_origin(description)}"
-    total = f"{count(len(description.packages), 'package')} stored once: {in_bytes(stored)}"
+    total = f"{count(description.packages, 'package')} stored once: {in_bytes(description.size)}"
     listed = [
         {
             "name": group.name,
             "system": group.system,
             "architectures": group.architectures,
             "requests": group.requests,
-            "packages": len(group.packages),
+            "compression": group.compression,
+            "packages": group.packages,
             "bytes": group.size,
         }
         for group in groups
     ]
     head = {"created": description.created, "built_by": description.built_by, "manifest": description.manifest}
-    value = {**head, "manifest_digest": description.manifest_digest, "stored_bytes": stored, "groups": listed}
+    value = {**head, "manifest_digest": description.manifest_digest, "stored_bytes": description.size, "groups": listed}
     return renderer.result(f"{text}\n{total}", value)
 
 
@@ -63,7 +65,8 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
     Example:
       package-cache show ssh --cache package_cache
     """
-    description = read_description(given_cache(cache))
+    folder = given_cache(cache)
+    description = read_description(folder)
     found = [item for item in description.groups if item.name == group]
     if not found:
         there = ", ".join(sorted({item.name for item in description.groups})) or "none"
@@ -72,13 +75,15 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
             hint=f"the groups there are: {there}",
             status=ExitStatus.NO_SUCH_GROUP,
         )
-    return renderer.result("\n\n".join(_shown(item) for item in found), {"name": group, "systems": found})
+    shown = [(item, read_list(folder, item)) for item in found]
+    systems = [{**asdict(item), "packages": packages} for item, packages in shown]
+    return renderer.result("\n\n".join(_shown(*item) for item in shown), {"name": group, "systems": systems})
 
 
-def _shown(group: DescribedGroup) -> str:
-    rows = [(item.name, item.version, item.architecture, in_bytes(item.size)) for item in group.packages]
+def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage]) -> str:
+    rows = [(item.name, item.version, item.architecture, in_bytes(item.size)) for item in packages]
     head = f"{group.name} for {group.system} ({' '.join(group.architectures)}): {' '.join(group.requests)}"
-    total = f"{count(len(group.packages), 'package')}, {in_bytes(group.size)}"
+    total = f"{count(group.packages, 'package')}, {in_bytes(group.size)}, compression: {group.compression}"
     return f"{head}\n{_table(('package', 'version', 'architecture', 'size'), rows)}\n{total}"
 
 

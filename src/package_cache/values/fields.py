@@ -45,6 +45,14 @@ class FieldReader:
         self.wrong(f"{at}.{key}", "must be true or false")
         return False
 
+    def count(self, table: Mapping[str, Any], at: str, key: str) -> int:
+        """Give a number of things, or of bytes together: also none."""
+        value = table.get(key)
+        if type(value) is int and 0 <= value < SIZE_LIMIT:
+            return value
+        self.wrong(f"{at}.{key}".lstrip("."), "must be a whole number, and less than 2^63")
+        return 0
+
     def size(self, table: Mapping[str, Any], at: str, key: str) -> int:
         """Give a file's size in bytes."""
         value = table.get(key)

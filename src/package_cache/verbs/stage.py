@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.being_written import once_settled
-from package_cache.cache.description import DescribedPackage, Description, read_description
-from package_cache.cache.layout import GROUPS, CacheFolder
+from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.layout import GROUPS, PACKAGE_LIST, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
-from package_cache.cache.publish import publish
+from package_cache.cache.package_list import DescribedPackage, all_packages, parse_list
+from package_cache.cache.publish import GroupFiles, publish
+from package_cache.cache.stored import StoredFile
 from package_cache.outside.files import clone_or_copy, exclusive, read_regular
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.names import GROUP_NAME
 from package_cache.values.statuses import ExitStatus
-from package_cache.verbs.build import has_size
 
 OTHER_STAGE_LIMIT = 600.0
 """Seconds to wait for somebody else who stages to the same place."""
@@ -61,32 +62,39 @@ class _Choice:
     """What is to be staged, read and checked."""
 
     description: Description
-    files: Mapping[tuple[str, str], Mapping[str, bytes]]
-    """Of the groups, by name and system."""
+    """The whole cache's."""
+    groups: Sequence[DescribedGroup]
+    files: GroupFiles
     installer: bytes
+    packages: Mapping[str, DescribedPackage]
+    """Of the groups, by SHA-256."""
     missing: Sequence[DescribedPackage]
     """Those that the target does not have yet."""
 
 
-def _choose(groups: Sequence[str], cache: CacheFolder, target: CacheFolder) -> _Choice:
+def _choose(names: Sequence[str], cache: CacheFolder, target: CacheFolder) -> _Choice:
     """Read what the cache's description names just now."""
-    description = _chosen(groups, read_description(cache))
-    files = {
-        (group.name, group.system): _group_files(cache, group.name, group.system, group.files)
-        for group in description.groups
+    description = read_description(cache)
+    groups = _chosen(names, description)
+    files = {(group.name, group.system): _group_files(cache, group) for group in groups}
+    packages = {
+        package.sha256: package
+        for place, contents in files.items()
+        for package in parse_list(contents[PACKAGE_LIST], str(cache.group(*place) / PACKAGE_LIST))
     }
-    return _Choice(description, files, _installer(cache, description), _missing(description, cache, target))
+    missing = _missing(packages.values(), cache, target)
+    return _Choice(description, groups, files, _installer(cache, description), packages, missing)
 
 
-def _stage(groups: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
-    choice = _choose(groups, cache, target)
+def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
+    choice = _choose(names, cache, target)
     methods = _stage_packages(choice.missing, cache, target, listener)
-    publish(target, _merged(choice.description, target), choice.files, choice.installer)
+    publish(target, _merged(choice, target), choice.files, choice.installer)
     total = sum(item.size for item in choice.missing)
-    return StageResult(tuple(groups), len(choice.missing), total, " and ".join(methods) or "nothing to do")
+    return StageResult(tuple(names), len(choice.missing), total, " and ".join(methods) or "nothing to do")
 
 
-def _chosen(names: Sequence[str], description: Description) -> Description:
+def _chosen(names: Sequence[str], description: Description) -> Sequence[DescribedGroup]:
     for name in names:
         if not GROUP_NAME.fullmatch(name):
             raise UsageError(f"cannot stage {name!r}: that is not a group's name")
@@ -97,19 +105,19 @@ def _chosen(names: Sequence[str], description: Description) -> Description:
                 hint=f"the groups there are: {there}",
                 status=ExitStatus.NO_SUCH_GROUP,
             )
-    return description.only(names)
+    return [group for group in description.groups if group.name in names]
 
 
-def _missing(description: Description, cache: CacheFolder, target: CacheFolder) -> list[DescribedPackage]:
+def _missing(packages: Iterable[DescribedPackage], cache: CacheFolder, target: CacheFolder) -> list[DescribedPackage]:
     """Give the packages that the target lacks. Raises `CacheError` where the cache lacks one of them, too."""
-    packages = [item for item in description.packages.values() if not has_size(target, item.sha256, item.size)]
-    for item in packages:
-        if not has_size(cache, item.sha256, item.size):
+    missing = [item for item in packages if not StoredFile(item.sha256, item.size).is_in(target)]
+    for item in missing:
+        if not StoredFile(item.sha256, item.size).is_in(cache):
             raise CacheError(
                 f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is not the file it was",
                 hint="build the cache again",
             )
-    return packages
+    return missing
 
 
 def _stage_packages(
@@ -136,15 +144,15 @@ def _put(source: Path, place: Path) -> str:
     return method
 
 
-def _group_files(cache: CacheFolder, name: str, system: str, digests: dict[str, str]) -> dict[str, bytes]:
-    folder = cache.group(name, system)
+def _group_files(cache: CacheFolder, group: DescribedGroup) -> dict[str, bytes]:
+    folder = cache.group(group.name, group.system)
     try:
-        files = {file: read_regular(folder / file) for file in digests}
+        files = {file: read_regular(folder / file) for file in group.files}
     except OSError as error:
-        raise CacheError(f"cannot read the group {name}: {error}", hint="build the cache again") from error
-    wrong = [file for file, content in files.items() if hashlib.sha256(content).hexdigest() != digests[file]]
+        raise CacheError(f"cannot read the group {group.name}: {error}", hint="build the cache again") from error
+    wrong = [file for file, content in files.items() if hashlib.sha256(content).hexdigest() != group.files[file]]
     if wrong:
-        raise CacheError(f"cannot stage {name}: {folder / wrong[0]} was altered", hint="build the cache again")
+        raise CacheError(f"cannot stage {group.name}: {folder / wrong[0]} was altered", hint="build the cache again")
     return files
 
 
@@ -158,8 +166,13 @@ def _installer(cache: CacheFolder, description: Description) -> bytes:
     return content
 
 
-def _merged(description: Description, target: CacheFolder) -> Description:
-    try:
-        return description.over(read_description(target))
-    except CacheError:  # nothing there yet, or nothing that can be read: what is staged now is all there is
-        return description
+def _merged(choice: _Choice, target: CacheFolder) -> Description:
+    """Describe the groups and, beside them, the others that are in the target."""
+    sizes = {item.sha256: item.size for item in choice.packages.values()}
+    with contextlib.suppress(CacheError):  # nothing there yet, or nothing that can be read: it is then all there is
+        others = [group for group in read_description(target).groups if (group.name, group.system) not in choice.files]
+        older = all_packages(target, others)
+        return choice.description.with_groups(
+            [*choice.groups, *others], {**sizes, **{item.sha256: item.size for item in older.values()}}
+        )
+    return choice.description.with_groups(choice.groups, sizes)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.package_list import read_list
 from package_cache.outside.files import sha256_of
+from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Progress, ignore
 
 
@@ -28,8 +30,8 @@ class _Expected:
 
 def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
     """Hash every file that the description names. Raises `CacheError` where there is no description to go by."""
-    expected = list(_expected(cache))
     problems: list[str] = []
+    expected = list(_expected(cache, problems))
     size = 0
     listener(Progress("verifying", 0, len(expected), "files"))
     with ThreadPoolExecutor() as pool:
@@ -40,14 +42,20 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
     return VerifyResult(len(expected), size, tuple(problems))
 
 
-def _expected(cache: CacheFolder) -> Iterator[_Expected]:
+def _expected(cache: CacheFolder, problems: list[str]) -> Iterator[_Expected]:
+    """Give what should be there; adds to `problems` where a group does not say it."""
     description = read_description(cache)
     if description.installer_digest:
         yield _Expected(cache.installer, description.installer_digest)
+    digests: set[str] = set()
     for group in description.groups:
         for name, digest in sorted(group.files.items()):
             yield _Expected(cache.group(group.name, group.system) / name, digest)
-    for digest in sorted(description.packages):
+        try:
+            digests.update(package.sha256 for package in read_list(cache, group))
+        except CacheError as error:
+            problems.append(error.message)
+    for digest in sorted(digests):
         yield _Expected(cache.package(digest), digest)
 
 

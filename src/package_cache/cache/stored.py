@@ -1,0 +1,75 @@
+"""Which file of the pool holds a package of the archive: itself, or what it was recompressed to.
+
+A published cache says it in the `packages.json` of its groups. Until it is published, a build that was interrupted
+finds it in `pool/.recompressed`: a line for each file, "<SHA-256 of the original> <compression> <SHA-256> <bytes>".
+"""
+
+import contextlib
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.package_list import read_list
+from package_cache.outside.files import read_regular
+from package_cache.values.compression import Compression
+from package_cache.values.errors import CacheError
+
+Key = tuple[str, Compression]
+"""The SHA-256 of the archive's file, and how its members are to be compressed."""
+
+_LINE = re.compile(r"([0-9a-f]{64}) ([a-z0-9-]+) ([0-9a-f]{64}) ([0-9]{1,15})", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class StoredFile:
+    """A package file in the pool."""
+
+    sha256: str
+    size: int
+    """In bytes."""
+
+    def is_in(self, cache: CacheFolder) -> bool:
+        """Tell whether it is there, with its size, and is no link. Its hash was checked before it got its name."""
+        try:
+            status = cache.package(self.sha256).lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == self.size
+
+
+class Journal:
+    """What a build has recompressed. For the holder of the cache's lock."""
+
+    def __init__(self, cache: CacheFolder) -> None:
+        self._path = cache.pool / ".recompressed"
+
+    def note(self, files: Mapping[Key, StoredFile]) -> None:
+        """Add files whose bytes are on the disk."""
+        lines = [f"{key[0]} {key[1].value} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
+        with self._path.open("a", encoding="ascii") as stream:
+            stream.write("".join(lines))
+
+    def read(self) -> dict[Key, StoredFile]:
+        """Give what was noted; a line that a kill cut short says nothing."""
+        found = {}
+        with contextlib.suppress(OSError):
+            for line in read_regular(self._path).decode("ascii", "replace").splitlines():
+                if match := _LINE.fullmatch(line):
+                    with contextlib.suppress(ValueError):  # of another version
+                        found[match[1], Compression(match[2])] = StoredFile(match[3], int(match[4]))
+        return found
+
+
+def known_files(cache: CacheFolder) -> dict[Key, StoredFile]:
+    """Give the files that are in the pool and of which it is known what they hold."""
+    found = Journal(cache).read()
+    with contextlib.suppress(CacheError):
+        for group in read_description(cache).groups:
+            with contextlib.suppress(CacheError, ValueError):
+                compression = Compression(group.compression)
+                for item in read_list(cache, group):
+                    found[item.original_sha256, compression] = StoredFile(item.sha256, item.size)
+    return {key: stored for key, stored in found.items() if stored.is_in(cache)}

@@ -1,0 +1,120 @@
+"""Filling the pool: what a lock names is downloaded, and recompressed as its system's dpkg reads it best."""
+
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.stored import Journal, Key, StoredFile, known_files
+from package_cache.outside.downloads import Download, download
+from package_cache.outside.mirrors import uri_below
+from package_cache.outside.recompression import recompress
+from package_cache.outside.threads import in_threads
+from package_cache.values.compression import Compression, compression_for
+from package_cache.values.events import Listener, Progress
+from package_cache.values.lock import Lock, LockedPackage, LockedRepository, LockedSystem
+from package_cache.verbs.sources import MirrorFinder
+
+AT_ONCE = 16
+"""Package files that are recompressed at a time, at most: each takes up to 120 MB of memory."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What the pool holds of a lock, and what was done for it."""
+
+    files: Mapping[Key, StoredFile]
+    downloaded_bytes: int
+    recompressed: int
+    """Package files."""
+
+
+def fill_pool(
+    lock: Lock, cache: CacheFolder, find_mirrors: MirrorFinder, listener: Listener, *, recompressing: bool
+) -> Filled:
+    """Make the pool hold each package of a lock, for the holder of the cache's lock.
+
+    Files that were recompressed before are taken as they are. Originals stay until the build removes what is unneeded:
+    an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
+    """
+    wanted = _wanted(lock, recompressing=recompressing)
+    known = known_files(cache)
+    files = {key: known[key] for key in wanted if key in known}
+    lacking = {key: package for key, package in wanted.items() if key not in files}
+    downloaded = download(_downloads(lock, cache, lacking.values(), find_mirrors), listener=listener)
+    for (original, compression), package in lacking.items():
+        if compression is Compression.ORIGINAL:
+            files[original, compression] = _original(package)
+    journal = Journal(cache)
+    journal.note(files)  # what publishing may take out of the description before it ends
+    rest = {key: package for key, package in lacking.items() if key not in files}
+    recompressed = _recompress(rest, cache, journal, listener)
+    return Filled({**files, **recompressed}, downloaded, len(recompressed))
+
+
+def _wanted(lock: Lock, *, recompressing: bool) -> dict[Key, LockedPackage]:
+    return {
+        (package.sha256, compression_for(system.system.name, recompress=recompressing)): package
+        for system in lock.systems
+        for package in system.packages
+    }
+
+
+def _original(package: LockedPackage) -> StoredFile:
+    return StoredFile(package.sha256, package.size)
+
+
+def _recompress(
+    packages: Mapping[Key, LockedPackage], cache: CacheFolder, journal: Journal, listener: Listener
+) -> dict[Key, StoredFile]:
+    """Recompress originals that are in the pool, on all processors; the largest first, so that none waits for it."""
+    counting = threading.Lock()
+    total, done = sum(package.size for package in packages.values()), 0
+
+    def one(item: tuple[Key, LockedPackage]) -> tuple[Key, StoredFile]:
+        nonlocal done
+        key, package = item
+        result = recompress(cache.package(package.sha256), cache.pool, key[1])
+        stored = StoredFile(*result) if result else _original(package)
+        with counting:
+            journal.note({key: stored})
+            done += package.size
+            listener(Progress("recompressing", done, total))
+        return key, stored
+
+    if packages:
+        listener(Progress("recompressing", 0, total))
+    largest_first = sorted(packages.items(), key=lambda item: -item[1].size)
+    return dict(in_threads(one, largest_first, min(len(os.sched_getaffinity(0)), AT_ONCE)))
+
+
+def _downloads(
+    lock: Lock, cache: CacheFolder, lacking: Iterable[LockedPackage], find_mirrors: MirrorFinder
+) -> list[Download]:
+    """Give what is to be fetched of the packages that are lacking."""
+    wanted = {package.sha256 for package in lacking if not _original(package).is_in(cache)}
+    items: dict[str, Download] = {}
+    for system in lock.systems:
+        bases = _Bases(system, find_mirrors)
+        for package in system.packages:
+            if package.sha256 in wanted and package.sha256 not in items:
+                target = cache.package(package.sha256)
+                items[package.sha256] = Download(bases.uris(package), target, package.sha256, package.size)
+    return list(items.values())
+
+
+class _Bases:
+    """The mirrors of one system's repositories, each looked up once, and only when something is missing."""
+
+    def __init__(self, system: LockedSystem, find_mirrors: MirrorFinder) -> None:
+        self._system = system
+        self._find = find_mirrors
+        self._repositories: Mapping[str, LockedRepository] = {item.name: item for item in system.repositories}
+        self._known: dict[str, Sequence[str]] = {}
+
+    def uris(self, package: LockedPackage) -> tuple[str, ...]:
+        name = package.repository
+        if name not in self._known:
+            self._known[name] = self._find(self._system, self._repositories[name])
+        return tuple(uri_below(base, package.path) for base in self._known[name])

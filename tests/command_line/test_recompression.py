@@ -1,0 +1,132 @@
+"""Building recompresses: what is stored, what is stated of it, when it is done again, and how it is switched off."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debian.deb822 import Deb822
+from tests.command_line.conftest import World
+
+from package_cache.outside.files import sha256_of
+from package_cache.values.compression import Compression, compression_for
+
+ONE = "edit,ubuntu18.04,painter\n"
+TWO = f"{ONE}view,ubuntu18.04,player\n"
+
+
+@pytest.fixture
+def archive(world: World) -> World:
+    """An archive with two packages in xz, and a library in what is chosen anyway."""
+    world.add("paint-library", compression="zstd")
+    world.add("painter", depends="paint-library", compression="xz")
+    world.add("player", depends="paint-library", compression="xz")
+    world.archive.publish()
+    return world
+
+
+def build(world: World, *words: str) -> dict[str, Any]:
+    """Build, and give what came of it."""
+    status, out, err = world.build("--json", *words)
+    assert status == 0, err
+    result: dict[str, Any] = json.loads(out)["result"]
+    return result
+
+
+def locked(world: World) -> dict[str, str]:
+    """Give the hashes of the originals by the names of their packages."""
+    lock = tomllib.loads((world.folder / "package-cache.lock").read_text())
+    return {package["name"]: package["sha256"] for system in lock["system"] for package in system["package"]}
+
+
+def pool(world: World) -> set[str]:
+    """Give the names of what is in the pool."""
+    return {path.name.removesuffix(".deb") for path in (world.cache / "pool").iterdir()}
+
+
+def described(world: World, group: str = "edit") -> dict[str, dict[str, Any]]:
+    """Give the packages of a group by name."""
+    text = (world.cache / "groups" / f"{group}-ubuntu18.04" / "packages.json").read_text()
+    return {package["name"]: package for package in json.loads(text)}
+
+
+def test_what_is_stored_and_what_is_stated(archive: World) -> None:
+    archive.manifest(ONE)
+    assert build(archive)["recompressed"] == 2
+    originals, packages = locked(archive), described(archive)
+    assert {name: package["original_sha256"] for name, package in packages.items()} == originals
+    assert packages["paint-library"]["sha256"] == originals["paint-library"]
+    assert packages["painter"]["sha256"] != originals["painter"]
+    assert pool(archive) == {package["sha256"] for package in packages.values()}
+    assert all(sha256_of(path) == path.stem for path in (archive.cache / "pool").iterdir())
+    index = archive.cache / "groups" / "edit-ubuntu18.04" / "Packages"
+    stated = {item["Package"]: item for item in Deb822.iter_paragraphs(index.read_text(), use_apt_pkg=False)}
+    for name, package in packages.items():
+        file = archive.cache / stated[name]["Filename"]
+        assert (stated[name]["SHA256"], int(stated[name]["Size"])) == (package["sha256"], file.stat().st_size)
+    assert "compression: zstd-19" in archive.run("show", "edit", "--cache", str(archive.cache))[1]
+    assert archive.run("verify", "--cache", str(archive.cache))[0] == 0
+
+
+def test_it_is_done_once(archive: World) -> None:
+    archive.manifest(ONE)
+    build(archive)
+    archive.server.forget_requests()
+    assert build(archive)["changed"] is False
+    archive.manifest(TWO)
+    assert archive.online("lock")[0] == 0
+    archive.server.forget_requests()
+    assert build(archive)["recompressed"] == 1
+    assert archive.server.requests == ["/pool/main/player/player_1.0_all.deb"]
+    assert archive.run("verify", "--cache", str(archive.cache))[0] == 0
+
+
+def test_it_can_be_switched_off_and_on(archive: World) -> None:
+    archive.manifest(ONE)
+    first = build(archive)
+    with_zstd = pool(archive)
+    assert build(archive, "--no-recompress")["changed"] is True
+    assert pool(archive) == set(locked(archive).values())
+    assert build(archive, "--no-recompress")["changed"] is False
+    assert archive.run("verify", "--cache", str(archive.cache))[0] == 0
+    assert build(archive)["stored_bytes"] == first["stored_bytes"]
+    assert pool(archive) == with_zstd
+
+
+def test_the_same_lock_gives_the_same_cache(archive: World, tmp_path: Path) -> None:
+    archive.manifest(TWO)
+    build(archive)
+    other = tmp_path / "other"
+    assert archive.online("build", "--output", str(other))[0] == 0
+    files = sorted(path.relative_to(archive.cache) for path in archive.cache.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(other) for path in other.rglob("*") if path.is_file())
+    differing = [path for path in files if (archive.cache / path).read_bytes() != (other / path).read_bytes()]
+    assert [str(path) for path in differing if str(path) != "package-cache.json"] == []
+
+
+def test_a_file_that_was_altered_is_made_anew(archive: World) -> None:
+    archive.manifest(ONE)
+    build(archive)
+    file = archive.cache / "pool" / f"{described(archive)['painter']['sha256']}.deb"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-10])
+    assert build(archive)["recompressed"] == 1
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("system", "compression"),
+    [
+        ("ubuntu16.04", Compression.GZIP),
+        ("ubuntu17.10", Compression.GZIP),
+        ("ubuntu18.04", Compression.ZSTD),
+        ("ubuntu26.04", Compression.ZSTD),
+        ("debian11", Compression.GZIP),
+        ("debian12", Compression.ZSTD),
+        ("elsewhere99", Compression.GZIP),
+    ],
+)
+def test_what_each_system_reads(system: str, compression: Compression) -> None:
+    assert compression_for(system, recompress=True) is compression
+    assert compression_for(system, recompress=False) is Compression.ORIGINAL

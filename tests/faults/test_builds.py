@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 from tests.faults.job import Whom, send
-from tests.faults.published import judge_done, judge_interrupted, judge_visible, wait_until_ended
+from tests.faults.published import judge_done, judge_interrupted, judge_visible, originals, wait_until_ended
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import VERBS, Trial, ended, wait_until_heard
@@ -63,8 +63,9 @@ def test_a_signal_and_the_same_command_again(verb: str, way: str, moment: int, t
         judge_interrupted(done)
     wait_until_ended(one)
     judge_visible(one)
-    missing = {path.name for path in (one.new / "pool").glob("*.deb")} if verb == "build" else set()
-    missing -= {path.name for path in one.target.glob("pool/*.deb")}
+    there = {path.stem for path in one.target.glob("pool/*.deb")}
+    wanted = originals(one.new) if verb == "build" else {}
+    missing = [original for original, stored in wanted.items() if not {original, stored} & there]
     one.shelf.server.forget_requests()
     judge_done(one, one.again())
     with verdict(Verdict.OTHER):

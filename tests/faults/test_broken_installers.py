@@ -94,8 +94,8 @@ ROWS = [
     ),
     Broken(
         "something changed before the plan",
-        "    make_work\n    read_indexes",
-        "    make_work; touch /etc/debian_version; read_indexes",
+        "    make_work\n    link_indexes",
+        "    make_work; touch /etc/debian_version; link_indexes",
         Hostile("no plan", expected=(ExitStatus.NO_PLAN,), packages=[{"depends": "nothing-has-this-name"}]),
         Verdict.TOUCHED,
     ),

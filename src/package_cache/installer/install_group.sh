@@ -595,7 +595,7 @@ need_tools() {
 make_work() {
     [ -z "${work}" ] || return
     for _place in /run ${TMPDIR:+"${TMPDIR}"} /tmp /var/tmp /dev/shm; do
-        case ${_place} in *[!a-zA-Z0-9/._-]* | [!/]*) continue ;; *) ;; esac # apt's sources.list takes no others
+        case ${_place} in *[!a-zA-Z0-9/.-]* | [!/]*) continue ;; *) ;; esac # apt writes others in another way
         _said=$(df -Pk "${_place}" 2>/dev/null)
         set -- ${_said}
         while [ $# -gt 6 ]; do shift; done # the heading
@@ -604,7 +604,7 @@ make_work() {
         work=${_place}/package-cache.${me}
         log=${work}/log
         if mkdir -m 700 "${work}" 2>/dev/null; then
-            write_configuration 2>/dev/null && note_times 2>/dev/null && return
+            { printf '' >"${log}" && write_configuration && note_times; } 2>/dev/null && return
             rm -rf "${work}"
         fi
         work=
@@ -613,31 +613,50 @@ make_work() {
 }
 
 # Write an apt configuration that reads nothing of the image's but what dpkg has, and apt's marks. apt.conf(5)
+# apt keeps what it has read in memory: written down, that costs more than reading all again.
 write_configuration() {
-    : >"${log}" || return
-    mkdir "${work}/etc" "${work}/etc/apt.conf.d" "${work}/etc/preferences.d" "${work}/etc/sources.list.d" \
-        "${work}/etc/trusted.gpg.d" "${work}/lists" "${work}/lists/partial" "${work}/archives" "${work}/archives/partial" || return
-    cat >"${work}/apt.conf" <<END
-Dir::Etc "${work}/etc";
-Dir::State "${work}";
-Dir::State::lists "${work}/lists";
-Dir::State::status "${DPKG_STATE}/status";
-Dir::State::extended_states "${APT_MARKS}";
-Dir::Cache "${work}";
-Dir::Cache::archives "${work}/archives";
-Dir::Log "${work}";
-APT::Architecture "${architecture}";
-APT::Sandbox::User "root";
-APT::Install-Recommends "${recommends}";
-APT::Install-Suggests "false";
-APT::Get::Always-Include-Phased-Updates "true";
-Acquire::Languages "none";
-Acquire::Check-Valid-Until "false";
-Acquire::Check-Date "false";
-DPkg::Lock::Timeout "0";
-DPkg::Use-Pty "false";
-DPkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; "--refuse-downgrade"; };
-END
+    _architectures=
+    ! is_one_architecture || _architectures="APT::Architectures { \"${architecture}\"; };" # else apt asks dpkg, four times
+    printf '%s\n' "Dir::Etc \"/dev/null\";
+Dir::Etc::main \"/dev/null\";
+Dir::Etc::parts \"/dev/null\";
+Dir::Etc::sourcelist \"${work}/sources.list\";
+Dir::Etc::sourceparts \"/dev/null\";
+Dir::Etc::preferences \"/dev/null\";
+Dir::Etc::preferencesparts \"/dev/null\";
+Dir::Etc::trusted \"/dev/null\";
+Dir::Etc::trustedparts \"/dev/null\";
+Dir::Etc::netrc \"/dev/null\";
+Dir::Etc::netrcparts \"/dev/null\";
+Dir::State \"${work}\";
+Dir::State::lists \"${work}\";
+Dir::State::status \"${DPKG_STATE}/status\";
+Dir::State::extended_states \"${APT_MARKS}\";
+Dir::Cache \"${work}\";
+Dir::Cache::archives \"${work}\";
+Dir::Cache::pkgcache \"\";
+Dir::Cache::srcpkgcache \"\";
+Dir::Log \"${work}\";
+Dir::Log::Planner \"\";
+APT::Architecture \"${architecture}\";
+${_architectures}
+APT::Sandbox::User \"root\";
+APT::Install-Recommends \"${recommends}\";
+APT::Install-Suggests \"false\";
+APT::Get::Always-Include-Phased-Updates \"true\";
+Acquire::Languages \"none\";
+DPkg::Lock::Timeout \"0\";
+DPkg::Use-Pty \"false\";
+DPkg::Options { \"--force-unsafe-io\"; \"--force-confdef\"; \"--force-confold\"; \"--refuse-downgrade\"; };" >"${work}/apt.conf"
+}
+
+# Does dpkg take packages of its own architecture only?
+is_one_architecture() {
+    is_there "${DPKG_STATE}/arch" || return 0
+    [ -f "${DPKG_STATE}/arch" ] && [ -r "${DPKG_STATE}/arch" ] || return
+    while read -r _arch || [ -n "${_arch}" ]; do
+        [ "${_arch}" = "${architecture}" ] || return
+    done <"${DPKG_STATE}/arch"
 }
 
 # Run an apt program with the private configuration, and that only.
@@ -647,19 +666,27 @@ apt() {
     APT_CONFIG=${work}/apt.conf TMPDIR=${work} "${_program}" "$@" </dev/null
 }
 
-# Let apt read the groups' indexes; it checks them against their Release files. 22 41
-read_indexes() {
-    ln -s "${cache}" "${work}/cache" # spares apt every unusual sign of the cache's path
+# Give apt the groups' indexes, which read_groups has checked, as if it had fetched them: each under the name by which
+# apt knows what is at file:WORK/cache/NUMBER/, with _ for /. 41
+link_indexes() {
+    _number=0
+    _sources=
     for _group in ${groups}; do
-        printf 'deb [trusted=yes] file:%s groups/%s-%s/\n' "${work}/cache" "${_group}" "${system}"
-    done >"${work}/etc/sources.list"
-    _said=$(apt apt-get update 2>&1) && return
-    case ${_said} in
-        *'No space left'*) miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR" ;;
-        *) ;;
-    esac
-    complain_with "${_said}"
-    miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get update works, or build the cache again"
+        _number=$((_number + 1))
+        _sources="${_sources}deb [trusted=yes] file:${work}/cache ${_number}/${NEWLINE}"
+        IFS=/
+        set -- ${work}
+        IFS=_
+        _list="${work}/$*_cache_${_number}_Packages"
+        unset IFS
+        ln -s "${cache}/groups/${_group}-${system}/Packages" "${_list}" || no_work
+    done
+    { printf '%s' "${_sources}" >"${work}/sources.list" && write_configuration; } 2>/dev/null || no_work
+}
+
+# End because no temporary file can be written. 41
+no_work() {
+    miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"
 }
 
 # Print those lines of apt's output that tell what is wrong. TEXT
@@ -667,6 +694,7 @@ complain_with() {
     split_lines "$1"
     for _line in ${lines}; do
         case ${_line} in
+            'W: Unable to read /dev/null'*) ;; # as apt 1.2 says of what it need not read
             E:* | W:* | Err* | apt-get:* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
             *) ;;
         esac
@@ -722,10 +750,12 @@ make_plan() {
     [ -z "${_trouble}" ]
 }
 
-# End because of `_trouble`. 13 22
+# End because of `_trouble`. 13 22 31
 no_plan() {
+    for _group in ${groups}; do check_file "groups/${_group}-${system}/Packages"; done # it may be gone by now
     complain_with "${_plan}"
     [ "${_trouble}" = no-plan ] || miss dpkg-broken "${culprit} left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
+    [ "${_checked}" = 0 ] || miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get check works, or build the cache again"
     miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "rebuild the cache, or use the fallback of this image"
 }
 
@@ -876,9 +906,12 @@ check_space() {
 
 # ---- being alone ----
 
-# Does another process keep dpkg locked? apt-get check takes the lock, changes nothing, and says so.
+# Does another process keep dpkg locked? apt-get check takes the lock, changes nothing, and says so. Its status is left
+# in `_checked`.
 is_locked() {
-    case $(apt apt-get check 2>&1) in
+    _said=$(apt apt-get check 2>&1)
+    _checked=$?
+    case ${_said} in
         *'lock'*) return 0 ;;
         *) return 1 ;;
     esac
@@ -1277,6 +1310,7 @@ unpack_and_configure() {
 # it was sane before: --fix-broken, which takes no names, completes it.
 install_by_apt() {
     say "${groups}: dpkg alone did not do it; trying apt's way"
+    ln -s "${cache}" "${work}/cache" # spares apt every unusual sign of the cache's path
     set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
@@ -1396,7 +1430,7 @@ set_environment() {
 install_missing() {
     need_root_and_tools
     make_work
-    read_indexes
+    link_indexes
     phase index
     first_phases=${phases}
     while :; do

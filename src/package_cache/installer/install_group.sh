@@ -322,8 +322,8 @@ find_cache() {
     fi
     [ -d "${cache}" ] || miss cache-missing "there is no cache at ${cache}" "check the mount, or name the folder with --cache"
     _given=${cache}
-    cache=$(CDPATH='' cd -P -- "${_given}" 2>/dev/null && pwd -P)
-    [ -n "${cache}" ] || miss cache-missing "the folder ${_given} cannot be entered" "check the mount and its permissions"
+    case ${cache} in /*) ;; *) cache=$(cd -P -- "${_given}" 2>/dev/null && pwd -P) ;; esac
+    [ -x "${cache}" ] || miss cache-missing "the folder ${_given} cannot be entered" "check the mount and its permissions"
     pool=${cache}/pool
     [ -d "${cache}/groups" ] && return
     set +f
@@ -382,11 +382,14 @@ read_groups() {
         for _file in "${architecture}.group" Packages Release; do check_file "${_folder}/${_file}"; done
         read_group "${cache}/${_folder}" "${_folder}/${architecture}.group"
     done
-    check_hashes "its Release" "$(
-        for _group in ${groups}; do
-            for _file in "${architecture}.group" Packages; do list_release "groups/${_group}-${system}" "${_file}"; done
+    hashes=
+    for _group in ${groups}; do
+        for _file in "${architecture}.group" Packages; do
+            read_release "groups/${_group}-${system}" "${_file}"
+            hashes="${hashes}${stated:-none}  groups/${_group}-${system}/${_file}${NEWLINE}"
         done
-    )"
+    done
+    check_hashes "its Release"
 }
 
 # Check that a NAME in the cache is a file with something in it; one that is a pipe would be waited for. 31
@@ -416,7 +419,7 @@ miss_group() {
 # End because a group is not for this architecture. FOLDER GROUP. 12 31
 miss_architecture() {
     check_file "$1/Release"
-    list_release "$1" "${architecture}.group" >/dev/null
+    read_release "$1" "${architecture}.group"
     [ -z "${stated}" ] || damaged "$1/${architecture}.group is missing"
     _others=
     set +f
@@ -491,11 +494,10 @@ add_request() {
 
 # ---- what is here already ----
 
-# Print what dpkg's database has: FORMAT PACKAGE... (all, without a package). Those it does not know give no line.
+# Print what dpkg's database has, in a subshell: FORMAT PACKAGE... (all, without a package). Those it does not know give
+# no line.
 query() {
-    _format=$1
-    shift
-    "${DPKG_QUERY}" -W -f "${_format}" "$@" 2>/dev/null
+    exec "${DPKG_QUERY}" -W -f "$@" 2>/dev/null
 }
 
 # Set `missing` to the requests that dpkg does not have installed, `there` to the number of others. Status 0: all is there.
@@ -579,8 +581,16 @@ check_all() {
 
 # Check for what installing needs: root and the tools. 20 21
 need_root_and_tools() {
-    [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
+    is_root || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout
+}
+
+# Is this root (proc(5), status)?
+is_root() {
+    _key=
+    { while [ "${_key}" != Uid: ] && read -r _key _ _effective _; do :; done <"/proc/${$}/status"; } 2>/dev/null
+    [ "${_key}" = Uid: ] || _effective=$(id -u)
+    [ "${_effective}" = 0 ]
 }
 
 # Check that programs are there: NAME... 21
@@ -857,27 +867,35 @@ read_size() {
 # Check every byte that dpkg will read against the hashes that the indexes state: apt has read those as their Release
 # states them. 31
 verify() {
-    for _hash in ${files}; do check_file "pool/${_hash}.deb"; done
-    check_hashes 'the index' "$(for _hash in ${files}; do printf '%s  pool/%s.deb\n' "${_hash}" "${_hash}"; done)"
+    hashes=
+    for _hash in ${files}; do
+        check_file "pool/${_hash}.deb"
+        hashes="${hashes}${_hash}  pool/${_hash}.deb${NEWLINE}"
+    done
+    check_hashes 'the index'
 }
 
-# Check files of the cache against a LIST of hashes as sha256sum(1) has it: WHO-STATES-THEM LIST. 31
+# Check files of the cache against `hashes`, lines as sha256sum(1) prints them: WHO-STATES-THEM. 31
 check_hashes() {
-    _said=$(cd "${cache}" && printf '%s\n' "$2" | sha256sum -c 2>/dev/null) && return
-    _bad=
-    split_lines "${_said}"
+    _names=
+    for _word in ${hashes}; do
+        case ${_word} in */*) _names="${_names} ${_word}" ;; *) ;; esac
+    done
+    _said=$(cd "${cache}" && exec sha256sum ${_names} 2>/dev/null)
+    [ "${_said}${NEWLINE}" != "${hashes}" ] || return 0
+    split_lines "${hashes}"
     for _line in ${lines}; do
-        case ${_line} in *': OK') ;; *) _bad=${_bad:-${_line%%:*}} ;; esac
+        case ${NEWLINE}${_said}${NEWLINE} in *"${NEWLINE}${_line}${NEWLINE}"*) ;; *) break ;; esac
     done
     unset IFS
-    [ -n "${_bad}" ] || damaged "the files cannot be hashed"
+    _bad=${_line#*  }
     [ -e "${cache}/${_bad}" ] || damaged "${_bad} is missing"
+    [ -n "${_said}" ] || damaged "the files cannot be hashed"
     damaged "${_bad} is not the file that $1 states (SHA-256)"
 }
 
-# Print the line of a group's Release about one of its files, for sha256sum -c: FOLDER NAME. Sets `stated` to the hash;
-# where it is empty, the line is one that no file meets.
-list_release() {
+# Set `stated` to the hash that a group's Release states of one of its files, or to nothing: FOLDER NAME.
+read_release() {
     _within=
     stated=
     while read -r _hash _size _name; do
@@ -888,8 +906,7 @@ list_release() {
             *) ;;
         esac
     done <"${cache}/$1/Release"
-    case ${stated} in *[!0-9a-f]*) stated= ;; *) ;; esac # sha256sum would pass over such a line
-    printf '%s  %s/%s\n' "${stated:-0000000000000000000000000000000000000000000000000000000000000000}" "$1" "$2"
+    case ${stated} in *[!0-9a-f]*) stated= ;; *) ;; esac
 }
 
 # Check that the packages fit on the disk. 41

@@ -601,20 +601,20 @@ need_tools() {
 }
 
 # Set `work` to a private folder in the first place with room for it, with apt's configuration in it. 41
-# Its name tells whose it is, for `sweep`.
+# Its name tells whose it is, for `sweep`. The same df(1) looks at the other disks, for `check_space`.
 make_work() {
     [ -z "${work}" ] || return
     for _place in /run ${TMPDIR:+"${TMPDIR}"} /tmp /var/tmp /dev/shm; do
         case ${_place} in *[!a-zA-Z0-9/.-]* | [!/]*) continue ;; *) ;; esac # apt writes others in another way
-        _said=$(df -Pk "${_place}" 2>/dev/null)
-        set -- ${_said}
-        while [ $# -gt 6 ]; do shift; done # the heading
+        [ -d "${_place}" ] || continue
+        disks=$(df -Pk / /usr /var "${_place}" 2>/dev/null)
+        set -- ${disks##*"${NEWLINE}"}
         case ${4:-x} in *[!0-9]*) continue ;; *) ;; esac
         [ "$4" -ge "${WORK_KIB}" ] || continue
+        disks=${disks%"${NEWLINE}"*}
         work=${_place}/package-cache.${me}
-        log=${work}/log
         if mkdir -m 700 "${work}" 2>/dev/null; then
-            { printf '' >"${log}" && write_configuration && note_times; } 2>/dev/null && return
+            write_configuration 2>/dev/null && return
             rm -rf "${work}"
         fi
         work=
@@ -909,9 +909,10 @@ read_release() {
     case ${stated} in *[!0-9a-f]*) stated= ;; *) ;; esac
 }
 
-# Check that the packages fit on the disk. 41
+# Check that the packages fit on the disks. 41
 check_space() {
-    split_lines "$(df -Pk / /usr /var 2>/dev/null)"
+    [ -n "${disks}" ] || disks=$(df -Pk / /usr /var 2>/dev/null)
+    split_lines "${disks}"
     for _line in ${lines}; do
         unset IFS
         set -- ${_line}
@@ -926,6 +927,7 @@ check_space() {
 # Does another process keep dpkg locked? apt-get check takes the lock, changes nothing, and says so. Its status is left
 # in `_checked`.
 is_locked() {
+    note_times
     _said=$(apt apt-get check 2>&1)
     _checked=$?
     case ${_said} in
@@ -959,6 +961,7 @@ wait_turn() {
     clock
     last=${now}
     phases=${first_phases}
+    disks=
 }
 
 # Is there anything at PATH? Also a link that leads nowhere.
@@ -1092,13 +1095,15 @@ end_run() {
     run=
 }
 
-# Note the times of folders in which something will lie for a moment, and of dpkg's locks, which dpkg and apt truncate.
+# Note, once, the times of folders in which something will lie for a moment, and of dpkg's locks, which dpkg and apt
+# truncate. 41
 note_times() {
-    mkdir "${work}/times" || return
+    [ -z "${noted}" ] || return 0
+    noted=yes
     _number=0
     for _path in ${TIMED}; do
         _number=$((_number + 1))
-        [ ! -e "${_path}" ] || touch -r "${_path}" "${work}/times/${_number}"
+        [ ! -e "${_path}" ] || touch -r "${_path}" "${work}/time.${_number}" 2>/dev/null || no_work
     done
 }
 
@@ -1108,7 +1113,7 @@ restore_times() {
     _number=0
     for _path in ${TIMED}; do
         _number=$((_number + 1))
-        [ ! -e "${work}/times/${_number}" ] || touch -r "${work}/times/${_number}" "${_path}" 2>/dev/null
+        [ ! -e "${work}/time.${_number}" ] || touch -r "${work}/time.${_number}" "${_path}" 2>/dev/null
     done
 }
 
@@ -1143,6 +1148,7 @@ recover_run() {
     unchanged='nothing was changed but what an earlier run had left'
     read_architecture
     make_work
+    note_times
     touched=recovering
     until take_policy; do wait_second || locked_too_long; done
     read_run "${killed}"
@@ -1232,16 +1238,19 @@ is_sane() {
 
 # ---- installing ----
 
-# Run a command in the background, its output to the log, so that a signal is heard at once; with an end, so that a
-# script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its status.
+# Run a command in the background, its output to a new one of `logs`, so that a signal is heard at once; with an end, so
+# that a script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its
+# status.
 run_logged() {
-    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
+    runs=$((runs + 1))
+    log=${work}/log.${runs}
+    logs="${logs} ${log}"
+    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
     [ "${_status}" -lt 124 ] || kill_group
     child=
-    cat "${log}.last" >>"${log}"
     return "${_status}"
 }
 
@@ -1255,7 +1264,7 @@ kill_group() {
 # "... is locked by another process" (dpkg 1.18), "... was locked by another process with pid 7" (from 1.19.1 on),
 # "... was locked by /usr/bin/apt process with pid 7" (from 1.22 on).
 met_lock() {
-    case $(cat "${log}.last") in
+    case $(cat "${log}") in
         *' locked by '*' process'* | *'Could not get lock'*) return 0 ;;
         *) return 1 ;;
     esac
@@ -1417,9 +1426,11 @@ mark() {
 
 # End because of what dpkg or a package's script did: show the log, undo. CAUSE. 50
 fail() {
-    [ ! -s "${log}" ] || {
+    _said=
+    for _log in ${logs}; do [ ! -s "${_log}" ] || _said=yes; done
+    [ -z "${_said}" ] || {
         complain "the last lines of dpkg's output:"
-        tail -n "${LOG_LINES}" "${log}" >&2
+        cat ${logs} | tail -n "${LOG_LINES}" >&2
     }
     undo
     complain "cannot install ${groups}: $1"
@@ -1485,7 +1496,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
-    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
+    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
     recovered='' unchanged='nothing was changed' culprit='somebody else'
     set_environment
@@ -1523,7 +1534,7 @@ main() {
     set -- ${planned}
     phase install
     if [ "${touched}" = yes ]; then
-        [ -z "${verbose}" ] || cat "${log}"
+        [ -z "${verbose}" ] || cat ${logs}
         check_all || fail "${wrong}"
         mark # only now: what is taken back must leave no mark
         phase mark

@@ -105,6 +105,7 @@ finish() {
 # The EXIT trap: give the container its things back, write the result, exit with the status of `reason`.
 tidy_up() {
     trap '' INT TERM HUP
+    [ -z "${hasher}" ] || kill "${hasher}" 2>/dev/null
     release_policy
     end_run
     [ -z "${untouched}" ] || restore_times
@@ -732,7 +733,6 @@ plan() {
         _before=${_plan}
     done
     read_plan "${_plan}"
-    plan_steps
 }
 
 # Put in order, once, what another installer left here that was killed after this one had begun. Status 1: nothing did.
@@ -864,15 +864,22 @@ read_size() {
     esac
 }
 
-# Check every byte that dpkg will read against the hashes that the indexes state: apt has read those as their Release
-# states them. 31
-verify() {
+# Begin to hash every byte that dpkg will read, while other things are looked at; `verify` asks what came of it. 31
+start_hashing() {
     hashes=
     for _hash in ${files}; do
         check_file "pool/${_hash}.deb"
         hashes="${hashes}${_hash}  pool/${_hash}.deb${NEWLINE}"
     done
-    check_hashes 'the index'
+    printf '%s' "${hashes}" 2>/dev/null >"${work}/hashes" || no_work
+    { cd "${cache}" && exec sha256sum -c >/dev/null 2>&1; } <"${work}/hashes" &
+    hasher=$!
+}
+
+# Check the plan's files against the hashes that the indexes state, as read_groups has checked those. 31
+verify() {
+    wait "${hasher}" || check_hashes 'the index' # to know which it is
+    hasher=
 }
 
 # Check files of the cache against `hashes`, lines as sha256sum(1) prints them: WHO-STATES-THEM. 31
@@ -1064,10 +1071,9 @@ sweep() {
 # Note what is about to be touched, and keep some space for undoing it. 41 42
 begin_run() {
     [ -w "${POLICY%/*}" ] || miss read-only "${POLICY%/*} cannot be written to" "give the container a root file system that can be written to"
-    before=$(query "${PACKAGE_LINE}" ${planned})
-    sort_planned
     run=${RUNS}/${me}
-    _said=$(write_run 2>&1) && return
+    write_run 2>"${work}/said" && return
+    _said=$(cat "${work}/said")
     case ${_said} in
         *[Rr]'ead-only file system'*) miss read-only "${RUNS%/*} is on a read-only file system" "give the container a root file system that can be written to" ;;
         *) miss no-space "no files can be written in ${RUNS%/*}: ${_said}" "free some space or inodes there" ;;
@@ -1076,16 +1082,18 @@ begin_run() {
 
 # Write the folder of this run: a ballast, and what would have to be taken back, one package a line.
 write_run() {
-    mkdir -p "${run}" && mkdir "${run}/ballast" || return
-    for _name in ${BALLAST_FILES}; do : >"${run}/ballast/${_name}" || return; done
-    head -c "$((BALLAST_KIB * 1024))" /dev/zero >"${run}/ballast/0" || return
+    mkdir -p "${run}/ballast" || return
+    for _name in ${BALLAST_FILES}; do printf '' >"${run}/ballast/${_name}" || return; done
+    _bytes=$((BALLAST_KIB * 1024))
+    fallocate -l "${_bytes}" "${run}/ballast/0" 2>/dev/null || head -c "${_bytes}" /dev/zero >"${run}/ballast/0" || return
     {
-        printf 'pool %s\n' "${pool}"
-        printf 'file %s\n' ${file_of}
-        printf 'fresh %s\n' ${fresh:-}
-        printf 'leftover %s\n' ${leftover:-}
-        printf 'automatic %s\n' ${automatic:-}
-    } >"${run}/new" && mv "${run}/new" "${run}/plan"
+        printf 'pool %s\n' "${pool}" &&
+            printf 'file %s\n' ${file_of} &&
+            printf 'fresh %s\n' ${fresh:-} &&
+            printf 'leftover %s\n' ${leftover:-} &&
+            printf 'automatic %s\n' ${automatic:-} &&
+            printf 'end\n'
+    } >"${run}/plan"
 }
 
 # Forget this run: nothing of it is left to be taken back.
@@ -1137,7 +1145,7 @@ recover() {
     set -f
     for _run in "$@"; do
         if [ ! -d "${_run}" ] || is_alive "${_run##*/}"; then continue; fi
-        if [ -f "${_run}/plan" ]; then recover_run "${_run}"; else forget "${_run}"; fi
+        if read_run "${_run}"; then recover_run "${_run}"; else forget "${_run}"; fi
     done
 }
 
@@ -1151,7 +1159,6 @@ recover_run() {
     note_times
     touched=recovering
     until take_policy; do wait_second || locked_too_long; done
-    read_run "${killed}"
     rm -rf "${killed}/ballast"
     run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
     ! met_lock || locked_too_long
@@ -1171,11 +1178,15 @@ recover_run() {
     touched=no
 }
 
-# Read the FOLDER of a run into pool, file_of, planned, fresh, leftover, automatic.
+# Read the FOLDER of a run into pool, file_of, planned, fresh, leftover, automatic. Status 1: it had touched nothing yet,
+# for its plan is not there or has no end.
 read_run() {
     planned='' fresh='' leftover='' automatic='' file_of=' '
+    _end=
+    [ -f "$1/plan" ] || return
     while read -r _key _value; do
         case ${_key}:${_value} in
+            end:) _end=yes ;;
             *:) ;;
             pool:*) pool=${_value} ;;
             file:*)
@@ -1188,6 +1199,7 @@ read_run() {
             *) ;;
         esac
     done <"$1/plan"
+    [ -n "${_end}" ]
 }
 
 # Take those from `automatic` that are not whole.
@@ -1469,7 +1481,12 @@ install_missing() {
             fi
             set -- ${files}
             as_megabytes "${bytes}"
+            start_hashing
+            plan_steps
             phase plan
+            before=$(query "${PACKAGE_LINE}" ${planned})
+            sort_planned
+            note_times
             verify
             phase verify
             check_space
@@ -1477,6 +1494,7 @@ install_missing() {
             say "${groups}: ${counted} to install, ${megabytes}, all hashes fit"
             begin_run
             if take_policy; then
+                phase begin
                 install_files
                 case $? in
                     0) return ;;
@@ -1496,7 +1514,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
-    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks=''
+    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks='' hasher=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
     recovered='' unchanged='nothing was changed' culprit='somebody else'
     set_environment
@@ -1536,6 +1554,7 @@ main() {
     if [ "${touched}" = yes ]; then
         [ -z "${verbose}" ] || cat ${logs}
         check_all || fail "${wrong}"
+        phase check
         mark # only now: what is taken back must leave no mark
         phase mark
         touched=no

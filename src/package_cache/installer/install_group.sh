@@ -36,6 +36,7 @@ DPKG_QUERY=/usr/bin/dpkg-query
 TIMEOUT=/usr/bin/timeout                 # the same; busybox's own hands no signal on
 DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
+APT_MARKS_NEW=${APT_MARKS}.package-cache # the same while it is written
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
 POLICY_KEPT=${POLICY}.kept-by-package-cache
 TIMED="${RUNS%/*} ${POLICY%/*} ${DPKG_STATE}/lock ${DPKG_STATE}/lock-frontend" # what a run that changes nothing changes
@@ -1125,9 +1126,9 @@ restore_times() {
     done
 }
 
-# Remove the FOLDER of a run.
+# Remove the folder of a run and what is not needed without it: PATH...
 forget() {
-    rm -rf "$1"
+    rm -rf "$@"
     rmdir "${RUNS}" 2>/dev/null
 }
 
@@ -1169,7 +1170,7 @@ recover_run() {
     if is_sane; then
         keep_whole
         [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1
-        forget "${killed}"
+        forget "${killed}" "${APT_MARKS_NEW}"
     else
         complain "dpkg is not in order yet: see dpkg --audit"
         culprit='an earlier run of this that was killed'
@@ -1433,7 +1434,32 @@ unpack_again() {
 
 # Mark the packages that came as dependencies as such, as apt would.
 mark() {
-    [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1 || complain "cannot mark the dependencies as automatically installed"
+    [ -z "${automatic}" ] || add_marks 2>/dev/null || apt apt-mark auto ${automatic} >/dev/null 2>&1 ||
+        complain "cannot mark the dependencies as automatically installed"
+}
+
+# Add their marks to apt's file, in one rename, as apt-mark(8) does. Status 1: one of them has a mark already, or the file is
+# not as apt leaves it, or cannot be written, so that apt shall see to it.
+add_marks() {
+    _marks=
+    if is_there "${APT_MARKS}"; then
+        [ -f "${APT_MARKS}" ] && [ ! -L "${APT_MARKS}" ] && _marks=$(cat "${APT_MARKS}") || return
+    fi
+    _new=
+    split_lines "${_marks}"
+    for _line in ${lines}; do
+        _name=${_line#Package: }
+        case "${automatic} " in *" ${_name} "* | *" ${_name}:"*) _new=known ;; *) ;; esac
+    done
+    unset IFS
+    [ -z "${_new}" ] || return
+    for _name in ${automatic}; do
+        case ${_name} in *:*) _arch=${_name#*:} ;; *) _arch=${architecture} ;; esac
+        _new="${_new}Package: ${_name%%:*}${NEWLINE}Architecture: ${_arch}${NEWLINE}Auto-Installed: 1${NEWLINE}${NEWLINE}"
+    done
+    printf '%s' "${_marks:+${_marks}${NEWLINE}${NEWLINE}}${_new}" >"${APT_MARKS_NEW}" && mv -f "${APT_MARKS_NEW}" "${APT_MARKS}" && return
+    rm -f "${APT_MARKS_NEW}"
+    return 1
 }
 
 # End because of what dpkg or a package's script did: show the log, undo. CAUSE. 50

@@ -108,9 +108,9 @@ tidy_up() {
     trap '' INT TERM HUP
     [ -z "${hasher}" ] || kill "${hasher}" 2>/dev/null
     release_policy
-    end_run
+    [ -z "${untouched}" ] || end_run
     [ -z "${untouched}" ] || restore_times
-    [ -z "${work}" ] || rm -rf "${work}"
+    if [ -n "${run}" ]; then forget "${run}" "${work}"; elif [ -n "${work}" ]; then rm -rf "${work}"; fi
     status_of "${reason}"
     [ -z "${result}" ] || write_result || complain "cannot write the result to ${result}"
     exit "${status}"
@@ -118,11 +118,12 @@ tidy_up() {
 
 # Write `result`, in one rename; never through a link that somebody put there. A device stays one.
 write_result() {
+    phase rest
     phase total
     case ${result} in
         /dev/*) print_result 2>/dev/null >"${result}" ;;
         *)
-            rm -f "${result}.${$}"
+            ! is_there "${result}.${$}" || rm -f "${result}.${$}"
             set -C
             print_result 2>/dev/null >"${result}.${$}" && mv -f "${result}.${$}" "${result}"
             ;;
@@ -966,9 +967,9 @@ wait_turn() {
     release_policy
     end_run
     wait_second || locked_too_long
-    clock
-    last=${now}
     phases=${first_phases}
+    last=${began_plan}
+    phase wait
     disks=
 }
 
@@ -1499,6 +1500,7 @@ install_missing() {
     link_indexes
     phase index
     first_phases=${phases}
+    began_plan=${last}
     while :; do
         if plan; then
             if [ -z "${files}" ]; then
@@ -1583,8 +1585,8 @@ main() {
         phase check
         mark # only now: what is taken back must leave no mark
         phase mark
+        trap '' INT TERM HUP # all is installed, and the status shall say so
         touched=no
-        end_run
         installed=$#
     fi
     clock

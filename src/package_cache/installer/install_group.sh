@@ -672,11 +672,9 @@ is_one_architecture() {
     done <"${DPKG_STATE}/arch"
 }
 
-# Run an apt program with the private configuration, and that only.
-apt() {
-    _program=$1
-    shift
-    APT_CONFIG=${work}/apt.conf TMPDIR=${work} "${_program}" "$@" </dev/null
+# Let an apt program say something, with the private configuration and that only: PROGRAM ARGUMENTS... Sets `_said`.
+ask_apt() {
+    _said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} "$@" 2>&1 </dev/null)
 }
 
 # Give apt the groups' indexes, which read_groups has checked, as if it had fetched them: each under the name by which
@@ -749,7 +747,8 @@ recover_others() {
 # Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
 make_plan() {
     _trouble=
-    _plan=$(apt apt-get -y --no-remove --print-uris install ${missing} 2>&1) || _trouble=no-plan
+    ask_apt apt-get -y --no-remove --print-uris install ${missing} || _trouble=no-plan
+    _plan=${_said}
     case ${_plan} in
         *' not fully installed or removed.'* | *'--fix-broken install'* | *'apt-get -f install'* | *' needs to be reinstalled'*) _trouble=dpkg-broken ;;
         *) ;;
@@ -830,7 +829,8 @@ plan_steps() {
     [ -n "${_first}" ] || return 0
     _last=
     _split=
-    split_lines "$(apt apt-get -y --no-remove --simulate install ${missing} 2>/dev/null)"
+    ask_apt apt-get -y --no-remove --simulate install ${missing}
+    split_lines "${_said}"
     for _line in ${lines}; do
         _name=${_line#* }
         _name=${_name%% *}
@@ -937,7 +937,7 @@ check_space() {
 # in `_checked`.
 is_locked() {
     note_times
-    _said=$(apt apt-get check 2>&1)
+    ask_apt apt-get check
     _checked=$?
     case ${_said} in
         *'lock'*) return 0 ;;
@@ -978,11 +978,20 @@ is_there() {
     [ -e "$1" ] || [ -L "$1" ]
 }
 
+# Write a FILE that is not there yet: TEXT. Status 1: somebody else has made it meanwhile, or it cannot be written.
+write_new() {
+    set -C
+    { printf '%s\n' "$2" >"$1"; } 2>/dev/null
+    set -- $?
+    set +C
+    return "$1"
+}
+
 # Forbid services to start, by a policy-rc.d that says no. Status 1: another installer has its own there.
 # Creating it is also what keeps two installers apart, so that none takes the other's away.
 take_policy() {
     # noclobber(1) alone would wait for the reader of a pipe
-    if ! is_there "${POLICY}" && (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
+    if ! is_there "${POLICY}" && write_new "${POLICY}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101"; then
         policy=ours
         chmod 755 "${POLICY}"
         return 0
@@ -1170,7 +1179,7 @@ recover_run() {
     fi
     if is_sane; then
         keep_whole
-        [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1
+        [ -z "${automatic}" ] || ask_apt apt-mark auto ${automatic}
         forget "${killed}" "${APT_MARKS_NEW}"
     else
         complain "dpkg is not in order yet: see dpkg --audit"
@@ -1247,7 +1256,7 @@ is_whole() {
 
 # Is dpkg's database whole, and everything that is installed has what it depends on?
 is_sane() {
-    [ -z "$("${DPKG}" --audit 2>&1)" ] && apt apt-get -o Debug::NoLocking=true check >/dev/null 2>&1
+    [ -z "$("${DPKG}" --audit 2>&1)" ] && ask_apt apt-get -o Debug::NoLocking=true check
 }
 
 # ---- installing ----
@@ -1435,7 +1444,7 @@ unpack_again() {
 
 # Mark the packages that came as dependencies as such, as apt would.
 mark() {
-    [ -z "${automatic}" ] || add_marks 2>/dev/null || apt apt-mark auto ${automatic} >/dev/null 2>&1 ||
+    [ -z "${automatic}" ] || add_marks 2>/dev/null || ask_apt apt-mark auto ${automatic} ||
         complain "cannot mark the dependencies as automatically installed"
 }
 

@@ -29,6 +29,7 @@ SPARE_KIB=8192                           # what must stay free beside the packag
 BALLAST_KIB=4096                         # what is kept free for undoing
 BALLAST_FILES='1 2 3 4 5 6 7 8'          # the same in inodes
 WORK_KIB=16384                           # what temporary files take at most
+MANY_BYTES=8000000                       # from there on it pays to hash with two processes
 RUNS=/var/lib/package-cache              # a folder for each run that changes something, for a later run to find
 DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
@@ -106,7 +107,7 @@ finish() {
 # The EXIT trap: give the container its things back, write the result, exit with the status of `reason`.
 tidy_up() {
     trap '' INT TERM HUP
-    [ -z "${hasher}" ] || kill "${hasher}" 2>/dev/null
+    [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
     release_policy
     [ -z "${untouched}" ] || end_run
     [ -z "${untouched}" ] || restore_times
@@ -720,6 +721,7 @@ plan() {
     planned=
     file_of=' ' # "NAME/HASH " for each
     bytes=0
+    ends= # of each file, were they one behind the other
     need_kib=${installed_kib}
     _before=
     while :; do
@@ -805,6 +807,7 @@ take_file() {
     is_number "$3" || damaged "its index names a file outside the pool: $1 $2"
     files="${files} ${_hash}"
     bytes=$((bytes + $3))
+    ends="${ends} ${bytes}"
     _arch=${2##*_}
     case ${_arch%.deb} in
         all | "${architecture}") _name=${2%%_*} ;;
@@ -866,22 +869,36 @@ read_size() {
     esac
 }
 
-# Begin to hash every byte that dpkg will read, while other things are looked at; `verify` asks what came of it. 31
+# Begin to hash every byte that dpkg will read, while other things are looked at; `verify` asks what came of it. Many
+# bytes are hashed in two halves at once. 31
 start_hashing() {
     hashes=
+    _half=
+    set -- ${ends}
     for _hash in ${files}; do
         check_file "pool/${_hash}.deb"
         hashes="${hashes}${_hash}  pool/${_hash}.deb${NEWLINE}"
+        [ "$1" -gt "$((bytes / 2))" ] || _half=${hashes}
+        shift
     done
-    printf '%s' "${hashes}" 2>/dev/null >"${work}/hashes" || no_work
-    { cd "${cache}" && exec sha256sum -c >/dev/null 2>&1; } <"${work}/hashes" &
-    hasher=$!
+    [ "${bytes}" -ge "${MANY_BYTES}" ] || _half=
+    [ -z "${_half}" ] || hash_aside first "${_half}"
+    hash_aside rest "${hashes#"${_half}"}"
+}
+
+# Hash some of the files in the background, for `verify`: NAME HASHES.
+hash_aside() {
+    { printf '%s' "$2" >"${work}/hashes.$1"; } 2>/dev/null || no_work
+    { cd "${cache}" && exec sha256sum -c >/dev/null 2>&1; } <"${work}/hashes.$1" &
+    hashers="${hashers} $!"
 }
 
 # Check the plan's files against the hashes that the indexes state, as read_groups has checked those. 31
 verify() {
-    wait "${hasher}" || check_hashes 'the index' # to know which it is
-    hasher=
+    for _hasher in ${hashers}; do
+        wait "${_hasher}" || check_hashes 'the index' # to know which it is
+    done
+    hashers=
 }
 
 # Check files of the cache against `hashes`, lines as sha256sum(1) prints them: WHO-STATES-THEM. 31
@@ -1551,7 +1568,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
-    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks='' hasher=''
+    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks='' hashers=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
     recovered='' unchanged='nothing was changed' culprit='somebody else'
     set_environment

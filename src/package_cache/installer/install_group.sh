@@ -629,39 +629,18 @@ make_work() {
 # Write an apt configuration that reads nothing of the image's but what dpkg has, and apt's marks. apt.conf(5)
 # apt keeps what it has read in memory: written down, that costs more than reading all again.
 write_configuration() {
-    _architectures=
-    ! is_one_architecture || _architectures="APT::Architectures { \"${architecture}\"; };" # else apt asks dpkg, four times
-    printf '%s\n' "Dir::Etc \"/dev/null\";
-Dir::Etc::main \"/dev/null\";
-Dir::Etc::parts \"/dev/null\";
-Dir::Etc::sourcelist \"${work}/sources.list\";
-Dir::Etc::sourceparts \"/dev/null\";
-Dir::Etc::preferences \"/dev/null\";
-Dir::Etc::preferencesparts \"/dev/null\";
-Dir::Etc::trusted \"/dev/null\";
-Dir::Etc::trustedparts \"/dev/null\";
-Dir::Etc::netrc \"/dev/null\";
-Dir::Etc::netrcparts \"/dev/null\";
-Dir::State \"${work}\";
-Dir::State::lists \"${work}\";
-Dir::State::status \"${DPKG_STATE}/status\";
-Dir::State::extended_states \"${APT_MARKS}\";
-Dir::Cache \"${work}\";
-Dir::Cache::archives \"${work}\";
-Dir::Cache::pkgcache \"\";
-Dir::Cache::srcpkgcache \"\";
-Dir::Log \"${work}\";
-Dir::Log::Planner \"\";
-APT::Architecture \"${architecture}\";
-${_architectures}
-APT::Sandbox::User \"root\";
-APT::Install-Recommends \"${recommends}\";
-APT::Install-Suggests \"false\";
-APT::Get::Always-Include-Phased-Updates \"true\";
-Acquire::Languages \"none\";
-DPkg::Lock::Timeout \"0\";
-DPkg::Use-Pty \"false\";
-DPkg::Options { \"--force-unsafe-io\"; \"--force-confdef\"; \"--force-confold\"; \"--refuse-downgrade\"; };" >"${work}/apt.conf"
+    {
+        printf 'Dir::Etc%s "/dev/null";\n' '' ::main ::parts ::sourceparts ::preferences ::preferencesparts ::trusted \
+            ::trustedparts ::netrc ::netrcparts &&
+            printf 'Dir::%s "%s";\n' Etc::sourcelist "${work}/sources.list" State "${work}" State::lists "${work}" \
+                State::status "${DPKG_STATE}/status" State::extended_states "${APT_MARKS}" Cache "${work}" \
+                Cache::archives "${work}" Cache::pkgcache '' Cache::srcpkgcache '' Log "${work}" Log::Planner '' &&
+            printf 'APT::%s "%s";\n' Architecture "${architecture}" Sandbox::User root Install-Suggests false \
+                Install-Recommends "${recommends}" Get::Always-Include-Phased-Updates true &&
+            { ! is_one_architecture || printf 'APT::Architectures:: "%s";\n' "${architecture}"; } && # else apt asks dpkg
+            printf 'Acquire::Languages "none";\nDPkg::Lock::Timeout "0";\nDPkg::Use-Pty "false";\n' &&
+            printf 'DPkg::Options:: "%s";\n' ${DPKG_OPTIONS}
+    } >"${work}/apt.conf"
 }
 
 # Does dpkg take packages of its own architecture only?
@@ -799,12 +778,9 @@ read_plan() {
 take_file() {
     _hash=${1##*/}
     _hash=${_hash%".deb'"}
-    case ${_hash} in
-        *[!0-9a-f]*) damaged "its index names a file outside the pool: $1" ;;
-        *) ;;
-    esac
-    [ ${#_hash} = 64 ] || damaged "its index names a file outside the pool: $1"
-    is_number "$3" || damaged "its index names a file outside the pool: $1 $2"
+    case ${_hash} in *[!0-9a-f]*) _hash= ;; *) ;; esac
+    is_number "$3" || _hash=
+    [ ${#_hash} = 64 ] || damaged "its index names a file outside the pool: $1 $2"
     files="${files} ${_hash}"
     bytes=$((bytes + $3))
     ends="${ends} ${bytes}"
@@ -956,10 +932,7 @@ is_locked() {
     note_times
     ask_apt apt-get check
     _checked=$?
-    case ${_said} in
-        *'lock'*) return 0 ;;
-        *) return 1 ;;
-    esac
+    case ${_said} in *lock*) ;; *) return 1 ;; esac
 }
 
 # Note that dpkg is locked. Status 1: that has lasted too long.
@@ -1204,6 +1177,7 @@ recover_run() {
     fi
     release_policy
     touched=no
+    disks=
 }
 
 # Read the FOLDER of a run into pool, file_of, planned, fresh, leftover, automatic. Status 1: it had touched nothing yet,
@@ -1249,26 +1223,18 @@ keep_broken() {
     leftover=${_leftover}
 }
 
-# Is a package among `known` half-installed (dpkg(1), package states)?
-is_half_unpacked() {
+# Is a package among `known` in a state (dpkg(1), package states)? NAME PATTERN.
+is_in_state() {
     for _known in ${known}; do
-        case ${_known} in
-            "${1%%:*}/"*/?H*) return 0 ;;
-            *) ;;
-        esac
+        # shellcheck disable=SC2254  # the state is a pattern on purpose
+        case ${_known} in "${1%%:*}/"*/$2) return 0 ;; *) ;; esac
     done
     return 1
 }
 
 # Is a package among `known` installed and configured?
 is_whole() {
-    for _known in ${known}; do
-        case ${_known} in
-            "${1%%:*}/"*/[ih]i) return 0 ;;
-            *) ;;
-        esac
-    done
-    return 1
+    is_in_state "$1" '[ih]i'
 }
 
 # Is dpkg's database whole, and everything that is installed has what it depends on?
@@ -1304,10 +1270,7 @@ kill_group() {
 # "... is locked by another process" (dpkg 1.18), "... was locked by another process with pid 7" (from 1.19.1 on),
 # "... was locked by /usr/bin/apt process with pid 7" (from 1.22 on).
 met_lock() {
-    case $(cat "${log}") in
-        *' locked by '*' process'* | *'Could not get lock'*) return 0 ;;
-        *) return 1 ;;
-    esac
+    case $(cat "${log}") in *' locked by '*' process'* | *'Could not get lock'*) ;; *) return 1 ;; esac
 }
 
 # The same as run_logged, but while the lock is another's wait and try again.
@@ -1386,11 +1349,12 @@ install_by_apt() {
 sort_planned() {
     fresh=
     leftover=
+    known=$(query "${PACKAGE_LINE}" ${planned})
     for _name in ${planned}; do
         _found=
-        for _known in ${before}; do
+        for _known in ${known}; do
             case ${_known} in
-                "${_name%%:*}"/*/[urp]n | "${_name%%:*}"/*/?n) ;;
+                "${_name%%:*}"/*/?n) ;;
                 "${_name%%:*}"/*/?c) _found=conffiles ;;
                 "${_name%%:*}"/*) _found=yes ;;
                 *) ;;
@@ -1450,7 +1414,7 @@ unpack_again() {
     known=$(query "${PACKAGE_LINE}" ${planned})
     set --
     for _name in ${planned}; do
-        is_half_unpacked "${_name}" || continue
+        is_in_state "${_name}" '?H*' || continue # half-installed
         find_file "${_name}"
         _file=${_file}.deb
         printf '%s  %s\n' "${_file%.deb}" "${pool}/${_file}" | sha256sum -c >/dev/null 2>&1 || continue
@@ -1538,7 +1502,6 @@ install_missing() {
             start_hashing
             plan_steps
             phase plan
-            before=$(query "${PACKAGE_LINE}" ${planned})
             sort_planned
             note_times
             verify

@@ -1,0 +1,147 @@
+"""The command line of the benchmark: `./run bench --help`."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.archive import measured_link, served_slowly
+from bench.concurrency import crowds
+from bench.groups import GROUPS, SYSTEMS
+from bench.machine import machine_facts
+from bench.material import prepare
+from bench.measure import Place
+from bench.report import PROFILES, write_all, write_beside
+from bench.results import results_to_merge
+from bench.roots import root_isolation
+from bench.rounds import Tell, run_rounds
+from bench.ways import NAMES, WAYS, Sources, Way
+from package_cache.command_line.options import default_state
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.events import Event, Step
+from package_cache.values.statuses import ExitStatus
+
+PROJECT = Path(__file__).parent.parent
+DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+
+console = Console(stderr=True, highlight=False)
+
+
+class _Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
+    """Names with commas between, each of a known set."""
+
+    name = "NAME,..."
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.known = tuple(known)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        names = value if isinstance(value, tuple) else tuple(str(value).split(","))
+        for name in names:
+            if name not in self.known:
+                self.fail(f"{name!r} is not one of {', '.join(self.known)}", param, ctx)
+        return tuple(known for known in self.known if known in names)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("what", type=click.Choice(["ways", "concurrency"]), default="ways")
+@click.option("--systems", type=_Names(SYSTEMS), default=SYSTEMS, help=f"Of {', '.join(SYSTEMS)}.")
+@click.option("--groups", type=_Names(tuple(GROUPS)), default=tuple(GROUPS), help=f"Of {', '.join(GROUPS)}.")
+@click.option("--ways", "way_names", type=_Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
+@click.option("--profile", type=click.Choice(PROFILES), default="memory", show_default=True, help="Where roots are.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=PROJECT / "bench" / "results",
+    help="Folder of the JSON, which is added to, and of tables and plots.  [default: bench/results]",
+)
+@click.option("--report", is_flag=True, help="Measure nothing: write tables and plots from the JSON, and the document.")
+def main(
+    *,
+    what: str,
+    systems: Sequence[str],
+    groups: Sequence[str],
+    way_names: Sequence[str],
+    rounds: int,
+    profile: str,
+    output: Path,
+    report: bool,
+) -> None:
+    """Compare ways of installing groups of packages in throw-away roots, or (`concurrency`) many at once.
+
+    \b
+    Example:
+      ./run bench --systems ubuntu18.04 --groups ssh,nfs
+    """
+    if report:
+        write_all(DOCUMENT, output)
+        return
+    state = default_state()
+    state.mkdir(parents=True, exist_ok=True)
+    results = results_to_merge(output, profile, machine_facts(state))
+    ways = [way for way in WAYS if way.name in way_names]
+    crowd = what == "concurrency"
+    with telling(3 if crowd else len(systems) * len(groups) * len(ways) * (rounds + 1)) as tell:
+        for system in systems[:1] if crowd else systems:
+            place = prepared(system, state, disk=profile == "disk")
+            if crowd:
+                results = results.merged(crowds=crowds(place, tell))
+                continue
+            if any(way.sources is Sources.SLOW_ARCHIVE for way in ways):
+                with place.root() as container, served_slowly(place.material.archive, container):
+                    results = results.merged(facts=measured_link(container, place.material.archive))
+            for group in groups:
+                results = results.merged(run_rounds(group, ways_in(place, ways), rounds, place, tell))
+                results.write(output)
+    results.write(output)
+    write_beside(results, output)
+    console.print(f"written: {output}")
+
+
+def prepared(system: str, state: Path, *, disk: bool) -> Place:
+    """Make a system's material, for all groups: so it is the same whichever are measured."""
+    isolation = root_isolation()
+    with console.status(f"preparing {system}") as status:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Step):
+                status.update(f"preparing {system}: {event.text}")
+
+        material = prepare(system, tuple(GROUPS), state=state, isolation=isolation, listener=listen)
+    return Place(material, isolation, state, disk)
+
+
+def ways_in(place: Place, ways: Sequence[Way]) -> list[Way]:
+    """Leave out what would measure the same as another way: recompressed files where the cache has the archive's."""
+    return [way for way in ways if place.material.recompressed or not (way.recompressed and way.checked)]
+
+
+@contextlib.contextmanager
+def telling(total: int) -> Iterator[Tell]:
+    """Give the function that tells of each run: a bar on a terminal, nothing in a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, completed=-1)
+
+        def tell(what: str) -> None:
+            progress.update(task, description=what, advance=1)
+
+        yield tell
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    try:
+        main()
+    except PackageCacheError as error:
+        console.print(f"[red]error:[/red] {error}")
+        sys.exit(error.status.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitStatus.INTERRUPTED.code)

@@ -70,7 +70,7 @@ def measure(way: Way, group: str, place: Place) -> Sample:
             container.run(["sh", f"/bench/ways/prepare/{way.prepare}.sh"], env=environment, timeout=LIMIT)
         argv = ["sh", "/bench/inside/measure.sh", f"/bench/ways/{way.script}.sh"]
         printed = container.run(argv, env=environment, timeout=LIMIT).stdout
-        status, sample = _read(printed, _phases(container) if way.script == "ours" else {})
+        status, sample = read_measurement(printed, _phases(container) if way.script == "ours" else {})
         missing = _not_installed(container, packages) if way.checked else []
         if status != 0 or missing:
             log = container.run(["tail", "-n", "15", "/run/bench.log"]).stdout
@@ -99,7 +99,7 @@ def _sources(way: Way, group: str, material: Material) -> str:
     return archive_lines(material.release)
 
 
-def _read(printed: str, phases: Mapping[str, float]) -> tuple[int, Sample]:
+def read_measurement(printed: str, phases: Mapping[str, float]) -> tuple[int, Sample]:
     """Read what `inside/measure.sh` printed; the last line is `times` of the children."""
     first, *_, children = printed.splitlines()
     begin, end, status = first.split()

@@ -18,12 +18,15 @@ def orders(ways: Sequence[Way], rounds: int, seed: str) -> list[list[Way]]:
     return [shuffled.sample(list(ways), len(ways)) for _ in range(rounds)]
 
 
-def run_rounds(group: str, ways: Sequence[Way], rounds: int, place: Place, tell: Tell) -> list[Row]:
-    """Measure the ways of a group; the first round of all is not counted. A way that failed is not tried again."""
+def run_rounds(
+    group: str, ways: Sequence[Way], rounds: int, place: Place, tell: Tell, *, warm_up: bool = True
+) -> list[Row]:
+    """Measure the ways of a group, after a round that does not count. A way that failed is not tried again."""
     system = place.material.release.system.name
     samples: dict[str, list[Sample]] = {way.name: [] for way in ways}
     failures: dict[str, str] = {}
-    for number, order in enumerate(orders(ways, rounds + 1, f"{system} {group}")):
+    first = 0 if warm_up else 1
+    for number, order in enumerate(orders(ways, rounds + 1 - first, f"{system} {group}"), first):
         for way in order:
             tell(f"{system} {group}: {'warm-up' if number == 0 else f'round {number}'}: {way.name}")
             if way.name not in failures:

@@ -40,13 +40,10 @@ def lay_out_debs(folder: Path, mirror: Path, cache: CacheFolder, locked: LockedS
         (place / "Release").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def are_recompressed(folder: Path) -> bool:
-    """Tell whether the cache has other bytes than the archive for any package."""
-    return any(
-        not path.samefile(folder / "recompressed" / path.name)
-        and sha256_of(path) != sha256_of(folder / "recompressed" / path.name)
-        for path in (folder / "original").iterdir()
-    )
+def are_recompressed(cache: CacheFolder, locked: LockedSystem) -> bool:
+    """Tell whether the cache has other bytes than the archive for any package: its files are named by their hash."""
+    stored = _stored(cache, locked)
+    return any(stored[_key(package)].stem != package.sha256 for package in locked.packages)
 
 
 def file_name(package: LockedPackage) -> str:

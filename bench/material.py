@@ -91,7 +91,7 @@ def prepare(
         build(lock, cache, lambda _, repository: (f"copy:{folder}/archive/{repository.name}",), listener)
         packages = {group.name: group.requests for group in locked.groups}
         _lay_out(folder, cache=cache, locked=locked, root=root, isolation=isolation, packages=packages)
-    return Material(release, folder, root, packages, are_recompressed(folder / "debs"))
+    return Material(release, folder, root, packages, are_recompressed(cache, locked))
 
 
 def _lay_out(

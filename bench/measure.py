@@ -1,6 +1,7 @@
 """One way in one fresh root, timed, and checked afterwards."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ def measure(way: Way, group: str, place: Place) -> Sample:
         }
         if way.prepare:
             container.run(["sh", f"/bench/ways/prepare/{way.prepare}.sh"], env=environment, timeout=LIMIT)
+        if place.disk:
+            os.sync()  # what the preparations wrote
         argv = ["sh", "/bench/inside/measure.sh", f"/bench/ways/{way.script}.sh"]
         printed = container.run(argv, env=environment, timeout=LIMIT).stdout
         status, sample = read_measurement(printed, _phases(container) if way.script == "ours" else {})

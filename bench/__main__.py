@@ -96,7 +96,7 @@ def main(
                 continue
             if any(way.sources is Sources.SLOW_ARCHIVE for way in ways):
                 with place.root() as container, served_slowly(place.material.archive, container):
-                    results = results.merged(facts=measured_link(container, place.material.archive))
+                    results = results.merged(links={system: measured_link(container, place.material.archive)})
             for group in groups:
                 results = results.merged(run_rounds(group, ways_in(place, ways), rounds, place, tell))
                 results.write(output)

@@ -103,6 +103,6 @@ def measured_link(container: Container, archive: Path) -> dict[str, float]:
     argv = [sys.executable, "-I", "-S", "-c", _TIME_DOWNLOAD, SLOW_ADDRESS, f"/{largest.relative_to(archive)}"]
     handshake, size, seconds = run([*network_prefix(container), *argv], timeout=120).stdout.split()
     return {
-        "link_round_trip_ms": round(float(handshake) * 1000, 1),
-        "link_megabits_per_second": round(int(size) * 8 / float(seconds) / 1e6, 1),
+        "round_trip_ms": round(float(handshake) * 1000, 1),
+        "megabits_per_second": round(int(size) * 8 / float(seconds) / 1e6, 1),
     }

@@ -50,18 +50,21 @@ class Results:
     machine: Mapping[str, str]
     rows: tuple[Row, ...] = ()
     crowds: tuple[Crowd, ...] = ()
-    facts: Mapping[str, float] = field(default_factory=dict)
-    """Of the surroundings: what was measured of the slow link."""
+    links: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What was measured of the slow link before the rounds of each system."""
 
     def merged(
-        self, rows: Iterable[Row] = (), crowds: Iterable[Crowd] = (), facts: Mapping[str, float] | None = None
+        self,
+        rows: Iterable[Row] = (),
+        crowds: Iterable[Crowd] = (),
+        links: Mapping[str, Mapping[str, float]] | None = None,
     ) -> "Results":
         """Give them with newer ones in the place of older ones."""
         return dataclasses.replace(
             self,
             rows=tuple({row.key: row for row in (*self.rows, *rows)}.values()),
             crowds=tuple({crowd.what: crowd for crowd in (*self.crowds, *crowds)}.values()),
-            facts={**self.facts, **(facts or {})},
+            links={**self.links, **(links or {})},
         )
 
     def row(self, system: str, group: str, way: str) -> Row | None:
@@ -85,7 +88,7 @@ def read_results(path: Path) -> Results:
         document["machine"],
         tuple(_row(item) for item in document["rows"]),
         tuple(Crowd(item["what"], tuple(item["seconds"]), item["total"]) for item in document["crowds"]),
-        document["facts"],
+        document["links"],
     )
 
 

@@ -45,8 +45,11 @@ def _parts(results: Results) -> Iterator[str]:
 
 def _machine(results: Results) -> str:
     facts = ", ".join(f"{name}: {value}" for name, value in results.machine.items())
-    measured = ", ".join(f"{name.replace('_', ' ')}: {value:g}" for name, value in results.facts.items())
-    return f"Machine: {facts}.\n" + (f"Measured of the slow link: {measured}.\n" if measured else "")
+    links = "; ".join(
+        f"{system} {link['megabits_per_second']} Mbit/s, {link['round_trip_ms']} ms"
+        for system, link in results.links.items()
+    )
+    return f"Machine: {facts}.\n" + (f"The slow link, as a download found it: {links}.\n" if links else "")
 
 
 def _targets(results: Results) -> Iterator[str]:

@@ -63,9 +63,13 @@ def test_results_are_kept_and_merged(tmp_path: Path) -> None:
     RESULTS.write(tmp_path)
     found = results_to_merge(tmp_path, "memory", MACHINE)
     assert found == RESULTS
-    merged = found.merged([row("ssh", "ours", 5.0), row("build", "ours", 6.0)], facts={"link": 1.0})
+    merged = found.merged(
+        [row("ssh", "ours", 5.0), row("build", "ours", 6.0)],
+        links={"debian12": {"round_trip_ms": 41.0, "megabits_per_second": 47.9}},
+    )
     assert median(merged.row("debian12", "ssh", "ours")) == 5.0
     assert len(merged.rows) == len(RESULTS.rows) + 1
+    assert "The slow link, as a download found it: debian12 47.9 Mbit/s, 41.0 ms.\n" in report(merged)
     merged.write(tmp_path)
     assert read_results(tmp_path / "memory.json") == merged
     with pytest.raises(UsageError, match="another machine"):

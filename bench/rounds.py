@@ -3,10 +3,10 @@
 import random
 from collections.abc import Callable, Sequence
 
-from bench.measure import FailedError, Place, Sample, measure
+from bench.measure import Place, Sample, measure
 from bench.results import Row
 from bench.ways import Way
-from package_cache.outside.run import CommandError
+from package_cache.values.errors import PackageCacheError
 
 Tell = Callable[[str], None]
 """Hears, before each run, what it is."""
@@ -32,7 +32,7 @@ def run_rounds(
             if way.name not in failures:
                 try:
                     sample = measure(way, group, place)
-                except (FailedError, CommandError) as error:
+                except PackageCacheError as error:
                     failures[way.name] = f"{error.message}\n{error.details}".strip()
                 else:
                     samples[way.name] += [sample] if number > 0 else []

@@ -64,7 +64,7 @@ def _targets(results: Results) -> Iterator[str]:
     slowest = [slowest_presence(results, names) for _, names in columns]
     cells = ["–" if value is None else f"{value * 1000:.0f} ms {_word(value < PRESENT_BELOW)}" for value in slowest]
     rows.append(["all there already (slowest group)", f"< {PRESENT_BELOW * 1000:.0f} ms", *cells])
-    yield "Targets: the geometric mean, over the groups, of how many times as long as ours a way takes.\n"
+    yield "Targets: the geometric mean, over the groups, of how many times as long as ours a way takes; where it failed is left out.\n"
     yield table(["what", "target", *systems, "all"], rows)
 
 

@@ -50,6 +50,7 @@ def test_a_way_that_installs_nothing_has_failed(place: Place) -> None:
         measure(Way("nothing", "untar", "unpacks only"), "ssh", place)
 
 
+@pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="this machine has no TUN devices")
 def test_the_slow_link_is_as_slow_as_it_says(place: Place) -> None:
     with place.root() as container, served_slowly(place.material.archive, container):
         found = measured_link(container, place.material.archive)

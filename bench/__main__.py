@@ -5,7 +5,6 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -17,6 +16,7 @@ from bench.groups import GROUPS, SYSTEMS
 from bench.machine import machine_facts
 from bench.material import prepare
 from bench.measure import Place
+from bench.names import Names
 from bench.report import PROFILES, write_all, write_beside
 from bench.results import results_to_merge
 from bench.roots import root_isolation
@@ -34,27 +34,11 @@ DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 console = Console(stderr=True, highlight=False)
 
 
-class _Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
-    """Names with commas between, each of a known set."""
-
-    name = "NAME,..."
-
-    def __init__(self, known: Sequence[str]) -> None:
-        self.known = tuple(known)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        names = value if isinstance(value, tuple) else tuple(str(value).split(","))
-        for name in names:
-            if name not in self.known:
-                self.fail(f"{name!r} is not one of {', '.join(self.known)}", param, ctx)
-        return tuple(known for known in self.known if known in names)
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("what", type=click.Choice(["ways", "concurrency"]), default="ways")
-@click.option("--systems", type=_Names(SYSTEMS), default=SYSTEMS, help=f"Of {', '.join(SYSTEMS)}.")
-@click.option("--groups", type=_Names(tuple(GROUPS)), default=tuple(GROUPS), help=f"Of {', '.join(GROUPS)}.")
-@click.option("--ways", "way_names", type=_Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
+@click.option("--systems", type=Names(SYSTEMS), default=SYSTEMS, help=f"Of {', '.join(SYSTEMS)}.")
+@click.option("--groups", type=Names(tuple(GROUPS)), default=tuple(GROUPS), help=f"Of {', '.join(GROUPS)}.")
+@click.option("--ways", "way_names", type=Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
 @click.option("--profile", type=click.Choice(PROFILES), default="memory", show_default=True, help="Where roots are.")
 @click.option(

@@ -1,9 +1,8 @@
-"""From samples to figures: medians, ratios to our own way, and the targets."""
+"""From samples to figures: medians, and ratios to our own way."""
 
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bench.results import Results, Row
 from bench.ways import OURS, PRESENT
@@ -40,33 +39,6 @@ def systems_of(results: Results) -> list[str]:
 def groups_of(results: Results, system: str | None = None) -> list[str]:
     """Give the groups of a system, or of all, in the same order."""
     return list(dict.fromkeys(row.group for row in results.rows if system in (None, row.system)))
-
-
-@dataclass(frozen=True)
-class Target:
-    """How many times as long as ours a way should take at least."""
-
-    way: str
-    at_least: float
-    exceptions: tuple[tuple[str, float], ...] = ()
-    """By system."""
-
-    def bound(self, system: str | None) -> float:
-        """Give the bound for a system, or for all together."""
-        return dict(self.exceptions).get(system or "", self.at_least)
-
-
-TARGETS = (
-    Target("online-slow", 8),
-    Target("online", 3),
-    Target("seed", 2, (("ubuntu16.04", 1.7),)),
-    Target("file-repository", 1.6),
-    Target("dpkg", 1.25),
-    Target("dpkg-recompressed", 1 / 1.12),
-)
-
-PRESENT_BELOW = 0.030
-"""Seconds, for each group."""
 
 
 def mean_ratio(results: Results, way: str, systems: Iterable[str]) -> float | None:

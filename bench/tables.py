@@ -1,27 +1,13 @@
 """Results as Markdown tables."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from bench.figures import (
-    PRESENT_BELOW,
-    TARGETS,
-    groups_of,
-    mean_ratio,
-    median,
-    percentile,
-    ratio,
-    slowest_presence,
-    systems_of,
-)
+from bench.figures import groups_of, median, percentile, ratio, systems_of
+from bench.markdown import table
 from bench.results import Results, Row
+from bench.targets import targets_table
 from bench.ways import OURS, PRESENT, WAYS
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Give a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def report(results: Results) -> str:
@@ -32,7 +18,7 @@ def report(results: Results) -> str:
 def _parts(results: Results) -> Iterator[str]:
     yield f"## Profile `{results.profile}`\n"
     yield _machine(results)
-    yield from _targets(results)
+    yield targets_table(results)
     for system in systems_of(results):
         yield f"### {system}, profile `{results.profile}`\n"
         yield from _seconds(results, system)
@@ -50,30 +36,6 @@ def _machine(results: Results) -> str:
         for system, link in results.links.items()
     )
     return f"Machine: {facts}.\n" + (f"The slow link, as a download found it: {links}.\n" if links else "")
-
-
-def _targets(results: Results) -> Iterator[str]:
-    systems = systems_of(results)
-    columns: list[tuple[str | None, list[str]]] = [(system, [system]) for system in systems]
-    columns.append((None, systems))
-    rows = []
-    for target in TARGETS:
-        cells = [_judged(mean_ratio(results, target.way, names), target.bound(name)) for name, names in columns]
-        bounds = "".join(f", {system} ≥ {bound:.2f}" for system, bound in target.exceptions)
-        rows.append([f"{target.way} ÷ ours", f"≥ {target.at_least:.2f}{bounds}", *cells])
-    slowest = [slowest_presence(results, names) for _, names in columns]
-    cells = ["–" if value is None else f"{value * 1000:.0f} ms {_word(value < PRESENT_BELOW)}" for value in slowest]
-    rows.append(["all there already (slowest group)", f"< {PRESENT_BELOW * 1000:.0f} ms", *cells])
-    yield "Targets: the geometric mean, over the groups, of how many times as long as ours a way takes; where it failed is left out.\n"
-    yield table(["what", "target", *systems, "all"], rows)
-
-
-def _judged(value: float | None, bound: float) -> str:
-    return "–" if value is None else f"{value:.2f} {_word(value >= bound)}"
-
-
-def _word(reached: bool) -> str:
-    return "yes" if reached else "**no**"
 
 
 def _seconds(results: Results, system: str) -> Iterator[str]:

@@ -26,7 +26,6 @@ from package_cache.command_line.options import default_state
 from package_cache.outside.run import CommandError
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Step
-from package_cache.values.statuses import ExitStatus
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
@@ -135,5 +134,3 @@ if __name__ == "__main__":
     except PackageCacheError as error:
         console.print(f"[red]error:[/red] {error}")
         sys.exit(error.status.code)
-    except KeyboardInterrupt:
-        sys.exit(ExitStatus.INTERRUPTED.code)

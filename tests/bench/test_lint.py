@@ -17,8 +17,8 @@ def check(*argv: str) -> None:
 
 
 def test_ruff_finds_nothing() -> None:
-    check(sys.executable, "-m", "ruff", "check", "bench")
-    check(sys.executable, "-m", "ruff", "format", "--check", "bench")
+    check(sys.executable, "-m", "ruff", "check", "--no-respect-gitignore", "bench")
+    check(sys.executable, "-m", "ruff", "format", "--check", "--no-respect-gitignore", "bench")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -1,20 +1,15 @@
 """The repository of one group for one OS release: `Packages`, `Release`, and a `.group` file for each architecture."""
 
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from debian.deb822 import Deb822, PkgRelation
 
-from package_cache.cache.layout import PACKAGE_LIST, CacheFolder, group_file, pool_file
+from package_cache.cache.layout import PACKAGE_LIST, group_file, pool_file
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.stored import StoredFile
-from package_cache.outside.files import read_regular, replace_folder, sync_folder
 from package_cache.values.errors import VerificationError
 from package_cache.values.lock import LockedGroup, LockedPackage
 from package_cache.values.names import PackageRequest
@@ -119,32 +114,3 @@ def _release(files: Mapping[str, str], architectures: Sequence[str]) -> str:
         content = text.encode()
         lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
     return "\n".join([*lines, ""])
-
-
-def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
-    """Write a group's folder so that a reader finds the old one or the new one, whole."""
-    place = cache.group(group, system_name)
-    if _holds(place, files):
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
-    try:
-        for name, content in files.items():
-            with (new / name).open("xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o644)
-                os.fsync(stream.fileno())
-        sync_folder(new)
-        new.chmod(0o755)
-        replace_folder(new, place)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-
-
-def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
-    try:
-        return {path.name: read_regular(path) for path in place.iterdir()} == dict(files)
-    except OSError:
-        return False

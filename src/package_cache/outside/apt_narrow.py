@@ -23,7 +23,7 @@ def narrowed(
 ) -> Iterator[Apt | None]:
     """Give an apt like that of `run`, whose state is in `folder`, with such a copy; it lives as long as the block.
 
-    None where there is a name that apt does not know: then the whole lists must say what is wrong.
+    None where apt knows none of the names: then the whole lists must say what is wrong.
     """
     names = _reachable(run, requests, recommends=recommends)
     if names is None:
@@ -43,7 +43,7 @@ def narrowed(
 
 
 def _reachable(run: Runner, requests: Sequence[PackageRequest], *, recommends: bool) -> frozenset[bytes] | None:
-    """Give the names of all packages that a chain of dependencies reaches, None where a request is not known."""
+    """Give the names of all packages that a chain of dependencies reaches, None where no request is known."""
     kinds = ("suggests", "enhances", "conflicts", "breaks", "replaces", *([] if recommends else ["recommends"]))
     wanted = dict.fromkeys(str(request) for request in requests)
     completed = run(["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in kinds), "--", *wanted])

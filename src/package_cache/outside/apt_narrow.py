@@ -13,7 +13,7 @@ from pathlib import Path
 from package_cache.outside.apt import Apt, Runner
 from package_cache.values.names import PackageRequest
 
-BLOCK = 8 << 20
+BLOCK = 1 << 20
 """Bytes of a list that are looked at in one go: lists have up to 80 MB."""
 
 

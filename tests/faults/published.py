@@ -157,6 +157,12 @@ def made(cache: Path) -> dict[str, Any]:
     }
 
 
+def originals(cache: Path) -> dict[str, str]:
+    """Give the names in the pool by the hashes of the archive's files."""
+    lists = [json.loads(path.read_text()) for path in cache.glob("groups/*/packages.json")]
+    return {package["original_sha256"]: package["sha256"] for packages in lists for package in packages}
+
+
 def made_new(trial: Trial) -> dict[str, Any]:
     """Give what the new state holds; a volume that was empty before has only what was staged now."""
     whole = made(trial.new)

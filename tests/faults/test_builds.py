@@ -1,7 +1,6 @@
 """Signals to `build`, `stage` and `lock` at moments spread over a whole run: what is published is whole."""
 
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 from tests.faults.job import Whom, send
-from tests.faults.published import judge_done, judge_interrupted, judge_visible, wait_until_ended
+from tests.faults.published import judge_done, judge_interrupted, judge_visible, originals, wait_until_ended
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import VERBS, Trial, ended, wait_until_heard
@@ -64,20 +63,14 @@ def test_a_signal_and_the_same_command_again(verb: str, way: str, moment: int, t
         judge_interrupted(done)
     wait_until_ended(one)
     judge_visible(one)
-    missing = missing_originals(one) if verb == "build" else set()
+    there = {path.stem for path in one.target.glob("pool/*.deb")}
+    wanted = originals(one.new) if verb == "build" else {}
+    missing = [original for original, stored in wanted.items() if not {original, stored} & there]
     one.shelf.server.forget_requests()
     judge_done(one, one.again())
     with verdict(Verdict.OTHER):
         fetched = [path for path in one.shelf.server.requests if path.endswith(".deb")]
         assert len(fetched) == len(set(fetched)) == len(missing), fetched
-
-
-def missing_originals(one: Trial) -> set[str]:
-    """Give the archive's files that a build has to fetch: neither they nor what they were recompressed to are there."""
-    lists = [json.loads(path.read_text()) for path in one.new.glob("groups/*/packages.json")]
-    wanted = {package["original_sha256"]: package["sha256"] for packages in lists for package in packages}
-    there = {path.stem for path in one.target.glob("pool/*.deb")}
-    return {original for original, stored in wanted.items() if not there & {original, stored}}
 
 
 def start_and_stall(one: Trial, silent: str) -> "subprocess.Popen[str]":

@@ -62,6 +62,19 @@ def test_a_damaged_file(
     assert room.map() == before
 
 
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_one_of_many_bytes(which: int, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    """From 8 MB on two processes hash them."""
+    great = [
+        make_deb(debs, f"great{n}", files={"/opt/great": os.urandom(4_000_000)}, compression="none") for n in range(3)
+    ]
+    cache.add("tools", ["great0", "great1", "great2"], great)
+    alter(cache.pool_file(great[which]))
+    done = open_room(cache).install("tools")
+    assert (done.status, done.result["reason"]) == (31, "cache-damaged")
+    assert f"{cache.pool_file(great[which]).name} is not the file that the index states" in done.err
+
+
 def test_an_index_that_leads_out_of_the_pool(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     folder = cache.add("tools", ["good"], [make_deb(debs, "good")])
     text = (folder / "Packages").read_text().replace("Filename: pool/", "Filename: elsewhere/x")

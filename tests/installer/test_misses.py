@@ -84,6 +84,10 @@ def remove_dpkg(room: Room) -> None:
     room.sh("rm /usr/bin/dpkg-query")
 
 
+def break_apt(room: Room) -> None:
+    room.sh("printf '#!/bin/sh\necho E: it is broken >&2; exit 100\n' >/usr/bin/apt-get")
+
+
 def interrupt_dpkg(room: Room) -> None:
     room.sh("dpkg --unpack /debs/half_1.0_all.deb")
 
@@ -107,6 +111,7 @@ def install_enemy(room: Room) -> None:
 STATES: dict[Callable[[Room], None], tuple[int, str]] = {
     remove_apt: (21, "there is no apt-get here"),
     remove_dpkg: (21, "there is no dpkg here: this is not an image of the Debian family"),
+    break_apt: (22, "apt cannot read the cache's indexes, though they are whole, see above"),
     interrupt_dpkg: (22, "somebody else left packages half installed here"),
     force_dependencies: (22, "somebody else left packages half installed here"),
     hold_needed: (13, "apt says why, above"),

@@ -106,7 +106,8 @@ def test_what_a_killed_installer_left_on_what_has_become_read_only(
     room = open_room(cache)
     mark = "# package-cache: no service is started while this process installs: 999999-1"
     room.sh(f"printf '#!/bin/sh\\n{mark}\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
-    room.sh("mkdir -p /var/lib/package-cache/999999-1; echo 'pool /cache/pool' >/var/lib/package-cache/999999-1/plan")
+    notes = "/var/lib/package-cache/999999-1"
+    room.sh(f"mkdir -p {notes}; printf 'pool /cache/pool\\nend\\n' >{notes}/plan")
     room.sh("mount --bind /usr /usr; mount -o remount,bind,ro /usr")
     done = room.install("tools")
     assert (done.status, done.result["reason"]) == (42, "read-only"), done

@@ -24,6 +24,31 @@ def test_says_what_it_does_and_leaves_only_the_packages(cache: SyntheticCache, d
     assert room.sh("ls -A /tmp /run/package-cache* /usr/sbin/policy-rc.d* 2>/dev/null", check=False) == "/tmp:\n"
 
 
+OTHERS = "Package: libc6\nArchitecture: amd64\nAuto-Installed: 1\n\n"
+MARK = "Package: needed\nArchitecture: amd64\nAuto-Installed: {}\n\n"
+MARKS = {
+    "none": ("rm -f {}", MARK.format(1)),
+    "others": (f"printf '{OTHERS}' >{{}}", OTHERS + MARK.format(1)),
+    "its own": (f"printf '{MARK.format(0)}{OTHERS}' >{{}}", OTHERS + MARK.format(1)),
+    "a link": (f"printf '{OTHERS}' >/root/marks; ln -sf /root/marks {{}}", OTHERS + MARK.format(1)),
+}
+
+
+@pytest.mark.parametrize("which", MARKS)
+def test_dependencies_are_marked_beside_the_marks_that_are_there(
+    which: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    prepare, expected = MARKS[which]
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
+    room = open_room(cache)
+    file = "/var/lib/apt/extended_states"
+    room.sh(prepare.format(file))
+    assert room.install("tools").status == 0
+    assert sorted(room.sh(f"cat {file}").split("\n\n")) == sorted(expected.split("\n\n"))
+    assert room.sh(f"stat -L -c %a {file}; ls {file}*") == f"644\n{file}\n"
+    assert room.sh("apt-mark showauto needed wanted") == "needed\n"
+
+
 def test_a_chain_of_pre_dependencies(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     first = make_deb(debs, "pre-c", scripts={"postinst": "touch /var/c-is-configured"})
     second = make_deb(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
@@ -15,6 +16,24 @@ def test_a_link_in_the_place_of_the_result(cache: SyntheticCache, debs: Path, op
     done = room.install("tools")
     assert (done.status, done.result["reason"]) == (0, "installed")
     assert room.sh("cat /root/kept") == "mine\n"
+
+
+def seconds(result: dict[str, str]) -> dict[str, float]:
+    return {key.removeprefix("seconds_"): float(value) for key, value in result.items() if key.startswith("seconds_")}
+
+
+def test_the_phases_add_up(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["good"], [make_deb(debs, "good")])
+    cache.add("bad", ["good"], [make_deb(debs, "good", depends="nothing-has-this-name")])
+    room = open_room(cache)
+    expected = {
+        "bad": "present index rest total",
+        "tools": "present index plan verify begin install check mark rest total",
+    }
+    for group, phases in expected.items():
+        found = seconds(room.install(group).result)
+        assert list(found) == phases.split()
+        assert sum(found.values()) == pytest.approx(2 * found["total"])
 
 
 def test_a_device_stays_one(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:

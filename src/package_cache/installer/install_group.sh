@@ -25,10 +25,11 @@ LOCK_TIMEOUT=120                         # seconds
 INSTALL_TIMEOUT=1800                     # seconds until a dpkg run that hangs is ended
 KILL_AFTER=10                            # seconds until what does not end is killed
 LOG_LINES=40                             # how much of dpkg's output is shown where it failed
-SPARE_KIB=8192                           # what must stay free beside the packages: dpkg's own files, and the ballast
+SPARE_KIB=12288                          # what must be free beside the packages: dpkg's own files, what is lost in blocks, the ballast
 BALLAST_KIB=4096                         # what is kept free for undoing
 BALLAST_FILES='1 2 3 4 5 6 7 8'          # the same in inodes
 WORK_KIB=16384                           # what temporary files take at most
+MANY_BYTES=8000000                       # from there on it pays to hash with two processes
 RUNS=/var/lib/package-cache              # a folder for each run that changes something, for a later run to find
 DPKG=/usr/bin/dpkg                       # with its path, for a busybox sh may take its own dpkg for it
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
@@ -36,6 +37,7 @@ DPKG_QUERY=/usr/bin/dpkg-query
 TIMEOUT=/usr/bin/timeout                 # the same; busybox's own hands no signal on
 DPKG_STATE=/var/lib/dpkg
 APT_MARKS=/var/lib/apt/extended_states   # which packages are dependencies only
+APT_MARKS_NEW=${APT_MARKS}.package-cache # the same while it is written
 POLICY=/usr/sbin/policy-rc.d             # invoke-rc.d(8) asks it whether a service may start
 POLICY_KEPT=${POLICY}.kept-by-package-cache
 TIMED="${RUNS%/*} ${POLICY%/*} ${DPKG_STATE}/lock ${DPKG_STATE}/lock-frontend" # what a run that changes nothing changes
@@ -105,10 +107,11 @@ finish() {
 # The EXIT trap: give the container its things back, write the result, exit with the status of `reason`.
 tidy_up() {
     trap '' INT TERM HUP
+    [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
     release_policy
-    end_run
+    [ -z "${untouched}" ] || end_run
     [ -z "${untouched}" ] || restore_times
-    [ -z "${work}" ] || rm -rf "${work}"
+    if [ -n "${run}" ]; then forget "${run}" "${work}"; elif [ -n "${work}" ]; then rm -rf "${work}"; fi
     status_of "${reason}"
     [ -z "${result}" ] || write_result || complain "cannot write the result to ${result}"
     exit "${status}"
@@ -116,11 +119,12 @@ tidy_up() {
 
 # Write `result`, in one rename; never through a link that somebody put there. A device stays one.
 write_result() {
+    phase rest
     phase total
     case ${result} in
         /dev/*) print_result 2>/dev/null >"${result}" ;;
         *)
-            rm -f "${result}.${$}"
+            ! is_there "${result}.${$}" || rm -f "${result}.${$}"
             set -C
             print_result 2>/dev/null >"${result}.${$}" && mv -f "${result}.${$}" "${result}"
             ;;
@@ -322,8 +326,8 @@ find_cache() {
     fi
     [ -d "${cache}" ] || miss cache-missing "there is no cache at ${cache}" "check the mount, or name the folder with --cache"
     _given=${cache}
-    cache=$(CDPATH='' cd -P -- "${_given}" 2>/dev/null && pwd -P)
-    [ -n "${cache}" ] || miss cache-missing "the folder ${_given} cannot be entered" "check the mount and its permissions"
+    case ${cache} in /*) ;; *) cache=$(cd -P -- "${_given}" 2>/dev/null && pwd -P) ;; esac
+    [ -x "${cache}" ] || miss cache-missing "the folder ${_given} cannot be entered" "check the mount and its permissions"
     pool=${cache}/pool
     [ -d "${cache}/groups" ] && return
     set +f
@@ -382,11 +386,14 @@ read_groups() {
         for _file in "${architecture}.group" Packages Release; do check_file "${_folder}/${_file}"; done
         read_group "${cache}/${_folder}" "${_folder}/${architecture}.group"
     done
-    check_hashes "its Release" "$(
-        for _group in ${groups}; do
-            for _file in "${architecture}.group" Packages; do list_release "groups/${_group}-${system}" "${_file}"; done
+    hashes=
+    for _group in ${groups}; do
+        for _file in "${architecture}.group" Packages; do
+            read_release "groups/${_group}-${system}" "${_file}"
+            hashes="${hashes}${stated:-none}  groups/${_group}-${system}/${_file}${NEWLINE}"
         done
-    )"
+    done
+    check_hashes "its Release"
 }
 
 # Check that a NAME in the cache is a file with something in it; one that is a pipe would be waited for. 31
@@ -416,7 +423,7 @@ miss_group() {
 # End because a group is not for this architecture. FOLDER GROUP. 12 31
 miss_architecture() {
     check_file "$1/Release"
-    list_release "$1" "${architecture}.group" >/dev/null
+    read_release "$1" "${architecture}.group"
     [ -z "${stated}" ] || damaged "$1/${architecture}.group is missing"
     _others=
     set +f
@@ -491,11 +498,10 @@ add_request() {
 
 # ---- what is here already ----
 
-# Print what dpkg's database has: FORMAT PACKAGE... (all, without a package). Those it does not know give no line.
+# Print what dpkg's database has, in a subshell: FORMAT PACKAGE... (all, without a package). Those it does not know give
+# no line.
 query() {
-    _format=$1
-    shift
-    "${DPKG_QUERY}" -W -f "${_format}" "$@" 2>/dev/null
+    exec "${DPKG_QUERY}" -W -f "$@" 2>/dev/null
 }
 
 # Set `missing` to the requests that dpkg does not have installed, `there` to the number of others. Status 0: all is there.
@@ -579,8 +585,16 @@ check_all() {
 
 # Check for what installing needs: root and the tools. 20 21
 need_root_and_tools() {
-    [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
+    is_root || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout
+}
+
+# Is this root (proc(5), status)?
+is_root() {
+    _key=
+    { while [ "${_key}" != Uid: ] && read -r _key _ _effective _; do :; done <"/proc/${$}/status"; } 2>/dev/null
+    [ "${_key}" = Uid: ] || _effective=$(id -u)
+    [ "${_effective}" = 0 ]
 }
 
 # Check that programs are there: NAME... 21
@@ -591,20 +605,20 @@ need_tools() {
 }
 
 # Set `work` to a private folder in the first place with room for it, with apt's configuration in it. 41
-# Its name tells whose it is, for `sweep`.
+# Its name tells whose it is, for `sweep`. The same df(1) looks at the other disks, for `check_space`.
 make_work() {
     [ -z "${work}" ] || return
     for _place in /run ${TMPDIR:+"${TMPDIR}"} /tmp /var/tmp /dev/shm; do
-        case ${_place} in *[!a-zA-Z0-9/._-]* | [!/]*) continue ;; *) ;; esac # apt's sources.list takes no others
-        _said=$(df -Pk "${_place}" 2>/dev/null)
-        set -- ${_said}
-        while [ $# -gt 6 ]; do shift; done # the heading
+        case ${_place} in *[!a-zA-Z0-9/.-]* | [!/]*) continue ;; *) ;; esac # apt writes others in another way
+        [ -d "${_place}" ] || continue
+        disks=$(df -Pk / /usr /var "${_place}" 2>/dev/null)
+        set -- ${disks##*"${NEWLINE}"}
         case ${4:-x} in *[!0-9]*) continue ;; *) ;; esac
         [ "$4" -ge "${WORK_KIB}" ] || continue
+        disks=${disks%"${NEWLINE}"*}
         work=${_place}/package-cache.${me}
-        log=${work}/log
         if mkdir -m 700 "${work}" 2>/dev/null; then
-            write_configuration 2>/dev/null && note_times 2>/dev/null && return
+            write_configuration 2>/dev/null && return
             rm -rf "${work}"
         fi
         work=
@@ -613,53 +627,57 @@ make_work() {
 }
 
 # Write an apt configuration that reads nothing of the image's but what dpkg has, and apt's marks. apt.conf(5)
+# apt keeps what it has read in memory: written down, that costs more than reading all again.
 write_configuration() {
-    : >"${log}" || return
-    mkdir "${work}/etc" "${work}/etc/apt.conf.d" "${work}/etc/preferences.d" "${work}/etc/sources.list.d" \
-        "${work}/etc/trusted.gpg.d" "${work}/lists" "${work}/lists/partial" "${work}/archives" "${work}/archives/partial" || return
-    cat >"${work}/apt.conf" <<END
-Dir::Etc "${work}/etc";
-Dir::State "${work}";
-Dir::State::lists "${work}/lists";
-Dir::State::status "${DPKG_STATE}/status";
-Dir::State::extended_states "${APT_MARKS}";
-Dir::Cache "${work}";
-Dir::Cache::archives "${work}/archives";
-Dir::Log "${work}";
-APT::Architecture "${architecture}";
-APT::Sandbox::User "root";
-APT::Install-Recommends "${recommends}";
-APT::Install-Suggests "false";
-APT::Get::Always-Include-Phased-Updates "true";
-Acquire::Languages "none";
-Acquire::Check-Valid-Until "false";
-Acquire::Check-Date "false";
-DPkg::Lock::Timeout "0";
-DPkg::Use-Pty "false";
-DPkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; "--refuse-downgrade"; };
-END
+    {
+        printf 'Dir::Etc%s "/dev/null";\n' '' ::main ::parts ::sourceparts ::preferences ::preferencesparts ::trusted \
+            ::trustedparts ::netrc ::netrcparts &&
+            printf 'Dir::%s "%s";\n' Etc::sourcelist "${work}/sources.list" State "${work}" State::lists "${work}" \
+                State::status "${DPKG_STATE}/status" State::extended_states "${APT_MARKS}" Cache "${work}" \
+                Cache::archives "${work}" Cache::pkgcache '' Cache::srcpkgcache '' Log "${work}" Log::Planner '' &&
+            printf 'APT::%s "%s";\n' Architecture "${architecture}" Sandbox::User root Install-Suggests false \
+                Install-Recommends "${recommends}" Get::Always-Include-Phased-Updates true &&
+            { ! is_one_architecture || printf 'APT::Architectures:: "%s";\n' "${architecture}"; } && # else apt asks dpkg
+            printf 'Acquire::Languages "none";\nDPkg::Lock::Timeout "0";\nDPkg::Use-Pty "false";\n' &&
+            printf 'DPkg::Options:: "%s";\n' ${DPKG_OPTIONS}
+    } >"${work}/apt.conf"
 }
 
-# Run an apt program with the private configuration, and that only.
-apt() {
-    _program=$1
-    shift
-    APT_CONFIG=${work}/apt.conf TMPDIR=${work} "${_program}" "$@" </dev/null
+# Does dpkg take packages of its own architecture only?
+is_one_architecture() {
+    is_there "${DPKG_STATE}/arch" || return 0
+    [ -f "${DPKG_STATE}/arch" ] && [ -r "${DPKG_STATE}/arch" ] || return
+    while read -r _arch || [ -n "${_arch}" ]; do
+        [ "${_arch}" = "${architecture}" ] || return
+    done <"${DPKG_STATE}/arch"
 }
 
-# Let apt read the groups' indexes; it checks them against their Release files. 22 41
-read_indexes() {
-    ln -s "${cache}" "${work}/cache" # spares apt every unusual sign of the cache's path
+# Let an apt program say something, with the private configuration and that only: PROGRAM ARGUMENTS... Sets `_said`.
+ask_apt() {
+    _said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} "$@" 2>&1 </dev/null)
+}
+
+# Give apt the groups' indexes, which read_groups has checked, as if it had fetched them: each under the name by which
+# apt knows what is at file:WORK/cache/NUMBER/, with _ for /. 41
+link_indexes() {
+    _number=0
+    _sources=
     for _group in ${groups}; do
-        printf 'deb [trusted=yes] file:%s groups/%s-%s/\n' "${work}/cache" "${_group}" "${system}"
-    done >"${work}/etc/sources.list"
-    _said=$(apt apt-get update 2>&1) && return
-    case ${_said} in
-        *'No space left'*) miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR" ;;
-        *) ;;
-    esac
-    complain_with "${_said}"
-    miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get update works, or build the cache again"
+        _number=$((_number + 1))
+        _sources="${_sources}deb [trusted=yes] file:${work}/cache ${_number}/${NEWLINE}"
+        IFS=/
+        set -- ${work}
+        IFS=_
+        _list="${work}/$*_cache_${_number}_Packages"
+        unset IFS
+        ln -s "${cache}/groups/${_group}-${system}/Packages" "${_list}" || no_work
+    done
+    { printf '%s' "${_sources}" >"${work}/sources.list" && write_configuration; } 2>/dev/null || no_work
+}
+
+# End because no temporary file can be written. 41
+no_work() {
+    miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"
 }
 
 # Print those lines of apt's output that tell what is wrong. TEXT
@@ -667,6 +685,7 @@ complain_with() {
     split_lines "$1"
     for _line in ${lines}; do
         case ${_line} in
+            'W: Unable to read /dev/null'*) ;; # as apt 1.2 says of what it need not read
             E:* | W:* | Err* | apt-get:* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
             *) ;;
         esac
@@ -681,6 +700,7 @@ plan() {
     planned=
     file_of=' ' # "NAME/HASH " for each
     bytes=0
+    ends= # of each file, were they one behind the other
     need_kib=${installed_kib}
     _before=
     while :; do
@@ -694,7 +714,6 @@ plan() {
         _before=${_plan}
     done
     read_plan "${_plan}"
-    plan_steps
 }
 
 # Put in order, once, what another installer left here that was killed after this one had begun. Status 1: nothing did.
@@ -709,7 +728,8 @@ recover_others() {
 # Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
 make_plan() {
     _trouble=
-    _plan=$(apt apt-get -y --no-remove --print-uris install ${missing} 2>&1) || _trouble=no-plan
+    ask_apt apt-get -y --no-remove --print-uris install ${missing} || _trouble=no-plan
+    _plan=${_said}
     case ${_plan} in
         *' not fully installed or removed.'* | *'--fix-broken install'* | *'apt-get -f install'* | *' needs to be reinstalled'*) _trouble=dpkg-broken ;;
         *) ;;
@@ -722,10 +742,12 @@ make_plan() {
     [ -z "${_trouble}" ]
 }
 
-# End because of `_trouble`. 13 22
+# End because of `_trouble`. 13 22 31
 no_plan() {
+    for _group in ${groups}; do check_file "groups/${_group}-${system}/Packages"; done # it may be gone by now
     complain_with "${_plan}"
     [ "${_trouble}" = no-plan ] || miss dpkg-broken "${culprit} left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
+    [ "${_checked}" = 0 ] || miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get check works, or build the cache again"
     miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "rebuild the cache, or use the fallback of this image"
 }
 
@@ -756,14 +778,12 @@ read_plan() {
 take_file() {
     _hash=${1##*/}
     _hash=${_hash%".deb'"}
-    case ${_hash} in
-        *[!0-9a-f]*) damaged "its index names a file outside the pool: $1" ;;
-        *) ;;
-    esac
-    [ ${#_hash} = 64 ] || damaged "its index names a file outside the pool: $1"
-    is_number "$3" || damaged "its index names a file outside the pool: $1 $2"
+    case ${_hash} in *[!0-9a-f]*) _hash= ;; *) ;; esac
+    is_number "$3" || _hash=
+    [ ${#_hash} = 64 ] || damaged "its index names a file outside the pool: $1 $2"
     files="${files} ${_hash}"
     bytes=$((bytes + $3))
+    ends="${ends} ${bytes}"
     _arch=${2##*_}
     case ${_arch%.deb} in
         all | "${architecture}") _name=${2%%_*} ;;
@@ -788,7 +808,8 @@ plan_steps() {
     [ -n "${_first}" ] || return 0
     _last=
     _split=
-    split_lines "$(apt apt-get -y --no-remove --simulate install ${missing} 2>/dev/null)"
+    ask_apt apt-get -y --no-remove --simulate install ${missing}
+    split_lines "${_said}"
     for _line in ${lines}; do
         _name=${_line#* }
         _name=${_name%% *}
@@ -824,30 +845,59 @@ read_size() {
     esac
 }
 
-# Check every byte that dpkg will read against the hashes that the indexes state: apt has read those as their Release
-# states them. 31
-verify() {
-    for _hash in ${files}; do check_file "pool/${_hash}.deb"; done
-    check_hashes 'the index' "$(for _hash in ${files}; do printf '%s  pool/%s.deb\n' "${_hash}" "${_hash}"; done)"
+# Begin to hash every byte that dpkg will read, while other things are looked at; `verify` asks what came of it. Many
+# bytes are hashed in two halves at once. 31
+start_hashing() {
+    hashes=
+    _half=
+    set -- ${ends}
+    for _hash in ${files}; do
+        check_file "pool/${_hash}.deb"
+        hashes="${hashes}${_hash}  pool/${_hash}.deb${NEWLINE}"
+        [ "$1" -gt "$((bytes / 2))" ] || _half=${hashes}
+        shift
+    done
+    [ "${bytes}" -ge "${MANY_BYTES}" ] || _half=
+    [ -z "${_half}" ] || hash_aside first "${_half}"
+    hash_aside rest "${hashes#"${_half}"}"
 }
 
-# Check files of the cache against a LIST of hashes as sha256sum(1) has it: WHO-STATES-THEM LIST. 31
+# Hash some of the files in the background, for `verify`: NAME HASHES.
+hash_aside() {
+    { printf '%s' "$2" >"${work}/hashes.$1"; } 2>/dev/null || no_work
+    { cd "${cache}" && exec sha256sum -c >/dev/null 2>&1; } <"${work}/hashes.$1" &
+    hashers="${hashers} $!"
+}
+
+# Check the plan's files against the hashes that the indexes state, as read_groups has checked those. 31
+verify() {
+    for _hasher in ${hashers}; do
+        wait "${_hasher}" || check_hashes 'the index' # to know which it is
+    done
+    hashers=
+}
+
+# Check files of the cache against `hashes`, lines as sha256sum(1) prints them: WHO-STATES-THEM. 31
 check_hashes() {
-    _said=$(cd "${cache}" && printf '%s\n' "$2" | sha256sum -c 2>/dev/null) && return
-    _bad=
-    split_lines "${_said}"
+    _names=
+    for _word in ${hashes}; do
+        case ${_word} in */*) _names="${_names} ${_word}" ;; *) ;; esac
+    done
+    _said=$(cd "${cache}" && exec sha256sum ${_names} 2>/dev/null)
+    [ "${_said}${NEWLINE}" != "${hashes}" ] || return 0
+    split_lines "${hashes}"
     for _line in ${lines}; do
-        case ${_line} in *': OK') ;; *) _bad=${_bad:-${_line%%:*}} ;; esac
+        case ${NEWLINE}${_said}${NEWLINE} in *"${NEWLINE}${_line}${NEWLINE}"*) ;; *) break ;; esac
     done
     unset IFS
-    [ -n "${_bad}" ] || damaged "the files cannot be hashed"
+    _bad=${_line#*  }
     [ -e "${cache}/${_bad}" ] || damaged "${_bad} is missing"
+    [ -n "${_said}" ] || damaged "the files cannot be hashed"
     damaged "${_bad} is not the file that $1 states (SHA-256)"
 }
 
-# Print the line of a group's Release about one of its files, for sha256sum -c: FOLDER NAME. Sets `stated` to the hash;
-# where it is empty, the line is one that no file meets.
-list_release() {
+# Set `stated` to the hash that a group's Release states of one of its files, or to nothing: FOLDER NAME.
+read_release() {
     _within=
     stated=
     while read -r _hash _size _name; do
@@ -858,13 +908,13 @@ list_release() {
             *) ;;
         esac
     done <"${cache}/$1/Release"
-    case ${stated} in *[!0-9a-f]*) stated= ;; *) ;; esac # sha256sum would pass over such a line
-    printf '%s  %s/%s\n' "${stated:-0000000000000000000000000000000000000000000000000000000000000000}" "$1" "$2"
+    case ${stated} in *[!0-9a-f]*) stated= ;; *) ;; esac
 }
 
-# Check that the packages fit on the disk. 41
+# Check that the packages fit on the disks. 41
 check_space() {
-    split_lines "$(df -Pk / /usr /var 2>/dev/null)"
+    [ -n "${disks}" ] || disks=$(df -Pk / /usr /var 2>/dev/null)
+    split_lines "${disks}"
     for _line in ${lines}; do
         unset IFS
         set -- ${_line}
@@ -876,12 +926,13 @@ check_space() {
 
 # ---- being alone ----
 
-# Does another process keep dpkg locked? apt-get check takes the lock, changes nothing, and says so.
+# Does another process keep dpkg locked? apt-get check takes the lock, changes nothing, and says so. Its status is left
+# in `_checked`.
 is_locked() {
-    case $(apt apt-get check 2>&1) in
-        *'lock'*) return 0 ;;
-        *) return 1 ;;
-    esac
+    note_times
+    ask_apt apt-get check
+    _checked=$?
+    case ${_said} in *lock*) ;; *) return 1 ;; esac
 }
 
 # Note that dpkg is locked. Status 1: that has lasted too long.
@@ -906,9 +957,10 @@ wait_turn() {
     release_policy
     end_run
     wait_second || locked_too_long
-    clock
-    last=${now}
     phases=${first_phases}
+    last=${began_plan}
+    phase wait
+    disks=
 }
 
 # Is there anything at PATH? Also a link that leads nowhere.
@@ -916,11 +968,20 @@ is_there() {
     [ -e "$1" ] || [ -L "$1" ]
 }
 
+# Write a FILE that is not there yet: TEXT. Status 1: somebody else has made it meanwhile, or it cannot be written.
+write_new() {
+    set -C
+    { printf '%s\n' "$2" >"$1"; } 2>/dev/null
+    set -- $?
+    set +C
+    return "$1"
+}
+
 # Forbid services to start, by a policy-rc.d that says no. Status 1: another installer has its own there.
 # Creating it is also what keeps two installers apart, so that none takes the other's away.
 take_policy() {
     # noclobber(1) alone would wait for the reader of a pipe
-    if ! is_there "${POLICY}" && (set -C && printf '#!/bin/sh\n%s %s\nexit 101\n' "${POLICY_MARK}" "${me}" >"${POLICY}") 2>/dev/null; then
+    if ! is_there "${POLICY}" && write_new "${POLICY}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101"; then
         policy=ours
         chmod 755 "${POLICY}"
         return 0
@@ -1011,10 +1072,9 @@ sweep() {
 # Note what is about to be touched, and keep some space for undoing it. 41 42
 begin_run() {
     [ -w "${POLICY%/*}" ] || miss read-only "${POLICY%/*} cannot be written to" "give the container a root file system that can be written to"
-    before=$(query "${PACKAGE_LINE}" ${planned})
-    sort_planned
     run=${RUNS}/${me}
-    _said=$(write_run 2>&1) && return
+    write_run 2>"${work}/said" && return
+    _said=$(cat "${work}/said")
     case ${_said} in
         *[Rr]'ead-only file system'*) miss read-only "${RUNS%/*} is on a read-only file system" "give the container a root file system that can be written to" ;;
         *) miss no-space "no files can be written in ${RUNS%/*}: ${_said}" "free some space or inodes there" ;;
@@ -1023,16 +1083,18 @@ begin_run() {
 
 # Write the folder of this run: a ballast, and what would have to be taken back, one package a line.
 write_run() {
-    mkdir -p "${run}" && mkdir "${run}/ballast" || return
-    for _name in ${BALLAST_FILES}; do : >"${run}/ballast/${_name}" || return; done
-    head -c "$((BALLAST_KIB * 1024))" /dev/zero >"${run}/ballast/0" || return
+    mkdir -p "${run}/ballast" || return
+    for _name in ${BALLAST_FILES}; do printf '' >"${run}/ballast/${_name}" || return; done
+    _bytes=$((BALLAST_KIB * 1024))
+    fallocate -l "${_bytes}" "${run}/ballast/0" 2>/dev/null || head -c "${_bytes}" /dev/zero >"${run}/ballast/0" || return
     {
-        printf 'pool %s\n' "${pool}"
-        printf 'file %s\n' ${file_of}
-        printf 'fresh %s\n' ${fresh:-}
-        printf 'leftover %s\n' ${leftover:-}
-        printf 'automatic %s\n' ${automatic:-}
-    } >"${run}/new" && mv "${run}/new" "${run}/plan"
+        printf 'pool %s\n' "${pool}" &&
+            printf 'file %s\n' ${file_of} &&
+            printf 'fresh %s\n' ${fresh:-} &&
+            printf 'leftover %s\n' ${leftover:-} &&
+            printf 'automatic %s\n' ${automatic:-} &&
+            printf 'end\n'
+    } >"${run}/plan"
 }
 
 # Forget this run: nothing of it is left to be taken back.
@@ -1042,13 +1104,15 @@ end_run() {
     run=
 }
 
-# Note the times of folders in which something will lie for a moment, and of dpkg's locks, which dpkg and apt truncate.
+# Note, once, the times of folders in which something will lie for a moment, and of dpkg's locks, which dpkg and apt
+# truncate. 41
 note_times() {
-    mkdir "${work}/times" || return
+    [ -z "${noted}" ] || return 0
+    noted=yes
     _number=0
     for _path in ${TIMED}; do
         _number=$((_number + 1))
-        [ ! -e "${_path}" ] || touch -r "${_path}" "${work}/times/${_number}"
+        [ ! -e "${_path}" ] || touch -r "${_path}" "${work}/time.${_number}" 2>/dev/null || no_work
     done
 }
 
@@ -1058,13 +1122,13 @@ restore_times() {
     _number=0
     for _path in ${TIMED}; do
         _number=$((_number + 1))
-        [ ! -e "${work}/times/${_number}" ] || touch -r "${work}/times/${_number}" "${_path}" 2>/dev/null
+        [ ! -e "${work}/time.${_number}" ] || touch -r "${work}/time.${_number}" "${_path}" 2>/dev/null
     done
 }
 
-# Remove the FOLDER of a run.
+# Remove the folder of a run and what is not needed without it: PATH...
 forget() {
-    rm -rf "$1"
+    rm -rf "$@"
     rmdir "${RUNS}" 2>/dev/null
 }
 
@@ -1082,7 +1146,7 @@ recover() {
     set -f
     for _run in "$@"; do
         if [ ! -d "${_run}" ] || is_alive "${_run##*/}"; then continue; fi
-        if [ -f "${_run}/plan" ]; then recover_run "${_run}"; else forget "${_run}"; fi
+        if read_run "${_run}"; then recover_run "${_run}"; else forget "${_run}"; fi
     done
 }
 
@@ -1093,9 +1157,9 @@ recover_run() {
     unchanged='nothing was changed but what an earlier run had left'
     read_architecture
     make_work
+    note_times
     touched=recovering
     until take_policy; do wait_second || locked_too_long; done
-    read_run "${killed}"
     rm -rf "${killed}/ballast"
     run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
     ! met_lock || locked_too_long
@@ -1105,21 +1169,26 @@ recover_run() {
     fi
     if is_sane; then
         keep_whole
-        [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1
-        forget "${killed}"
+        [ -z "${automatic}" ] || ask_apt apt-mark auto ${automatic}
+        forget "${killed}" "${APT_MARKS_NEW}"
     else
         complain "dpkg is not in order yet: see dpkg --audit"
         culprit='an earlier run of this that was killed'
     fi
     release_policy
     touched=no
+    disks=
 }
 
-# Read the FOLDER of a run into pool, file_of, planned, fresh, leftover, automatic.
+# Read the FOLDER of a run into pool, file_of, planned, fresh, leftover, automatic. Status 1: it had touched nothing yet,
+# for its plan is not there or has no end.
 read_run() {
     planned='' fresh='' leftover='' automatic='' file_of=' '
+    _end=
+    [ -f "$1/plan" ] || return
     while read -r _key _value; do
         case ${_key}:${_value} in
+            end:) _end=yes ;;
             *:) ;;
             pool:*) pool=${_value} ;;
             file:*)
@@ -1132,6 +1201,7 @@ read_run() {
             *) ;;
         esac
     done <"$1/plan"
+    [ -n "${_end}" ]
 }
 
 # Take those from `automatic` that are not whole.
@@ -1153,45 +1223,40 @@ keep_broken() {
     leftover=${_leftover}
 }
 
-# Is a package among `known` half-installed (dpkg(1), package states)?
-is_half_unpacked() {
+# Is a package among `known` in a state (dpkg(1), package states)? NAME PATTERN.
+is_in_state() {
     for _known in ${known}; do
-        case ${_known} in
-            "${1%%:*}/"*/?H*) return 0 ;;
-            *) ;;
-        esac
+        # shellcheck disable=SC2254  # the state is a pattern on purpose
+        case ${_known} in "${1%%:*}/"*/$2) return 0 ;; *) ;; esac
     done
     return 1
 }
 
 # Is a package among `known` installed and configured?
 is_whole() {
-    for _known in ${known}; do
-        case ${_known} in
-            "${1%%:*}/"*/[ih]i) return 0 ;;
-            *) ;;
-        esac
-    done
-    return 1
+    is_in_state "$1" '[ih]i'
 }
 
 # Is dpkg's database whole, and everything that is installed has what it depends on?
 is_sane() {
-    [ -z "$("${DPKG}" --audit 2>&1)" ] && apt apt-get -o Debug::NoLocking=true check >/dev/null 2>&1
+    [ -z "$("${DPKG}" --audit 2>&1)" ] && ask_apt apt-get -o Debug::NoLocking=true check
 }
 
 # ---- installing ----
 
-# Run a command in the background, its output to the log, so that a signal is heard at once; with an end, so that a
-# script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its status.
+# Run a command in the background, its output to a new one of `logs`, so that a signal is heard at once; with an end, so
+# that a script that hangs is not waited for for ever; and without the terminal, on which a question would hang. Gives its
+# status.
 run_logged() {
-    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}.last" 2>&1 </dev/null &
+    runs=$((runs + 1))
+    log=${work}/log.${runs}
+    logs="${logs} ${log}"
+    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${install_timeout}" "$@" >"${log}" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     _status=$?
     [ "${_status}" -lt 124 ] || kill_group
     child=
-    cat "${log}.last" >>"${log}"
     return "${_status}"
 }
 
@@ -1205,10 +1270,7 @@ kill_group() {
 # "... is locked by another process" (dpkg 1.18), "... was locked by another process with pid 7" (from 1.19.1 on),
 # "... was locked by /usr/bin/apt process with pid 7" (from 1.22 on).
 met_lock() {
-    case $(cat "${log}.last") in
-        *' locked by '*' process'* | *'Could not get lock'*) return 0 ;;
-        *) return 1 ;;
-    esac
+    case $(cat "${log}") in *' locked by '*' process'* | *'Could not get lock'*) ;; *) return 1 ;; esac
 }
 
 # The same as run_logged, but while the lock is another's wait and try again.
@@ -1277,6 +1339,7 @@ unpack_and_configure() {
 # it was sane before: --fix-broken, which takes no names, completes it.
 install_by_apt() {
     say "${groups}: dpkg alone did not do it; trying apt's way"
+    ln -s "${cache}" "${work}/cache" # spares apt every unusual sign of the cache's path
     set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
@@ -1286,11 +1349,12 @@ install_by_apt() {
 sort_planned() {
     fresh=
     leftover=
+    known=$(query "${PACKAGE_LINE}" ${planned})
     for _name in ${planned}; do
         _found=
-        for _known in ${before}; do
+        for _known in ${known}; do
             case ${_known} in
-                "${_name%%:*}"/*/[urp]n | "${_name%%:*}"/*/?n) ;;
+                "${_name%%:*}"/*/?n) ;;
                 "${_name%%:*}"/*/?c) _found=conffiles ;;
                 "${_name%%:*}"/*) _found=yes ;;
                 *) ;;
@@ -1350,7 +1414,7 @@ unpack_again() {
     known=$(query "${PACKAGE_LINE}" ${planned})
     set --
     for _name in ${planned}; do
-        is_half_unpacked "${_name}" || continue
+        is_in_state "${_name}" '?H*' || continue # half-installed
         find_file "${_name}"
         _file=${_file}.deb
         printf '%s  %s\n' "${_file%.deb}" "${pool}/${_file}" | sha256sum -c >/dev/null 2>&1 || continue
@@ -1361,14 +1425,41 @@ unpack_again() {
 
 # Mark the packages that came as dependencies as such, as apt would.
 mark() {
-    [ -z "${automatic}" ] || apt apt-mark auto ${automatic} >/dev/null 2>&1 || complain "cannot mark the dependencies as automatically installed"
+    [ -z "${automatic}" ] || add_marks 2>/dev/null || ask_apt apt-mark auto ${automatic} ||
+        complain "cannot mark the dependencies as automatically installed"
+}
+
+# Add their marks to apt's file, in one rename, as apt-mark(8) does. Status 1: one of them has a mark already, or the file is
+# not as apt leaves it, or cannot be written, so that apt shall see to it.
+add_marks() {
+    _marks=
+    if is_there "${APT_MARKS}"; then
+        [ -f "${APT_MARKS}" ] && [ ! -L "${APT_MARKS}" ] && _marks=$(cat "${APT_MARKS}") || return
+    fi
+    _new=
+    split_lines "${_marks}"
+    for _line in ${lines}; do
+        _name=${_line#Package: }
+        case "${automatic} " in *" ${_name} "* | *" ${_name}:"*) _new=known ;; *) ;; esac
+    done
+    unset IFS
+    [ -z "${_new}" ] || return
+    for _name in ${automatic}; do
+        case ${_name} in *:*) _arch=${_name#*:} ;; *) _arch=${architecture} ;; esac
+        _new="${_new}Package: ${_name%%:*}${NEWLINE}Architecture: ${_arch}${NEWLINE}Auto-Installed: 1${NEWLINE}${NEWLINE}"
+    done
+    printf '%s' "${_marks:+${_marks}${NEWLINE}${NEWLINE}}${_new}" >"${APT_MARKS_NEW}" && mv -f "${APT_MARKS_NEW}" "${APT_MARKS}" && return
+    rm -f "${APT_MARKS_NEW}"
+    return 1
 }
 
 # End because of what dpkg or a package's script did: show the log, undo. CAUSE. 50
 fail() {
-    [ ! -s "${log}" ] || {
+    _said=
+    for _log in ${logs}; do [ ! -s "${_log}" ] || _said=yes; done
+    [ -z "${_said}" ] || {
         complain "the last lines of dpkg's output:"
-        tail -n "${LOG_LINES}" "${log}" >&2
+        cat ${logs} | tail -n "${LOG_LINES}" >&2
     }
     undo
     complain "cannot install ${groups}: $1"
@@ -1396,9 +1487,10 @@ set_environment() {
 install_missing() {
     need_root_and_tools
     make_work
-    read_indexes
+    link_indexes
     phase index
     first_phases=${phases}
+    began_plan=${last}
     while :; do
         if plan; then
             if [ -z "${files}" ]; then
@@ -1407,7 +1499,11 @@ install_missing() {
             fi
             set -- ${files}
             as_megabytes "${bytes}"
+            start_hashing
+            plan_steps
             phase plan
+            sort_planned
+            note_times
             verify
             phase verify
             check_space
@@ -1415,6 +1511,7 @@ install_missing() {
             say "${groups}: ${counted} to install, ${megabytes}, all hashes fit"
             begin_run
             if take_policy; then
+                phase begin
                 install_files
                 case $? in
                     0) return ;;
@@ -1434,7 +1531,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
-    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' log=''
+    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks='' hashers=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
     recovered='' unchanged='nothing was changed' culprit='somebody else'
     set_environment
@@ -1472,12 +1569,13 @@ main() {
     set -- ${planned}
     phase install
     if [ "${touched}" = yes ]; then
-        [ -z "${verbose}" ] || cat "${log}"
+        [ -z "${verbose}" ] || cat ${logs}
         check_all || fail "${wrong}"
+        phase check
         mark # only now: what is taken back must leave no mark
         phase mark
+        trap '' INT TERM HUP # all is installed, and the status shall say so
         touched=no
-        end_run
         installed=$#
     fi
     clock

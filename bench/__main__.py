@@ -1,0 +1,136 @@
+"""The command line of the benchmark: `./run bench --help`."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.archive import measured_link, served_slowly
+from bench.concurrency import crowds
+from bench.groups import GROUPS, SYSTEMS
+from bench.machine import machine_facts
+from bench.material import prepare
+from bench.measure import Place
+from bench.names import Names
+from bench.report import PROFILES, write_all, write_beside
+from bench.results import results_to_merge
+from bench.roots import root_isolation
+from bench.rounds import Tell, run_rounds
+from bench.ways import NAMES, WAYS, Sources, Way
+from package_cache.command_line.options import default_state
+from package_cache.outside.run import CommandError
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.events import Event, Step
+
+PROJECT = Path(__file__).parent.parent
+DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+
+console = Console(stderr=True, highlight=False)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("what", type=click.Choice(["ways", "concurrency"]), default="ways")
+@click.option("--systems", type=Names(SYSTEMS), default=SYSTEMS, help=f"Of {', '.join(SYSTEMS)}.")
+@click.option("--groups", type=Names(tuple(GROUPS)), default=tuple(GROUPS), help=f"Of {', '.join(GROUPS)}.")
+@click.option("--ways", "way_names", type=Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
+@click.option("--profile", type=click.Choice(PROFILES), default="memory", show_default=True, help="Where roots are.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=PROJECT / "bench" / "results",
+    help="Folder of the JSON, which is added to, and of tables and plots.  [default: bench/results]",
+)
+@click.option("--report", is_flag=True, help="Measure nothing: write tables and plots from the JSON, and the document.")
+def main(
+    *,
+    what: str,
+    systems: Sequence[str],
+    groups: Sequence[str],
+    way_names: Sequence[str],
+    rounds: int,
+    profile: str,
+    output: Path,
+    report: bool,
+) -> None:
+    """Compare ways of installing groups of packages in throw-away roots, or (`concurrency`) many at once.
+
+    \b
+    Example:
+      ./run bench --systems ubuntu18.04 --groups ssh,nfs
+    """
+    if report:
+        write_all(DOCUMENT, output)
+        return
+    state = default_state()
+    state.mkdir(parents=True, exist_ok=True)
+    results = results_to_merge(output, profile, machine_facts(state))
+    ways = [way for way in WAYS if way.name in way_names]
+    crowd = what == "concurrency"
+    with telling(3 if crowd else len(systems) * len(groups) * len(ways) * (rounds + 1)) as tell:
+        for system in systems[:1] if crowd else systems:
+            place = prepared(system, state, disk=profile == "disk")
+            if crowd:
+                results = results.merged(crowds=crowds(place, tell))
+                continue
+            if any(way.sources is Sources.SLOW_ARCHIVE for way in ways):
+                results = results.merged(links=link_of(place))
+            for group in groups:
+                results = results.merged(run_rounds(group, ways_in(place, ways), rounds, place, tell))
+                results.write(output)
+    results.write(output)
+    write_beside(results, output)
+    console.print(f"written: {output}")
+
+
+def prepared(system: str, state: Path, *, disk: bool) -> Place:
+    """Make a system's material, for all groups: so it is the same whichever are measured."""
+    isolation = root_isolation()
+    with console.status(f"preparing {system}") as status:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Step):
+                status.update(f"preparing {system}: {event.text}")
+
+        material = prepare(system, tuple(GROUPS), state=state, isolation=isolation, listener=listen)
+    return Place(material, isolation, state, disk)
+
+
+def link_of(place: Place) -> dict[str, dict[str, float]]:
+    """Measure the slow link; nothing where there can be none: the way that needs it then says why."""
+    archive = place.material.archive
+    with contextlib.suppress(CommandError), place.root() as container, served_slowly(archive, container):
+        return {place.material.release.system.name: measured_link(container, archive)}
+    return {}
+
+
+def ways_in(place: Place, ways: Sequence[Way]) -> list[Way]:
+    """Leave out what would measure the same as another way: recompressed files where the cache has the archive's."""
+    return [way for way in ways if place.material.recompressed or not (way.recompressed and way.checked)]
+
+
+@contextlib.contextmanager
+def telling(total: int) -> Iterator[Tell]:
+    """Give the function that tells of each run: a bar on a terminal, nothing in a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, completed=-1)
+
+        def tell(what: str) -> None:
+            progress.update(task, description=what, advance=1)
+
+        yield tell
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    try:
+        main()
+    except PackageCacheError as error:
+        console.print(f"[red]error:[/red] {error}")
+        sys.exit(error.status.code)

@@ -1,0 +1,108 @@
+"""The mirror's server in the network of a root: on its loopback, or behind a slow link."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.roots import ADDRESS, SCRIPTS, network_prefix
+from package_cache.outside.isolation import Container
+from package_cache.outside.namespaces import hold
+from package_cache.outside.run import end, find_tool, run, start
+
+RATE = 50e6
+"""Bits a second of the slow link."""
+DELAY = 0.020
+"""Seconds in each direction: 40 ms there and back."""
+LIMIT = 1000
+"""Packets that may wait before the next is dropped: the default of netem and of network cards."""
+
+NEAR, FAR = "10.0.0.1", "10.0.0.2"
+SLOW_ADDRESS = f"{FAR}:8000"
+
+_CONNECT = """
+import socket, sys, time
+deadline = time.monotonic() + 20
+while True:
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()
+        break
+    except OSError:
+        if time.monotonic() > deadline:
+            raise
+        time.sleep(0.01)
+"""
+
+_TIME_DOWNLOAD = """
+import http.client, sys, time
+connection = http.client.HTTPConnection(*sys.argv[1].split(":"))
+began = time.monotonic()
+connection.connect()
+connected = time.monotonic()
+connection.request("GET", sys.argv[2])
+answer = connection.getresponse()
+head = time.monotonic()
+print(connected - began, len(answer.read()), time.monotonic() - head)
+"""
+"""Prints the seconds of a TCP handshake, which is one round trip, and bytes and seconds of a file."""
+
+
+@contextlib.contextmanager
+def running(argv: Sequence[str], network: Sequence[str], address: str | None) -> Iterator[None]:
+    """Keep a program running in a network while the block runs, which begins when it answers at `address`."""
+    process = start([*network, *argv], stdout=subprocess.DEVNULL, stderr=None)
+    try:
+        if address is not None:
+            wait_for(network, address)
+        yield
+    finally:
+        end(process)
+
+
+def wait_for(network: Sequence[str], address: str) -> None:
+    """Wait until a server answers in a network. Raises `CommandError` where it does not."""
+    run([*network, sys.executable, "-I", "-S", "-c", _CONNECT, *address.split(":")], timeout=30)
+
+
+@contextlib.contextmanager
+def served(archive: Path, container: Container) -> Iterator[None]:
+    """Serve the mirror on a root's own loopback, at `roots.ADDRESS`."""
+    with running(_server(archive, ADDRESS), network_prefix(container), ADDRESS):
+        yield
+
+
+@contextlib.contextmanager
+def served_slowly(archive: Path, container: Container) -> Iterator[None]:
+    """Serve the mirror in a network of its own, at `SLOW_ADDRESS`, behind the slow link."""
+    near = network_prefix(container)
+    run([*near, "sh", "-euc", "\n".join(_device(NEAR))])
+    with hold([f"{find_tool('ip')} link set lo up", *_device(FAR)], ["--net"], user=False) as far:
+        link = [sys.executable, "-I", "-S", str(SCRIPTS / "link.py"), str(far.pid), str(RATE), str(DELAY), str(LIMIT)]
+        with running(link, near, None), running(_server(archive, SLOW_ADDRESS), far.enter, SLOW_ADDRESS):
+            wait_for(near, SLOW_ADDRESS)
+            yield
+
+
+def _device(address: str) -> list[str]:
+    ip = find_tool("ip")
+    return [
+        f"{ip} tuntap add dev slow mode tun",
+        f"{ip} address add {address}/24 dev slow",
+        f"{ip} link set slow up txqueuelen 5000",
+    ]
+
+
+def _server(archive: Path, address: str) -> list[str]:
+    return [sys.executable, "-I", "-S", str(SCRIPTS / "server.py"), str(archive), *address.split(":")]
+
+
+def measured_link(container: Container, archive: Path) -> dict[str, float]:
+    """Give the slow link as a plain download of the mirror's largest index finds it; call it while it is served."""
+    largest = max(archive.rglob("Packages.xz"), key=lambda path: path.stat().st_size)
+    argv = [sys.executable, "-I", "-S", "-c", _TIME_DOWNLOAD, SLOW_ADDRESS, f"/{largest.relative_to(archive)}"]
+    handshake, size, seconds = run([*network_prefix(container), *argv], timeout=120).stdout.split()
+    return {
+        "round_trip_ms": round(float(handshake) * 1000, 1),
+        "megabits_per_second": round(int(size) * 8 / float(seconds) / 1e6, 1),
+    }

@@ -1,0 +1,65 @@
+"""apt-cacher-ng beside a root: its package and the libraries that this machine lacks, unpacked into the state folder.
+
+Nothing is installed on this machine. It runs in the root's network, in the foreground, with a configuration of its own.
+"""
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.archive import running
+from bench.roots import network_prefix
+from package_cache.outside.files import exclusive
+from package_cache.outside.isolation import Container
+from package_cache.outside.run import run
+
+PACKAGE = "apt-cacher-ng"
+ADDRESS = "127.0.0.1:3142"
+PROXY = f"http://{ADDRESS}"
+
+_CONFIG = """\
+CacheDir: {cache}
+LogDir: {log}
+SocketPath: {log}/socket
+PidFile: {log}/pid
+BindAddress: 127.0.0.1
+Port: 3142
+AllowUserPorts: 0
+ExThreshold: 365
+Offlinemode: 0
+"""
+
+
+@contextlib.contextmanager
+def cacher(container: Container, *, state: Path, cache: Path) -> Iterator[None]:
+    """Run it in a root's network while the block runs; `cache` keeps what came through it, for the next time."""
+    unpacked = obtain(state)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        config = Path(folder) / "acng.conf"
+        config.write_text(_CONFIG.format(cache=cache, log=folder), encoding="utf-8")
+        libraries = {path.parent for path in (unpacked / "usr" / "lib").rglob("*.so.*")}
+        environment = ["env", f"LD_LIBRARY_PATH={':'.join(map(str, sorted(libraries)))}"]
+        program = [*environment, str(unpacked / "usr" / "sbin" / PACKAGE), "-c", folder, "ForeGround=1"]
+        with running(program, network_prefix(container), ADDRESS):
+            yield
+
+
+def obtain(state: Path) -> Path:
+    """Give the folder in which it is unpacked; fetched by this machine's apt where it is not kept yet."""
+    folder = state / "bench" / PACKAGE
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "unpacked"
+    with exclusive(folder / ".lock", wait=600):
+        if not place.exists():
+            plan = run(["apt-get", "--simulate", "--no-install-recommends", "install", PACKAGE], timeout=60).stdout
+            names = re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
+            with tempfile.TemporaryDirectory(dir=folder) as fresh:
+                Path(fresh).chmod(0o755)
+                run(["apt-get", "download", *(names or [PACKAGE])], cwd=Path(fresh), timeout=300)
+                for deb in Path(fresh).glob("*.deb"):
+                    run(["dpkg-deb", "--extract", str(deb), f"{fresh}/unpacked"], timeout=60)
+                (Path(fresh) / "unpacked").rename(place)
+    return place

@@ -1,0 +1,90 @@
+"""A slow link from one network namespace to that of process PID: `link.py PID RATE DELAY LIMIT`.
+
+Both have a TUN device `slow` (Linux: Documentation/networking/tuntap.rst). Each packet waits for its turn at RATE bits
+a second, then DELAY seconds, in each direction; with LIMIT packets waiting, the next one is dropped, as a router does.
+It stands for the kernel's `tc ... netem`, which is a module that many kernels of virtual machines lack.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import select
+import struct
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # linux/if_tun.h
+CLONE_NEWNET = 0x40000000
+
+
+def attach(name: str) -> int:
+    """Open our end of a TUN device of the present network namespace."""
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+    return descriptor
+
+
+def enter_network(pid: int) -> None:
+    """Go over to the network namespace of a process (setns(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path(f"/proc/{pid}/ns/net").open("rb") as stream:
+        if libc.setns(stream.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "cannot enter the network of the server")
+
+
+class Direction:
+    """Packets on their way from one end to the other."""
+
+    def __init__(self, source: int, target: int, rate: float, delay: float, limit: int) -> None:
+        self.source = source
+        self._target = target
+        self._second_per_byte = 8 / rate
+        self._delay = delay
+        self._limit = limit
+        self._sent = 0.0
+        """When the last packet will have left its queue."""
+        self._waiting: deque[tuple[float, bytes]] = deque()
+
+    def take(self) -> None:
+        """Take in what has come."""
+        for _ in range(64):
+            try:
+                packet = os.read(self.source, 65536)
+            except BlockingIOError:
+                return
+            now = time.monotonic()
+            queued = (self._sent - now) / (1500 * self._second_per_byte)
+            if queued < self._limit:
+                self._sent = max(self._sent, now) + len(packet) * self._second_per_byte
+                self._waiting.append((self._sent + self._delay, packet))
+
+    def give(self) -> float:
+        """Hand over what is due, and tell how many seconds the next one has to wait."""
+        while self._waiting and self._waiting[0][0] <= time.monotonic():
+            os.write(self._target, self._waiting.popleft()[1])
+        return max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else 1.0
+
+
+def main() -> None:
+    """Run until killed."""
+    pid, rate, delay, limit = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    near = attach("slow")
+    enter_network(pid)
+    far = attach("slow")
+    directions = [Direction(near, far, rate, delay, limit), Direction(far, near, rate, delay, limit)]
+    with contextlib.suppress(PermissionError):  # what stands for hardware shall not wait for those who use it
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    wait = 1.0
+    while True:
+        ready, _, _ = select.select([near, far], [], [], wait)
+        for direction in directions:
+            if direction.source in ready:
+                direction.take()
+        wait = min([direction.give() for direction in directions])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""What kind of machine this is, as far as figures depend on it. No names."""
+
+import os
+import platform
+import re
+from pathlib import Path
+
+
+def machine_facts(folder: Path) -> dict[str, str]:
+    """Give the facts for people; `folder` is where the roots are in profile `disk`."""
+    model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "cores": str(len(os.sched_getaffinity(0))),
+        "processor": model[1].strip() if model else platform.machine(),
+        "memory": f"{memory:.0f} GiB",
+        "kernel": f"Linux {re.sub(r'-.*', '', platform.release())}",
+        "storage": _storage(folder),
+    }
+
+
+def _storage(folder: Path) -> str:
+    """Tell the file system and the kind of disk below a folder (proc(5), mountinfo; sysfs, queue/rotational)."""
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    rows = (line.split() for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines())
+    kinds = [row[row.index("-") + 1] for row in rows if row[2] == number]
+    block = Path("/sys/dev/block") / number
+    if not block.exists():
+        return kinds[0] if kinds else "unknown"
+    disk = block.resolve()
+    rotational = next((path for path in (disk / "queue", disk.parent / "queue") if path.is_dir()), disk) / "rotational"
+    turns = rotational.exists() and rotational.read_text(encoding="utf-8").strip() == "1"
+    kind = "virtual disk" if disk.name.startswith(("vd", "xvd")) else "rotating disk" if turns else "solid-state disk"
+    return f"{kinds[0] if kinds else 'unknown'} on a {kind}"

@@ -1,0 +1,53 @@
+"""Writes what was measured where people read it: Markdown and plots beside the JSON, and the tables of the document."""
+
+import os
+from pathlib import Path
+
+from bench.figures import groups_of, systems_of
+from bench.plots import MAIN_GROUPS, draw
+from bench.results import Results, read_results
+from bench.tables import report
+from package_cache.outside.files import write_atomically
+from package_cache.values.errors import UsageError
+
+PROFILES = ("memory", "disk")
+BEGIN, END = "<!-- tables of ./run bench: begin -->", "<!-- tables of ./run bench: end -->"
+MAIN_SYSTEM = "ubuntu18.04"
+
+
+def write_beside(results: Results, folder: Path) -> None:
+    """Write `<profile>.md` and the plots into the folder of the results."""
+    write_atomically(folder / f"{results.profile}.md", report(results).encode())
+    systems = systems_of(results)
+    for system in systems:
+        draw(results, system, groups_of(results, system), folder / f"{results.profile}-{system}.svg")
+    if systems:
+        main = MAIN_SYSTEM if MAIN_SYSTEM in systems else systems[0]
+        draw(results, main, MAIN_GROUPS, folder / f"{results.profile}.svg")
+
+
+def write_all(document: Path, folder: Path) -> None:
+    """Write everything anew from the JSON of all profiles in a folder, and a document's part between the two marks."""
+    text = document.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UsageError(f"cannot write the tables into {document}: it lacks the marks {BEGIN} and {END}")
+    parts = [before, begin, "\n"]
+    for path in (folder / f"{name}.json" for name in PROFILES):
+        if path.exists():
+            results = read_results(path)
+            write_beside(results, folder)
+            parts += ["\n", _with_plots(results, folder, document)]
+    write_atomically(document, "".join([*parts, "\n", end, after]).encode())
+
+
+def _with_plots(results: Results, folder: Path, document: Path) -> str:
+    text = report(results)
+    for system in systems_of(results):
+        plot = folder / f"{results.profile}-{system}.svg"
+        if plot.exists():
+            link = os.path.relpath(plot, document.parent)
+            heading = f"### {system}, profile `{results.profile}`\n"
+            text = text.replace(heading, f"{heading}\n![Seconds by way and group in {system}]({link})\n")
+    return text

@@ -1,0 +1,108 @@
+"""What was measured: `<folder>/<profile>.json`, into which further runs on the same machine are merged."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Sample
+from package_cache.outside.files import write_atomically
+from package_cache.values.errors import UsageError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of one group in one system."""
+
+    system: str
+    group: str
+    way: str
+    packages: int
+    """Files that apt would install in this root."""
+    samples: tuple[Sample, ...]
+    failure: str | None = None
+    """Why it counts as failed."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a later measurement of the same replaces."""
+        return self.system, self.group, self.way
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Many at once: each one's seconds, and the seconds until all were done."""
+
+    what: str
+    seconds: tuple[float, ...]
+    total: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything measured with one profile on one machine."""
+
+    profile: str
+    machine: Mapping[str, str]
+    rows: tuple[Row, ...] = ()
+    crowds: tuple[Crowd, ...] = ()
+    links: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What was measured of the slow link before the rounds of each system."""
+
+    def merged(
+        self,
+        rows: Iterable[Row] = (),
+        crowds: Iterable[Crowd] = (),
+        links: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> "Results":
+        """Give them with newer ones in the place of older ones."""
+        return dataclasses.replace(
+            self,
+            rows=tuple({row.key: row for row in (*self.rows, *rows)}.values()),
+            crowds=tuple({crowd.what: crowd for crowd in (*self.crowds, *crowds)}.values()),
+            links={**self.links, **(links or {})},
+        )
+
+    def row(self, system: str, group: str, way: str) -> Row | None:
+        """Give what was measured of a way, where it was."""
+        return next((row for row in self.rows if row.key == (system, group, way)), None)
+
+    def write(self, folder: Path) -> None:
+        """Write the file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1, ensure_ascii=False)
+        write_atomically(folder / f"{self.profile}.json", text.encode() + b"\n")
+
+
+def read_results(path: Path) -> Results:
+    """Read a file of results. Raises `UsageError` where it is of another format."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document.get("format") != FORMAT:
+        raise UsageError(f"cannot read {path}: its format is not {FORMAT}", hint="name another folder with --output")
+    return Results(
+        document["profile"],
+        document["machine"],
+        tuple(_row(item) for item in document["rows"]),
+        tuple(Crowd(item["what"], tuple(item["seconds"]), item["total"]) for item in document["crowds"]),
+        document["links"],
+    )
+
+
+def _row(item: Mapping[str, Any]) -> Row:
+    samples = tuple(Sample(**sample) for sample in item["samples"])
+    return Row(**{**item, "samples": samples})
+
+
+def results_to_merge(folder: Path, profile: str, machine: Mapping[str, str]) -> Results:
+    """Give the results to add to. Raises `UsageError` where those in the folder are of another machine."""
+    path = folder / f"{profile}.json"
+    if not path.exists():
+        return Results(profile, machine)
+    found = read_results(path)
+    if found.machine != machine:
+        raise UsageError(f"cannot add to {path}: it is of another machine", hint="name another folder with --output")
+    return found

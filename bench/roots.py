@@ -1,0 +1,101 @@
+"""The roots in which the ways run: throw-away roots without a network, set up as container images are.
+
+Profile `memory`: what is written stays in memory (`outside.isolation.throwaway`). Profile `disk`: it goes to a folder
+of this machine's disk, which is removed afterwards; otherwise the same, but entered by chroot: enough among ourselves.
+"""
+
+import contextlib
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from package_cache.outside.distributions import Release
+from package_cache.outside.isolation import Container, Isolation, strongest_isolation, throwaway
+from package_cache.outside.namespaces import STAGE, hold
+from package_cache.outside.run import find_tool, run
+from package_cache.values.errors import PackageCacheError
+
+SCRIPTS = Path(__file__).parent
+
+ADDRESS = "127.0.0.1:8000"
+"""Of the archive, on the root's own loopback."""
+
+_DISK_ROOT = f"""{{ip}} link set lo up
+mount --bind {{folder}} {STAGE}; cd {STAGE}; mkdir lower upper work merged
+mount --bind {{root}} lower
+chmod --reference=lower upper
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged
+cd merged; mkdir -p proc sys dev
+mount -t proc proc proc
+mount -t tmpfs -o mode=755 tmpfs dev; mkdir dev/pts dev/shm
+for name in null zero full random urandom tty; do : > dev/$name; mount --bind /dev/$name dev/$name; done
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts; ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd; ln -s fd/0 dev/stdin; ln -s fd/1 dev/stdout; ln -s fd/2 dev/stderr"""
+
+
+def root_isolation() -> Isolation:
+    """Give the isolation that a benchmark needs. Raises `PackageCacheError` where this machine does not let us."""
+    isolation = strongest_isolation()
+    if isolation is not Isolation.ROOT_NAMESPACES:
+        raise PackageCacheError(
+            f"cannot measure here: the ways need roots with namespaces of their own, and there is {isolation}",
+            hint="run this as root, where namespaces may be made",
+        )
+    return isolation
+
+
+@contextlib.contextmanager
+def bench_root(
+    root: Path, isolation: Isolation, binds: Mapping[str, Path], *, disk: Path | None = None
+) -> Iterator[Container]:
+    """Give a running throw-away root that sees our scripts in /bench; with `disk`, what it writes goes below that."""
+    binds = {"/bench/ways": SCRIPTS / "ways", "/bench/inside": SCRIPTS / "inside", **binds}
+    if disk is None:
+        with throwaway(root, isolation, binds=binds) as container:
+            yield container
+        return
+    disk.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=disk, ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with hold(list(_disk_lines(root, Path(folder), binds)), ["--mount", "--pid", "--net"], user=False) as holder:
+            merged = Path(f"{STAGE}/merged")
+            yield Container(isolation, (*holder.enter, find_tool("chroot"), str(merged)), merged)
+        os.sync()  # what is still to be written must not fall into the next one's time
+        run(["rm", "-rf", "--one-file-system", "--", *map(str, Path(folder).iterdir())])
+
+
+def _disk_lines(root: Path, folder: Path, binds: Mapping[str, Path]) -> Iterator[str]:
+    quoted = {"ip": find_tool("ip"), "folder": str(folder), "root": str(root)}
+    yield _DISK_ROOT.format(**{name: shlex.quote(text) for name, text in quoted.items()})
+    for inside, source in binds.items():
+        target = shlex.quote(f".{inside}")
+        yield f"mkdir -p {target}; mount --bind {shlex.quote(str(source))} {target}"
+        yield f"mount -o remount,bind,ro {target}"
+    yield "cd /"
+
+
+def network_prefix(container: Container) -> tuple[str, ...]:
+    """Give the argv prefix that runs a program of this machine in a root's network."""
+    pid = container.enter[container.enter.index("--target") + 1]
+    return (find_tool("nsenter"), "--target", pid, "--net")
+
+
+def set_up(container: Container, *, sources: str, proxy: str = "") -> None:
+    """Make a fresh root what container images are, with these lines of sources.list."""
+    container.run(["sh", "/bench/inside/setup.sh"], env={"SOURCES": sources, "PROXY": proxy}, timeout=60)
+
+
+def archive_lines(release: Release, address: str = ADDRESS) -> str:
+    """Give the lines of sources.list for the mirror at an address."""
+    return "\n".join(
+        f"deb http://{address}/{archive.name} {suite} {' '.join(archive.components)}"
+        for archive in release.archives
+        for suite in archive.suites
+    )
+
+
+def repository_line(group: str) -> str:
+    """Give the line of sources.list for a group's file: repository."""
+    return f"deb [trusted=yes] file:/bench/files/debs groups/{group}/"

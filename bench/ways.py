@@ -1,0 +1,60 @@
+"""The ways that are compared. What each does stands in `ways/<script>.sh`, as a user would type it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Sources(Enum):
+    """What the root's sources.list names."""
+
+    ARCHIVE = "the distribution's archive, on loopback"
+    SLOW_ARCHIVE = "the same behind a slow link"
+    REPOSITORY = "a local file: repository"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way: its script, and the surroundings that the script finds."""
+
+    name: str
+    script: str
+    """Below `ways/`."""
+    title: str
+    """For people, in tables and plots."""
+    sources: Sources = Sources.ARCHIVE
+    served: bool = False
+    """Whether it needs the archive to answer."""
+    prepare: str | None = None
+    """Below `ways/prepare/`: what has been done before, untimed."""
+    proxy: bool = False
+    """Whether it goes through apt-cacher-ng."""
+    recompressed: bool = False
+    """Whether its package files are the cache's instead of the archive's."""
+    checked: bool = True
+    """Whether the packages must be installed afterwards."""
+
+
+OURS = "ours"
+PRESENT = "present"
+
+WAYS = (
+    Way(OURS, "ours", "Package Cache"),
+    Way("dpkg-recompressed", "dpkg", "dpkg -i, recompressed: no plan, no check", recompressed=True),
+    Way("dpkg", "dpkg", "dpkg -i: no plan, no check"),
+    Way("file-repository", "update_and_install", "apt-get, file: repository", Sources.REPOSITORY),
+    Way("archives", "install", "apt-get, lists and files there", served=True, prepare="archives"),
+    Way("seed", "seed", "dpkg -i file by file, then apt-get -f"),
+    Way("apt-cacher-ng", "update_and_install", "apt-get, warm apt-cacher-ng", served=True, proxy=True),
+    Way("online", "update_and_install", "apt-get, archive on loopback", served=True),
+    Way("online-slow", "update_and_install", "apt-get, 50 Mbit/s and 40 ms away", Sources.SLOW_ARCHIVE, served=True),
+    Way("untar", "untar", "only unpacking the same files", recompressed=True, checked=False),
+    Way(PRESENT, "ours", "Package Cache, all there", prepare="ours"),
+)
+"""In the order of the tables."""
+
+NAMES = tuple(way.name for way in WAYS)
+
+
+def way_named(name: str) -> Way:
+    """Give a way by its name. Raises `KeyError`."""
+    return {way.name: way for way in WAYS}[name]

@@ -1,0 +1,109 @@
+"""Known numbers go in; the figures, tables and plots that people will read come out."""
+
+from pathlib import Path
+
+import pytest
+from bench.figures import geometric_mean, mean_ratio, median, percentile, ratio, slowest_presence
+from bench.measure import Sample, read_measurement
+from bench.report import BEGIN, END, write_all
+from bench.results import Crowd, Results, Row, read_results, results_to_merge
+from bench.rounds import orders
+from bench.tables import report
+from bench.ways import WAYS
+
+from package_cache.values.errors import UsageError
+
+MACHINE = {"cores": "2", "memory": "8 GiB"}
+
+
+def row(group: str, way: str, *seconds: float, failure: str | None = None) -> Row:
+    samples = tuple(Sample(value, value / 2, value / 4, {"plan": 0.1, "total": value}) for value in seconds)
+    return Row("debian12", group, way, 7, samples, failure)
+
+
+RESULTS = Results(
+    "memory",
+    MACHINE,
+    (
+        row("ssh", "ours", 1.0, 3.0, 2.0),
+        row("ssh", "online", 9.0, 8.0, 8.0),
+        row("nfs", "ours", 1.0),
+        row("nfs", "online", 9.0),
+        row("nfs", "seed", failure="cannot go on\nits words"),
+        row("ssh", "present", 0.011),
+        row("nfs", "present", 0.031),
+    ),
+    (Crowd("20 at once", (1.0, 2.0, 3.0), 3.5),),
+)
+
+
+def test_figures_of_known_samples() -> None:
+    assert median(RESULTS.row("debian12", "ssh", "ours")) == 2.0
+    assert ratio(RESULTS, "debian12", "ssh", "online") == 4.0
+    assert mean_ratio(RESULTS, "online", ["debian12"]) == pytest.approx(6.0)  # of 4 and 9
+    assert median(RESULTS.row("debian12", "nfs", "seed")) is None
+    assert ratio(RESULTS, "debian12", "nfs", "seed") is None
+    assert slowest_presence(RESULTS, ["debian12"]) == 0.031
+    assert geometric_mean([]) is None
+    assert [percentile(range(1, 21), part) for part in (50, 95, 100)] == [10, 19, 20]
+
+
+def test_tables_say_what_was_reached_and_what_failed() -> None:
+    text = report(RESULTS)
+    assert "| online ÷ ours | ≥ 3.00 | 6.00 yes | 6.00 yes |" in text
+    assert "| 31 ms **no** | 31 ms **no** |" in text
+    assert "| Package Cache | 2.00 [1.00–3.00] | 1.00 [1.00–1.00] |" in text
+    assert "| apt-get, archive on loopback | 8.00 [8.00–9.00] ×4.00 | 9.00 [9.00–9.00] ×9.00 |" in text
+    assert "| – | **failed** |" in text
+    assert "Failed: `seed` of nfs: cannot go on\n" in text
+    assert "| 20 at once | 2.00 | 3.00 | 3.50 |" in text
+
+
+def test_results_are_kept_and_merged(tmp_path: Path) -> None:
+    RESULTS.write(tmp_path)
+    found = results_to_merge(tmp_path, "memory", MACHINE)
+    assert found == RESULTS
+    merged = found.merged(
+        [row("ssh", "ours", 5.0), row("build", "ours", 6.0)],
+        links={"debian12": {"round_trip_ms": 41.0, "megabits_per_second": 47.9}},
+    )
+    assert median(merged.row("debian12", "ssh", "ours")) == 5.0
+    assert len(merged.rows) == len(RESULTS.rows) + 1
+    assert "The slow link, as a download found it: debian12 47.9 Mbit/s, 41.0 ms.\n" in report(merged)
+    merged.write(tmp_path)
+    assert read_results(tmp_path / "memory.json") == merged
+    with pytest.raises(UsageError, match="another machine"):
+        results_to_merge(tmp_path, "memory", {"cores": "64"})
+
+
+def test_a_document_is_rewritten_between_its_marks_only(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    RESULTS.write(tmp_path / "results")
+    for _ in range(2):
+        write_all(document, tmp_path / "results")
+        text = document.read_text()
+        assert text.startswith(f"before\n{BEGIN}\n")
+        assert text.endswith(f"{END}\nafter\n")
+        assert "old" not in text
+        assert "(results/memory-debian12.svg)" in text
+    plot = (tmp_path / "results" / "memory.svg").read_text()
+    assert ">Package Cache<" in plot
+    document.write_text("no marks")
+    with pytest.raises(UsageError, match="marks"):
+        write_all(document, tmp_path / "results")
+
+
+def test_each_round_has_every_way_once_in_an_order_of_its_own() -> None:
+    found = orders(WAYS, 6, "debian12 ssh")
+    assert all(sorted(order, key=WAYS.index) == list(WAYS) for order in found)
+    assert len({tuple(order) for order in found}) == 6
+    assert found == orders(WAYS, 6, "debian12 ssh")
+
+
+def test_what_the_root_printed_is_read() -> None:
+    printed = "1700000000.999500000 1700000002.000250000 3\n0m0.00s 0m0.00s\n1m2.500000s 0m0.250000s\n"
+    status, sample = read_measurement(printed, {})
+    assert status == 3
+    assert sample.seconds == pytest.approx(1.00075)
+    assert (sample.user, sample.system) == (62.5, 0.25)

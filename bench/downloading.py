@@ -1,7 +1,7 @@
 """How fast many package files come, against plain downloaders: `python -m bench.downloading`, as root.
 
-The same files from the same server, without a link between, and behind slow ones; in rounds, in which the ways change
-their order. Ours also checks each hash and has each file on the disk before it gives it its name; the others do not.
+The same files from one server, on loopback and behind slow links; in rounds, in which the ways change their order. Ours
+also checks each hash and has each file on the disk before it gives it its name; the others do not.
 """
 
 import argparse
@@ -26,7 +26,6 @@ from package_cache.outside.run import end, find_tool, run, start
 SCRIPTS = Path(__file__).parent
 FILES = 130
 NEAR, FAR = "10.0.0.1", "10.0.0.2"
-PORT = "8000"
 OURS = "package-cache"
 
 
@@ -45,7 +44,6 @@ WAYS: Mapping[str, Sequence[str]] = {
     "aria2c": ("aria2c", "-q", "-j4", "-x1", "--file-allocation=none", "-i", "uris"),
     "curl": ("sh", "-c", "sed 's/.*/url=&/' uris | curl -sfZ --parallel-max 4 --remote-name-all -K -"),
     "wget2": ("wget2", "-q", "--max-threads=4", "-i", "uris"),
-    "apt-helper": ("sh", "-c", "sed 's:.*/\\(.*\\):& \\1:' uris | xargs /usr/lib/apt/apt-helper -q download-file"),
 }
 """Each runs in an empty folder, beside which only `uris` lies."""
 
@@ -61,28 +59,24 @@ def make_files(folder: Path) -> int:
 
 @contextlib.contextmanager
 def network(served: Path, link: Link) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give the argv prefix that enters a network from which the files are reached, and the server's address."""
+    """Give the argv prefix that enters a network with the files, and the server's address."""
+    up = f"{find_tool('ip')} link set lo up"
     with contextlib.ExitStack() as stack:
-        near = stack.enter_context(hold([*_up(), *(_device(NEAR) if link.shape else ())], ["--net"], user=False))
+        near = stack.enter_context(hold([up, *(_device(NEAR) if link.shape else ())], ["--net"], user=False))
         server, address = near, "127.0.0.1"
         if link.shape:
-            server, address = stack.enter_context(hold([*_up(), *_device(FAR)], ["--net"], user=False)), FAR
+            server, address = stack.enter_context(hold([up, *_device(FAR)], ["--net"], user=False)), FAR
             shape = [str(server.pid), *map(str, link.shape), "1000"]
             stack.enter_context(_running([*near.enter, sys.executable, str(SCRIPTS / "link.py"), *shape]))
-        argv = [*server.enter, sys.executable, str(SCRIPTS / "server.py"), str(served), address, PORT]
+        argv = [*server.enter, sys.executable, str(SCRIPTS / "server.py"), str(served), address, "8000"]
         stack.enter_context(_running(argv))
         time.sleep(1.0)  # until all of them have begun
-        yield near.enter, f"http://{address}:{PORT}"
-
-
-def _up() -> list[str]:
-    return [f"{find_tool('ip')} link set lo up"]
+        yield near.enter, f"http://{address}:8000"
 
 
 def _device(address: str) -> list[str]:
-    ip = find_tool("ip")
-    setting = f"{ip} link set slow up txqueuelen 5000"
-    return [f"{ip} tuntap add dev slow mode tun", f"{ip} address add {address}/24 dev slow", setting]
+    words = ("tuntap add dev slow mode tun", f"address add {address}/24 dev slow", "link set slow up txqueuelen 5000")
+    return [f"{find_tool('ip')} {word}" for word in words]
 
 
 @contextlib.contextmanager
@@ -133,7 +127,7 @@ def main() -> None:
     if chosen.fetch:
         fetch()
         return
-    ways = [way for way, words in WAYS.items() if way in (OURS, "apt-helper") or shutil.which(way)]
+    ways = [way for way, words in WAYS.items() if way == OURS or shutil.which(way)]
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
         total = make_files(Path(folder))
         sources = sorted(Path(folder).iterdir())

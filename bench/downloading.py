@@ -24,7 +24,6 @@ from package_cache.outside.namespaces import hold
 from package_cache.outside.run import end, find_tool, run, start
 
 SCRIPTS = Path(__file__).parent
-FILES = 130
 NEAR, FAR = "10.0.0.1", "10.0.0.2"
 OURS = "package-cache"
 
@@ -40,7 +39,7 @@ class Link:
 LINKS = (Link("loopback", None), Link("50 Mbit/s, 40 ms", (50e6, 0.020)), Link("500 Mbit/s, 10 ms", (500e6, 0.005)))
 
 WAYS: Mapping[str, Sequence[str]] = {
-    OURS: (sys.executable, "-m", "bench.downloading", "--fetch"),
+    OURS: (sys.executable, "-c", "import bench.downloading as it; it.fetch()"),
     "aria2c": ("aria2c", "-q", "-j4", "-x1", "--file-allocation=none", "-i", "uris"),
     "curl": ("sh", "-c", "sed 's/.*/url=&/' uris | curl -sfZ --parallel-max 4 --remote-name-all -K -"),
     "wget2": ("wget2", "-q", "--max-threads=4", "-i", "uris"),
@@ -51,7 +50,7 @@ WAYS: Mapping[str, Sequence[str]] = {
 def make_files(folder: Path) -> int:
     """Make files of random bytes, in sizes as package files have them: many small ones, a few large. Gives the sum."""
     chosen = random.Random(1)  # noqa: S311  (nothing is kept secret)
-    sizes = [min(int(chosen.lognormvariate(11.5, 1.7)) + 1000, 12_000_000) for _ in range(FILES)]
+    sizes = [min(int(chosen.lognormvariate(11.5, 1.7)) + 1000, 12_000_000) for _ in range(130)]
     for index, size in enumerate(sizes):
         (folder / f"file{index}.deb").write_bytes(chosen.randbytes(size))
     return sum(sizes)
@@ -122,11 +121,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--fetch", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    if chosen.fetch:
-        fetch()
-        return
     ways = [way for way, words in WAYS.items() if way == OURS or shutil.which(way)]
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
         total = make_files(Path(folder))

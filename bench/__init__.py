@@ -7,4 +7,11 @@ measure, rounds, concurrency                    running them
 machine, results, figures, targets              what came of it
 markdown, tables, plots, report                 how it is shown
 names, __main__                                 the command line
+
+Each by itself, as `python -m bench.<name>`, in the environment that `./run bench` makes:
+
+growth, synthetic                               how what a user waits for grows with a cache
+building                                        the phases of lock and build
+downloading                                     our downloads and those of plain downloaders
+compressing                                     what each compression costs and brings
 """

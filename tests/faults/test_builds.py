@@ -125,7 +125,7 @@ def test_a_signal_ends_a_verb_that_waits_for_a_server(verb: str, silent: str, wa
 def test_a_half_file_that_was_altered_is_fetched_again(trial: MakeTrial) -> None:
     one = trial("build", replacing=False)
     process = start_and_stall(one, "*/big*.deb")
-    [half] = wait_for(lambda: [path for path in one.target.glob("pool/.partial/*") if path.stat().st_size > 10**6])
+    half = wait_for(lambda: [path for path in one.target.glob("pool/.partial/*") if path.stat().st_size > 10**6])[0]
     send(process, signal.SIGTERM)  # not killed: then apt gives the half the time by which it can be continued
     ended(process)
     one.shelf.server.recover()

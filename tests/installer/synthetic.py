@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from package_cache.cache.index import IndexedPackage, group_files, publish_group
+from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.publish import publish_group
 from package_cache.cache.stored import StoredFile
 from package_cache.installer import INSTALLER
 from package_cache.outside.debs import control_text

@@ -1,21 +1,20 @@
 """The repository of one group for one OS release: `Packages`, `Release`, and a `.group` file for each architecture."""
 
+import contextlib
+import functools
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from debian.deb822 import Deb822, PkgRelation
 
-from package_cache.cache.layout import PACKAGE_LIST, CacheFolder, group_file, pool_file
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import INDEX, PACKAGE_LIST, POOL, CacheFolder, group_file, pool_file
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.stored import StoredFile
-from package_cache.outside.files import read_regular, replace_folder, sync_folder
-from package_cache.values.errors import VerificationError
+from package_cache.outside.files import read_regular
+from package_cache.values.errors import CacheError, VerificationError
 from package_cache.values.lock import LockedGroup, LockedPackage
 from package_cache.values.names import PackageRequest
 
@@ -40,7 +39,12 @@ class IndexedPackage:
     stored: StoredFile
     control: str
 
-    @property
+    @functools.cached_property
+    def fields(self) -> Deb822:
+        """The fields of its control file. Many groups ask for these: parsing them takes longer than all the rest."""
+        return Deb822(self.control)
+
+    @functools.cached_property
     def described(self) -> DescribedPackage:
         """What `packages.json` says of it."""
         locked, stored = self.locked, self.stored
@@ -48,19 +52,29 @@ class IndexedPackage:
             locked.name, locked.version, locked.architecture, stored.size, stored.sha256, locked.sha256
         )
 
-    @property
+    @functools.cached_property
     def installed_kib(self) -> int:
         """What it takes installed, in KiB (Debian Policy 5.6.20); packages from elsewhere may not say it."""
-        text = str(Deb822(self.control).get("Installed-Size", "0")).strip()
+        text = str(self.fields.get("Installed-Size", "0")).strip()
         return int(text) if INSTALLED_SIZE.fullmatch(text) else 0
 
-    def names_in(self, field: str) -> set[str]:
-        """Give the names of packages in a relation field such as Pre-Depends (Debian Policy 7.1)."""
-        text = str(Deb822(self.control).get(field, "")).strip()
+    @functools.cached_property
+    def pre_depends(self) -> frozenset[str]:
+        """The names of packages that it needs configured before it is unpacked (Debian Policy 7.2)."""
+        return frozenset(self._names_in("Pre-Depends"))
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """Its own name, and those of the virtual packages that it provides (Debian Policy 7.5)."""
+        return frozenset({self.locked.name, *self._names_in("Provides")})
+
+    def _names_in(self, field: str) -> set[str]:
+        """Give the names of packages in a relation field (Debian Policy 7.1)."""
+        text = str(self.fields.get(field, "")).strip()
         relations = PkgRelation.parse_relations(text) if text else []
         return {str(alternative["name"]) for alternatives in relations for alternative in alternatives}
 
-    @property
+    @functools.cached_property
     def paragraph(self) -> str:
         """Its paragraph in `Packages`."""
         own = (
@@ -74,21 +88,21 @@ class IndexedPackage:
 
 def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
     """Make it of a control file. Raises `VerificationError` where that is of another package than the lock says."""
-    fields = Deb822(control)
-    found = tuple(str(fields.get(name, "none")) for name in ("Package", "Version", "Architecture"))
+    package = IndexedPackage(locked, stored, control)
+    found = tuple(str(package.fields.get(name, "none")) for name in ("Package", "Version", "Architecture"))
     if found != (locked.name, locked.version, locked.architecture):
         raise VerificationError(
             f"cannot use the package {locked.key}: its file is of {' '.join(found)!r}",
             hint="lock again; if the archive's index says what the file does not, tell those who keep the archive",
         )
-    return IndexedPackage(locked, stored, control)
+    return package
 
 
 def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
     """Give the texts of a group's folder, by file name, from what it takes on each architecture."""
     unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
     packages = "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
-    files = {"Packages": packages}
+    files = {INDEX: packages}
     for architecture, (group, items) in architectures.items():
         requests = [PackageRequest.parse(text) for text in group.requests]
         size = sum(item.installed_kib for item in items)
@@ -105,8 +119,31 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
 
 def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
     """Give the packages that another one needs configured before it is unpacked (Debian Policy 7.2)."""
-    needed = {name for item in items for name in item.names_in("Pre-Depends")}
-    return sorted({item.locked.name for item in items if needed & {item.locked.name, *item.names_in("Provides")}})
+    needed = {name for item in items for name in item.pre_depends}
+    return sorted({item.locked.name for item in items if needed & item.names})
+
+
+_PARAGRAPH = re.compile(
+    rf"(.+)\nFilename: {POOL}/([0-9a-f]{{64}})\.deb\nSize: [0-9]+\nSHA256: \2\n?", re.ASCII | re.DOTALL
+)
+"""What `IndexedPackage.paragraph` gives."""
+
+
+def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
+    """Give the control paragraphs of package files in the pool, by SHA-256, that the cache's own groups state.
+
+    To ask dpkg-deb takes a hundred times as long. Only of groups that are as a build by the same program left them.
+    """
+    found: dict[str, str] = {}
+    with contextlib.suppress(CacheError):
+        description = read_description(cache)
+        for group in description.groups if description.built_by == built_by else ():
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                content = read_regular(cache.group(group.name, group.system) / INDEX)
+                if hashlib.sha256(content).hexdigest() == group.files[INDEX]:
+                    matches = filter(None, map(_PARAGRAPH.fullmatch, content.decode().split("\n\n")))
+                    found.update((match[2], match[1] + "\n") for match in matches)
+    return found
 
 
 def _release(files: Mapping[str, str], architectures: Sequence[str]) -> str:
@@ -119,32 +156,3 @@ def _release(files: Mapping[str, str], architectures: Sequence[str]) -> str:
         content = text.encode()
         lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
     return "\n".join([*lines, ""])
-
-
-def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
-    """Write a group's folder so that a reader finds the old one or the new one, whole."""
-    place = cache.group(group, system_name)
-    if _holds(place, files):
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
-    try:
-        for name, content in files.items():
-            with (new / name).open("xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o644)
-                os.fsync(stream.fileno())
-        sync_folder(new)
-        new.chmod(0o755)
-        replace_folder(new, place)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-
-
-def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
-    try:
-        return {path.name: read_regular(path) for path in place.iterdir()} == dict(files)
-    except OSError:
-        return False

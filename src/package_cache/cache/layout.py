@@ -31,6 +31,7 @@ INSTALLER = "install_group.sh"
 LOCK = ".lock"
 POOL = "pool"
 GROUPS = "groups"
+INDEX = "Packages"
 PACKAGE_LIST = "packages.json"
 
 

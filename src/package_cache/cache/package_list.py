@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from package_cache.cache.description import DescribedGroup
@@ -31,7 +31,7 @@ class DescribedPackage:
 
 def list_text(packages: Iterable[DescribedPackage]) -> str:
     """Give the file's content."""
-    return json.dumps([asdict(package) for package in sorted(packages)], indent=1, sort_keys=True) + "\n"
+    return json.dumps([vars(package) for package in sorted(packages)], indent=1, sort_keys=True) + "\n"
 
 
 def read_list(cache: CacheFolder, group: DescribedGroup) -> tuple[DescribedPackage, ...]:

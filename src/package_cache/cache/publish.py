@@ -1,14 +1,17 @@
 """From one state of a cache to the next, so that a reader finds whole things at any moment, also if it ends halfway."""
 
 import contextlib
+import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.index import publish_group
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import read_list
-from package_cache.outside.files import sync_folder, write_atomically
+from package_cache.outside.files import read_regular, replace_folder, sync_folder, write_atomically
 from package_cache.values.errors import CacheError
 
 GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
@@ -45,3 +48,32 @@ def _stop_describing(cache: CacheFolder, new: Description) -> None:
     if (tuple(staying), installer) != (old.groups, old.installer_digest):
         # Of no lock any more: a build of the old one has to do something again.
         replace(old.with_groups(staying, sizes), installer_digest=installer, lock_digest="").write(cache)
+
+
+def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
+    """Write a group's folder so that a reader finds the old one or the new one, whole."""
+    place = cache.group(group, system_name)
+    if _holds(place, files):
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    try:
+        for name, content in files.items():
+            with (new / name).open("xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o644)
+                os.fsync(stream.fileno())
+        sync_folder(new)
+        new.chmod(0o755)
+        replace_folder(new, place)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
+    try:
+        return {path.name: read_regular(path) for path in place.iterdir()} == dict(files)
+    except OSError:
+        return False

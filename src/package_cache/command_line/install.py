@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from package_cache.command_line.build import build_cache
 from package_cache.command_line.options import (
     archive_options,
     cache_option,
@@ -37,6 +36,8 @@ def install_command(
     """
     folder = given_cache(cache)
     if not folder.description.exists():
+        from package_cache.command_line.build import build_cache  # noqa: PLC0415 - takes as long to load as all the rest
+
         read = given_manifest(manifest)
         build_cache(renderer, read, folder, given_options(**rest, manifest=read))
     outcome = install(groups, folder, quiet=renderer.json)

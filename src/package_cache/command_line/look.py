@@ -5,9 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.package_list import DescribedPackage, read_list
@@ -92,13 +89,13 @@ def _origin(description: Description) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Draw a table as wide as it needs to be: what is cut off in a pipe is lost."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in titles:
-        table.add_column(title, justify="right" if title in ("size", "packages") else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console = Console(width=500, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    """Draw a table as wide as it needs to be: what is cut off in a pipe is lost. Its cells are ASCII."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    right = [title in ("size", "packages") for title in titles]
+
+    def line(cells: Sequence[str]) -> str:
+        fitted = zip(cells, widths, right, strict=True)
+        return "   ".join(cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in fitted)
+
+    head = line(titles)
+    return "\n".join(text.rstrip() for text in (head, "─" * len(head), *map(line, rows)))

@@ -1,6 +1,7 @@
 """The list of the command's verbs, and how every error becomes a message and an exit status."""
 
 import errno
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -8,26 +9,37 @@ from collections.abc import Sequence
 import click
 
 from package_cache import __version__
-from package_cache.command_line.build import build_command
-from package_cache.command_line.install import install_command
-from package_cache.command_line.lock import lock_command
-from package_cache.command_line.look import list_command, show_command
 from package_cache.command_line.render import Renderer
-from package_cache.command_line.stage import stage_command
-from package_cache.command_line.verify import verify_command
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
 
+VERBS = {
+    "lock": "lock",
+    "build": "build",
+    "stage": "stage",
+    "install": "install",
+    "list": "look",
+    "show": "look",
+    "verify": "verify",
+}
+"""Each verb's module, in the order in which a user needs them. Only that of the verb that is asked for is loaded."""
 
-class _InOrder(click.Group):
-    """Lists the verbs in the order in which a user needs them."""
 
+class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(self.commands)
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"package_cache.command_line.{VERBS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="package-cache")
 def cli() -> None:
     """Prepare named groups of system packages once; install them in any container of that OS, offline.
@@ -41,21 +53,9 @@ def cli() -> None:
     """
 
 
-for command in (
-    lock_command,
-    build_command,
-    stage_command,
-    install_command,
-    list_command,
-    show_command,
-    verify_command,
-):
-    cli.add_command(command)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status; every error is told on standard error (with `--json`: as data)."""
-    renderer = Renderer(json="--json" in arguments, verb=next((word for word in arguments if word in cli.commands), ""))
+    renderer = Renderer(json="--json" in arguments, verb=next((word for word in arguments if word in VERBS), ""))
     try:
         status = cli.main(list(arguments), prog_name="package-cache", standalone_mode=False, obj=renderer)
         sys.stdout.flush()

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.manifests import read_manifest
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.options import Options
 
@@ -102,6 +101,8 @@ groups_argument: Decorator = click.argument("groups", metavar="GROUP...", nargs=
 
 def given_manifest(path: Path | None) -> Manifest:
     """Read the manifest that was named, else the first of the default names that is there."""
+    from package_cache.manifests import read_manifest  # noqa: PLC0415 - most verbs need none of it
+
     names = [Path(name) for name in DEFAULT_MANIFESTS]
     return read_manifest(path or next((name for name in names if name.exists()), names[0]))
 

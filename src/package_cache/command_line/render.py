@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
 from package_cache.values.errors import PackageCacheError
-from package_cache.values.events import Event, Listener, Progress, Step, Warn
+from package_cache.values.events import Event, Listener, Warn
 from package_cache.values.statuses import ExitStatus
 
 JSON_FORMAT = 1
@@ -27,20 +24,17 @@ class Renderer:
     def __init__(self, *, json: bool, verb: str) -> None:
         self.json = json
         self.verb = verb
-        self.talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
         """Give a listener: steps and bars on a terminal, in a pipe nothing but warnings."""
-        if not self.talk.is_terminal or self.json:
+        if self.json or not sys.stderr.isatty():
             yield self._only_warnings
             return
-        bars = Bars(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeRemainingColumn(),
-            console=self.talk, transient=True,
-        )  # fmt: skip
-        with bars:
-            yield _OnTerminal(self.talk, bars).listen
+        from package_cache.command_line.terminal import on_terminal  # noqa: PLC0415 - as long as all the rest to load
+
+        with on_terminal() as listener:
+            yield listener
 
     def _only_warnings(self, event: Event) -> None:
         if isinstance(event, Warn):
@@ -64,7 +58,9 @@ class Renderer:
                 "hint": error.hint,
             }
             self._envelope(error.status, error=told)
-        self.talk.print("[red]error:[/red]", end=" ")
+        from package_cache.command_line.terminal import talk  # noqa: PLC0415
+
+        talk().print("[red]error:[/red]", end=" ")
         click.echo(str(error), err=True)
 
     def usage(self, error: click.UsageError) -> None:
@@ -83,27 +79,6 @@ class Renderer:
         reason = "ok" if status is ExitStatus.INSTALLED else status.reason
         head = {"format": JSON_FORMAT, "verb": self.verb, "status": status.code, "reason": reason}
         click.echo(json_module.dumps({**head, **content}, indent=1, ensure_ascii=False))
-
-
-class _OnTerminal:
-    """Turns events into lines and bars."""
-
-    def __init__(self, console: Console, bars: Bars) -> None:
-        self._console = console
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def listen(self, event: Event) -> None:
-        match event:
-            case Step(text):
-                self._console.print(f"[dim]{text}[/dim]", markup=True)
-            case Warn(text):
-                self._console.print(f"[yellow]warning:[/yellow] {text}")
-            case Progress(step, done, total, unit):
-                amount = f"{in_bytes(done)} of {in_bytes(total)}" if unit == "bytes" else f"{done} of {total} {unit}"
-                if step not in self._tasks:
-                    self._tasks[step] = self._bars.add_task(step, amount=amount)
-                self._bars.update(self._tasks[step], completed=done, total=total, amount=amount)
 
 
 def in_bytes(size: int) -> str:

@@ -7,6 +7,7 @@ for each round (a pause before all but the first)
 
 import concurrent.futures
 import contextlib
+import heapq
 import re
 import threading
 import time
@@ -24,8 +25,12 @@ from package_cache.values.statuses import ExitStatus
 
 __all__ = ["PARTIAL", "Download", "Patience", "download"]
 
-BATCH = 25
-"""Files for one call of apt-helper: each call costs about 20 ms, and tells of a broken file only at its end."""
+BATCH = 50
+"""About how many files go into one call of apt-helper: each costs a process and a connection that is slow at first, and
+tells of a broken file only at its end."""
+
+PER_FILE = 50_000
+"""Bytes that could come in the time that a file itself takes, however small it is."""
 
 SILENT = re.compile(r"Could not (connect|resolve)|Cannot initiate|Unable to connect|Temporary failure|Something wicked")
 """apt's words where a server did not even answer: then it is not asked for the next file, which could take as long."""
@@ -126,7 +131,8 @@ class _Run:
     def _step(self, step: Batch) -> None:
         """Try one URI of each file."""
         by_server: dict[str, Batch] = {}
-        for one, uri in sorted(step, key=lambda pair: len(pair[0].words)):  # a scout without bad luck so far
+        # A scout without bad luck so far, and a small one: the others wait for it.
+        for one, uri in sorted(step, key=lambda pair: (len(pair[0].words), pair[0].item.size)):
             by_server.setdefault(_server(uri), []).append((one, uri))
         scouts = [batch.pop(0) for server, batch in by_server.items() if server not in self._answering]
         self._run_batches([[scout] for scout in scouts])
@@ -140,10 +146,18 @@ class _Run:
         self._run_batches(batches)
 
     def _split(self, batch: Batch) -> list[Batch]:
-        """Deal files out, big ones first, so that the batches take about as long as each other."""
-        count = max(min(self._parallel, len(batch)), -(-len(batch) // BATCH))
-        batch = sorted(batch, key=lambda pair: -pair[0].item.size)
-        return [batch[first::count] for first in range(count)]
+        """Deal files out, big ones first, each to the batch with least to do, so that all take about as long.
+
+        There are as many batches as run at a time, or a multiple of that: so none runs alone at the end.
+        """
+        count = min(self._parallel * -(-len(batch) // (self._parallel * BATCH)), len(batch))
+        batches: list[Batch] = [[] for _ in range(count)]
+        work = [(0, index) for index in range(count)]
+        for one, uri in sorted(batch, key=lambda pair: -pair[0].item.size):
+            bytes_to_come, index = work[0]
+            batches[index].append((one, uri))
+            heapq.heapreplace(work, (bytes_to_come + one.item.size + PER_FILE, index))
+        return batches
 
     def _run_batches(self, batches: list[Batch]) -> None:
         with concurrent.futures.ThreadPoolExecutor(self._parallel) as pool:

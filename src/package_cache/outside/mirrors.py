@@ -4,6 +4,7 @@ First what the user chose (manifest, command line, environment: the caller merge
 sources where it runs the same distribution, then the distribution's own base URI.
 """
 
+import functools
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,20 +37,24 @@ def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: P
 def _host_mirrors(archive: Archive, host: Path) -> Iterator[str]:
     if read_os_release(host).get("ID") != archive.name.removesuffix(SECURITY):
         return
-    fields = ("$(REPO_URI)", "$(RELEASE)", "$(ORIGIN)", "$(COMPONENT)")
-    try:
-        targets = run(
-            ["apt-get", "indextargets", "--format", "|".join(fields), "Created-By: Packages"], timeout=30
-        ).stdout
-    except (CommandError, ToolMissingError):
-        return  # no usable apt on this machine: the distribution's own base URI is left
-    for line in targets.splitlines():
+    for line in _host_targets():
         uri, release, origin, component = line.rsplit("|", 3)
         is_security = release.endswith((SECURITY, "/updates"))
         # Without lists apt does not know the origin yet. A wrong guess costs time only: signatures decide.
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
         if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
             yield uri
+
+
+@functools.cache
+def _host_targets() -> Sequence[str]:
+    """Ask this machine's apt, once: where its image keeps no `pkgcache.bin`, as Docker's do, it takes a second."""
+    fields = ("$(REPO_URI)", "$(RELEASE)", "$(ORIGIN)", "$(COMPONENT)")
+    argv = ["apt-get", "indextargets", "--format", "|".join(fields), "Created-By: Packages"]
+    try:
+        return run(argv, timeout=30).stdout.splitlines()
+    except (CommandError, ToolMissingError):
+        return ()  # no usable apt on this machine: the distribution's own base URI is left
 
 
 def without_credentials(uri: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import package_cache
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.index import IndexedPackage, group_files, indexed
+from package_cache.cache.index import IndexedPackage, group_files, indexed, known_controls
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import is_whole, remove_unfinished, remove_unneeded
 from package_cache.cache.publish import publish
@@ -68,12 +68,13 @@ def build(
             for folder in (cache.pool, cache.path / GROUPS):
                 folder.mkdir(exist_ok=True)
             remove_unfinished(cache)
-            before = up_to_date(cache, text_digest(lock_text(lock)), lock.manifest_digest, recompress=recompress)
+            lock_digest = text_digest(lock_text(lock))
+            before = up_to_date(cache, lock_digest, lock.manifest_digest, recompress=recompress)
             if before is not None:
                 return before
             filled = fill_pool(lock, cache, find_mirrors, listener, recompressing=recompress)
             listener(Step("writing the index of each group"))
-            description, digests = _publish(lock, cache, filled.files, recompress=recompress)
+            description, digests = _publish(lock, lock_digest, cache, filled.files, recompress=recompress)
             remove_unneeded(cache, digests, [(group.name, group.system) for group in description.groups])
     return _result(description, filled)
 
@@ -118,11 +119,12 @@ def _claim(cache: CacheFolder) -> None:
 
 
 def _indexed(lock: Lock, cache: CacheFolder, files: Mapping[Key, StoredFile]) -> dict[Key, IndexedPackage]:
-    """Read the control file of every package, by its key."""
+    """Give every package with its control file, by its key."""
     packages = {package.sha256: package for system in lock.systems for package in system.packages}
-    stored = [(packages[key[0]], file) for key, file in files.items()]
-    texts = in_threads(control_text, [cache.package(file.sha256) for _, file in stored])
-    return {key: indexed(package, file, text) for key, (package, file), text in zip(files, stored, texts, strict=True)}
+    texts = known_controls(cache, BUILT_BY)
+    unknown = list({file.sha256 for file in files.values()} - set(texts))
+    texts.update(zip(unknown, in_threads(control_text, map(cache.package, unknown)), strict=True))
+    return {key: indexed(packages[key[0]], file, texts[file.sha256]) for key, file in files.items()}
 
 
 _PerArchitecture = dict[str, tuple[LockedGroup, list[Key]]]
@@ -141,7 +143,7 @@ def _by_group(lock: Lock, *, recompress: bool) -> dict[tuple[str, str], _PerArch
 
 
 def _publish(
-    lock: Lock, cache: CacheFolder, stored: Mapping[Key, StoredFile], *, recompress: bool
+    lock: Lock, lock_digest: str, cache: CacheFolder, stored: Mapping[Key, StoredFile], *, recompress: bool
 ) -> tuple[Description, set[str]]:
     """Make the groups and the description of a cache whose pool is complete; give it, and the pool's files."""
     packages = _indexed(lock, cache, stored)
@@ -171,7 +173,7 @@ def _publish(
         built_by=BUILT_BY,
         manifest=lock.manifest,
         manifest_digest=lock.manifest_digest,
-        lock_digest=text_digest(lock_text(lock)),
+        lock_digest=lock_digest,
         installer_digest=sha256_of(INSTALLER),
     ).with_groups(groups, sizes)
     publish(cache, description, files, INSTALLER.read_bytes())

@@ -1,5 +1,6 @@
 """`lock`: resolve every group of a manifest for every system, to exact versions, hashes and origins."""
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,8 @@ from package_cache.verbs.options import Options
 from package_cache.verbs.precommands import prepared_apt
 from package_cache.verbs.sources import archive_sources, repository_sources
 
-SYSTEMS_AT_ONCE = 4
+SYSTEMS_AT_ONCE = 8
+"""More than there are processors: most of the time goes by waiting for mirrors."""
 
 
 def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore) -> Lock:
@@ -92,7 +94,9 @@ class _Resolver:
             self.listener(Step(f"bringing the lists of packages for {system} up to date"))
             root.update()
             self.listener(Step(f"resolving {', '.join(group.name for group in plain)} for {system}"))
-            locked += [self._group(group, root.apt, sources) for group in plain]
+            requests = [item.request for group in plain for item in group.packages]
+            with root.narrowed(requests, recommends=any(group.recommends for group in plain)) as narrow:
+                locked += [self._group(group, root.apt, sources, narrow) for group in plain]
         for group in groups:
             if group.precommands is not None:
                 with prepared_apt(
@@ -108,9 +112,11 @@ class _Resolver:
         packages = tuple(sorted(self.packages.values()))
         return LockedSystem(system, repositories, tuple(sorted(filter(None, locked))), packages), self.problems
 
-    def _group(self, group: Group, apt: Apt, sources: Sequence[Source]) -> LockedGroup | None:
+    def _group(
+        self, group: Group, apt: Apt, sources: Sequence[Source], narrow: Apt | None = None
+    ) -> LockedGroup | None:
         try:
-            plan = apt.plan([item.request for item in group.packages], recommends=group.recommends)
+            plan = _plan(group, apt, narrow)
         except NoPlanError as error:
             self.problems += _explain(error.words, group, apt, self.release.system)
             return None
@@ -136,6 +142,15 @@ class _Resolver:
         )
         # Two repositories may hold different bytes of one version; the pool keeps both, the first one's is used.
         return self.packages.setdefault(locked.key, locked)
+
+
+def _plan(group: Group, apt: Apt, narrow: Apt | None) -> Sequence[PlannedPackage]:
+    """Plan a group, first by the `narrow` apt; what cannot be planned there, the other one explains."""
+    requests = [item.request for item in group.packages]
+    if narrow is not None:
+        with contextlib.suppress(NoPlanError):
+            return narrow.plan(requests, recommends=group.recommends)
+    return apt.plan(requests, recommends=group.recommends)
 
 
 def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:

@@ -1,0 +1,102 @@
+"""Caches of any number of groups of tiny real packages, for asking how things grow: made without apt and dpkg-deb.
+
+Each group has `OWN` packages of its own and `SHARED` that all groups have, as real groups share libc6. Their members
+are compressed with zstd, as a cache keeps them: what is built of them costs the work for a package, not for its bytes.
+"""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import zstandard
+
+from package_cache.outside.files import write_atomically
+from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock_file import lock_text
+from package_cache.values.system import System
+
+OWN, SHARED = 10, 20
+SYSTEM = System.parse("ubuntu18.04")
+REPOSITORY = "ubuntu"
+
+
+def group_name(index: int) -> str:
+    """Give the name of a group."""
+    return f"group{index}"
+
+
+def make_project(folder: Path, groups: int) -> None:
+    """Make a manifest, its lock, and a `package_cache` whose pool has what the lock names, for `build` to go on with.
+
+    Where there is one already, of fewer groups, the others come in addition.
+    """
+    pool = folder / "package_cache" / "pool"
+    pool.mkdir(parents=True, exist_ok=True)
+    (folder / "package_cache" / ".lock").touch()
+    shared = [_add(pool, f"shared{index}") for index in range(SHARED)]
+    own = [[_add(pool, f"{group_name(index)}-part{part}") for part in range(OWN)] for index in range(groups)]
+    write_lock(folder, shared, own)
+
+
+def write_lock(folder: Path, shared: Sequence[LockedPackage], own: Sequence[Sequence[LockedPackage]]) -> None:
+    """Write the manifest of groups with these packages, and its lock."""
+    lines = [f"{group_name(index)},{SYSTEM.name},{group_name(index)}-part0\n" for index in range(len(own))]
+    manifest = "".join(lines)
+    write_atomically(folder / "package_cache_info", manifest.encode())
+    locked = [
+        LockedGroup(group_name(index), (packages[0].name,), tuple(sorted(item.key for item in (*shared, *packages))))
+        for index, packages in enumerate(own)
+    ]
+    packages = sorted([*shared, *(package for group in own for package in group)])
+    system = LockedSystem(SYSTEM, (LockedRepository(REPOSITORY),), tuple(sorted(locked)), tuple(packages))
+    digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
+    write_atomically(folder / "package-cache.lock", lock_text(Lock("package_cache_info", digest, (system,))).encode())
+
+
+def _add(pool: Path, name: str) -> LockedPackage:
+    content = deb(name)
+    sha256 = hashlib.sha256(content).hexdigest()
+    (pool / f"{sha256}.deb").write_bytes(content)
+    return LockedPackage(name, "1.0", "all", len(content), sha256, REPOSITORY, f"pool/{name}_1.0_all.deb")
+
+
+def deb(name: str) -> bytes:
+    """Give a package file (deb(5)) with one small file. The same name gives the same bytes."""
+    group, _, part = name.partition("-part")
+    others = [f"{group}-part{index}" for index in range(1, OWN)] + [f"shared{index}" for index in range(SHARED)]
+    fields = {
+        "Package": name,
+        "Version": "1.0",
+        "Architecture": "all",
+        "Maintainer": "Nobody <nobody@example.invalid>",
+        "Installed-Size": "1",
+        "Depends": ", ".join(others) if part == "0" else "",
+        "Description": f"{name}, for a measurement",
+    }
+    control = "".join(f"{field}: {value}\n" for field, value in fields.items() if value)
+    members = {
+        "debian-binary": b"2.0\n",
+        "control.tar.zst": _tar({"./control": control.encode()}),
+        "data.tar.zst": _tar({f"./usr/share/{name}": name.encode()}),
+    }
+    parts = [b"!<arch>\n"]
+    for member, content in members.items():
+        header = f"{member:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n"
+        parts += [header.encode(), content, b"\n" * (len(content) % 2)]
+    return b"".join(parts)
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in files.items():
+            for parent in reversed(Path(name).parents):
+                item = tarfile.TarInfo(f"./{parent}/" if parent.name else "./")
+                item.type, item.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(item)
+            item = tarfile.TarInfo(name)
+            item.size = len(content)
+            archive.addfile(item, io.BytesIO(content))
+    return zstandard.ZstdCompressor(level=3).compress(stream.getvalue())

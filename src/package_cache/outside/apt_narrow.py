@@ -1,0 +1,70 @@
+"""A small copy of apt's lists: only the packages that some requests could ever need, for a solver that looks at all.
+
+`apt-get install` looks at every dependency of every package that its lists know, 70,000 of them, before it begins. From
+an empty dpkg status only packages count that a chain of dependencies reaches, whichever of their alternatives, of their
+providers and of their versions; the others cannot change a plan. `apt-cache depends --recurse` finds them at once.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from package_cache.outside.apt import Apt, Runner
+from package_cache.values.names import PackageRequest
+
+BLOCK = 1 << 20
+"""Bytes of a list that are looked at in one go: lists have up to 80 MB."""
+
+
+@contextlib.contextmanager
+def narrowed(
+    folder: Path, run: Runner, architecture: str, requests: Sequence[PackageRequest], *, recommends: bool
+) -> Iterator[Apt | None]:
+    """Give an apt like that of `run`, whose state is in `folder`, with such a copy; it lives as long as the block.
+
+    None where apt knows none of the names: then the whole lists must say what is wrong.
+    """
+    names = _reachable(run, requests, recommends=recommends)
+    if names is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="narrow-", dir=folder) as temporary:
+        small = Path(temporary)
+        for name in ("lists/partial", "cache/archives/partial"):
+            (small / name).mkdir(parents=True)
+        for path in (folder / "lists").iterdir():
+            if path.name.endswith("_Packages"):
+                _write_reachable(path, small / "lists" / path.name, names)
+            elif path.name.endswith("Release"):
+                (small / "lists" / path.name).symlink_to(path.absolute())
+        options = ["-o", f"Dir::State::lists={small}/lists", "-o", f"Dir::Cache={small}/cache"]
+        yield Apt(lambda argv: run([argv[0], *options, *argv[1:]]), architecture)
+
+
+def _reachable(run: Runner, requests: Sequence[PackageRequest], *, recommends: bool) -> frozenset[bytes] | None:
+    """Give the names of all packages that a chain of dependencies reaches, None where no request is known."""
+    kinds = ("suggests", "enhances", "conflicts", "breaks", "replaces", *([] if recommends else ["recommends"]))
+    wanted = dict.fromkeys(str(request) for request in requests)
+    completed = run(["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in kinds), "--", *wanted])
+    if completed.returncode != 0:
+        return None
+    heads = (line for line in completed.stdout.splitlines() if line and not line[0].isspace())
+    return frozenset(line.partition(":")[0].encode() for line in heads)
+
+
+def _write_reachable(source: Path, target: Path, names: Collection[bytes]) -> None:
+    """Copy the paragraphs of these packages, and those that do not begin with their name, as archives publish them."""
+    with source.open("rb") as reader, target.open("wb") as writer:
+        rest = b""
+        while block := reader.read(BLOCK):
+            *paragraphs, rest = (rest + block).split(b"\n\n")
+            writer.writelines(_reached(paragraphs, names))
+        writer.writelines(_reached([rest.rstrip(b"\n")], names))
+
+
+def _reached(paragraphs: Iterable[bytes], names: Collection[bytes]) -> Iterator[bytes]:
+    for paragraph in paragraphs:
+        name = paragraph.partition(b"\n")[0].removeprefix(b"Package: ")
+        if name in names or (name and not paragraph.startswith(b"Package: ")):
+            yield paragraph + b"\n\n"

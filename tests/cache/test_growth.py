@@ -1,0 +1,113 @@
+"""What a verb opens and starts grows with the group that is asked for, not with the cache.
+
+Seconds are for ./run bench; what is counted here is the same on every machine.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.synthetic import make_project
+from tests.faults.writers import run_in_process
+
+from package_cache.outside.run import Completed
+
+FEW, MANY = 3, 30
+
+
+class _Ear:
+    """Counts, by the audit events of Python (PEP 578), what is opened below a folder and which processes start."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.opened: list[str] = []
+        self.started: list[str] = []
+        sys.addaudithook(self._hear)  # for ever: there is no way to remove one
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.folder is None:
+            return
+        if event in ("open", "os.listdir", "os.scandir") and str(arguments[0]).startswith(f"{self.folder}/"):
+            self.opened.append(str(Path(arguments[0]).relative_to(self.folder)))
+        if event == "subprocess.Popen":
+            self.started.append(" ".join(map(str, arguments[1])))
+
+    @contextmanager
+    def listening(self, folder: Path) -> Iterator[None]:
+        self.opened, self.started, self.folder = [], [], folder
+        try:
+            yield
+        finally:
+            self.folder = None
+
+
+@pytest.fixture(scope="session")
+def ear() -> _Ear:
+    return _Ear()
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two built caches, `few` and `many`, that differ in nothing but the number of their groups."""
+    folder = tmp_path_factory.mktemp("growth")
+    for name, groups in (("few", FEW), ("many", MANY)):
+        make_project(folder / name, groups)
+        assert build(folder / name).returncode == 0
+    return folder
+
+
+def build(project: Path) -> Completed:
+    words = ["--manifest", str(project / "package_cache_info"), "--output", str(project / "package_cache")]
+    return run_in_process(["build", *words])
+
+
+def test_to_stage_a_group_opens_as_much_in_a_cache_of_many(shelf: Path, ear: _Ear, tmp_path: Path) -> None:
+    opened = {}
+    for name in ("few", "many"):
+        cache = shelf / name / "package_cache"
+        with ear.listening(cache):
+            done = run_in_process(["stage", "group1", "--cache", str(cache), "--to", str(tmp_path / name)])
+        assert done.returncode == 0, done.stderr
+        opened[name] = sorted(ear.opened)
+    assert opened["many"] == opened["few"]
+    assert len(opened["few"]) > 30  # it hears: each package file is opened
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "group1"]], ids=" ".join)
+def test_to_look_opens_as_much_in_a_cache_of_many(words: list[str], shelf: Path, ear: _Ear) -> None:
+    opened = {}
+    for name in ("few", "many"):
+        cache = shelf / name / "package_cache"
+        with ear.listening(cache):
+            assert run_in_process([*words, "--cache", str(cache)]).returncode == 0
+        opened[name] = ear.opened
+    assert opened["many"] == opened["few"] != []
+
+
+def test_a_build_without_change_opens_no_package_file_and_starts_nothing(shelf: Path, ear: _Ear) -> None:
+    cache = shelf / "many" / "package_cache"
+    with ear.listening(cache):
+        assert build(shelf / "many").returncode == 0
+    opened = [path for path in ear.opened if path.startswith("pool/")]
+    assert (opened, ear.started) == ([], [])
+    groups = [path for path in ear.opened if path.startswith("groups/")]
+    assert len(set(groups)) == 4 * MANY
+    assert len(groups) == 2 * 4 * MANY  # each file once, to compare its digest: open() tells it, and so does its opener
+
+
+def test_a_build_with_one_more_group_reads_no_package_but_its_own(shelf: Path, ear: _Ear, tmp_path: Path) -> None:
+    """Dozens of milliseconds for each package that was there would make minutes in a large cache."""
+    project = tmp_path / "project"
+    shutil.copytree(shelf / "many", project)
+    before = {path.name for path in (project / "package_cache" / "pool").iterdir()}
+    make_project(project, MANY + 1)
+    with ear.listening(project / "package_cache"):
+        assert build(project).returncode == 0
+    told = [word for line in ear.started for word in line.split() if word.endswith(".deb")]
+    opened = [path for path in ear.opened if path.endswith(".deb")]
+    assert {Path(path).name for path in (*told, *opened)}.isdisjoint(before)
+    assert len(set(told)) == 10

@@ -75,11 +75,12 @@ def test_where_no_name_is_known_the_whole_lists_are_asked(root: AptRoot) -> None
         assert apt is root.apt
 
 
-def test_nothing_is_left_behind(root: AptRoot) -> None:
-    before = sorted(path.name for path in root.folder.iterdir())
-    with root.narrowed(requests("editor"), recommends=False):
-        assert sorted(path.name for path in root.folder.iterdir()) != before
-    assert sorted(path.name for path in root.folder.iterdir()) == before
+def test_nothing_is_left_behind_also_of_one_that_was_killed(root: AptRoot) -> None:
+    (root.folder / "narrow" / "lists").mkdir(parents=True)
+    (root.folder / "narrow" / "lists" / "old_Packages").write_text("Package: old\nVersion: 1\n")
+    with root.narrowed(requests("editor"), recommends=False) as narrow:
+        assert "old" not in narrow.names()
+    assert not (root.folder / "narrow").exists()
 
 
 def test_a_list_longer_than_a_block_and_one_in_another_order(root: AptRoot, monkeypatch: pytest.MonkeyPatch) -> None:

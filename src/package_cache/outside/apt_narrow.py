@@ -6,15 +6,20 @@ providers and of their versions; the others cannot change a plan. `apt-cache dep
 """
 
 import contextlib
-import tempfile
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from package_cache.outside.apt import Apt, Runner
+from package_cache.outside.files import exclusive
+from package_cache.outside.writing import writing_to
 from package_cache.values.names import PackageRequest
 
 BLOCK = 1 << 20
 """Bytes of a list that are looked at in one go: lists have up to 80 MB."""
+
+OTHER_LIMIT = 600.0
+"""Seconds to wait for another process that plans from the same lists."""
 
 
 @contextlib.contextmanager
@@ -29,17 +34,26 @@ def narrowed(
     if names is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="narrow-", dir=folder) as temporary:
-        small = Path(temporary)
-        for name in ("lists/partial", "cache/archives/partial"):
-            (small / name).mkdir(parents=True)
-        for path in (folder / "lists").iterdir():
-            if path.name.endswith("_Packages"):
-                _write_reachable(path, small / "lists" / path.name, names)
-            elif path.name.endswith("Release"):
-                (small / "lists" / path.name).symlink_to(path.absolute())
+    small = folder / "narrow"
+    with exclusive(folder / "narrow.lock", wait=OTHER_LIMIT):
+        with writing_to(folder):
+            shutil.rmtree(small, ignore_errors=True)  # of one that was killed
+            _copy(folder / "lists", small, names)
         options = ["-o", f"Dir::State::lists={small}/lists", "-o", f"Dir::Cache={small}/cache"]
-        yield Apt(lambda argv: run([argv[0], *options, *argv[1:]]), architecture)
+        try:
+            yield Apt(lambda argv: run([argv[0], *options, *argv[1:]]), architecture)
+        finally:
+            shutil.rmtree(small, ignore_errors=True)
+
+
+def _copy(lists: Path, small: Path, names: Collection[bytes]) -> None:
+    for name in ("lists/partial", "cache/archives/partial"):
+        (small / name).mkdir(parents=True)
+    for path in lists.iterdir():
+        if path.name.endswith("_Packages"):
+            _write_reachable(path, small / "lists" / path.name, names)
+        elif path.name.endswith("Release"):
+            (small / "lists" / path.name).symlink_to(path.absolute())
 
 
 def _reachable(run: Runner, requests: Sequence[PackageRequest], *, recommends: bool) -> frozenset[bytes] | None:

@@ -1,4 +1,4 @@
-"""How long each phase of `lock` and `build` takes: `python -m bench.building MANIFEST`, in a state folder of its own.
+"""How long each phase of `lock` and `build` takes: `./run bench building MANIFEST`, in a state folder of its own.
 
 cold        no lists, no keyrings, no package files
 group       the manifest's first group was there, all others are new; lists, keyrings and files of the first are there

@@ -1,4 +1,4 @@
-"""What each compression of package files costs and brings: `python -m bench.compressing SYSTEM`, as root.
+"""What each compression of package files costs and brings: `./run bench compressing SYSTEM`, as root.
 
 Takes the material of `./run bench` for the system: its mirror's files, and which of them apt would install for each
 group. Bytes and seconds of processors to compress (without the proof that nothing else changed), and the seconds of one

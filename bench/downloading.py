@@ -1,4 +1,4 @@
-"""How fast many package files come, against plain downloaders: `python -m bench.downloading`, as root.
+"""How fast many package files come, against plain downloaders: `./run bench downloading`, as root.
 
 The same files from one server, on loopback and behind slow links; in rounds, in which the ways change their order. Ours
 also checks each hash and has each file on the disk before it gives it its name; the others do not.

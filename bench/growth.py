@@ -1,4 +1,4 @@
-"""How what a user waits for grows from 10 to 1,000 groups, 120 to 10,020 packages: `python -m bench.growth`.
+"""How what a user waits for grows from 10 to 1,000 groups, 120 to 10,020 packages: `./run bench growth`.
 
 In rounds, in which small and large alternate: seconds by the clock, seconds of processors, and the most memory. The
 caches are `bench.synthetic`'s; the one more group comes by a lock that names it, with its files in the pool already.

@@ -22,7 +22,7 @@ from package_cache.values.compression import Compression
 from package_cache.values.errors import VerificationError
 
 ZSTD_LEVEL = 19
-GZIP_LEVEL = 9
+GZIP_LEVEL = 6
 WHOLE = 16 << 20
 """Bytes up to which a member is compressed in one go: zstd takes as much memory and time as a known size needs."""
 

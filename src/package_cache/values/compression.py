@@ -11,9 +11,9 @@ class Compression(Enum):
     ORIGINAL = "original"
     """As the archive has them; the stored bytes are those that it vouches for."""
     ZSTD = "zstd-19"
-    """1.07 times the bytes of xz, unpacked about ten times as fast."""
-    GZIP = "gzip-9"
-    """For a dpkg that reads no zstd."""
+    """1.07 times the bytes of xz; with them build-essential installs in half the processor time."""
+    GZIP = "gzip-6"
+    """For a dpkg that reads no zstd: 1.4 times the bytes. Level 9 saves 0.7 % of them in three times as long."""
 
     @property
     def suffix(self) -> str:

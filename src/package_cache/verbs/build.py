@@ -44,7 +44,7 @@ class BuildResult:
     """What the pool saves against one folder of these files for each group and system."""
     downloaded_bytes: int
     recompressed: int
-    """Package files; those that were so before are not counted."""
+    """Package files; those that were so before, here or in the archive, are not counted."""
 
 
 def build(

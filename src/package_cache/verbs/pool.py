@@ -27,7 +27,7 @@ class Filled:
     files: Mapping[Key, StoredFile]
     downloaded_bytes: int
     recompressed: int
-    """Package files."""
+    """Package files; those that the archive has so already are not counted."""
 
 
 def fill_pool(
@@ -50,7 +50,8 @@ def fill_pool(
     journal.note(files)  # what publishing may take out of the description before it ends
     rest = {key: package for key, package in lacking.items() if key not in files}
     recompressed = _recompress(rest, cache, journal, listener)
-    return Filled({**files, **recompressed}, downloaded, len(recompressed))
+    changed = sum(stored.sha256 != original for (original, _), stored in recompressed.items())
+    return Filled({**files, **recompressed}, downloaded, changed)
 
 
 def _wanted(lock: Lock, *, recompressing: bool) -> dict[Key, LockedPackage]:

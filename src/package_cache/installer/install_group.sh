@@ -383,12 +383,12 @@ read_groups() {
         _folder=groups/${_group}-${system}
         [ -d "${cache}/${_folder}" ] || miss_group "${_group}"
         [ -e "${cache}/${_folder}/${architecture}.group" ] || miss_architecture "${_folder}" "${_group}"
-        for _file in "${architecture}.group" Packages Release; do check_file "${_folder}/${_file}"; done
+        for _file in "${architecture}.group" Packages packages.json Release; do check_file "${_folder}/${_file}"; done
         read_group "${cache}/${_folder}" "${_folder}/${architecture}.group"
     done
     hashes=
     for _group in ${groups}; do
-        for _file in "${architecture}.group" Packages; do
+        for _file in "${architecture}.group" Packages packages.json; do # the last line of a Release that was cut short too
             read_release "groups/${_group}-${system}" "${_file}"
             hashes="${hashes}${stated:-none}  groups/${_group}-${system}/${_file}${NEWLINE}"
         done

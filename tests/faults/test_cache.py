@@ -33,7 +33,7 @@ SHOW = "rm -rf {file}; mv /tmp/hidden {file}"
 def files_in_use(job: Job) -> list[str]:
     """Give the files of the cache that this container needs: of the group, and of the pool what is not there yet."""
     here = f"""
-for f in {job.cache}/groups/*/amd64.group {job.cache}/groups/*/Packages {job.cache}/groups/*/Release; do echo $f; done
+for name in amd64.group Packages packages.json Release; do ls {job.cache}/groups/*/$name; done
 apt-get -qq update; apt-get -qq --print-uris install {" ".join(job.requests)} |
     sed 's|.*/pool/\\([0-9a-f]*[.]deb\\).*|{job.cache}/pool/\\1|'
 rm -rf /var/lib/apt/lists /var/cache/apt/*.bin; mkdir -p /var/lib/apt/lists/partial"""

@@ -44,7 +44,7 @@ def replace_by_a_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [truncate, alter, remove, empty, replace_by_a_pipe, replace_by_a_folder])
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
-@pytest.mark.parametrize("which", ["pool", "Packages", "Release", "amd64.group"])
+@pytest.mark.parametrize("which", ["pool", "Packages", "packages.json", "Release", "amd64.group"])
 def test_a_damaged_file(
     which: str, system: str, damage: Damage, tmp_path: Path, debs: Path, open_room: OpenRoom
 ) -> None:

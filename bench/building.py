@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.machine import processor_seconds
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.build import build_cache
 from package_cache.command_line.options import given_options
@@ -37,7 +38,7 @@ class Phases(Renderer):
 
     def __post_init__(self) -> None:
         self._phase = "begin"
-        self._clock, self._used = time.monotonic(), _processor()
+        self._clock, self._used = time.monotonic(), processor_seconds()
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
@@ -55,15 +56,10 @@ class Phases(Renderer):
 
     def begin(self, phase: str) -> None:
         """Begin a phase; of several systems at once, that of the last event."""
-        clock, used = time.monotonic(), _processor()
+        clock, used = time.monotonic(), processor_seconds()
         self.seconds[self._phase] = self.seconds.get(self._phase, 0.0) + clock - self._clock
         self.processor[self._phase] = self.processor.get(self._phase, 0.0) + used - self._used
         self._phase, self._clock, self._used = phase, clock, used
-
-
-def _processor() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def timed_build(manifest: Path, folder: Path) -> tuple[Phases, BuildResult]:

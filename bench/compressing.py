@@ -7,7 +7,6 @@ bare `dpkg --install` of each group in a throw-away root in memory: medians of r
 
 import argparse
 import random
-import resource
 import statistics
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import zstandard
 from debian.arfile import ArFile
 
 from bench.groups import GROUPS
+from bench.machine import processor_seconds
 from bench.material import Material, prepare
 from bench.measure import Sample, read_measurement
 from bench.roots import bench_root, root_isolation, set_up
@@ -75,18 +75,13 @@ def _tar(package: Path, option: str) -> bytes:
     return content
 
 
-def _processor() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def make(files: Sequence[Path], folder: Path, kind: Kind) -> float:
     """Write all packages of a kind; gives the seconds of processors."""
     folder.mkdir()
-    before = _processor()
+    before = processor_seconds()
     for file in files:
         write(file, folder / file.name, kind)
-    return _processor() - before
+    return processor_seconds() - before
 
 
 def install(group: str, kind: str, folder: Path, material: Material, isolation: Isolation) -> Sample:

@@ -82,6 +82,15 @@ def test_it_is_done_once(archive: World) -> None:
     assert archive.run("verify", "--cache", str(archive.cache))[0] == 0
 
 
+def test_a_build_that_was_interrupted_goes_on_with_what_it_recompressed(archive: World) -> None:
+    archive.manifest(ONE)
+    description = archive.cache / "package-cache.json"
+    description.mkdir(parents=True)  # ends the build where it writes its last file
+    assert archive.build()[0] != 0
+    description.rmdir()
+    assert build(archive)["recompressed"] == 0
+
+
 def test_it_can_be_switched_off_and_on(archive: World) -> None:
     archive.manifest(ONE)
     first = build(archive)

@@ -65,11 +65,14 @@ class Description:
         ordered = tuple(sorted(groups, key=lambda group: (group.name, group.system)))
         return replace(self, groups=ordered, packages=len(sizes), size=sum(sizes.values()))
 
+    def content(self) -> bytes:
+        """Give the content of `package-cache.json`."""
+        document = {"format": FORMAT, **asdict(self)}
+        return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+
     def write(self, cache: CacheFolder) -> None:
         """Write it, in one rename."""
-        document = {"format": FORMAT, **asdict(self)}
-        text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True)
-        write_atomically(cache.description, text.encode() + b"\n")
+        write_atomically(cache.description, self.content())
 
 
 def read_description(cache: CacheFolder) -> Description:

@@ -114,7 +114,8 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
             recommends=group.recommends,
         )
     files[PACKAGE_LIST] = list_text(item.described for item in unique.values())
-    return {**files, "Release": _release(files, sorted(architectures))}
+    encoded = {name: text.encode() for name, text in files.items()}
+    return {**files, "Release": release_text(encoded, sorted(architectures))}
 
 
 def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
@@ -146,13 +147,12 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
     return found
 
 
-def _release(files: Mapping[str, str], architectures: Sequence[str]) -> str:
+def release_text(files: Mapping[str, bytes], architectures: Sequence[str]) -> str:
     """Give the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
 
     It states the hash of each file: apt reads those of its indexes, the installer those of the others.
     """
     lines = ["Origin: Package Cache", f"Date: {NO_DATE}", f"Architectures: {' '.join(architectures)}", "SHA256:"]
-    for name, text in sorted(files.items()):
-        content = text.encode()
+    for name, content in sorted(files.items()):
         lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
     return "\n".join([*lines, ""])

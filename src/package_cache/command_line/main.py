@@ -16,6 +16,7 @@ from package_cache.values.statuses import ExitStatus
 VERBS = {
     "lock": "lock",
     "build": "build",
+    "image": "image",
     "stage": "stage",
     "install": "install",
     "list": "look",

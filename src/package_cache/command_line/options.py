@@ -34,55 +34,60 @@ class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         return name, rest
 
 
-def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of verbs that reach archives."""
-    for decorate in reversed(
-        (
-            manifest_option,
-            click.option(
-                "--mirror",
-                "mirrors",
-                type=_Pair(),
-                multiple=True,
-                metavar="NAME=URI",
-                help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
-                f"Also: {MIRRORS_VARIABLE}, the same, separated by spaces.",
-            ),
-            click.option(
-                "--keyring",
-                "keyrings",
-                type=_Pair(),
-                multiple=True,
-                metavar="NAME=FILE",
-                help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
-            ),
-            click.option(
-                "--state",
-                type=click.Path(file_okay=False, path_type=Path),
-                default=None,
-                help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
-                "user's cache folder]",
-            ),
-            click.option(
-                "--precommand-timeout",
-                type=click.FloatRange(min=1),
-                default=600.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="The most that one group's precommands may take.",
-            ),
-        )
-    ):
-        function = decorate(function)
-    return function
-
-
 manifest_option: Decorator = click.option(
     "--manifest",
     type=click.Path(path_type=Path),
     default=None,
     help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
 )
+
+_MIRROR_OPTIONS = (
+    click.option(
+        "--mirror",
+        "mirrors",
+        type=_Pair(),
+        multiple=True,
+        metavar="NAME=URI",
+        help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
+        f"Also: {MIRRORS_VARIABLE}, the same, separated by spaces.",
+    ),
+    click.option(
+        "--keyring",
+        "keyrings",
+        type=_Pair(),
+        multiple=True,
+        metavar="NAME=FILE",
+        help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
+    ),
+    click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=None,
+        help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
+        "user's cache folder]",
+    ),
+)
+
+
+def mirror_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of verbs that fetch something from archives."""
+    for decorate in reversed(_MIRROR_OPTIONS):
+        function = decorate(function)
+    return function
+
+
+def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of verbs that resolve and build a manifest."""
+    timeout = click.option(
+        "--precommand-timeout",
+        type=click.FloatRange(min=1),
+        default=600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="The most that one group's precommands may take.",
+    )
+    return manifest_option(mirror_options(timeout(function)))
+
 
 cache_option: Decorator = click.option(
     "--cache",
@@ -116,8 +121,8 @@ def given_options(
     mirrors: Iterable[tuple[str, str]],
     keyrings: Iterable[tuple[str, str]],
     state: Path | None,
-    precommand_timeout: float,
-    manifest: Manifest,
+    precommand_timeout: float = 600.0,
+    manifest: Manifest | None = None,
 ) -> Options:
     """Merge what command line, manifest and environment say: the first that names an archive counts."""
     chosen: dict[str, tuple[str, ...]] = {}
@@ -131,7 +136,7 @@ def given_options(
         from_environment[name] = (*from_environment.get(name, ()), uri)
     return Options(
         state=state or default_state(),
-        mirrors={**from_environment, **manifest.mirrors, **chosen},
+        mirrors={**from_environment, **(manifest.mirrors if manifest else {}), **chosen},
         keyrings={name: Path(file) for name, file in keyrings},
         precommand_timeout=precommand_timeout,
     )

@@ -26,6 +26,7 @@ DEBIAN_PACKAGES = {
     "newuidmap": "uidmap",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
+    "skopeo": "skopeo",
     "unshare": "util-linux",
 }
 """Which Debian package has a tool, for the message where it is missing."""

@@ -42,6 +42,9 @@ class ExitStatus(Enum):
     NO_PLAN = Meaning(
         13, "the container's packages and the cache's cannot be combined (a skew)", "rebuild the cache", clean_miss=True
     )
+    REGISTRY_FAILED = Meaning(
+        14, "the registry did not answer, or refused the image", "check its name, the network, and the login"
+    )
     NOT_ROOT = Meaning(20, "the installer is not root", "run it as root", clean_miss=True)
     NO_DPKG = Meaning(21, "there is no dpkg or apt-get here", "use the fallback of this image", clean_miss=True)
     DPKG_BROKEN = Meaning(

@@ -1,7 +1,6 @@
 """`stage`: make the groups that a job asks for visible on the volume that its container shares."""
 
 import contextlib
-import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.being_written import once_settled
+from package_cache.cache.contents import read_group_files, read_installer
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.layout import GROUPS, PACKAGE_LIST, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
 from package_cache.cache.package_list import DescribedPackage, all_packages, parse_list
 from package_cache.cache.publish import GroupFiles, publish
 from package_cache.cache.stored import StoredFile
-from package_cache.outside.files import clone_or_copy, exclusive, read_regular
+from package_cache.outside.files import clone_or_copy, exclusive
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
@@ -76,14 +76,14 @@ def _choose(names: Sequence[str], cache: CacheFolder, target: CacheFolder) -> _C
     """Read what the cache's description names just now."""
     description = read_description(cache)
     groups = _chosen(names, description)
-    files = {(group.name, group.system): _group_files(cache, group) for group in groups}
+    files = {(group.name, group.system): read_group_files(cache, group) for group in groups}
     packages = {
         package.sha256: package
         for place, contents in files.items()
         for package in parse_list(contents[PACKAGE_LIST], str(cache.group(*place) / PACKAGE_LIST))
     }
     missing = _missing(packages.values(), cache, target)
-    return _Choice(description, groups, files, _installer(cache, description), packages, missing)
+    return _Choice(description, groups, files, read_installer(cache, description), packages, missing)
 
 
 def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
@@ -142,28 +142,6 @@ def _put(source: Path, place: Path) -> str:
         with contextlib.suppress(FileNotFoundError):
             new.unlink()
     return method
-
-
-def _group_files(cache: CacheFolder, group: DescribedGroup) -> dict[str, bytes]:
-    folder = cache.group(group.name, group.system)
-    try:
-        files = {file: read_regular(folder / file) for file in group.files}
-    except OSError as error:
-        raise CacheError(f"cannot read the group {group.name}: {error}", hint="build the cache again") from error
-    wrong = [file for file, content in files.items() if hashlib.sha256(content).hexdigest() != group.files[file]]
-    if wrong:
-        raise CacheError(f"cannot stage {group.name}: {folder / wrong[0]} was altered", hint="build the cache again")
-    return files
-
-
-def _installer(cache: CacheFolder, description: Description) -> bytes:
-    try:
-        content = read_regular(cache.installer)
-    except OSError as error:
-        raise CacheError(f"cannot read the installer: {error}", hint="build the cache again") from error
-    if hashlib.sha256(content).hexdigest() != description.installer_digest:
-        raise CacheError(f"cannot stage the installer: {cache.installer} was altered", hint="build the cache again")
-    return content
 
 
 def _merged(choice: _Choice, target: CacheFolder) -> Description:

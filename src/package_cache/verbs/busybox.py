@@ -1,0 +1,106 @@
+"""A static busybox, from the package of this machine's distribution, by the way that every other package takes."""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.distributions import newest_release
+from package_cache.outside.files import exclusive, read_regular, write_atomically
+from package_cache.outside.os_release import read_os_release
+from package_cache.outside.run import run
+from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
+from package_cache.values.events import Listener, Step, Warn, ignore
+from package_cache.values.lock import Lock
+from package_cache.values.lock_file import lock_text, read_lock
+from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
+from package_cache.values.names import PackageRequest
+from package_cache.values.system import System
+from package_cache.verbs.build import build
+from package_cache.verbs.lock import make_lock
+from package_cache.verbs.options import Options
+from package_cache.verbs.sources import mirror_finder
+
+PACKAGE = "busybox-static"
+
+MAX_AGE = 30 * 24 * 3600.0
+"""Seconds after which its newest version is asked for again."""
+
+
+@dataclass(frozen=True)
+class Busybox:
+    """The program and its copyright, and which version it is."""
+
+    version: str
+    """Of the package."""
+    files: Mapping[str, bytes]
+    """By their paths in the package."""
+
+
+def static_busybox(architecture: str, options: Options, listener: Listener = ignore) -> Busybox:
+    """Give the busybox of an architecture, kept below the state. Raises what `make_lock` and `build` raise.
+
+    Where one is kept and no archive can be reached for a newer one, that is told and the kept one is given.
+    """
+    folder = options.state / "busybox" / architecture
+    folder.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder / ".lock", wait=600):
+        manifest = _manifest(architecture, folder)
+        lock = _lock(manifest, folder / "package-cache.lock", options, listener)
+        cache = CacheFolder(folder / "package_cache")
+        build(lock, cache, mirror_finder(options, manifest), listener, recompress=False)
+        package = next(item for item in lock.systems[0].packages if item.name == PACKAGE)
+        return Busybox(package.version, _extracted(cache.package(package.sha256)))
+
+
+def _manifest(architecture: str, folder: Path) -> Manifest:
+    system = _own_release(architecture)
+    place = Place(PACKAGE)
+    package = RequestedPackage(PackageRequest.parse(PACKAGE), place)
+    group = Group("busybox", system.distribution, system.version, (package,), place, (architecture,))
+    digest = hashlib.sha256(f"{PACKAGE} {system}".encode()).hexdigest()
+    return Manifest(folder / PACKAGE, f"sha256:{digest}", (group,))
+
+
+def _own_release(architecture: str) -> System:
+    """Give the newest release of this machine's distribution, whose mirrors it knows best; else Debian's."""
+    fields = read_os_release()
+    for name in (fields.get("ID", ""), *fields.get("ID_LIKE", "").split(), "debian"):
+        try:
+            return newest_release(name, architecture).system
+        except UsageError:
+            continue
+    raise ToolMissingError(
+        "cannot find the data of any distribution",
+        hint="install it: apt-get install --no-install-recommends distro-info-data python-apt-common",
+    )
+
+
+def _lock(manifest: Manifest, path: Path, options: Options, listener: Listener) -> Lock:
+    kept = None
+    if path.exists():
+        found = read_lock(read_regular(path).decode(), file=str(path))
+        kept = found if found.manifest_digest == manifest.digest else None
+    if kept and time.time() - path.stat().st_mtime < MAX_AGE:
+        return kept
+    listener(Step(f"looking for {PACKAGE}"))
+    try:
+        lock = make_lock(manifest, options, listener)
+    except PackageCacheError as error:
+        if kept is None:
+            raise
+        listener(Warn(f"{PACKAGE} could not be brought up to date: {error.message}"))
+        return kept
+    write_atomically(path, lock_text(lock).encode())
+    return lock
+
+
+def _extracted(package: Path) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        run(["dpkg-deb", "--extract", str(package), folder], timeout=60)
+        root = Path(folder)
+        wanted = (*root.glob("bin/busybox"), *root.glob("usr/bin/busybox"), *root.glob("usr/share/doc/*/copyright"))
+        return {str(path.relative_to(root)): path.read_bytes() for path in wanted}

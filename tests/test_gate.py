@@ -8,7 +8,7 @@ import pytest
 from package_cache.outside.run import run
 
 PROJECT = Path(__file__).parent.parent
-PYTHON = ["src", "runtime", "tests", "examples", "bench"]
+PYTHON = ["src", "runtime", "tests", "examples", "bench", "containers"]
 SCRIPTS = ["run", ".ci/run", *sorted(str(path.relative_to(PROJECT)) for path in PROJECT.glob("bench/**/*.sh"))]
 
 

@@ -1,7 +1,7 @@
 """What the command says of itself, and of a command line that makes no sense."""
 
 import pytest
-from tests.command_line.conftest import World
+from tests.support.world import World
 
 VERBS = ("lock", "build", "stage", "install", "list", "show", "verify")
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.command_line.conftest import World
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.world import World
 
 from package_cache.cache.description import Description
 from package_cache.cache.layout import CacheFolder

@@ -3,7 +3,7 @@
 import shutil
 import tomllib
 
-from tests.command_line.conftest import World
+from tests.support.world import World
 
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from debian.deb822 import Deb822
-from tests.command_line.conftest import World
+from tests.support.world import World
 
 from package_cache.outside.files import sha256_of
 from package_cache.values.compression import Compression, compression_for

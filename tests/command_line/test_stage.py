@@ -5,7 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.command_line.conftest import World
+from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.verbs.stage import stage

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.command_line.conftest import World
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
+from tests.support.world import World
 
 GROUP = '[[group]]\nname = "odd"\nsystems = ["ubuntu18.04"]\npackages = ["oddity"]\n'
 REPOSITORY = '[[repository]]\nname = "vendor"\nuris = ["{uri}"]\nsuite = "stable"\ncomponents = ["main"]\n'

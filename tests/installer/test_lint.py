@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from package_cache.images.init_form import STAGE_GROUPS
 from package_cache.installer import INSTALLER, ONLINE_FALLBACK
 from package_cache.outside.run import run
 
-each_script = pytest.mark.parametrize("script", [INSTALLER, ONLINE_FALLBACK], ids=lambda script: script.name)
+each_script = pytest.mark.parametrize(
+    "script", [INSTALLER, ONLINE_FALLBACK, STAGE_GROUPS], ids=lambda script: script.name
+)
 
 
 @each_script

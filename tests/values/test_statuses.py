@@ -21,6 +21,7 @@ def test_the_table_as_published() -> None:
         "not-for-system": 11,
         "not-for-architecture": 12,
         "no-plan": 13,
+        "registry-failed": 14,
         "not-root": 20,
         "no-dpkg": 21,
         "dpkg-broken": 22,

@@ -40,6 +40,8 @@ from package_cache.verbs.image import ImageResult, image
 @click.pass_obj
 def image_command(
     renderer: Renderer,
+    /,
+    *,
     cache: Path,
     output: str,
     form: str,

@@ -59,7 +59,7 @@ read_arguments() {
                 case $1 in
                     --cache) cache=$2 ;;
                     --to) to=$2 ;;
-                    *) systems="${systems} $2" ;;
+                    *) add_system "$2" ;;
                 esac
                 shift
                 ;;
@@ -85,6 +85,13 @@ add_group() {
     case $1 in
         '' | *[!a-z0-9+._-]* | [!a-z0-9]*) usage "'$1' is not the name of a group" ;;
         *) groups="${groups}${groups:+ }$1" ;;
+    esac
+}
+
+add_system() {
+    case $1 in
+        '' | *[!a-z0-9._]*) usage "'$1' is not the name of a system" ;;
+        *) systems="${systems} $1" ;;
     esac
 }
 
@@ -274,7 +281,8 @@ main() {
         { size[$1] = $2; all += $2 }
         END {
             while ((getline line <missing) > 0) { split(line, part, " "); files++; bytes += part[2] }
-            printf "staged %s to %s: %d new package files, %.1f MB, of %d, %.1f MB", groups, to, files, bytes / 1e6, NR, all / 1e6
+            s = files == 1 ? "" : "s"
+            printf "staged %s to %s: %d new package file%s, %.1f MB, of %d, %.1f MB", groups, to, files, s, bytes / 1e6, NR, all / 1e6
         }' "${new}/needed")"
 }
 

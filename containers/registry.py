@@ -1,0 +1,94 @@
+"""Debian's docker-registry on loopback, and what it has served: its own log of requests is the measure."""
+
+import http.client
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.outside.run import end, start
+from package_cache.values.errors import PackageCacheError
+
+_LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[0-9.]+" (?P<status>[0-9]+) (?P<bytes>[0-9]+)')
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was answered."""
+
+    method: str
+    path: str
+    status: int
+    bytes: int
+    """Of the answer's body."""
+
+
+class Registry:
+    """A registry that runs."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port, self._log = port, log
+
+    @property
+    def host(self) -> str:
+        """What stands before the name of an image."""
+        return f"localhost:{self.port}"
+
+    def requests(self, after: int = 0) -> list[Request]:
+        """Give what was asked for, but for the first `after` requests."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        found = [match for line in lines if not line.startswith("time=") and (match := _LINE.search(line))]
+        return [Request(m["method"], m["path"], int(m["status"]), int(m["bytes"])) for m in found[after:]]
+
+    def pulled(self, after: int = 0) -> list[Request]:
+        """Give the blobs and manifests that somebody fetched, but for what the first `after` requests were."""
+        return [one for one in self.requests(after) if one.method == "GET" and one.status == 200 and one.path != "/v2/"]
+
+
+@contextmanager
+def loopback_registry(folder: Path, port: int | None = None) -> Iterator[Registry]:
+    """Run one that keeps its images in `folder`, on a free port of 127.0.0.1, until the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log, port = folder / "registry.log", port or _free_port()
+    config = {
+        "version": 0.1,
+        "log": {"level": "error", "accesslog": {"disabled": False}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    (folder / "registry.json").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    with log.open("w", encoding="utf-8") as stream:
+        argv = ["docker-registry", "serve", str(folder / "registry.json")]
+        process = start(argv, stdout=stream, stderr=stream, cwd=folder)
+    try:
+        _wait_until_it_answers(port, log)
+        yield Registry(port, log)
+    finally:
+        end(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _wait_until_it_answers(port: int, log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/v2/")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        if time.monotonic() > deadline:
+            raise PackageCacheError("cannot start a registry on loopback", details=log.read_text(errors="replace"))
+        time.sleep(0.05)

@@ -3,6 +3,15 @@
 from package_cache.cache.part import Part
 from package_cache.images.form import Form
 
+OF_ALL = (
+    "org.opencontainers.image.created",
+    "org.opencontainers.image.title",
+    "org.opencontainers.image.version",
+    "package-cache.form",
+    "package-cache.manifest-digest",
+)
+"""Those that hold for every platform."""
+
 
 def annotations_of(part: Part, form: Form) -> dict[str, str]:
     """Give annotations, which are the labels as well. All follow from the cache: the same cache, the same image."""

@@ -2,24 +2,24 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.being_written import once_settled
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import DESCRIPTION, INSTALLER, CacheFolder, group_folder, pool_file
+from package_cache.cache.layout import CacheFolder
 from package_cache.cache.part import Part, architectures_of, read_part
-from package_cache.images.annotations import annotations_of
+from package_cache.images.annotations import OF_ALL, annotations_of
+from package_cache.images.cache_layers import add_cache
 from package_cache.images.form import Form
 from package_cache.images.init_form import CONFIG, description_files, program_files
-from package_cache.images.layers import Cut, PooledPackage, cut
 from package_cache.outside.files import exclusive
-from package_cache.outside.oci import Descriptor, Layer, LayerFile, Layout
+from package_cache.outside.oci import Descriptor, Layer, Layout
 from package_cache.outside.skopeo import Destination, copy_image
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError
-from package_cache.values.events import Listener, Progress, Step, ignore
+from package_cache.values.events import Listener, Step, ignore
 from package_cache.verbs.busybox import static_busybox
 from package_cache.verbs.options import Options
 
@@ -70,17 +70,40 @@ def image(
     """
     if not once_settled(cache, lambda: read_description(cache)).groups:
         raise CacheError(f"cannot make an image of {cache.path}: it has no groups", hint="build the cache again")
+    writer = _Writer(cache, form, options, listener)
+    digest = put_image(
+        lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener,
+        authfile=authfile, insecure=insecure,
+    )  # fmt: skip
+    blobs = {layer.digest: layer.size for platform in writer.platforms for layer in platform.layers}
+    return ImageResult(to.text, form, digest, tuple(writer.platforms), len(blobs), sum(blobs.values()))
+
+
+def put_image(
+    write: Callable[[Layout], Descriptor],
+    to: Destination,
+    options: Options,
+    listener: Listener = ignore,
+    *,
+    authfile: Path | None = None,
+    insecure: bool = False,
+) -> str:
+    """Let `write` write an image, or the index of several, into a layout; copy it, and give its digest.
+
+    The layout lies below the state meanwhile, and is gone afterwards.
+    """
     with writing_to(options.state), _workshop(options.state) as folder:
-        writer = _Writer(cache, folder, form, options, listener)
-        result = once_settled(cache, lambda: writer.write(to))
-        listener(Step(f"copying {result.digest} to {to.text}"))
+        layout = Layout(folder)
+        named = write(layout)
+        layout.finish(named, to.tag)
+        listener(Step(f"copying {named.digest} to {to.text}"))
         copy_image(folder, to.tag, to, authfile=authfile, insecure=insecure)
-    return result
+    return named.digest
 
 
 @contextlib.contextmanager
 def _workshop(state: Path) -> Iterator[Path]:
-    """Give a folder to write a layout to, ours alone, which is gone afterwards; also what a killed one left."""
+    """Give the place of a layout, ours alone, which is gone afterwards; also what a killed one left."""
     state.mkdir(parents=True, exist_ok=True)
     with exclusive(state / ".image.lock", wait=OTHER_IMAGE_LIMIT):
         folder = state / "image"
@@ -91,103 +114,39 @@ def _workshop(state: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-_OF_ALL = (
-    "org.opencontainers.image.created",
-    "org.opencontainers.image.title",
-    "org.opencontainers.image.version",
-    "package-cache.form",
-    "package-cache.manifest-digest",
-)
-"""The annotations that hold for every platform."""
-
-
 class _Writer:
     """Writes the images of a cache into a layout."""
 
-    def __init__(self, cache: CacheFolder, folder: Path, form: Form, options: Options, listener: Listener) -> None:
-        self.cache, self.folder, self.form = cache, folder, form
-        self.options, self.listener = options, listener
+    def __init__(self, cache: CacheFolder, form: Form, options: Options, listener: Listener) -> None:
+        self.cache, self.form, self.options, self.listener = cache, form, options, listener
+        self.platforms: list[Platform] = []
 
-    def write(self, to: Destination) -> ImageResult:
-        """Write them, and where there are several, their index."""
-        shutil.rmtree(self.folder, ignore_errors=True)  # of a cache that somebody wrote to meanwhile
-        self.layout = Layout(self.folder)
+    def write(self, layout: Layout) -> Descriptor:
+        """Write one for each architecture, and where there are several, their index."""
+        self.platforms = []  # blobs of a cache that somebody wrote to meanwhile stay behind: nothing names them
         parts = [read_part(self.cache, name) for name in architectures_of(read_description(self.cache))]
-        made = [self._platform(part) for part in parts]
-        platforms = tuple(platform for platform, _ in made)
-        images = [descriptor for _, descriptor in made]
+        images = [self._platform(layout, part) for part in parts]
         if len(images) == 1:
-            named = images[0]
-        else:
-            whole = annotations_of(parts[0], self.form)
-            named = self.layout.add_index(images, {key: whole[key] for key in _OF_ALL})
-        self.layout.finish(named, to.tag)
-        blobs = {layer.digest: layer.size for platform in platforms for layer in platform.layers}
-        return ImageResult(to.text, self.form, named.digest, platforms, len(blobs), sum(blobs.values()))
+            return images[0]
+        annotations = annotations_of(parts[0], self.form)
+        return layout.add_index(images, {key: annotations[key] for key in OF_ALL})
 
-    def _platform(self, part: Part) -> tuple[Platform, Descriptor]:
-        """Write the image of one architecture: layers of packages, then indexes, then, where wanted, the init form."""
-        architecture = part.architecture
-        layers = [*self._pool(part), self.layout.add_layer("indexes of all groups", _indexes(part), compressed=True)]
+    def _platform(self, layout: Layout, part: Part) -> Descriptor:
+        layers = add_cache(layout, self.cache, part, listener=self.listener)
         annotations = annotations_of(part, self.form)
         if self.form is Form.INIT:
-            busybox = static_busybox(architecture, self.options, self.listener)
-            for title, files in (
-                (f"busybox {busybox.version} and what stages groups", program_files(busybox.files)),
-                ("descriptions of all groups", description_files(part.description)),
-            ):
-                layers.append(self.layout.add_layer(title, files, compressed=True))
+            busybox = static_busybox(part.architecture, self.options, self.listener)
+            title = f"busybox {busybox.version} and what stages groups"
+            layers.append(layout.add_layer(title, program_files(busybox.files), compressed=True))
+            described = description_files(part.description)
+            layers.append(layout.add_layer("descriptions of all groups", described, compressed=True))
             annotations["package-cache.busybox"] = busybox.version
-        descriptor = self.layout.add_image(
-            architecture,
+        named = layout.add_image(
+            part.architecture,
             layers,
             created=part.description.created,
             annotations=annotations,
             config=CONFIG if self.form is Form.INIT else {},
         )
-        return Platform(architecture, descriptor.digest, tuple(layers)), descriptor
-
-    def _pool(self, part: Part) -> Iterator[Layer]:
-        done, step = 0, f"writing layers for {part.architecture}"
-        total = part.description.size
-        self.listener(Progress(step, 0, total))
-        for item in cut(_pooled(part)):
-            yield self.layout.add_layer(_title(item), [self._file(package) for package in item.packages])
-            done += sum(package.size for package in item.packages)
-            self.listener(Progress(step, done, total))
-
-    def _file(self, package: PooledPackage) -> LayerFile:
-        digest = package.sha256
-        return LayerFile(pool_file(digest), source=self.cache.package(digest), sha256=digest)
-
-
-def _pooled(part: Part) -> list[PooledPackage]:
-    users: dict[str, set[tuple[str, str]]] = {}
-    packages = {}
-    for item in part.groups:
-        for package in item.packages:
-            packages[package.sha256] = package
-            users.setdefault(package.sha256, set()).add((item.group.name, item.group.system))
-    return [
-        PooledPackage(digest, package.size, package.name, frozenset(users[digest]))
-        for digest, package in packages.items()
-    ]
-
-
-def _title(item: Cut) -> str:
-    names = [package.name for package in item.packages]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{item.title}: {', '.join(names[:3])}{more}"
-
-
-def _indexes(part: Part) -> Sequence[LayerFile]:
-    files = [
-        LayerFile(f"{group_folder(item.group.name, item.group.system)}/{name}", content)
-        for item in part.groups
-        for name, content in item.files.items()
-    ]
-    return [
-        *files,
-        LayerFile(DESCRIPTION, part.description.content()),
-        LayerFile(INSTALLER, part.installer, 0o755),
-    ]
+        self.platforms.append(Platform(part.architecture, named.digest, tuple(layers)))
+        return named

@@ -11,7 +11,7 @@ import hashlib
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -25,6 +25,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+_LEVEL = 6
 
 _PLATFORMS = {
     "armel": ("arm", "v5"),
@@ -103,17 +104,34 @@ class Layout:
         Raises `CacheError` where a file does not hold what it must.
         """
         chosen = sorted(files, key=lambda file: file.path)
+
+        def write(stream: _Hashed) -> None:
+            with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+                _write(archive, chosen)
+
+        return self._add(title, len(chosen), write, compressed=compressed)
+
+    def add_archive(self, title: str, archive: Path) -> Layer:
+        """Write a layer, compressed, of a tar archive that a tool made."""
+
+        def write(stream: _Hashed) -> None:
+            with archive.open("rb") as reader:
+                while block := reader.read(1 << 20):
+                    stream.write(block)
+
+        return self._add(title, 1, write, compressed=True)
+
+    def _add(self, title: str, files: int, write: Callable[["_Hashed"], None], *, compressed: bool) -> Layer:
         with tempfile.NamedTemporaryFile(dir=self._blobs, prefix=".new-", delete=False) as stream:
             blob = _Hashed(stream)
-            tar = _Hashed(gzip.GzipFile("", "wb", 9, blob, mtime=0)) if compressed else blob
-            with tarfile.open(fileobj=tar, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-                _write(archive, chosen)
+            tar = _Hashed(gzip.GzipFile("", "wb", _LEVEL, blob, mtime=0)) if compressed else blob
+            write(tar)
             tar.close()
         name = blob.digest
         Path(stream.name).chmod(0o644)
         Path(stream.name).rename(self._blobs / name)
         media_type = f"{_LAYER_TYPE}+gzip" if compressed else _LAYER_TYPE
-        return Layer(title, f"sha256:{name}", blob.size, f"sha256:{tar.digest}", media_type, len(chosen))
+        return Layer(title, f"sha256:{name}", blob.size, f"sha256:{tar.digest}", media_type, files)
 
     def add_image(
         self,

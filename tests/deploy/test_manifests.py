@@ -62,7 +62,7 @@ def test_no_host_is_named(file: Path) -> None:
         "ubuntu:18.04", "localhost:5000/package-cache:init", "localhost:5000/package-cache:volume",
     }  # fmt: skip
     names = set(re.findall(r"\b(?:[a-z0-9-]+\.)+(?:ai|cloud|com|dev|io|net|org)\b", file.read_text()))
-    assert names <= {"app.kubernetes.io", "pod-security.kubernetes.io", "scheduling.k8s.io"}  # groups of the API
+    assert names <= {"app.kubernetes.io", "kubernetes.io", "pod-security.kubernetes.io", "scheduling.k8s.io"}
 
 
 @each_file
@@ -83,7 +83,8 @@ def test_every_container_is_bounded_and_confined(file: Path) -> None:
 def test_every_pod_is_confined_and_ends(file: Path) -> None:
     for document in documents(file):
         if document["kind"] == "Job":
-            assert document["spec"]["activeDeadlineSeconds"] > 0
+            assert document["spec"]["backoffLimit"] > 0
+            assert document["spec"]["template"]["spec"]["activeDeadlineSeconds"] > 0
             assert document["spec"]["template"]["spec"]["restartPolicy"] == "Never"
     for spec in pod_specs(file):
         assert spec["automountServiceAccountToken"] is False

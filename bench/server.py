@@ -1,6 +1,7 @@
-"""A small static web server: `server.py FOLDER ADDRESS PORT`. HTTP/1.1, connections stay open, files go by sendfile(2).
+"""A small static web server: `server.py FOLDER ADDRESS PORT [LOG]`. HTTP/1.1, connections stay open, sendfile(2).
 
-Knows Range, If-Range and If-Modified-Since with dates (RFC 9110), as far as apt and apt-cacher-ng use them.
+Knows Range, If-Range and If-Modified-Since with dates (RFC 9110), as far as apt and apt-cacher-ng use them. To the
+log goes a line for each answer: its status, and the bytes of its body.
 """
 
 import email.utils
@@ -16,6 +17,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers with files below `folder`."""
 
     folder = Path()
+    log: Path | None = None
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -57,6 +59,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _head(self, status: int, length: int | None, modified: str = "", content_range: str = "") -> None:
         self.send_response(status)
+        if self.log:
+            with self.log.open("a", encoding="ascii") as stream:  # one write: lines of several threads do not mix
+                stream.write(f"{status} {length or 0}\n")
         fields = {"Last-Modified": modified, "Content-Range": f"bytes {content_range}" if content_range else ""}
         for name, value in fields.items():
             if value:
@@ -84,4 +89,5 @@ class Server(ThreadingHTTPServer):
 
 if __name__ == "__main__":
     Handler.folder = Path(sys.argv[1])
+    Handler.log = Path(sys.argv[4]) if len(sys.argv) > 4 else None
     Server((sys.argv[2], int(sys.argv[3])), Handler).serve_forever()

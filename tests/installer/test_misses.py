@@ -50,10 +50,16 @@ ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
         "package-cache: cannot install tools: there is no cache at /nowhere\n"
         "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
     ),
-    "an empty volume": (
+    "an empty folder": (
         ("--cache", "/mnt", "tools"), 30, "cache-missing",
-        "package-cache: cannot install tools: the volume at /mnt is empty: an image volume that an old runtime mounted "
-        "silently empty looks so\npackage-cache: nothing was changed; next step: check the mount\n",
+        "package-cache: cannot install tools: the folder /mnt is empty, and nothing is mounted there\n"
+        "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
+    ),
+    "an empty volume": (
+        ("--cache", "/volume/", "tools"), 30, "cache-missing",
+        "package-cache: cannot install tools: the volume at /volume/ is empty\n"
+        "package-cache: nothing was changed; next step: fill it; an image volume arrives empty where the API server "
+        "or the node's container runtime does not know image volumes\n",
     ),
     "no cache, but files": (
         ("--cache", "/etc", "tools"), 30, "cache-missing",
@@ -64,11 +70,14 @@ ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_what_was_asked_for_cannot_be(row: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+def test_what_was_asked_for_cannot_be(
+    row: str, cache: SyntheticCache, debs: Path, tmp_path: Path, open_room: OpenRoom
+) -> None:
     arguments, status, reason, said = ROWS[row]
+    (empty := tmp_path / "empty").mkdir()
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
     cache.add("newer", ["wanted"], [make_deb(debs, "wanted")], system="debian12")
-    room = open_room(cache)
+    room = open_room(cache, binds={"/volume": empty})
     before = room.map()
     done = room.install(*arguments)
     assert (done.status, done.err, done.out) == (status, said, "")

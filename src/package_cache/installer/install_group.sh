@@ -333,8 +333,24 @@ find_cache() {
     set +f
     set -- "${cache}"/*
     set -f
-    [ -e "$1" ] || miss cache-missing "the volume at ${cache} is empty: an image volume that an old runtime mounted silently empty looks so" "check the mount"
+    [ -e "$1" ] || miss_empty
     miss cache-missing "the folder ${cache} is no cache: it has no groups" "check the mount, or name the folder with --cache"
+}
+
+# End for an empty folder: some clusters mount one, silently, in the place of an image volume that they do not know. 30
+miss_empty() {
+    if is_mounted "$(cd -P -- "${cache}" && pwd -P)"; then
+        miss cache-missing "the volume at ${cache} is empty" "fill it; an image volume arrives empty where the API server or the node's container runtime does not know image volumes"
+    fi
+    miss cache-missing "the folder ${cache} is empty, and nothing is mounted there" "check the mount, or name the folder with --cache"
+}
+
+# Tell whether something is mounted at a PATH (proc(5), mountinfo).
+is_mounted() {
+    while read -r _ _ _ _ _point _; do
+        [ "${_point}" != "$1" ] || return 0
+    done 2>/dev/null </proc/self/mountinfo
+    return 1
 }
 
 # Set `system` to ID and VERSION_ID of os-release(5), which is read, never run.

@@ -1,0 +1,106 @@
+"""What one registry on loopback can serve: Debian's docker-registry, with its storage in memory, under a bounded load.
+
+Its clients share the processors with it, so that the figures are the least that it can do.
+"""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import socket
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from bench.archive import running
+from bench.concurrency import MEMORY
+from package_cache.outside.run import find_tool
+
+SECONDS = 4.0
+CLIENTS = 4
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  cache: {{blobdescriptor: inmemory}}
+  filesystem: {{rootdirectory: {folder}/storage}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+def measured_registry(layer: bytes) -> dict[str, float]:
+    """Give its requests and bytes a second, for an image of one layer."""
+    with registry() as port, ProcessPoolExecutor(CLIENTS) as pool:
+        digest = push(port, layer)
+        rates = []
+        for path in ("manifests/measured", f"blobs/{digest}"):
+            counts = [pool.submit(ask, port, f"/v2/package-cache/{path}", SECONDS) for _ in range(CLIENTS)]
+            rates.append([sum(column) for column in zip(*(one.result() for one in counts), strict=True)])
+        (requests, _), (_, received) = rates
+        return {"requests_per_second": round(requests), "bytes_per_second": round(received), "clients": CLIENTS}
+
+
+@contextlib.contextmanager
+def registry() -> Iterator[int]:
+    """Keep a registry running while the block runs, and give its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="package-cache-", dir=MEMORY) as folder:
+        config = Path(folder) / "config.yml"
+        config.write_text(CONFIG.format(folder=folder, port=port), encoding="utf-8")
+        with running([find_tool("docker-registry"), "serve", str(config)], (), f"127.0.0.1:{port}"):
+            yield port
+
+
+def push(port: int, layer: bytes) -> str:
+    """Put an image of one layer there, tagged `measured`; give the layer's digest."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    parts = []
+    for blob in (b"{}", layer):
+        digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+        place = _send(connection, "POST", "/v2/package-cache/blobs/uploads/")
+        uri = urllib.parse.urlsplit(place)
+        _send(connection, "PUT", f"{uri.path}?{uri.query}&digest={digest}", blob, "application/octet-stream")
+        parts.append({"digest": digest, "size": len(blob)})
+    config, packed = parts
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
+        "layers": [{"mediaType": LAYER, **packed}],
+    }
+    _send(connection, "PUT", "/v2/package-cache/manifests/measured", json.dumps(manifest).encode(), MANIFEST)
+    return str(packed["digest"])
+
+
+def _send(connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b"", kind: str = "") -> str:
+    connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+    answer = connection.getresponse()
+    text = answer.read()
+    assert answer.status < 300, (method, path, answer.status, text)
+    return answer.headers.get("Location", "")
+
+
+def ask(port: int, path: str, seconds: float) -> tuple[float, float]:
+    """Ask for the same thing again and again; give requests and bytes a second."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {MANIFEST}\r\n\r\n".encode()
+    buffer = memoryview(bytearray(1 << 20))
+    requests = received = 0
+    with socket.create_connection(("127.0.0.1", port), 30) as stream:
+        began = time.monotonic()
+        while (took := time.monotonic() - began) < seconds:
+            stream.sendall(request)
+            count = stream.recv_into(buffer)
+            head, _, body = bytes(buffer[:count]).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            [length] = [int(line.split(b":")[1]) for line in head.lower().splitlines() if b"content-length:" in line]
+            left = length - len(body)
+            while left:
+                left -= stream.recv_into(buffer, min(left, len(buffer)))
+            requests, received = requests + 1, received + length
+    return requests / took, received / took

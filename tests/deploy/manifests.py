@@ -1,0 +1,44 @@
+"""The manifests of `deploy/`, read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parent.parent.parent / "deploy"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+Document = dict[str, Any]
+
+
+def documents(file: Path) -> list[Document]:
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def pod_specs(file: Path) -> Iterator[Document]:
+    for document in documents(file):
+        if "template" in document.get("spec", {}):
+            yield document["spec"]["template"]["spec"]
+
+
+def containers(file: Path) -> list[Document]:
+    return [
+        container for spec in pod_specs(file) for container in (*spec.get("initContainers", ()), *spec["containers"])
+    ]
+
+
+def install_script() -> str:
+    [document] = documents(FOLDER / "install-script.yaml")
+    text = document["data"]["install.sh"]
+    assert isinstance(text, str)
+    return text
+
+
+def shell_snippets(file: Path) -> Iterator[str]:
+    """Give what a shell reads: the scripts of ConfigMaps, and the arguments behind `sh -c`."""
+    for document in documents(file):
+        yield from document.get("data", {}).values()
+    for container in containers(file):
+        if container.get("command", [""])[0] == "sh":
+            yield "\n".join(container["args"])

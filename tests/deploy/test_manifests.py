@@ -1,0 +1,110 @@
+"""The manifests are what the Kubernetes API takes, and as tight as the documents say."""
+
+import copy
+import re
+from pathlib import Path
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+from tests.deploy.manifests import FILES, Document, containers, documents, pod_specs, shell_snippets
+
+from package_cache.outside.run import run
+
+OLDEST = {"image-volume.yaml": "1.31"}
+"""The first version of the API that has all of a manifest's fields, where it is not the oldest that we look at."""
+OLDEST_OF_ALL = "1.28"
+
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+
+
+def validate(document: Document, version: str) -> None:
+    kubernetes_validate.validate(document, version, strict=True)
+
+
+def versions(file: Path) -> list[str]:
+    return [OLDEST.get(file.name, OLDEST_OF_ALL), kubernetes_validate.latest_version()]
+
+
+def test_there_is_a_manifest_for_each_form() -> None:
+    assert {"init-container.yaml", "image-volume.yaml", "node-cache.yaml"} < {file.name for file in FILES}
+
+
+@each_file
+def test_the_api_takes_it(file: Path) -> None:
+    for document in documents(file):
+        for version in versions(file):
+            validate(document, version)
+
+
+def test_an_older_api_does_not_know_image_volumes() -> None:
+    [file] = [file for file in FILES if file.name == "image-volume.yaml"]
+    with pytest.raises(kubernetes_validate.ValidationError, match="'image' was unexpected"):
+        validate(documents(file)[0], "1.30")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if containers(file)], ids=lambda file: file.name)
+def test_a_misspelt_field_is_found(file: Path) -> None:
+    for version in versions(file):
+        document = copy.deepcopy(documents(file)[-1])
+        container = document["spec"]["template"]["spec"]["containers"][0]
+        container["securityContexts"] = container.pop("securityContext")
+        with pytest.raises(kubernetes_validate.ValidationError, match="securityContexts"):
+            validate(document, version)
+
+
+@each_file
+def test_no_host_is_named(file: Path) -> None:
+    images = {container["image"] for container in containers(file)}
+    references = {
+        volume["image"]["reference"] for spec in pod_specs(file) for volume in spec["volumes"] if "image" in volume
+    }
+    assert images | references <= {
+        "ubuntu:18.04", "localhost:5000/package-cache:init", "localhost:5000/package-cache:volume",
+    }  # fmt: skip
+    names = set(re.findall(r"\b(?:[a-z0-9-]+\.)+(?:ai|cloud|com|dev|io|net|org)\b", file.read_text()))
+    assert names <= {"app.kubernetes.io", "kubernetes.io", "pod-security.kubernetes.io", "scheduling.k8s.io"}
+
+
+@each_file
+def test_every_container_is_bounded_and_confined(file: Path) -> None:
+    for container in containers(file):
+        resources, confined = container["resources"], container["securityContext"]
+        for bound in ("requests", "limits"):
+            assert set(resources[bound]) == {"cpu", "memory", "ephemeral-storage"}, container["name"]
+        assert confined["allowPrivilegeEscalation"] is False
+        assert confined["capabilities"]["drop"] == ["ALL"]
+        assert "privileged" not in confined
+        if container["image"] != "ubuntu:18.04":  # what dpkg writes to cannot be read-only
+            assert confined["readOnlyRootFilesystem"] is True
+            assert "add" not in confined["capabilities"]
+
+
+@each_file
+def test_every_pod_is_confined_and_ends(file: Path) -> None:
+    for document in documents(file):
+        if document["kind"] == "Job":
+            assert document["spec"]["backoffLimit"] > 0
+            assert document["spec"]["template"]["spec"]["activeDeadlineSeconds"] > 0
+            assert document["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    for spec in pod_specs(file):
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+@each_file
+def test_a_job_cannot_write_to_the_cache(file: Path) -> None:
+    for container in containers(file):
+        if container["name"] == "job":
+            assert {mount["name"]: mount["readOnly"] for mount in container["volumeMounts"]} == {
+                "package-cache": True, "script": True,
+            }  # fmt: skip
+
+
+@each_file
+def test_shell_is_plain_sh(file: Path, tmp_path: Path) -> None:
+    for number, snippet in enumerate(shell_snippets(file)):
+        script = tmp_path / f"snippet{number}.sh"
+        script.write_text(snippet)
+        for linter in (("shellcheck", "--shell=sh", "--enable=all"), ("dash", "-n"), ("busybox", "ash", "-n")):
+            done = run([*linter, str(script)], timeout=60, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), snippet

@@ -41,7 +41,8 @@ def read_job(file: Path, task_role: str | None) -> Job:
     roles = _task_roles(reader, node, top)
     entries = _entries(reader, top, roles)
     if reader.problems:
-        raise ManifestError(f"cannot prepare the job {file}", problems=list(dict.fromkeys(reader.problems)))
+        problems = sorted(set(reader.problems), key=lambda problem: (problem.line or 0, problem.column or 0))
+        raise ManifestError(f"cannot prepare the job {file}", problems=problems)
     role = _chosen(task_role, roles, file)
     plugins = tuple(entry for entry, only in entries if only is None or role in only)
     return Job(role, roles[role], plugins)

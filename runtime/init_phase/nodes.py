@@ -24,7 +24,6 @@ class NodeReader:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self._loader = yaml.SafeLoader("")
 
     def document(self, content: bytes) -> yaml.Node | None:
         """Give the document's node; None where it cannot be read, which is then noted."""
@@ -101,7 +100,7 @@ class NodeReader:
     def value(self, node: yaml.Node, field: str) -> Any:
         """Give the plain value of a node; None where it has none."""
         try:
-            return self._loader.construct_document(node)
+            return yaml.SafeLoader("").construct_document(node)  # a new one: an error leaves it unusable
         except yaml.MarkedYAMLError as error:
             self.wrong(node, field, f"cannot be read: {error.problem}", "write plain values, without tags")
         except ValueError as error:  # a date such as 2024-13-45, or a number of thousands of digits
@@ -131,7 +130,7 @@ class NodeReader:
 
     def _merge(self, node: yaml.MappingNode, field: str) -> None:
         try:
-            self._loader.flatten_mapping(node)
+            yaml.SafeLoader("").flatten_mapping(node)
         except yaml.MarkedYAMLError as error:
             self.wrong(node, field, f"cannot be read: {error.problem}", "merge mappings only")
 

@@ -89,6 +89,11 @@ heard() {
     fi
 }
 
+# Send a signal to a process group: dash takes a negative number only behind --, and busybox only without.
+kill_group() {
+    kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" "-$2" 2>/dev/null
+}
+
 # Send a signal to the child and all of its group. TERM stands for what the child cannot hear.
 deliver() {
     sign=$1
@@ -96,7 +101,7 @@ deliver() {
         yesINT | yesQUIT) sign=TERM ;;
         *) ;;
     esac
-    kill -s "${sign}" -- "-${child}" 2>/dev/null || kill -s "${sign}" "${child}" 2>/dev/null || :
+    kill_group "${sign}" "${child}" || kill -s "${sign}" "${child}" 2>/dev/null || :
 }
 
 # Run a command with descriptor 3 as its input, and set `status`.
@@ -126,17 +131,19 @@ run() {
 
 # End what the command left running: politely, after 5 s for certain.
 end_leftovers() {
-    if [ -z "${group}" ] || ! kill -s 0 -- "-${ended}" 2>/dev/null; then
+    if [ -z "${group}" ] || ! kill_group 0 "${ended}"; then
         return 0
     fi
     say 'the command left processes running: ending them'
-    kill -s TERM -- "-${ended}" 2>/dev/null
-    tries=50
-    while [ "${tries}" -gt 0 ] && kill -s 0 -- "-${ended}" 2>/dev/null; do
-        sleep 0.1
-        tries=$((tries - 1))
+    for sign in TERM KILL; do
+        kill_group "${sign}" "${ended}" || :
+        tries=50
+        [ "${sign}" = TERM ] || tries=5
+        while [ "${tries}" -gt 0 ] && kill_group 0 "${ended}"; do
+            sleep 0.1
+            tries=$((tries - 1))
+        done
     done
-    kill -s KILL -- "-${ended}" 2>/dev/null
 }
 
 # Run the pre-script of a plugin, number, policy and name; add to `begun` and `summary`; set `failed` where it ends all.
@@ -238,9 +245,9 @@ main() {
     trap 'heard QUIT' QUIT
     trap 'heard USR1' USR1
     trap 'heard USR2' USR2
-    if ! ( : <&0 ) 2>/dev/null; then
-        exec </dev/null
-    fi
+    ( : 3<&0 ) 2>/dev/null || exec </dev/null # one that is closed would be taken by the next file opened
+    ( : 3>&1 ) 2>/dev/null || exec >/dev/null
+    ( : 3>&2 ) 2>/dev/null || exec 2>/dev/null
     choose_launcher
     t0=$(seconds)
     prepare_plugins

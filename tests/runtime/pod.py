@@ -14,7 +14,7 @@ from tests.runtime.phase import REPOSITORY
 
 from package_cache.outside.run import Completed, run, start
 
-APPLETS = "sh env date dirname mktemp rm sleep setsid cat echo ps true"
+APPLETS = "sh env date dirname mktemp rm sleep setsid cat grep echo true"
 
 SHELLS = ("bash", "dash", "busybox")
 

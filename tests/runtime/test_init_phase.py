@@ -116,7 +116,11 @@ def test_a_broken_plugin(kind: str, policy: str, pod: Pod) -> None:
     else:
         assert done.returncode == 0
         assert "the job goes on without this plugin: its failurePolicy is ignore" in done.stderr
-        assert pod.tree() == {"plan": "2 fail good\n", "user.sh": f"{HEAD}true\n", "2-good.pre.sh": f"{HEAD}echo good\n"}
+        assert pod.tree() == {
+            "plan": "2 fail good\n",
+            "user.sh": f"{HEAD}true\n",
+            "2-good.pre.sh": f"{HEAD}echo good\n",
+        }
 
 
 def test_a_failing_run_leaves_no_plan_of_a_former_one(pod: Pod) -> None:

@@ -9,7 +9,12 @@ from package_cache.outside.run import run
 
 PROJECT = Path(__file__).parent.parent
 PYTHON = ["src", "runtime", "tests", "examples", "bench", "containers"]
-SCRIPTS = ["run", ".ci/run", *sorted(str(path.relative_to(PROJECT)) for path in PROJECT.glob("bench/**/*.sh"))]
+SCRIPTS = [
+    "run",
+    ".ci/run",
+    "runtime/job.sh",
+    *sorted(str(path.relative_to(PROJECT)) for path in PROJECT.glob("bench/**/*.sh")),
+]
 
 
 def check(*argv: str) -> None:

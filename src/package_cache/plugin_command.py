@@ -10,6 +10,8 @@ What shaped it, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and
   are looked at after each command; and where a probe finds errexit ignored, the fallback runs from an EXIT
   trap, whose commands no longer belong to that condition.
 - A line of ours is printed in a subshell: where its reader went away, SIGPIPE ends that, not the whole with status 141.
+- A program around, such as the runtime's entry point, learns who served from the file PACKAGE_CACHE_REPORT, where it
+  has named one: a line for each group, so that it need not parse what is for people.
 - An installer that was killed (SIGKILL: 128 + 9) runs once more: it puts in order what it left half done, with which a
   fallback could not begin.
 - bash 4.3 ends a subshell by errexit with status 1, whatever failed. An ERR trap ends it with the right one.
@@ -50,12 +52,18 @@ package_cache_why=%(no_installer)s
 fi
 if [ "$package_cache_status" -eq 0 ]; then
 ( printf '%%s\\n' %(served)s >&2 ) || :
+if [ -n "${PACKAGE_CACHE_REPORT-}" ]; then
+( printf '%%s by the cache\\n' %(group)s >>"$PACKAGE_CACHE_REPORT" ) 2>/dev/null || :
+fi
 exit 0
 fi
 """
 
 _MISS = """\
 ( printf '%%s (status %%s, %%s)%%s\\n' %s "$package_cache_status" "$package_cache_why" %s >&2 ) || :
+if [ -n "${PACKAGE_CACHE_REPORT-}" ]; then
+( printf '%%s not by the cache: status %%s\\n' %s "$package_cache_status" >>"$PACKAGE_CACHE_REPORT" ) 2>/dev/null || :
+fi
 """
 
 
@@ -83,7 +91,8 @@ def missing_command(group: str, fallback: Sequence[str]) -> str:
 
 def _command(install: str, group: str, fallback: Sequence[str]) -> str:
     what_next = ": running the fallback" if fallback else ", and there is no fallback"
-    miss = _MISS % (shlex.quote(f"package-cache: {group}: not by the cache"), shlex.quote(what_next))
+    texts = (f"package-cache: {group}: not by the cache", what_next, group)
+    miss = _MISS % tuple(map(shlex.quote, texts))
     end = _FALLBACK % "\n".join(map(_step, fallback)) if fallback else 'exit "$package_cache_status"\n'
     quiet = 'set +e\nif [ -n "${BASH_VERSION-}" ]; then trap - ERR; fi\n'
     return f"{{ (\n{quiet}{install}{miss}{end}); }}"

@@ -18,7 +18,7 @@ def config_of(base: Mapping[str, object], **changes: object) -> str:
     return yaml.safe_dump({**base, **changes})
 
 
-@pytest.mark.parametrize("name", ["ssh", "nfs"])
+@pytest.mark.parametrize("name", ["cmd", "ssh", "nfs"])
 def test_the_description_names_the_script(name: str) -> None:
     assert yaml.safe_load((PLUGINS / name / "desc.yaml").read_text()) == {"name": name, "init-script": "init.py"}
 

@@ -17,6 +17,7 @@ def test_the_table_as_published() -> None:
         "not-verified": 6,
         "precommand-failed": 7,
         "tool-missing": 8,
+        "plugin-failed": 9,
         "no-such-group": 10,
         "not-for-system": 11,
         "not-for-architecture": 12,

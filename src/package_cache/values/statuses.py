@@ -24,7 +24,7 @@ class ExitStatus(Enum):
     INSTALLED = Meaning(0, "every package of the group is installed and configured", "nothing to do")
     INTERNAL = Meaning(1, "an error nobody foresaw", "report it, with the text above")
     USAGE = Meaning(2, "the command line is wrong", "read --help", clean_miss=True)
-    BAD_MANIFEST = Meaning(3, "the manifest has problems, all of them listed", "mend the lines named")
+    BAD_MANIFEST = Meaning(3, "the manifest, or a job's file, has problems, all of them listed", "mend the lines named")
     BAD_LOCK = Meaning(4, "the lock is missing, damaged or stale", "run package-cache lock")
     ARCHIVE_UNREACHABLE = Meaning(
         5, "no mirror of a repository answered rightly", "check the network, or name a mirror"
@@ -32,6 +32,9 @@ class ExitStatus(Enum):
     NOT_VERIFIED = Meaning(6, "a signature or hash does not fit", "find out who altered it; nothing was kept")
     PRECOMMAND_FAILED = Meaning(7, "a precommand ended with an error or ran out of time", "mend the precommand")
     TOOL_MISSING = Meaning(8, "a tool that this verb needs is not here", "install the package named")
+    PLUGIN_FAILED = Meaning(
+        9, "a plugin of the runtime failed, or its init container did not finish", "mend what the message names"
+    )
     NO_SUCH_GROUP = Meaning(10, "the cache has no group of that name", "add it to the manifest", clean_miss=True)
     NOT_FOR_SYSTEM = Meaning(
         11, "the group is not for this OS release", "add this system to the group", clean_miss=True

@@ -1,0 +1,188 @@
+"""The init container: what it writes, what it refuses, and that a failing plugin leaves nothing."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.runtime.pod import Pod, entry, job_of
+
+from package_cache.values.statuses import ExitStatus
+
+FAILED = ExitStatus.PLUGIN_FAILED.code
+HEAD = "#!/bin/bash\n"
+
+
+def test_what_lies_on_the_volume(pod: Pod) -> None:
+    pod.plugin("a", pre="echo a\n")
+    pod.plugin("b", post="echo b\n")
+    pod.ready(job_of(["echo 1", "echo 2"], entry("a"), entry("b", "ignore"), entry("a")))
+    assert pod.tree() == {
+        "plan": "1 fail a\n2 ignore b\n3 fail a\n",
+        "user.sh": f"{HEAD}echo 1\necho 2\n",
+        "1-a.pre.sh": f"{HEAD}echo a\n",
+        "2-b.post.sh": f"{HEAD}echo b\n",
+        "3-a.pre.sh": f"{HEAD}echo a\n",
+    }
+    assert (pod.work / "runtime.d" / "job.sh").read_text() == (pod.runtime / "job.sh").read_text()
+    assert os.access(pod.work / "runtime.d" / "job.sh", os.X_OK)
+
+
+def test_another_user_can_read_it(pod: Pod) -> None:
+    pod.plugin("a", pre="echo a\n", end="import os; os.chmod(pre, 0o600)")
+    os.umask(0o077)
+    try:
+        pod.ready(job_of(["true"], entry("a")))
+    finally:
+        os.umask(0o022)
+    assert {path.stat().st_mode & 0o444 for path in pod.job.parent.rglob("*") if path.is_file()} == {0o444}
+    assert {path.stat().st_mode & 0o055 for path in (pod.job, pod.job.parent)} == {0o055}
+
+
+def test_the_init_script_gets_the_whole_entry(pod: Pod) -> None:
+    pod.plugin("a", end="open(pre, 'a').write(config)")
+    pod.ready(job_of(["true"], entry("a", "ignore", parameters={"x": [1, "ü"]}, own=True)))
+    assert pod.tree()["1-a.pre.sh"] == (
+        f"{HEAD}failurePolicy: ignore\nown: true\nparameters:\n  x:\n  - 1\n  - ü\nplugin: a\n"
+    )
+
+
+def test_a_second_run_replaces_the_first(pod: Pod) -> None:
+    pod.plugin("a", pre="echo a\n")
+    pod.plugin("b", pre="echo b\n")
+    pod.ready(job_of(["one"], entry("a"), entry("a")))
+    pod.ready(job_of(["two"], entry("b")))
+    assert pod.tree() == {"plan": "1 fail b\n", "user.sh": f"{HEAD}two\n", "1-b.pre.sh": f"{HEAD}echo b\n"}
+
+
+def broken(pod: Pod, kind: str) -> str:
+    """Make a plugin that is broken in one way, and give its name."""
+    pod.plugin("bad", pre="echo half\n", end="import sys; sys.exit(4)" if kind == "status" else "")
+    folder = pod.runtime / "plugins" / "bad"
+    description = {
+        "not YAML": "a: [",
+        "not a mapping": "- x",
+        "no script named": "name: bad",
+        "a number": "init-script: 3",
+        "missing script": "init-script: other.py",
+        "script outside": "init-script: ../good/init.py",
+        "absolute script": f"init-script: {pod.runtime}/plugins/good/init.py",
+        "binary": "init-script: \0",
+    }
+    if kind in description:
+        (folder / "desc.yaml").write_text(description[kind])
+    if kind == "no description":
+        (folder / "desc.yaml").unlink()
+    if kind == "link outside":
+        (folder / "init.py").unlink()
+        (folder / "init.py").symlink_to("../good/init.py")
+    if kind == "killed":
+        (folder / "init.py").write_text("import os; os.kill(os.getpid(), 9)")
+    if kind == "hanging":
+        (folder / "init.py").write_text("import subprocess; subprocess.run(['sleep', '1000'])")
+    return {"unknown": "none", "outside": "../plugins/good", "here": ".", "empty folder": "x y"}.get(kind, "bad")
+
+
+KINDS = {
+    "unknown": "cannot find the plugin 'none' (FILE:3)\nhint: there are: bad, cmd, good, nfs, ssh",
+    "outside": "cannot use the plugin '../plugins/good': that is not a plugin's name",
+    "here": "cannot use the plugin '.': that is not a plugin's name",
+    "no description": "desc.yaml: No such file or directory (FILE:3)",
+    "not YAML": "desc.yaml: it is not YAML",
+    "binary": "desc.yaml: it is not YAML",
+    "not a mapping": "it must be a mapping, not ['x']",
+    "no script named": "it names no init-script (FILE:3)\nhint: write init-script: init.py",
+    "a number": "it names no init-script",
+    "missing script": "cannot find the init script of the plugin 'bad'",
+    "script outside": "init-script '../good/init.py' is outside of the plugin's folder",
+    "absolute script": "is outside of the plugin's folder",
+    "link outside": "is outside of the plugin's folder",
+    "status": "cannot prepare the plugin 'bad': its init script ended with status 4 (FILE:3)",
+    "killed": "cannot prepare the plugin 'bad': its init script was ended by SIGKILL",
+    "hanging": "cannot prepare the plugin 'bad': its init script did not end within 1.5 s",
+}
+
+
+@pytest.mark.parametrize("policy", ["fail", "ignore"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_broken_plugin(kind: str, policy: str, pod: Pod) -> None:
+    pod.plugin("good", pre="echo good\n")
+    name = broken(pod, kind)
+    done = pod.init(job_of(["true"], entry(name, policy), entry("good")), "--limit", "1.5")
+    assert KINDS[kind].replace("FILE", str(pod.folder / "job.yaml")) in done.stderr
+    assert "Traceback" not in done.stderr
+    if policy == "fail":
+        assert done.returncode == FAILED
+        assert "plan" not in pod.tree()
+    else:
+        assert done.returncode == 0
+        assert "the job goes on without this plugin: its failurePolicy is ignore" in done.stderr
+        assert pod.tree() == {
+            "plan": "2 fail good\n",
+            "user.sh": f"{HEAD}true\n",
+            "2-good.pre.sh": f"{HEAD}echo good\n",
+        }
+
+
+def test_a_failing_run_leaves_no_plan_of_a_former_one(pod: Pod) -> None:
+    pod.plugin("a")
+    pod.ready(job_of(["true"], entry("a")))
+    assert pod.init(job_of(["true"], entry("none"))).returncode == FAILED
+    assert "plan" not in pod.tree()
+
+
+def test_too_long_a_configuration_for_an_argument(pod: Pod) -> None:
+    pod.plugin("a")
+    done = pod.init(job_of(["true"], entry("a", parameters={"x": "y" * 200_000})))
+    assert done.returncode == FAILED
+    assert "cannot start the init script of the plugin 'a': Argument list too long" in done.stderr
+
+
+def test_what_a_plugin_leaves_running_ends(pod: Pod) -> None:
+    late = "import subprocess; subprocess.Popen(['sh', '-c', 'sleep 1; echo late >>\"$1\"', 'sh', pre])"
+    pod.plugin("a", end=late)
+    pod.plugin("b", end="import time; time.sleep(2)")
+    pod.ready(job_of(["true"], entry("a"), entry("b")))
+    assert list(pod.tree()) == ["plan", "user.sh"]
+
+
+@pytest.mark.parametrize("kind", ["a file", "read-only"])
+def test_a_volume_that_takes_nothing(kind: str, pod: Pod) -> None:
+    if kind == "a file":
+        pod.work.write_text("")
+    else:
+        pod.work = Path("/proc/none")
+    done = pod.init(job_of())
+    assert done.returncode == ExitStatus.READ_ONLY.code
+    assert "Traceback" not in done.stderr
+
+
+def test_the_entry_is_for_some_task_roles_only(pod: Pod) -> None:
+    pod.plugin("a", pre="a\n")
+    job = """\
+taskRoles: {one: {commands: [echo one]}, two: {commands: [echo two]}}
+extras:
+  com.microsoft.pai.runtimeplugin:
+    - {plugin: a, taskRoles: [one]}
+    - {plugin: a, taskroles: [two]}
+    - {plugin: a}
+    - {plugin: a, taskroles: []}
+"""
+    done = pod.init(job)
+    assert done.returncode == ExitStatus.USAGE.code
+    assert "cannot tell which task role" in done.stderr
+    assert not pod.work.exists()
+    assert pod.init(job, "--task-role", "two").returncode == 0
+    assert pod.tree()["plan"] == "1 fail a\n2 fail a\n"
+    assert pod.tree()["user.sh"] == f"{HEAD}echo two\n"
+    assert pod.init(job, PAI_CURRENT_TASK_ROLE_NAME="one").returncode == 0
+    assert pod.tree()["user.sh"] == f"{HEAD}echo one\n"
+    wrong = pod.init(job, "--task-role", "three")
+    assert (wrong.returncode, "those there are: one, two" in wrong.stderr) == (ExitStatus.USAGE.code, True)
+
+
+def test_the_job_named_by_the_environment(pod: Pod) -> None:
+    done = pod.init(job_of(["true"]), PAI_JOB_CONFIG="/nowhere")
+    assert done.returncode == 0
+    missing = pod.init(job_of(["true"]), "--job", "/nowhere/job.yaml")
+    assert missing.returncode == ExitStatus.BAD_MANIFEST.code
+    assert "cannot read the job /nowhere/job.yaml: No such file or directory" in missing.stderr

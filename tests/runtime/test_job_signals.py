@@ -1,0 +1,166 @@
+"""Signals to the job's entry point, in each shell: they reach what runs, and the post-scripts run all the same."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+from tests.runtime.pod import Pod, alive, each_shell, entry, job_of
+
+SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2")
+each_signal = pytest.mark.parametrize("name", SIGNALS)
+
+WAIT = "n=0; while [ $n -lt 1000 ]; do sleep 0.05; n=$((n + 1)); done"
+
+
+def number(name: str) -> int:
+    return int(getattr(signal, f"SIG{name}"))
+
+
+def heard_as(name: str, shell: str) -> str:
+    """Give the signal that a command hears: busybox alone cannot undo that INT and QUIT are ignored."""
+    return "TERM" if shell == "busybox" and name in ("INT", "QUIT") else name
+
+
+def with_command(pod: Pod, *commands: str) -> None:
+    pod.plugin("a", pre="echo pre\n", post='echo "post <$PAI_COMMAND_STATUS>"\n')
+    pod.ready(job_of([f"cd '{pod.folder!s}'", *commands], entry("a")))
+
+
+@each_shell
+@each_signal
+def test_a_command_that_dies_of_it(name: str, shell: str, pod: Pod) -> None:
+    with_command(pod, "echo >up", "exec sleep 100")  # bash itself never dies of QUIT
+    process = pod.start(shell)
+    pod.wait_for("up")
+    time.sleep(0.1)
+    os.kill(process.pid, number(name))
+    stdout, stderr = process.communicate(timeout=30)
+    status = 128 + number(heard_as(name, shell))
+    assert (stdout, process.returncode) == (f"pre\npost <{status}>\n", status), stderr
+
+
+@each_shell
+@each_signal
+def test_a_command_that_handles_it(name: str, shell: str, pod: Pod) -> None:
+    trap = f"trap 'echo heard; exit 5' {heard_as(name, shell)}"
+    with_command(pod, trap, "echo >up", WAIT)
+    process = pod.start(shell)
+    pod.wait_for("up")
+    os.kill(process.pid, number(name))
+    stdout, stderr = process.communicate(timeout=30)
+    assert (stdout, process.returncode) == ("pre\nheard\npost <5>\n", 5), stderr
+
+
+@each_shell
+def test_each_of_many_is_handed_on(shell: str, pod: Pod) -> None:
+    program = (
+        "import signal, sys\n"
+        "heard = []\n"
+        "signal.signal(signal.SIGTERM, lambda *_: heard.append('TERM') or open(f'heard{len(heard)}', 'w'))\n"
+        "open('up', 'w').close()\n"
+        "while len(heard) < 5: signal.pause()\n"
+        "print(len(heard)); sys.exit(0)\n"
+    )
+    pod.ready(job_of(["true"]))
+    process = pod.start(shell, sys.executable, "-c", program)
+    pod.wait_for("up")
+    for count in range(1, 6):
+        os.kill(process.pid, signal.SIGTERM)
+        pod.wait_for(f"heard{count}")
+    stdout, stderr = process.communicate(timeout=30)
+    assert (stdout, process.returncode) == ("5\n", 0), stderr
+
+
+@each_shell
+def test_the_whole_command_gets_it(shell: str, pod: Pod) -> None:
+    """A shell dies of TERM at once and leaves its child: without the group's signal it would run on."""
+    with_command(
+        pod, f'{sys.executable} -c \'import os, time; print(os.getpid(), file=open("up", "w")); time.sleep(99)\''
+    )
+    process = pod.start(shell)
+    up = pod.wait_for("up")
+    while not up.read_text().strip():
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert not alive(int(up.read_text()))
+
+
+@each_shell
+def test_what_the_command_leaves_running_ends_before_the_post_scripts(shell: str, pod: Pod) -> None:
+    post = "cd '%s'; case $(cat /proc/$(cat left)/stat 2>&1) in *') '[RSD]*) echo alive ;; *) echo gone ;; esac\n"
+    pod.plugin("a", post=post % str(pod.folder))
+    loop = "(trap '' TERM; while :; do sleep 0.1; done) & echo $! >left"
+    polite = "(trap 'echo bye; exit' TERM; while :; do sleep 0.1; done) &"
+    pod.ready(job_of([f"cd '{pod.folder}'", polite, loop, "sleep 0.3", "exit 2"], entry("a")))
+    done = pod.run(shell)
+    assert not alive(int((pod.folder / "left").read_text()))
+    assert sorted(done.stdout.split()) == ["bye", "gone"]
+    assert done.returncode == 2
+    assert "runtime: the command left processes running: ending them\n" in done.stderr
+
+
+@each_shell
+def test_a_signal_during_a_pre_script(shell: str, pod: Pod) -> None:
+    pod.plugin("a", pre=f"cd '{pod.folder}'; echo >up; {WAIT}\n", post='echo "post a <$PAI_COMMAND_STATUS>"\n')
+    pod.plugin("b", pre="echo pre b\n", post="echo post b\n")
+    pod.ready(job_of(["echo command"], entry("a", "ignore"), entry("b")))
+    process = pod.start(shell)
+    pod.wait_for("up")
+    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(process.pid, signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (stdout, process.returncode) == ("post a <>\n", 143), stderr
+    assert "a signal came before the command: it does not run" in stderr
+
+
+@each_shell
+def test_a_pre_script_that_takes_a_signal_for_success(shell: str, pod: Pod) -> None:
+    pod.plugin("a", pre=f"trap 'exit 0' TERM; cd '{pod.folder}'; echo >up; {WAIT}\n", post="echo post a\n")
+    pod.ready(job_of(["echo command"], entry("a")))
+    process = pod.start(shell)
+    pod.wait_for("up")
+    os.kill(process.pid, signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (stdout, process.returncode) == ("post a\n", 143), stderr
+
+
+@each_shell
+def test_a_first_signal_lets_a_post_script_finish_and_a_second_ends_it(shell: str, pod: Pod) -> None:
+    slow = f"cd '{pod.folder}'; echo >up; n=0; while [ ! -e go ]; do sleep 0.05; done; echo post\n"
+    pod.plugin("a", post="echo last\n")
+    pod.plugin("b", post=slow)
+    pod.ready(job_of(["exit 4"], entry("a"), entry("b")))
+    process = pod.start(shell)
+    pod.wait_for("up")
+    os.kill(process.pid, signal.SIGTERM)
+    time.sleep(0.3)
+    (pod.folder / "go").touch()
+    assert process.communicate(timeout=30)[0] == "post\nlast\n"
+    assert process.returncode == 4
+    for name in ("up", "go"):
+        (pod.folder / name).unlink()
+    process = pod.start(shell)
+    pod.wait_for("up")
+    os.kill(process.pid, signal.SIGTERM)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.communicate(timeout=30)[0] == "last\n"
+    assert process.returncode == 4
+
+
+@each_shell
+def test_signals_at_any_moment_are_never_lost(shell: str, pod: Pod) -> None:
+    """Whenever TERM comes, the job ends soon, and the status says how far it was."""
+    pod.plugin("a", pre="echo pre\n", post="echo post\n")
+    pod.ready(job_of(["echo command", WAIT], entry("a")))
+    for step in range(25):
+        process = pod.start(shell)
+        time.sleep(0.02 + step * 0.012)
+        os.kill(process.pid, signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=20)
+        assert (process.returncode, process.returncode != 143 or "post" in stdout or stdout == "") == (143, True) or (
+            process.returncode == -signal.SIGTERM  # before the first trap
+        ), (step, stdout, stderr)

@@ -104,6 +104,18 @@ def remove_root(path: Path, isolation: Isolation) -> None:
         _remove(gone, isolation)
 
 
+def archive_root(path: Path, archive: Path, isolation: Isolation, *, without: Sequence[str] = ()) -> None:
+    """Write a tar archive of a root that `make_root` gave, with its owners as they are in it.
+
+    `without` are patterns of tar(1) for paths that begin with `./`. Raises `CommandError`.
+    """
+    left_out = [f"--exclude={pattern}" for pattern in without]
+    argv = ["tar", "--directory", str(path), *left_out, "--sort=name", "--numeric-owner", "--create", "."]
+    archive.touch()  # ours, whoever writes to it
+    with _as_root(isolation) as prefix:
+        run([*prefix, *argv, "--file", str(archive)], timeout=LIMIT)
+
+
 def _lock(roots: Path, key: str) -> Path:
     return roots / f".{key}.lock"
 

@@ -1,0 +1,106 @@
+"""Builds the image of the init container, without a daemon: what a Dockerfile would say, said to our own tools.
+
+    python runtime/build_image.py --cache package_cache --output docker://localhost:5000/runtime:1
+
+From the bottom: Debian's newest release with its Python and YAML, made by mmdebstrap from signed archives; the library
+and `runtime/` at /opt/runtime; the cache at /opt/package_cache, in layers as those of `package-cache image`. Those
+that change often lie on top.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+import package_cache
+from package_cache.cache.being_written import once_settled
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.part import read_part
+from package_cache.command_line.options import cache_option, given_cache, given_options, mirror_options
+from package_cache.images.cache_layers import add_cache
+from package_cache.outside.distributions import newest_release
+from package_cache.outside.isolation import strongest_isolation
+from package_cache.outside.oci import Descriptor, LayerFile, Layout
+from package_cache.outside.roots import archive_root, make_root
+from package_cache.outside.skopeo import Destination
+from package_cache.values.errors import PackageCacheError
+from package_cache.verbs.image import put_image
+from package_cache.verbs.options import Options
+from package_cache.verbs.precommands import root_source
+from package_cache.verbs.sources import archive_sources
+
+RUNTIME = Path(__file__).parent
+LIBRARY = Path(package_cache.__file__).parent
+ARCHITECTURE = "amd64"
+PACKAGES = ("python3-yaml",)
+
+LEFT_OUT = ("./var/lib/apt/lists/*", "./var/cache/*", "./usr/share/man/*", "./usr/share/locale/*", "./usr/share/info/*")
+"""What no init script reads; the copyright files stay."""
+
+CONFIG = {
+    "Entrypoint": ["/usr/bin/python3", "/opt/runtime/init.py"],
+    "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "PYTHONPATH=/opt/runtime/lib", "PYTHONDONTWRITEBYTECODE=1"],
+}
+"""Of the image (OCI Image Format Specification, Image Configuration)."""
+
+
+def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
+    """Build and copy the image; gives its digest."""
+    release = newest_release("debian", ARCHITECTURE)
+    sources = archive_sources(release, options.mirrors, options)
+    isolation = strongest_isolation()
+    root = make_root(root_source(release, sources), state=options.state, isolation=isolation, include=PACKAGES)
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        base = Path(folder) / "root.tar"
+        archive_root(root, base, isolation, without=LEFT_OUT)
+        title = f"{release.system.name} with {', '.join(PACKAGES)}"
+        return put_image(lambda layout: once_settled(cache, lambda: _write(layout, title, base, cache)), to, options)
+
+
+def _write(layout: Layout, title: str, base: Path, cache: CacheFolder) -> Descriptor:
+    part = read_part(cache, ARCHITECTURE)
+    layers = [
+        layout.add_archive(title, base),
+        layout.add_layer("the runtime", _files(), compressed=True),
+        *add_cache(layout, cache, part, at="opt/package_cache/"),
+    ]
+    annotations = {
+        "org.opencontainers.image.title": "package cache runtime",
+        "org.opencontainers.image.version": package_cache.__version__,
+        "package-cache.manifest-digest": part.description.manifest_digest,
+    }
+    created = part.description.created
+    return layout.add_image(ARCHITECTURE, layers, created=created, annotations=annotations, config=CONFIG)
+
+
+def _files() -> Iterator[LayerFile]:
+    for folder, place in ((RUNTIME, "opt/runtime"), (LIBRARY, f"opt/runtime/lib/{LIBRARY.name}")):
+        for path in folder.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts and path.name != Path(__file__).name:
+                yield LayerFile(f"{place}/{path.relative_to(folder)}", path.read_bytes())
+
+
+@click.command()
+@cache_option
+@click.option("--output", required=True, metavar="DESTINATION", help="As of package-cache image.")
+@mirror_options
+def main(
+    cache: Path,
+    output: str,
+    mirrors: Iterable[tuple[str, str]],
+    keyrings: Iterable[tuple[str, str]],
+    state: Path | None,
+) -> None:
+    """Build the image of the runtime's init container, with a cache in it."""
+    try:
+        digest = build_image(given_cache(cache), Destination.parse(output), given_options(mirrors, keyrings, state))
+    except PackageCacheError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.status.code)
+    click.echo(f"{output}\n{digest}")
+
+
+if __name__ == "__main__":
+    main()

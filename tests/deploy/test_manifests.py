@@ -100,6 +100,15 @@ def test_a_job_cannot_write_to_the_cache(file: Path) -> None:
             }  # fmt: skip
 
 
+def test_a_job_looks_where_the_node_is_filled() -> None:
+    [file] = [file for file in FILES if file.name == "node-cache.yaml"]
+    filled, looked = (
+        [volume["hostPath"] for volume in spec["volumes"] if "hostPath" in volume] for spec in pod_specs(file)
+    )
+    assert filled == looked
+    assert not filled[0]["path"].startswith("/var/lib/package-cache")  # the installer's own notes, where a node has it
+
+
 @each_file
 def test_shell_is_plain_sh(file: Path, tmp_path: Path) -> None:
     for number, snippet in enumerate(shell_snippets(file)):

@@ -139,6 +139,14 @@ def test_names_that_are_not_there_are_told_together(tree: InitTree) -> None:
     assert not tree.volume.exists()
 
 
+def test_what_is_optional_keeps_no_job_from_starting(tree: InitTree) -> None:
+    done = tree.stage("edit", "nothing", "--optional")
+    assert done.returncode == 0
+    assert "there is no group nothing" in done.stderr
+    assert done.stderr.endswith("the job starts all the same, and installs them by its fallback\n")
+    assert tree.stage("--optional").returncode == 2
+
+
 def test_a_system_that_a_group_is_not_for(tree: InitTree) -> None:
     done = tree.stage("edit", "--system", "ubuntu16.04")
     assert done.returncode == 11

@@ -1,14 +1,15 @@
 #!/bin/sh
 # Stage groups of the cache in this image to a volume that a job's container shares.
 #
-#   stage_groups.sh [--system NAME]... --to DIR [--] GROUP...
+#   stage_groups.sh [--system NAME]... [--optional] --to DIR [--] GROUP...
 #   stage_groups.sh --list
 #
 # Copies what is not there yet: package files, then each group's folder in one rename, the description last. So a
 # reader finds whole groups only, also where this is killed at any moment; run again it goes on, and mends what
 # it finds damaged. Groups that are there already stay. One run at a time for a volume.
 #
-# Exit 0: the groups are there. Else the statuses of docs/exit-statuses.md: 2, 10, 11, 30, 31, 41, 42, 130.
+# Exit 0: the groups are there. Else the statuses of docs/exit-statuses.md: 1, 2, 10, 11, 30, 31, 41, 42, 130. With
+# --optional the status is 0 instead of all but 2 and 130: the job starts, finds no such group, and takes its fallback.
 #
 # Needs busybox and nothing else. Variables are global; those of one function only begin with "_".
 
@@ -21,6 +22,7 @@ cache=/
 to=
 groups=
 systems=
+optional=
 new=
 me=package-cache
 
@@ -36,12 +38,14 @@ complain() {
 stop() {
     complain "cannot stage ${groups:-anything}${to:+ to ${to}}: $2"
     complain "next step: $3"
+    [ -z "${optional}" ] || complain 'the job starts all the same, and installs them by its fallback'
+    [ -z "${optional}" ] || exit 0
     exit "$1"
 }
 
 usage() {
     complain "$1"
-    complain 'usage: [--system NAME]... --to DIR [--] GROUP..., or --list'
+    complain 'usage: [--system NAME]... [--optional] --to DIR [--] GROUP..., or --list'
     exit 2
 }
 
@@ -63,6 +67,7 @@ read_arguments() {
                 esac
                 shift
                 ;;
+            --optional) optional=yes ;;
             --list)
                 list_groups
                 exit 0

@@ -27,6 +27,7 @@ class Podman:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._run = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes no path of more than 50 characters
         (folder / "containers.conf").write_text(_CONTAINERS_CONF, encoding="utf-8")
         (folder / "registries.conf").write_text("unqualified-search-registries = []\n", encoding="utf-8")
         (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n', encoding="utf-8")
@@ -36,7 +37,7 @@ class Podman:
             "TMPDIR": str(folder),
         }
         self._argv = (
-            "podman", "--root", str(folder / "storage"), "--runroot", str(folder / "run"),
+            "podman", "--root", str(folder / "storage"), "--runroot", str(self._run),
             "--tmpdir", str(folder / "tmp"),
         )  # fmt: skip
 
@@ -67,7 +68,7 @@ class Podman:
         for words in (("pod", "rm", "--all", "--force", "--time", "0"), ("rm", "--all", "--force", "--time", "0"),
                       ("volume", "prune", "--force"), ("image", "umount", "--all", "--force")):  # fmt: skip
             self(*words, check=False)
-        run(["rm", "-rf", "--one-file-system", "--", str(self.folder)], check=False, timeout=300)
+        run(["rm", "-rf", "--one-file-system", "--", str(self.folder), str(self._run)], check=False, timeout=300)
 
 
 @contextmanager

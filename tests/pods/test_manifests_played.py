@@ -1,0 +1,77 @@
+"""The manifests of deploy/ in real pods without network: the group comes from the cache, by each way into a pod."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from containers.podman import PATH, Podman
+from tests.deploy.manifests import FOLDER, Document, documents, install_script, pod_specs
+from tests.pods.pods import Spec, played
+
+pytestmark = pytest.mark.system
+
+SCRIPT = documents(FOLDER / "install-script.yaml")[0]
+
+
+def prepared(spec: Document, image: str) -> Spec:
+    """Give a pod's spec with the job's image by its local name, and the PATH that an imported root does not state."""
+    spec = copy.deepcopy(spec)
+    for container in spec["containers"]:
+        if container["image"] == "ubuntu:18.04":
+            container["image"] = image
+            container["env"] = [{"name": "PATH", "value": PATH}]
+    return spec
+
+
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
+def test_init_container(
+    system: str, podman: Podman, pushed: Callable[[str], str], job_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    pushed("init")
+    (spec,) = pod_specs(FOLDER / "init-container.yaml")
+    spec = prepared(spec, job_image(system))
+    args = spec["initContainers"][0]["args"]
+    args[args.index("ubuntu18.04")] = system
+    name = f"init-{system.replace('.', '-')}"
+    with played(podman, tmp_path, name, spec, SCRIPT) as pod:
+        job = pod.ended("job")
+    assert job.status == 0, job.log
+    assert "0 bytes from the network" in job.log
+    assert "OpenSSH_" in job.log
+
+
+def test_node_cache(
+    podman: Podman, pushed: Callable[[str], str], job_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The DaemonSet's pod fills a folder of the node; the job's pod reads it."""
+    pushed("init")
+    filler, job = (prepared(spec, job_image("ubuntu18.04")) for spec in pod_specs(FOLDER / "node-cache.yaml"))
+    node = tmp_path / "node"
+    node.mkdir()
+    for spec in (filler, job):
+        for volume in spec["volumes"]:
+            if "hostPath" in volume:
+                volume["hostPath"] = {"path": str(node), "type": "Directory"}
+    filler["initContainers"][0]["args"].remove("nfs")  # this cache has none
+    with played(podman, tmp_path, "filler", filler), played(podman, tmp_path, "reader", job, SCRIPT) as pod:
+        done = pod.ended("job")
+    assert done.status == 0, done.log
+    assert "0 bytes from the network" in done.log
+
+
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
+def test_image_volume(
+    system: str, podman: Podman, pushed: Callable[[str], str], job_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    """What `volumes: - image:` mounts; podman's own option does it here, for its `kube play` does not know it yet."""
+    mount = f"type=image,source={pushed('volume')},destination=/package_cache"
+    script = tmp_path / "install.sh"
+    script.write_text(install_script())
+    done = podman.run(
+        job_image(system), "sh", "/script/install.sh", "ssh", "openssh-client", "openssh-server",
+        options=["--mount", mount, "--volume", f"{tmp_path}:/script:ro"], check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 bytes from the network" in done.stdout
+    assert "falling back" not in done.stderr

@@ -38,7 +38,7 @@ def install_script() -> str:
 def shell_snippets(file: Path) -> Iterator[str]:
     """Give what a shell reads: the scripts of ConfigMaps, and the arguments behind `sh -c`."""
     for document in documents(file):
-        yield from document.get("data", {}).values()
+        yield from (text for name, text in document.get("data", {}).items() if name.endswith(".sh"))
     for container in containers(file):
         if container.get("command", [""])[0] == "sh":
-            yield "\n".join(container["args"])
+            yield "\n".join(container.get("args", ()))

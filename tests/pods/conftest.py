@@ -8,7 +8,6 @@ import pytest
 from containers.podman import Podman, can_run, throwaway_podman
 from containers.registry import Registry, loopback_registry
 from tests.conftest import unavailable
-from tests.pods.pods import REPOSITORY
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run as package_cache
@@ -83,9 +82,10 @@ def pushed(registry: Registry, podman: Podman, pod_cache: CacheFolder, state: Pa
 @pytest.fixture(scope="session")
 def runtime_image(registry: Registry, podman: Podman, pod_cache: CacheFolder, state: Path) -> str:
     """The image of the runtime's init container, built by its own script, pushed and pulled."""
-    name = f"{registry.host}/runtime:1"
-    script = REPOSITORY / "runtime" / "build_image.py"
+    name = f"{registry.host}/package-cache:runtime"
+    script = Path(__file__).parents[2] / "runtime" / "build_image.py"
     words = ["--cache", str(pod_cache.path), "--output", f"docker://{name}", "--state", str(state)]
     run([sys.executable, str(script), *words], timeout=900)
     podman.pull(name)
+    podman("tag", name, "localhost:5000/package-cache:runtime")
     return name

@@ -1,27 +1,16 @@
 """The manifests of deploy/ in real pods without network: the group comes from the cache, by each way into a pod."""
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from containers.podman import PATH, Podman
-from tests.deploy.manifests import FOLDER, Document, documents, install_script, pod_specs
-from tests.pods.pods import Spec, played
+from containers.podman import Podman
+from containers.pods import documents, played, pods_of
+from tests.deploy.manifests import install_script
 
 pytestmark = pytest.mark.system
 
-SCRIPT = documents(FOLDER / "install-script.yaml")[0]
-
-
-def prepared(spec: Document, image: str) -> Spec:
-    """Give a pod's spec with the job's image by its local name, and the PATH that an imported root does not state."""
-    spec = copy.deepcopy(spec)
-    for container in spec["containers"]:
-        if container["image"] == "ubuntu:18.04":
-            container["image"] = image
-            container["env"] = [{"name": "PATH", "value": PATH}]
-    return spec
+SCRIPT = documents("install-script.yaml")[0]
 
 
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
@@ -29,12 +18,10 @@ def test_init_container(
     system: str, podman: Podman, pushed: Callable[[str], str], job_image: Callable[[str], str], tmp_path: Path
 ) -> None:
     pushed("init")
-    (spec,) = pod_specs(FOLDER / "init-container.yaml")
-    spec = prepared(spec, job_image(system))
+    (spec,) = pods_of("init-container.yaml", job_image(system))
     args = spec["initContainers"][0]["args"]
     args[args.index("ubuntu18.04")] = system
-    name = f"init-{system.replace('.', '-')}"
-    with played(podman, tmp_path, name, spec, SCRIPT) as pod:
+    with played(podman, tmp_path, f"init-{system.replace('.', '-')}", spec, SCRIPT) as pod:
         job = pod.ended("job")
     assert job.status == 0, job.log
     assert "0 bytes from the network" in job.log
@@ -46,7 +33,7 @@ def test_node_cache(
 ) -> None:
     """The DaemonSet's pod fills a folder of the node; the job's pod reads it."""
     pushed("init")
-    filler, job = (prepared(spec, job_image("ubuntu18.04")) for spec in pod_specs(FOLDER / "node-cache.yaml"))
+    filler, job = pods_of("node-cache.yaml", job_image("ubuntu18.04"))
     node = tmp_path / "node"
     node.mkdir()
     for spec in (filler, job):

@@ -1,0 +1,130 @@
+"""Pods as Kubernetes describes them, played by podman: the manifests of `deploy/`, with the images of this machine."""
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from containers.podman import PATH, Podman
+from package_cache.outside.run import run
+from package_cache.values.errors import PackageCacheError
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+
+Document = dict[str, Any]
+
+
+def documents(name: str) -> list[Document]:
+    """Give the documents of a file of `deploy/`."""
+    return list(yaml.safe_load_all((DEPLOY / name).read_text(encoding="utf-8")))
+
+
+def pods_of(name: str, image: str) -> list[Document]:
+    """Give the specs of the pods in a file of `deploy/`, whose jobs are of that image.
+
+    An image that was imported from a root states no PATH, and podman adds none.
+    """
+    specs = [one["spec"]["template"]["spec"] for one in documents(name) if "template" in one.get("spec", {})]
+    for container in (container for spec in specs for container in spec["containers"]):
+        if container["image"] == "ubuntu:18.04":
+            container |= {"image": image, "env": [{"name": "PATH", "value": PATH}]}
+    return specs
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A container of a pod that has come to its end."""
+
+    status: int
+    log: str
+
+
+class PlayedPod:
+    """A pod that was started; podman takes its init containers away once they are done."""
+
+    def __init__(self, podman: Podman, name: str) -> None:
+        self._podman, self._name = podman, name
+
+    def ended(self, container: str, within: float = 120) -> Ended:
+        """Wait for a container's end. Raises `PackageCacheError` after `within` seconds."""
+        name = f"{self._name}-{container}"
+        deadline = time.monotonic() + within
+        while (state := self._state(name))["Status"] not in ("exited", "stopped"):
+            self._be_in_time(deadline, f"the end of {name}", container)
+        return Ended(state["ExitCode"], self.log(container))
+
+    def said(self, container: str, words: str, within: float = 60) -> None:
+        """Wait until a container says something. Raises `PackageCacheError` after `within` seconds."""
+        deadline = time.monotonic() + within
+        while words not in self.log(container):
+            self._be_in_time(deadline, f"the words {words!r}", container)
+
+    def log(self, container: str) -> str:
+        """Give all that a container has said."""
+        done = self._podman("logs", f"{self._name}-{container}", check=False)
+        return done.stdout + done.stderr
+
+    @property
+    def pid(self) -> int:
+        """The process that holds the pod's network namespace."""
+        infra = self._podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self._name).stdout.strip()
+        return int(self._podman("inspect", "--format", "{{.State.Pid}}", infra).stdout)
+
+    def _state(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._podman("inspect", "--format", "{{json .State}}", name).stdout)
+        return found
+
+    def _be_in_time(self, deadline: float, what: str, container: str) -> None:
+        if time.monotonic() > deadline:
+            raise PackageCacheError(f"cannot wait for {what} any longer", details=self.log(container))
+        time.sleep(0.1)
+
+
+def connect(one: PlayedPod, other: PlayedPod) -> None:
+    """Lay a cable between two pods that have no other network: 10.9.0.1 and 10.9.0.2."""
+    run(["ip", "link", "add", "cable", "netns", str(one.pid), "type", "veth", "peer", "cable", "netns", str(other.pid)])
+    for number, pod in enumerate((one, other), 1):
+        inside = ["nsenter", "--target", str(pod.pid), "--net", "ip"]
+        run([*inside, "address", "add", f"10.9.0.{number}/24", "dev", "cable"])
+        run([*inside, "link", "set", "cable", "up"])
+
+
+@contextmanager
+def played(podman: Podman, folder: Path, name: str, spec: Document, *others: Document) -> Iterator[PlayedPod]:
+    """Run a pod of this spec, without network; `others` are documents beside it. Afterwards it is gone.
+
+    Raises `CommandError` where an init container fails.
+    """
+    spec, volumes = _with_own_volumes(name, spec)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump_all([*others, pod]), encoding="utf-8")
+    try:
+        podman("kube", "play", "--network", "none", str(file))
+        yield PlayedPod(podman, name)
+    finally:
+        podman("pod", "rm", "--force", "--time", "0", name, check=False)
+        if volumes:
+            podman("volume", "rm", "--force", *volumes, check=False)
+
+
+def _with_own_volumes(name: str, spec: Document) -> tuple[Document, list[str]]:
+    """Give the spec with other names for its emptyDirs, which podman would share with other pods, and these names."""
+    spec = copy.deepcopy(spec)
+    own = [volume for volume in spec.get("volumes", ()) if "emptyDir" in volume]
+    new_names = {volume["name"]: f"{name}-{volume['name']}" for volume in own}
+    mounts = (
+        mount
+        for kind in ("initContainers", "containers")
+        for container in spec.get(kind, ())
+        for mount in container.get("volumeMounts", ())
+    )
+    for item in (*own, *mounts):
+        item["name"] = new_names.get(item["name"], item["name"])
+    return spec, list(new_names.values())

@@ -58,7 +58,12 @@ def run_init_script(script: Path, entry: PluginEntry, scripts: ScriptPair, limit
 
     Raises `PluginError` where it fails, or does not end within `limit` seconds. What it started ends with it.
     """
-    config = yaml.safe_dump(dict(entry.config), allow_unicode=True, sort_keys=False)
+    try:
+        config = yaml.safe_dump(dict(entry.config), allow_unicode=True, sort_keys=False)
+    except RecursionError as error:
+        raise PluginError(
+            f"cannot prepare the plugin {entry.plugin!r}: its parameters are nested too deeply"
+        ) from error
     argv = [sys.executable, str(script), config, str(scripts.pre), str(scripts.post)]
     try:
         process = start(argv, env=_environment(script), stdout=sys.stderr, stderr=None)

@@ -137,6 +137,14 @@ def test_too_long_a_configuration_for_an_argument(pod: Pod) -> None:
     assert "cannot start the init script of the plugin 'a': Argument list too long" in done.stderr
 
 
+def test_too_deep_a_configuration(pod: Pod) -> None:
+    pod.plugin("a")
+    job = job_of(["true"], entry("a", parameters="DEEP")).replace("DEEP", "[" * 380 + "]" * 380)
+    done = pod.init(job)
+    assert (done.returncode, "Traceback" in done.stderr) == (FAILED, False)
+    assert "cannot prepare the plugin 'a': its parameters are nested too deeply" in done.stderr
+
+
 def test_what_a_plugin_leaves_running_ends(pod: Pod) -> None:
     late = "import subprocess; subprocess.Popen(['sh', '-c', 'sleep 1; echo late >>\"$1\"', 'sh', pre])"
     pod.plugin("a", end=late)

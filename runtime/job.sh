@@ -114,12 +114,13 @@ run() {
     pending=
     status=
     # A signal ends `wait` with 128 + its number, as the child's own death would: so wait again; that says 127 where
-    # the first answer was the child's.
+    # the first answer was the child's. Where the signal comes in the very moment of the death, bash may lose the
+    # status and say -1: the first answer, that signal's, then stands.
     while :; do
         signalled=
         wait "${child}"
         answer=$?
-        if [ "${answer}" -eq 127 ] && [ -n "${status}" ]; then
+        if [ -n "${status}" ] && { [ "${answer}" -eq 127 ] || [ "${answer}" -lt 0 ]; }; then
             break
         fi
         status=${answer}

@@ -152,6 +152,18 @@ def test_a_first_signal_lets_a_post_script_finish_and_a_second_ends_it(shell: st
 
 
 @each_shell
+def test_a_signal_at_the_very_end_of_the_command(shell: str, pod: Pod) -> None:
+    """The entry point may have its status already when it hears the signal: that status stands.
+
+    bash 5.2 then sometimes loses it (its `wait` says -1 from then on), and the signal is told.
+    """
+    pod.ready(job_of())
+    for _ in range(60):
+        done = pod.run(shell, "sh", "-c", "trap '' TERM; kill -TERM $PPID; exit 3")
+        assert done.returncode == 3 or (shell, done.returncode) == ("bash", 143), done.stderr
+
+
+@each_shell
 def test_signals_at_any_moment_are_never_lost(shell: str, pod: Pod) -> None:
     """Whenever TERM comes, the job ends soon, and the status says how far it was."""
     pod.plugin("a", pre="echo pre\n", post="echo post\n")

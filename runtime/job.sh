@@ -200,6 +200,7 @@ prepare_plugins() {
 # Run the command, the arguments or the job's own, unless the plugins failed; set `result`.
 run_command() {
     phase='command'
+    pending= # what came between two pre-scripts has stopped them
     PAI_COMMAND_STATUS=
     if [ -n "${stopped}" ]; then
         say 'a signal came before the command: it does not run'
@@ -214,6 +215,7 @@ run_command() {
         PAI_COMMAND_STATUS=${status}
     fi
     phase=post
+    pending=
     [ -z "${PAI_COMMAND_STATUS}" ] || end_leftovers
     export PAI_COMMAND_STATUS
 }

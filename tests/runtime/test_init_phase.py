@@ -1,11 +1,14 @@
 """The init container: what it writes, what it refuses, and that a failing plugin leaves nothing."""
 
 import os
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.runtime.pod import Pod, entry, job_of
 
+from package_cache.outside.run import run
 from package_cache.values.statuses import ExitStatus
 
 FAILED = ExitStatus.PLUGIN_FAILED.code
@@ -107,9 +110,11 @@ KINDS = {
 def test_a_broken_plugin(kind: str, policy: str, pod: Pod) -> None:
     pod.plugin("good", pre="echo good\n")
     name = broken(pod, kind)
+    began = time.monotonic()
     done = pod.init(job_of(["true"], entry(name, policy), entry("good")), "--limit", "1.5")
     assert KINDS[kind].replace("FILE", str(pod.folder / "job.yaml")) in done.stderr
     assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 20
     if policy == "fail":
         assert done.returncode == FAILED
         assert "plan" not in pod.tree()
@@ -189,8 +194,9 @@ extras:
 
 
 def test_the_job_named_by_the_environment(pod: Pod) -> None:
-    done = pod.init(job_of(["true"]), PAI_JOB_CONFIG="/nowhere")
-    assert done.returncode == 0
-    missing = pod.init(job_of(["true"]), "--job", "/nowhere/job.yaml")
+    script, option, file = pod.init_argv(job_of(["true"]))[1:]
+    variables = {**pod.environment(), "PAI_JOB_CONFIG": file}
+    assert run([sys.executable, script], env=variables, check=False, timeout=60).returncode == 0
+    missing = run([sys.executable, script, option, "/nowhere/job.yaml"], env=variables, check=False, timeout=60)
     assert missing.returncode == ExitStatus.BAD_MANIFEST.code
     assert "cannot read the job /nowhere/job.yaml: No such file or directory" in missing.stderr

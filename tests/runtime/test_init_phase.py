@@ -49,6 +49,15 @@ def test_the_init_script_gets_the_whole_entry(pod: Pod) -> None:
     )
 
 
+def test_an_init_script_deeper_in_the_folder(pod: Pod) -> None:
+    pod.plugin("a")
+    folder = pod.runtime / "plugins" / "a"
+    (folder / "desc.yaml").write_text("init-script: deeper/script.py")
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "script.py").write_text("from plugins.plugin_utils import plugin_init\nplugin_init()\n")
+    pod.ready(job_of(["true"], entry("a")))
+
+
 def test_a_second_run_replaces_the_first(pod: Pod) -> None:
     pod.plugin("a", pre="echo a\n")
     pod.plugin("b", pre="echo b\n")
@@ -75,6 +84,12 @@ def broken(pod: Pod, kind: str) -> str:
         (folder / "desc.yaml").write_text(description[kind])
     if kind == "no description":
         (folder / "desc.yaml").unlink()
+    if kind == "links in a circle":
+        (folder / "init.py").unlink()
+        (folder / "init.py").symlink_to("init.py")
+    if kind == "a folder":
+        (folder / "init.py").unlink()
+        (folder / "init.py").mkdir()
     if kind == "link outside":
         (folder / "init.py").unlink()
         (folder / "init.py").symlink_to("../good/init.py")
@@ -99,8 +114,10 @@ KINDS = {
     "script outside": "init-script '../good/init.py' is outside of the plugin's folder",
     "absolute script": "is outside of the plugin's folder",
     "link outside": "is outside of the plugin's folder",
+    "links in a circle": "cannot find the init script of the plugin 'bad'",
+    "a folder": "init-script 'init.py' is not a file",
     "status": "cannot prepare the plugin 'bad': its init script ended with status 4 (FILE:3)",
-    "killed": "cannot prepare the plugin 'bad': its init script was ended by SIGKILL",
+    "killed": "cannot prepare the plugin 'bad': its init script was ended by signal 9",
     "hanging": "cannot prepare the plugin 'bad': its init script did not end within 1.5 s",
 }
 

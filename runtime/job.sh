@@ -114,12 +114,13 @@ run() {
     pending=
     status=
     # A signal ends `wait` with 128 + its number, as the child's own death would: so wait again; that says 127 where
-    # the first answer was the child's.
+    # the first answer was the child's. Where the signal comes in the very moment of the death, bash may lose the
+    # status and say -1: the first answer, that signal's, then stands.
     while :; do
         signalled=
         wait "${child}"
         answer=$?
-        if [ "${answer}" -eq 127 ] && [ -n "${status}" ]; then
+        if [ -n "${status}" ] && { [ "${answer}" -eq 127 ] || [ "${answer}" -lt 0 ]; }; then
             break
         fi
         status=${answer}
@@ -170,7 +171,7 @@ prepare_plugin() {
             served="${served:+${served}, }${line}"
         done <"${PACKAGE_CACHE_REPORT}"
         what="${what} (${served})"
-        : >"${PACKAGE_CACHE_REPORT}"
+        true >"${PACKAGE_CACHE_REPORT}" # where `:` cannot open a file, it ends the shell (POSIX, XCU, 2.8.1)
     fi
     summary="${summary:+${summary}; }${what}"
 }
@@ -199,6 +200,7 @@ prepare_plugins() {
 # Run the command, the arguments or the job's own, unless the plugins failed; set `result`.
 run_command() {
     phase='command'
+    pending= # what came between two pre-scripts has stopped them
     PAI_COMMAND_STATUS=
     if [ -n "${stopped}" ]; then
         say 'a signal came before the command: it does not run'
@@ -213,6 +215,7 @@ run_command() {
         PAI_COMMAND_STATUS=${status}
     fi
     phase=post
+    pending=
     [ -z "${PAI_COMMAND_STATUS}" ] || end_leftovers
     export PAI_COMMAND_STATUS
 }

@@ -42,26 +42,34 @@ def init_script(plugins: Path, name: str) -> Path:
     named = _description(description).get("init-script")
     if not isinstance(named, str) or not named or "\0" in named:
         raise PluginError(f"cannot use {description}: it names no init-script", hint="write init-script: init.py")
-    script = (folder / named).resolve()
+    try:
+        script = (folder / named).resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
+        raise PluginError(f"cannot find the init script of the plugin {name!r}: {folder / named}") from error
     if not script.is_relative_to(folder.resolve()):
         raise PluginError(
             f"cannot use {description}: init-script {named!r} is outside of the plugin's folder",
             hint="name a file in that folder",
         )
     if not script.is_file():
-        raise PluginError(f"cannot find the init script of the plugin {name!r}: {folder / named}")
+        raise PluginError(f"cannot use {description}: init-script {named!r} is not a file")
     return script
 
 
-def run_init_script(script: Path, entry: PluginEntry, scripts: ScriptPair, limit: float) -> None:
+def run_init_script(script: Path, entry: PluginEntry, scripts: ScriptPair, *, runtime: Path, limit: float) -> None:
     """Run an init script with its configuration and the paths of its scripts; its output is ours.
 
     Raises `PluginError` where it fails, or does not end within `limit` seconds. What it started ends with it.
     """
-    config = yaml.safe_dump(dict(entry.config), allow_unicode=True, sort_keys=False)
+    try:
+        config = yaml.safe_dump(dict(entry.config), allow_unicode=True, sort_keys=False)
+    except RecursionError as error:
+        raise PluginError(
+            f"cannot prepare the plugin {entry.plugin!r}: its parameters are nested too deeply"
+        ) from error
     argv = [sys.executable, str(script), config, str(scripts.pre), str(scripts.post)]
     try:
-        process = start(argv, env=_environment(script), stdout=sys.stderr, stderr=None)
+        process = start(argv, env=_environment(runtime), stdout=sys.stderr, stderr=None)
     except OSError as error:  # such as E2BIG: Linux takes no argument of more than 128 KiB
         raise PluginError(f"cannot start the init script of the plugin {entry.plugin!r}: {error.strerror}") from error
     try:
@@ -76,7 +84,7 @@ def run_init_script(script: Path, entry: PluginEntry, scripts: ScriptPair, limit
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     if status:
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         message = f"cannot prepare the plugin {entry.plugin!r}: its init script {how}"
         raise PluginError(message, hint="see its words above")
 
@@ -93,7 +101,7 @@ def _description(file: Path) -> dict[str, Any]:
     return content
 
 
-def _environment(script: Path) -> dict[str, str]:
-    """Let the script import what the runtime gives: `plugins.plugin_utils`, and the library."""
-    runtime, library = script.parents[2], Path(package_cache.__file__).parents[1]
+def _environment(runtime: Path) -> dict[str, str]:
+    """Let an init script import what the runtime gives: `plugins.plugin_utils`, and the library."""
+    library = Path(package_cache.__file__).parents[1]
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(runtime), str(library), os.environ.get("PYTHONPATH")]))}

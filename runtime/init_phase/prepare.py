@@ -37,7 +37,7 @@ def _plugin(number: int, entry: PluginEntry, volume: Volume, runtime: Path, limi
     try:
         script = init_script(runtime / "plugins", entry.plugin)
         scripts = volume.scripts(number, entry.plugin)
-        run_init_script(script, entry, scripts, limit)
+        run_init_script(script, entry, scripts, runtime=runtime, limit=limit)
     except PluginError as error:
         if scripts is not None:
             volume.reject(scripts)

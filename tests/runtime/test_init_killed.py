@@ -15,9 +15,10 @@ AT_CALL = """\
 import os, runpy, sys
 count, at, script = 0, int(sys.argv[1]), sys.argv[2]
 NAMES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "subprocess.Popen", "shutil.rmtree"}
+NO_PATH = {"subprocess.Popen", "os.remove", "os.rmdir"}
 def hook(name, arguments):
     global count
-    if name not in NAMES or not any("work" in str(part) or name == "subprocess.Popen" for part in arguments):
+    if name not in NAMES or not (name in NO_PATH or any("work" in str(part) for part in arguments)):
         return
     count += 1
     if count == at:

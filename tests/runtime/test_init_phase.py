@@ -1,11 +1,14 @@
 """The init container: what it writes, what it refuses, and that a failing plugin leaves nothing."""
 
 import os
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.runtime.pod import Pod, entry, job_of
 
+from package_cache.outside.run import run
 from package_cache.values.statuses import ExitStatus
 
 FAILED = ExitStatus.PLUGIN_FAILED.code
@@ -46,6 +49,15 @@ def test_the_init_script_gets_the_whole_entry(pod: Pod) -> None:
     )
 
 
+def test_an_init_script_deeper_in_the_folder(pod: Pod) -> None:
+    pod.plugin("a")
+    folder = pod.runtime / "plugins" / "a"
+    (folder / "desc.yaml").write_text("init-script: deeper/script.py")
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "script.py").write_text("from plugins.plugin_utils import plugin_init\nplugin_init()\n")
+    pod.ready(job_of(["true"], entry("a")))
+
+
 def test_a_second_run_replaces_the_first(pod: Pod) -> None:
     pod.plugin("a", pre="echo a\n")
     pod.plugin("b", pre="echo b\n")
@@ -72,6 +84,12 @@ def broken(pod: Pod, kind: str) -> str:
         (folder / "desc.yaml").write_text(description[kind])
     if kind == "no description":
         (folder / "desc.yaml").unlink()
+    if kind == "links in a circle":
+        (folder / "init.py").unlink()
+        (folder / "init.py").symlink_to("init.py")
+    if kind == "a folder":
+        (folder / "init.py").unlink()
+        (folder / "init.py").mkdir()
     if kind == "link outside":
         (folder / "init.py").unlink()
         (folder / "init.py").symlink_to("../good/init.py")
@@ -96,8 +114,10 @@ KINDS = {
     "script outside": "init-script '../good/init.py' is outside of the plugin's folder",
     "absolute script": "is outside of the plugin's folder",
     "link outside": "is outside of the plugin's folder",
+    "links in a circle": "cannot find the init script of the plugin 'bad'",
+    "a folder": "init-script 'init.py' is not a file",
     "status": "cannot prepare the plugin 'bad': its init script ended with status 4 (FILE:3)",
-    "killed": "cannot prepare the plugin 'bad': its init script was ended by SIGKILL",
+    "killed": "cannot prepare the plugin 'bad': its init script was ended by signal 9",
     "hanging": "cannot prepare the plugin 'bad': its init script did not end within 1.5 s",
 }
 
@@ -107,9 +127,11 @@ KINDS = {
 def test_a_broken_plugin(kind: str, policy: str, pod: Pod) -> None:
     pod.plugin("good", pre="echo good\n")
     name = broken(pod, kind)
+    began = time.monotonic()
     done = pod.init(job_of(["true"], entry(name, policy), entry("good")), "--limit", "1.5")
     assert KINDS[kind].replace("FILE", str(pod.folder / "job.yaml")) in done.stderr
     assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 20
     if policy == "fail":
         assert done.returncode == FAILED
         assert "plan" not in pod.tree()
@@ -135,6 +157,14 @@ def test_too_long_a_configuration_for_an_argument(pod: Pod) -> None:
     done = pod.init(job_of(["true"], entry("a", parameters={"x": "y" * 200_000})))
     assert done.returncode == FAILED
     assert "cannot start the init script of the plugin 'a': Argument list too long" in done.stderr
+
+
+def test_too_deep_a_configuration(pod: Pod) -> None:
+    pod.plugin("a")
+    job = job_of(["true"], entry("a", parameters="DEEP")).replace("DEEP", "[" * 380 + "]" * 380)
+    done = pod.init(job)
+    assert (done.returncode, "Traceback" in done.stderr) == (FAILED, False)
+    assert "cannot prepare the plugin 'a': its parameters are nested too deeply" in done.stderr
 
 
 def test_what_a_plugin_leaves_running_ends(pod: Pod) -> None:
@@ -181,8 +211,9 @@ extras:
 
 
 def test_the_job_named_by_the_environment(pod: Pod) -> None:
-    done = pod.init(job_of(["true"]), PAI_JOB_CONFIG="/nowhere")
-    assert done.returncode == 0
-    missing = pod.init(job_of(["true"]), "--job", "/nowhere/job.yaml")
+    script, option, file = pod.init_argv(job_of(["true"]))[1:]
+    variables = {**pod.environment(), "PAI_JOB_CONFIG": file}
+    assert run([sys.executable, script], env=variables, check=False, timeout=60).returncode == 0
+    missing = run([sys.executable, script, option, "/nowhere/job.yaml"], env=variables, check=False, timeout=60)
     assert missing.returncode == ExitStatus.BAD_MANIFEST.code
     assert "cannot read the job /nowhere/job.yaml: No such file or directory" in missing.stderr

@@ -91,7 +91,7 @@ def test_a_command_that_is_not_there(shell: str, pod: Pod) -> None:
 @each_shell
 def test_the_command_reads_the_standard_input(shell: str, pod: Pod) -> None:
     pod.plugin("a", pre="cat\n", post="cat\n")
-    pod.ready(job_of(["cat; echo end"], entry("a")))
+    pod.ready(job_of(["cat; echo end"], entry("a"), entry("a")))
     assert pod.run(shell, stdin="line\n").stdout == "line\nend\n"
 
 
@@ -158,13 +158,14 @@ def test_who_served_is_in_the_summary(shell: str, pod: Pod) -> None:
     place.mkdir()
     (place / "desc.yaml").write_text("init-script: both.py")
     (place / "both.py").write_text(SERVED)
-    pod.ready(job_of(["true"], entry("both")))
+    pod.ready(job_of(["true"], entry("both", "ignore"), entry("both")))
     (pod.work / "runtime.d" / "install_group.sh").write_text(STAND_IN)
     done = pod.run(shell)
     assert done.returncode == 8
     summary = next(line for line in done.stderr.splitlines() if line.startswith("runtime: plugins:"))
     assert re.fullmatch(
-        r"runtime: plugins: both \d s, failed with status 8 \(one by the cache, two not by the cache: status 13\)",
+        r"runtime: plugins: both \d s (?P<served>\(one by the cache, two not by the cache: status 13\)); "
+        r"both \d s, failed with status 8 (?P=served)",
         summary,
     )
 

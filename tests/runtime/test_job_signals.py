@@ -104,12 +104,17 @@ def test_what_the_command_leaves_running_ends_before_the_post_scripts(shell: str
 
 @each_shell
 def test_a_signal_during_a_pre_script(shell: str, pod: Pod) -> None:
-    pod.plugin("a", pre=f"cd '{pod.folder}'; echo >up; {WAIT}\n", post='echo "post a <$PAI_COMMAND_STATUS>"\n')
+    pod.plugin(
+        "a",
+        pre=f"trap 'echo USR1' USR1; cd '{pod.folder}'; echo >up; {WAIT}\n",
+        post='echo "post a <$PAI_COMMAND_STATUS>"\n',
+    )
     pod.plugin("b", pre="echo pre b\n", post="echo post b\n")
     pod.ready(job_of(["echo command"], entry("a", "ignore"), entry("b")))
     process = pod.start(shell)
     pod.wait_for("up")
     os.kill(process.pid, signal.SIGUSR1)
+    time.sleep(0.3)
     os.kill(process.pid, signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=30)
     assert (stdout, process.returncode) == ("post a <>\n", 143), stderr
@@ -152,8 +157,20 @@ def test_a_first_signal_lets_a_post_script_finish_and_a_second_ends_it(shell: st
 
 
 @each_shell
+def test_a_signal_at_the_very_end_of_the_command(shell: str, pod: Pod) -> None:
+    """The entry point may have its status already when it hears the signal: that status stands.
+
+    bash 5.2 then sometimes loses it (its `wait` says -1 from then on), and the signal is told.
+    """
+    pod.ready(job_of())
+    for _ in range(60):
+        done = pod.run(shell, "sh", "-c", "trap '' TERM; kill -TERM $PPID; exit 3")
+        assert done.returncode == 3 or (shell, done.returncode) == ("bash", 143), done.stderr
+
+
+@each_shell
 def test_signals_at_any_moment_are_never_lost(shell: str, pod: Pod) -> None:
-    """Whenever TERM comes, the job ends soon, and the status says how far it was."""
+    """Whenever TERM comes, the job ends soon, by that signal, with its post-script where its plugin began."""
     pod.plugin("a", pre="echo pre\n", post="echo post\n")
     pod.ready(job_of(["echo command", WAIT], entry("a")))
     for step in range(25):
@@ -161,6 +178,8 @@ def test_signals_at_any_moment_are_never_lost(shell: str, pod: Pod) -> None:
         time.sleep(0.02 + step * 0.012)
         os.kill(process.pid, signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=20)
-        assert (process.returncode, process.returncode != 143 or "post" in stdout or stdout == "") == (143, True) or (
-            process.returncode == -signal.SIGTERM  # before the first trap
-        ), (step, stdout, stderr)
+        if process.returncode == -signal.SIGTERM:  # before the first trap
+            assert stdout == ""
+        else:
+            began = "plugins: a" in stderr
+            assert (process.returncode, "post" in stdout) == (143, began), (step, stdout, stderr)

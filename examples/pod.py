@@ -21,9 +21,9 @@ from containers.pods import documents, played, pods_of
 from containers.registry import Registry, loopback_registry
 from examples.main_job import a_root, build_a_cache, cache_folder, console, heading
 
+from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
-from package_cache.command_line.render import in_bytes
 from package_cache.manifests import read_manifest
 from package_cache.outside.isolation import strongest_isolation
 from package_cache.outside.run import run

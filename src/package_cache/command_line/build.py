@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.lock import current_lock, lock_digest
 from package_cache.command_line.options import (
     DEFAULT_CACHE,
@@ -15,7 +16,7 @@ from package_cache.command_line.options import (
     given_options,
     json_option,
 )
-from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.command_line.render import Renderer
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.build import BuildResult, build, up_to_date
 from package_cache.verbs.options import Options

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import LOCK, archive_options, given_manifest, given_options, json_option
-from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.command_line.render import Renderer
 from package_cache.outside.files import read_regular, sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError

@@ -8,8 +8,9 @@ import click
 
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.package_list import DescribedPackage, read_list
+from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import cache_option, given_cache, json_option
-from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.command_line.render import Renderer
 from package_cache.values.errors import CacheError
 from package_cache.values.statuses import ExitStatus
 

@@ -82,21 +82,6 @@ class Renderer:
         click.echo(json_module.dumps({**head, **content}, indent=1, ensure_ascii=False))
 
 
-def in_bytes(size: int) -> str:
-    """Give a size for people: decimal units, as the SI and apt have them."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.2f} GB"
-
-
-def count(number: int, noun: str) -> str:
-    """Give a number and its noun: `1 file`, `2 files`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}

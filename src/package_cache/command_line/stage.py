@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import cache_option, given_cache, groups_argument, json_option
-from package_cache.command_line.render import Renderer, count, in_bytes
+from package_cache.command_line.render import Renderer
 from package_cache.verbs.stage import stage
 
 

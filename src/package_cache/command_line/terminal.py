@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from package_cache.command_line.render import in_bytes
+from package_cache.command_line.amounts import in_bytes
 from package_cache.values.events import Event, Listener, Progress, Step, Warn
 
 

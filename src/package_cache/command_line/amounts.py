@@ -1,0 +1,16 @@
+"""Amounts in words for people."""
+
+
+def in_bytes(size: int) -> str:
+    """Give a size for people: decimal units, as the SI and apt have them."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.2f} GB"
+
+
+def count(number: int, noun: str) -> str:
+    """Give a number and its noun: `1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from tests.faults.spread import spread
 from tests.runtime.pod import Pod, alive, each_shell, entry, job_of
 
 SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2")
@@ -173,7 +174,7 @@ def test_signals_at_any_moment_are_never_lost(shell: str, pod: Pod) -> None:
     """Whenever TERM comes, the job ends soon, by that signal, with its post-script where its plugin began."""
     pod.plugin("a", pre="echo pre\n", post="echo post\n")
     pod.ready(job_of(["echo command", WAIT], entry("a")))
-    for step in range(25):
+    for step in spread(range(25), 9):
         process = pod.start(shell)
         time.sleep(0.02 + step * 0.012)
         os.kill(process.pid, signal.SIGTERM)

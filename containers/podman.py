@@ -30,7 +30,6 @@ class Podman:
         self._run = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes no path of more than 50 characters
         (folder / "containers.conf").write_text(_CONTAINERS_CONF, encoding="utf-8")
         (folder / "registries.conf").write_text("unqualified-search-registries = []\n", encoding="utf-8")
-        (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}\n', encoding="utf-8")
         self._environment = {
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),

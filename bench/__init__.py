@@ -14,6 +14,5 @@ growth, synthetic                               how what a user waits for grows 
 building                                        the phases of lock and build
 downloading                                     our downloads and those of plain downloaders
 compressing                                     what each compression costs and brings
-scale, scale_model, scale_measure, scale_registry
-                                                scale by simulation, from measured inputs
+scale                                           scale by simulation, from measured inputs
 """

@@ -50,14 +50,21 @@ class Registry:
 
 
 @contextmanager
-def loopback_registry(folder: Path, port: int | None = None) -> Iterator[Registry]:
-    """Run one that keeps its images in `folder`, on a free port of 127.0.0.1, until the block ends."""
+def loopback_registry(folder: Path, *, logged: bool = True) -> Iterator[Registry]:
+    """Run one that keeps its images in `folder`, on a free port of 127.0.0.1, until the block ends.
+
+    Where it is not `logged`, what was asked for is not known, and it is a little faster.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    log, port = folder / "registry.log", port or _free_port()
+    log, port = folder / "registry.log", _free_port()
     config = {
         "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": False}},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
+        "log": {"level": "error", "accesslog": {"disabled": not logged}},
+        "storage": {
+            "cache": {"blobdescriptor": "inmemory"},
+            "filesystem": {"rootdirectory": str(folder / "storage")},
+            "delete": {"enabled": True},
+        },
         "http": {"addr": f"127.0.0.1:{port}"},
     }
     (folder / "registry.json").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from bench.scale import BEGIN, DOCUMENT, END, read_inputs, report
-from bench.scale_measure import layout_image
-from bench.scale_model import AROUND, BURST, FAST_REGISTRY, FORMS, USUAL, Form, breaks_at, pull, start_cluster
+from bench.scale.__main__ import BEGIN, DOCUMENT, END, read_inputs, report
+from bench.scale.measure import layout_image
+from bench.scale.model import AROUND, BURST, FAST_REGISTRY, FORMS, USUAL, Form, breaks_at, pull, start_cluster
 
 INPUTS = read_inputs()
 SIZES = (1, 10, 70, 300, 1000)

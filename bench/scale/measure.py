@@ -17,7 +17,7 @@ from bench.machine import machine_facts
 from bench.material import Material, prepare
 from bench.measure import LIMIT, read_measurement
 from bench.roots import ADDRESS, SCRIPTS, archive_lines, bench_root, network_prefix, root_isolation, set_up
-from bench.scale_registry import measured_registry
+from bench.scale.registry import measured_registry
 from package_cache.command_line.options import default_state
 from package_cache.outside.files import write_atomically
 from package_cache.outside.isolation import Isolation

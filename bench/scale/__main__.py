@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.markdown import table
-from bench.scale_measure import FORMAT, measure_all
-from bench.scale_model import (
+from bench.scale.measure import FORMAT, measure_all
+from bench.scale.model import (
     AROUND,
     ASSUMPTIONS,
     FORMS,
@@ -30,7 +30,7 @@ from bench.scale_model import (
 from package_cache.outside.files import write_atomically
 from package_cache.values.errors import UsageError
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 DOCUMENT = PROJECT / "docs" / "scale.md"
 INPUTS = PROJECT / "bench" / "results" / "scale-inputs.json"
 BEGIN, END = "<!-- tables of ./run bench scale: begin -->", "<!-- tables of ./run bench scale: end -->"

@@ -3,7 +3,6 @@
 Its clients share the processors with it, so that the figures are the least that it can do.
 """
 
-import contextlib
 import hashlib
 import http.client
 import json
@@ -11,31 +10,27 @@ import socket
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from bench.archive import running
+from containers.registry import loopback_registry
+
 from bench.concurrency import MEMORY
-from package_cache.outside.run import find_tool
 
 SECONDS = 4.0
 CLIENTS = 4
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = """\
-version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage:
-  cache: {{blobdescriptor: inmemory}}
-  filesystem: {{rootdirectory: {folder}/storage}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
 
 
 def measured_registry(layer: bytes) -> dict[str, float]:
     """Give its requests and bytes a second, for an image of one layer."""
-    with registry() as port, ProcessPoolExecutor(CLIENTS) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="package-cache-", dir=MEMORY) as folder,
+        loopback_registry(Path(folder), logged=False) as registry,
+        ProcessPoolExecutor(CLIENTS) as pool,
+    ):
+        port = registry.port
         digest = push(port, layer)
         rates = []
         for path in ("manifests/measured", f"blobs/{digest}"):
@@ -43,18 +38,6 @@ def measured_registry(layer: bytes) -> dict[str, float]:
             rates.append([sum(column) for column in zip(*(one.result() for one in counts), strict=True)])
         (requests, _), (_, received) = rates
         return {"requests_per_second": round(requests), "bytes_per_second": round(received), "clients": CLIENTS}
-
-
-@contextlib.contextmanager
-def registry() -> Iterator[int]:
-    """Keep a registry running while the block runs, and give its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    with tempfile.TemporaryDirectory(prefix="package-cache-", dir=MEMORY) as folder:
-        config = Path(folder) / "config.yml"
-        config.write_text(CONFIG.format(folder=folder, port=port), encoding="utf-8")
-        with running([find_tool("docker-registry"), "serve", str(config)], (), f"127.0.0.1:{port}"):
-            yield port
 
 
 def push(port: int, layer: bytes) -> str:

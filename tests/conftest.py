@@ -30,7 +30,8 @@ from package_cache.verbs.sources import archive_sources, mirror_finder
 
 # Who runs this by nohup, or in the background of a shell, hands signals down that are ignored: no test could send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for sign in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(sign, signal.SIG_DFL)
 
 pytest.register_assert_rewrite("tests.faults.judge", "tests.faults.published", "tests.fuzz.law")
 

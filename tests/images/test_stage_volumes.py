@@ -1,4 +1,4 @@
-"""The init form on volumes as they are found: with links planted, half full, taken by others, or not ours to write to."""
+"""The init form on volumes as they are found: with links planted, full, or taken by others."""
 
 import os
 import shutil
@@ -218,7 +218,7 @@ def test_a_volume_without_inodes(tree: InitTree, inodes: int) -> None:
 def test_a_volume_of_another_user(tree: InitTree) -> None:
     tree.volume.mkdir()
     for folder in tree.volume.parents:
-        if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):  # noqa: S108
+        if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):
             folder.chmod(folder.stat().st_mode | 0o055)
     user = ["setpriv", "--reuid", "65532", "--regid", "65532", "--clear-groups"]
     done = run([*user, *tree.argv("edit", "--to", str(tree.volume))], check=False, timeout=60)

@@ -12,6 +12,7 @@ from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
+from package_cache.images.init_form import STAGE_GROUPS
 from package_cache.outside.run import Completed, run, start
 from package_cache.verbs.stage import stage
 from package_cache.verbs.verify import verify
@@ -41,6 +42,14 @@ def on_small_volume(tree: InitTree, options: str, before: str, *groups: str) -> 
     script += "status=$?; find . | sort; exit $status"
     argv = ["unshare", "--mount", "sh", "-c", script, "sh", *tree.argv(*groups, "--to", str(tree.volume))]
     return run(argv, check=False, timeout=60)
+
+
+def with_functions(tree: InitTree, functions: str) -> Completed:
+    """Stage the group edit by the script with some of its tools replaced."""
+    script = tree.volume.parent / "script.sh"
+    script.write_text(STAGE_GROUPS.read_text().replace('\nmain "$@"\n', f'\n{functions}\nmain "$@"\n'))
+    words = ["--cache", str(tree.path), "edit", "--to", str(tree.volume)]
+    return run([*tree.words, str(script), *words], check=False, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -131,19 +140,17 @@ def test_another_installer_is_described_when_it_is_there(tree: InitTree) -> None
     (tree.volume / "install_group.sh").write_text("# an older one\n")
     (tree.volume / "install_group.sh").chmod(0o755)
     seen = tree.volume.parent / "seen"
-    wrapper = tree.volume.parent / "image" / "spy"
-    wrapper.mkdir()
-    # Its place is taken by `mv`: what the description says just before is what a kill there would leave.
-    script = f"""
+    # What the description says just before the other one takes its place is what a kill there would leave.
+    done = with_functions(
+        tree,
+        f"""
 mv() {{
     case "$*" in *" {tree.volume}/install_group.sh") cp {tree.volume}/package-cache.json {seen} ;; esac
     command mv "$@"
 }}
-"""
-    text = Path(tree.argv()[2]).read_text()
-    (wrapper / "spying.sh").write_text(text.replace('\nmain "$@"\n', f'\n{script}\nmain "$@"\n'))
-    argv = tree.argv("edit", "--to", str(tree.volume))
-    assert run([*argv[:2], str(wrapper / "spying.sh"), *argv[3:]], timeout=60).returncode == 0
+""",
+    )
+    assert done.returncode == 0
     assert '"installer_digest": ""' in seen.read_text()
     assert problems(tree.volume) == ()
 
@@ -263,3 +270,15 @@ def test_two_at_once_give_whole_groups_or_fail(tree: InitTree, world: World) -> 
                     assert (tree.volume / line.split()[1]).is_file()
         assert problems(tree.volume) == ()
         assert not list(tree.volume.glob("groups/.new-*"))
+
+
+@pytest.mark.parametrize("tool", ["sort", "find", "sha256sum"])
+def test_a_tool_that_is_killed_for_want_of_memory_is_noticed(tree: InitTree, tool: str) -> None:
+    tree.stage("edit")
+    next(tree.volume.glob("pool/*.deb")).unlink()
+    done = with_functions(tree, f"{tool}() {{ return 137; }}")
+    if done.returncode == 0:  # it went without: all was copied again
+        assert problems(tree.volume) == ()
+    else:
+        assert "cannot stage edit" in done.stderr
+        assert "next step: " in done.stderr

@@ -125,6 +125,21 @@ def test_an_archive_takes_its_place_when_it_is_whole(built: World, monkeypatch: 
     assert not list(built.folder.glob(".image.tar*"))
 
 
+@pytest.mark.parametrize(("name", "told"), [("", "it is a folder"), ("none/image.tar", "there is no folder")])
+def test_an_archive_that_can_have_no_place(built: World, name: str, told: str) -> None:
+    status, _, err = image(built, f"oci-archive:{built.folder}/{name}")
+    assert status == 2
+    assert told in err
+
+
+def test_what_a_killed_run_left_of_an_archive_is_removed(built: World) -> None:
+    left = built.folder / ".image.tar.new-abc"
+    left.mkdir()
+    (left / "image.tar").write_text("half")
+    assert image(built, f"oci-archive:{built.folder}/image.tar:v1")[0] == 0
+    assert not left.exists()
+
+
 def test_a_copy_that_hangs_has_an_end(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
     as_skopeo(built, monkeypatch, "exec sleep 60")
     monkeypatch.setattr("package_cache.outside.skopeo.LIMIT", 0.5)

@@ -60,6 +60,16 @@ def test_a_wrong_password_is_told_and_not_shown(built: World, registry: Registry
     assert base64.b64encode(f"{LOGIN[0]}:a-wrong-word".encode()).decode() not in err
 
 
+def test_a_file_of_credentials_that_cannot_be_read(built: World, registry: Registry) -> None:
+    broken = built.folder / "auth.json"
+    broken.write_text('{"auths": "a-secret-word')
+    status, _, err = push(built, registry.host, "--authfile", str(broken))
+    assert status == 14
+    assert "hint: mend the file with the credentials" in err
+    assert "a-secret-word" not in err
+    assert "\\n" not in err
+
+
 @pytest.mark.parametrize("by", ["--authfile", "REGISTRY_AUTH_FILE"])
 def test_the_right_password(built: World, registry: Registry, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     right = auth_file(built.folder, registry.host, LOGIN[1])

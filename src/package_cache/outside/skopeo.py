@@ -1,8 +1,10 @@
 """Where images go: skopeo(1) copies a layout to its transports."""
 
 import contextlib
+import glob
 import ipaddress
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,6 +98,9 @@ def _wrong_with_path(rest: str) -> str | None:
 
 def check_destination(to: Destination) -> None:
     """Look whether an image may go there, before it is made. Raises `UsageError` where something else is there."""
+    if to.path and to.transport == "oci-archive" and (to.path.is_dir() or not to.path.parent.is_dir()):
+        what = "it is a folder" if to.path.is_dir() else f"there is no folder {to.path.parent}"
+        raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
     if to.transport == "oci" and to.path and to.path.is_dir():
         others = {path.name for path in to.path.iterdir() if not path.name.startswith("oci-put-blob")}
         if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
@@ -138,9 +143,12 @@ def _place(to: Destination) -> Iterator[str]:
     if to.transport != "oci-archive" or to.path is None:
         yield to.text
         return
+    prefix = f".{to.path.name}.new-"
+    for left in to.path.parent.glob(f"{glob.escape(prefix)}*"):  # by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with (
         writing_to(to.path.parent, what="write the image"),
-        tempfile.TemporaryDirectory(prefix=f".{to.path.name}.new-", dir=to.path.parent) as folder,
+        tempfile.TemporaryDirectory(prefix=prefix, dir=to.path.parent) as folder,
     ):
         new = Path(folder) / "image.tar"
         tagged = f":{to.tag}" if to.text.count(":") > 1 else ""
@@ -161,6 +169,8 @@ def _explained(to: Destination, error: CommandError) -> PackageCacheError:
         hint = f"log in: skopeo login {to.registry}, or name the file with the credentials with --authfile"
     elif re.search("server gave HTTP response to HTTPS client|does not look like a TLS handshake", said):
         hint = "the registry speaks plain HTTP: if its network is to be trusted, use --insecure-registry"
+    elif "getting username and password" in said:
+        hint = "mend the file with the credentials: containers-auth.json(5) says what it holds"
     elif re.search("x509|certificate", said):
         hint = "add the registry's certificate authority to this machine (certs.d, see containers-certs.d(5))"
     else:
@@ -173,4 +183,4 @@ def _explained(to: Destination, error: CommandError) -> PackageCacheError:
 def _message(line: str) -> str:
     """Give what a line of skopeo's log says: it stands in msg="..."."""
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
-    return found[1].replace('\\"', '"') if found else line
+    return re.sub(r"(?:\\[nt]|\s)+", " ", found[1]).replace('\\"', '"').strip() if found else line

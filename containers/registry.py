@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from package_cache.outside.run import end, start
+from package_cache.outside.run import end, run, start
 from package_cache.values.errors import PackageCacheError
 
 _LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[0-9.]+" (?P<status>[0-9]+) (?P<bytes>[0-9]+)')
@@ -50,14 +51,15 @@ class Registry:
 
 
 @contextmanager
-def loopback_registry(folder: Path, *, logged: bool = True) -> Iterator[Registry]:
+def loopback_registry(folder: Path, *, login: tuple[str, str] | None = None, logged: bool = True) -> Iterator[Registry]:
     """Run one that keeps its images in `folder`, on a free port of 127.0.0.1, until the block ends.
 
-    Where it is not `logged`, what was asked for is not known, and it is a little faster.
+    With `login`, a name and a password, it serves nobody else. Where it is not `logged`, what was asked for is not
+    known, and it is a little faster.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log, port = folder / "registry.log", _free_port()
-    config = {
+    config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": not logged}},
         "storage": {
@@ -67,6 +69,12 @@ def loopback_registry(folder: Path, *, logged: bool = True) -> Iterator[Registry
         },
         "http": {"addr": f"127.0.0.1:{port}"},
     }
+    if login:
+        # bcrypt, which is all that it reads; perl's crypt(3) is there wherever Debian is
+        script = 'print crypt($ARGV[0], "\\$2b\\$04\\$abcdefghijklmnopqrstuu")'
+        hashed = run(["perl", "-e", script, login[1]]).stdout
+        (folder / "htpasswd").write_text(f"{login[0]}:{hashed}\n", encoding="utf-8")
+        config["auth"] = {"htpasswd": {"realm": "package-cache", "path": str(folder / "htpasswd")}}
     (folder / "registry.json").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     with log.open("w", encoding="utf-8") as stream:
         argv = ["docker-registry", "serve", str(folder / "registry.json")]
@@ -90,7 +98,7 @@ def _wait_until_it_answers(port: int, log: Path) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             connection.request("GET", "/v2/")
-            if connection.getresponse().status == 200:
+            if connection.getresponse().status in (200, 401):
                 return
         except OSError:
             pass

@@ -102,3 +102,23 @@ def test_an_unknown_group_is_told_with_those_there_are(world: World) -> None:
     assert "the groups there are: edit, view" in err
     told = world.json(*words)
     assert (told["status"], told["reason"]) == (10, "no-such-group")
+
+
+@pytest.mark.parametrize(
+    "name", ["pool", "groups", "groups/edit-ubuntu18.04", "package-cache.json", "install_group.sh", ".lock"]
+)
+def test_a_link_on_the_volume_does_not_lead_out_of_it(name: str, world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    volume, outside = world.folder / "volume", world.folder / "outside"
+    for folder in (volume, outside):
+        folder.mkdir()
+    (volume / name).parent.mkdir(exist_ok=True)
+    (volume / name).symlink_to(outside / "new" if "." in name else outside)
+    status, _, err = world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))
+    assert not list(outside.iterdir())
+    if name == ".lock":
+        assert (status, "Too many levels of symbolic links" in err) == (1, True)
+    else:
+        assert status == 0
+        assert verify(CacheFolder(volume)).problems == ()

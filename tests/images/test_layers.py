@@ -3,6 +3,9 @@
 import random
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from package_cache.images.layers import MOST_LAYERS, PooledPackage, cut
 
 SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12")
@@ -67,3 +70,39 @@ def test_a_package_more_or_less_changes_one_place() -> None:
     for number in range(0, 400, 7):
         fewer = contents([*packages[:number], *packages[number + 1 :]])
         assert len(fewer - before) <= 1  # what is left of its layer, or that with its other half
+
+
+NAMES = st.one_of(st.text("ab", min_size=1, max_size=3), st.text(min_size=1, max_size=300))
+USERS = st.frozensets(st.tuples(NAMES, st.sampled_from(SYSTEMS)), min_size=1, max_size=4)
+SIZES = st.one_of(st.integers(0, 10), st.integers(0, 1 << 22), st.integers(0, 1 << 50))
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> list[PooledPackage]:
+    """Give packages of any names, also of the same name, and of any sizes; repeated, so that they are many."""
+    some = draw(st.lists(st.tuples(NAMES, SIZES, USERS), max_size=30))
+    times = draw(st.integers(1, 20))
+    return [
+        PooledPackage(f"{number:064x}", size, f"{name}{number % times}", users)
+        for number, (name, size, users) in enumerate(some * times)
+    ]
+
+
+@given(pools())
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_names_and_sizes_each_package_is_in_one_of_few_layers(packages: list[PooledPackage]) -> None:
+    layers = cut(packages)
+    assert len(layers) <= MOST_LAYERS
+    assert all(layer.packages for layer in layers)
+    held = [package.sha256 for layer in layers for package in layer.packages]
+    assert sorted(held) == sorted(package.sha256 for package in packages)
+    assert cut(packages[::-1]) == layers
+
+
+@given(pools(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_new_bytes_of_the_same_size_change_one_layer(packages: list[PooledPackage], data: st.DataObject) -> None:
+    if packages:
+        number = data.draw(st.integers(0, len(packages) - 1))
+        updated = replace(packages[number], sha256="f" * 64)
+        assert len(contents([*packages[:number], updated, *packages[number + 1 :]]) - contents(packages)) == 1

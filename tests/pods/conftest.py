@@ -8,12 +8,16 @@ import pytest
 from containers.podman import Podman, can_run, throwaway_podman
 from containers.registry import Registry, loopback_registry
 from tests.conftest import unavailable
+from tests.support.world import World, made_world
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run as package_cache
 from package_cache.outside.run import find_tool, run
 from package_cache.values.errors import PackageCacheError, ToolMissingError
 from package_cache.verbs.stage import stage
+
+LOGIN = ("somebody", "a-secret-word")
+"""A name and its password."""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +41,19 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         unavailable("a registry", error)
     with loopback_registry(tmp_path_factory.mktemp("registry")) as running:
         yield running
+
+
+@pytest.fixture
+def guarded_registry(tmp_path: Path) -> Iterator[Registry]:
+    """One that serves `LOGIN` alone."""
+    with loopback_registry(tmp_path / "registry", login=LOGIN) as running:
+        yield running
+
+
+@pytest.fixture
+def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
+    with made_world(tmp_path, capfd) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,14 @@
 """What a node pulls again after an update of one package, by the registry's log: its layer, and the indexes."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from containers.podman import Podman
 from containers.registry import Registry
-from tests.support.world import World, made_world
+from tests.support.world import World
 
 PACKAGES = 24
 SIZE = 200_000
 """Of each, in bytes that cannot be compressed."""
-
-
-@pytest.fixture
-def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
-    with made_world(tmp_path, capfd) as made:
-        yield made
 
 
 def content(name: str) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """What a cache has too much or too little: what killed writers left, what nobody needs any more, what is missing."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Collection
@@ -14,7 +15,8 @@ def remove_unfinished(cache: CacheFolder) -> None:
     for file in (cache.description, cache.installer):
         remove_abandoned(file)
     for path in (cache.path / GROUPS).glob(".new-*"):
-        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_folder(path)  # in one rename, by which an init form's script that is still at work ends
     for path in cache.pool.glob(".new-*"):
         path.unlink(missing_ok=True)
 

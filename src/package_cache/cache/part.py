@@ -10,6 +10,7 @@ from package_cache.cache.description import DescribedGroup, Description, read_de
 from package_cache.cache.index import release_text
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, pool_file
 from package_cache.cache.package_list import DescribedPackage, list_text, parse_list
+from package_cache.values.errors import CacheError
 from package_cache.values.names import PackageRequest
 
 
@@ -38,12 +39,15 @@ def architectures_of(description: Description) -> tuple[str, ...]:
     return tuple(sorted({name for group in description.groups for name in group.architectures}))
 
 
-def read_part(cache: CacheFolder, architecture: str) -> Part:
+def read_part(cache: CacheFolder, architecture: str, description: Description | None = None) -> Part:
     """Read what a cache holds for an architecture. Raises `CacheError` where it is not what the description states.
 
-    Where that is all it holds, its own bytes are given.
+    Where that is all it holds, its own bytes are given. Who reads several gives the description, the same for all.
     """
-    description = read_description(cache)
+    description = description or read_description(cache)
+    if not _TIME.fullmatch(description.created):
+        message = f"cannot read {cache.description}: 'created' is no time: {description.created!r}"
+        raise CacheError(message, hint="build the cache again")
     installer = read_installer(cache, description)
     groups = [_read(cache, group) for group in description.groups if architecture in group.architectures]
     if architectures_of(description) != (architecture,):
@@ -52,6 +56,10 @@ def read_part(cache: CacheFolder, architecture: str) -> Part:
         narrowed = description.with_groups((item.group for item in groups), sizes)
         description = replace(narrowed, lock_digest="")  # of no lock: a build would do something
     return Part(architecture, description, tuple(groups), installer)
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+"""RFC 3339; images state it, and who reads one refuses any other."""
 
 
 def _read(cache: CacheFolder, group: DescribedGroup) -> PartOfGroup:

@@ -53,6 +53,8 @@ def _stop_describing(cache: CacheFolder, new: Description) -> None:
 def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
     """Write a group's folder so that a reader finds the old one or the new one, whole."""
     place = cache.group(group, system_name)
+    if place.is_symlink():  # as in verbs/stage.py: no writer makes one
+        place.unlink()
     if _holds(place, files):
         return
     place.parent.mkdir(parents=True, exist_ok=True)

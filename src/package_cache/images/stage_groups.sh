@@ -6,7 +6,11 @@
 #
 # Copies what is not there yet: package files, then each group's folder in one rename, the description last. So a
 # reader finds whole groups only, also where this is killed at any moment; run again it goes on, and mends what
-# it finds damaged. Groups that are there already stay. One run at a time for a volume.
+# it finds damaged. Groups that are there already stay.
+#
+# Of two runs at once the later one wins. There is no lock, for busybox has no flock; but all that changes on the
+# volume is renamed from or to the folder of the run, and who begins takes the folders of others away in one rename.
+# From then on the other run can change nothing, and ends. What it had done is what a killed one leaves.
 #
 # Exit 0: the groups are there. Else the statuses of docs/exit-statuses.md: 1, 2, 10, 11, 30, 31, 41, 42, 130. With
 # --optional the status is 0 instead of all but 2 and 130: the job starts, finds no such group, and takes its fallback.
@@ -16,7 +20,8 @@
 # shellcheck disable=SC2086  # lists of names and paths are split into words on purpose; add_group and main vouch for their signs
 # shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at
 # shellcheck disable=SC2317  # shellcheck 0.9 does not see what traps call
-set -u
+# shellcheck disable=SC3040  # busybox sh knows pipefail
+set -u -o pipefail # a tool that is killed, as for want of memory, must not look as if it had had nothing to say
 
 cache=/
 to=
@@ -24,6 +29,9 @@ groups=
 systems=
 optional=
 new=
+begun=
+worker=
+taken=0
 me=package-cache
 
 say() {
@@ -52,6 +60,25 @@ usage() {
 tidy_up() {
     trap '' INT TERM HUP
     [ -z "${new}" ] || rm -rf "${new}"
+}
+
+interrupted() {
+    trap '' INT TERM HUP
+    if [ -n "${worker}" ]; then
+        end_all "${worker}"
+        wait "${worker}" 2>/dev/null
+    fi
+    complain interrupted
+    exit 130
+}
+
+# Kill a process and all that it started.
+end_all() {
+    kill -STOP "$1" 2>/dev/null
+    cat /proc/[0-9]*/stat 2>/dev/null |
+        awk -v parent="$1" '{ pid = $1; sub(/^.*[)] /, ""); if ($2 == parent) print pid }' |
+        while read -r _child; do (end_all "${_child}"); done
+    kill -KILL "$1" 2>/dev/null
 }
 
 read_arguments() {
@@ -89,15 +116,17 @@ read_arguments() {
 add_group() {
     case $1 in
         '' | *[!a-z0-9+._-]* | [!a-z0-9]*) usage "'$1' is not the name of a group" ;;
-        *) groups="${groups}${groups:+ }$1" ;;
+        *) ;;
     esac
+    case " ${groups} " in *" $1 "*) ;; *) groups="${groups}${groups:+ }$1" ;; esac
 }
 
 add_system() {
     case $1 in
         '' | *[!a-z0-9._]*) usage "'$1' is not the name of a system" ;;
-        *) systems="${systems} $1" ;;
+        *) ;;
     esac
+    case "${systems} " in *" $1 "*) ;; *) systems="${systems} $1" ;; esac
 }
 
 # Print "<group> <system>" for each group folder of the cache.
@@ -121,12 +150,12 @@ choose() {
     _missing=
     _status=10
     for _group in ${groups}; do
-        _for=$(printf '%s\n' "${_there}" | awk -v group="${_group}" '$1 == group { printf "%s ", $2 }')
-        [ -n "${_for}" ] || lacks "there is no group ${_group}, but: $(printf '%s\n' "${_there}" | cut -d ' ' -f 1 | uniq | tr '\n' ' ')"
+        _for=$(printf '%s\n' "${_there}" | awk -v group="${_group}" '$1 "" == group "" { printf "%s ", $2 }')
+        [ -n "${_for}" ] || lacks "there is no group ${_group}, but: $(printf '%s\n' "${_there}" | cut -d ' ' -f 1 | sort -u | tr '\n' ' ')"
         for _system in ${systems:-${_for}}; do
-            case "${_for} " in
-                *"${_system} "*) chosen="${chosen} ${_group}-${_system}" ;;
-                ' ') ;;
+            case " ${_for} " in
+                *" ${_system} "*) chosen="${chosen} ${_group}-${_system}" ;;
+                '  ') ;;
                 *) lacks "the group ${_group} is not for ${_system}, but for: ${_for}" && _status=11 ;;
             esac
         done
@@ -141,6 +170,7 @@ lacks() {
 # Run a command that writes to the volume; stop with the status that its words mean where it fails.
 writing() {
     _words=$("$@" 2>&1) && return
+    [ -z "${begun}" ] || [ -d "${new}" ] || stop 1 'another run stages to it' 'let one end, then run this again'
     case ${_words} in
         *'No space left'* | *'Disk quota exceeded'*) stop 41 "${_words}" 'raise the sizeLimit of the volume, or free space on the node' ;;
         *'Read-only'* | *'ermission denied'* | *'not permitted'*) stop 42 "${_words}" 'mount a volume that this user may write to' ;;
@@ -148,37 +178,89 @@ writing() {
     esac
 }
 
+# Write standard input to the file $1 of this run. By cat, for other tools of busybox do not tell that a disk is full.
+# At the end of a pipe this is a process of its own: where it stops, the caller goes on with "|| end_of_pipe".
+into() {
+    writing write_to "${new}/$1"
+}
+
+write_to() {
+    cat >"$1"
+}
+
+# Stop because a pipe came to no good end: what wrote to the volume has told why.
+end_of_pipe() {
+    _status=$?
+    case ${_status} in 41 | 42) exit "${_status}" ;; *) ;; esac
+    [ -d "${new}" ] || exit 1
+    stop 1 "a command ended with status ${_status}" 'give the container more memory, or run it again'
+}
+
+# Take a path out of the volume, in one rename.
+take_away() {
+    taken=$((taken + 1))
+    writing mv "$1" "${new}/taken-${taken}"
+}
+
+# Remove what a cache never holds and what would lead out of the volume, or be waited for: links, pipes, devices.
+remove_odd() {
+    [ ! -L "${to}" ] || stop 42 'it is a symbolic link' 'name the folder that it leads to'
+    _odd=$(odd)
+    [ -n "${_odd}" ] || return 0
+    complain "removing what is neither a file nor a folder: $(printf '%s' "${_odd}" | tr '\n' ' ')"
+    odd -exec rm -f '{}' +
+    _odd=$(odd)
+    [ -z "${_odd}" ] || stop 42 "${_odd} is neither a file nor a folder, and cannot be removed" 'mount a volume that this user may write to'
+}
+
+odd() {
+    find "${to}/pool" "${to}/groups" "${to}/.staged" "${to}/package-cache.json" "${to}/install_group.sh" ! -type f ! -type d "$@" 2>/dev/null
+}
+
 # Print "<sha256> <bytes>" of the package files that the folders given need; each once.
 needed() {
-    for _folder in "$@"; do cat "${_folder}/Packages" 2>/dev/null; done |
+    for _folder in "$@"; do cat "${_folder}/Packages" 2>/dev/null || :; done |
         awk '/^Filename: pool\// { name = substr($2, 6, 64) } /^Size: / { size = $2 } /^SHA256: / { print name, size }' |
         sort -u
 }
 
 # Print those lines of standard input whose file in the pool at $1 is not there with that size.
 not_in() {
-    while read -r _sha256 _size; do
-        [ "$(stat -c '%s %F' "$1/pool/${_sha256}.deb" 2>/dev/null)" = "${_size} regular file" ] || echo "${_sha256} ${_size}"
-    done
+    {
+        find "$1/pool" -type f -name '*.deb' -exec stat -c '. %s %n' '{}' + 2>/dev/null
+        cat
+    } | awk '
+        $1 == "." { path = $0; sub(/^.*\//, "", path); size[path] = $2; next }
+        size[$1 ".deb"] "" != $2 ""'
 }
 
-# Remove package files among those needed that are on the volume, but are not what their names say.
+# Set aside package files among those needed that are on the volume, but are not what their names say.
 remove_damaged() {
+    not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
     while read -r _sha256 _; do
-        [ ! -e "${to}/pool/${_sha256}.deb" ] || echo "${_sha256}  ${to}/pool/${_sha256}.deb"
-    done <"${new}/needed" >"${new}/hashes"
+        damaged_file "${_sha256}"
+    done <"${new}/missing"
+    awk -v missing="${new}/missing" -v pool="${to}/pool" '
+        BEGIN { while ((getline line <missing) > 0) { split(line, part, " "); gone[part[1]] = 1 } }
+        !($1 in gone) { print $1 "  " pool "/" $1 ".deb" }' "${new}/needed" | into hashes || end_of_pipe
     [ -s "${new}/hashes" ] || return 0
-    sha256sum -c "${new}/hashes" 2>/dev/null | sed -n 's/: FAILED$//p' | while read -r _file; do
-        complain "${_file} was damaged: it is staged again"
-        rm -f "${_file}"
-    done
+    { sha256sum -c "${new}/hashes" 2>/dev/null || [ $? = 1 ]; } | sed -n 's/[.]deb: FAILED.*$//p' | into damaged || end_of_pipe
+    while read -r _path; do
+        damaged_file "${_path##*/}"
+    done <"${new}/damaged"
+}
+
+damaged_file() {
+    [ -e "${to}/pool/$1.deb" ] || return 0
+    complain "${to}/pool/$1.deb was damaged: it is staged again"
+    take_away "${to}/pool/$1.deb"
 }
 
 copy_packages() {
-    not_in "${to}" <"${new}/needed" >"${new}/missing"
+    not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
     _gone=$(not_in "${cache}" <"${new}/missing" | head -n 1)
     [ -z "${_gone}" ] || stop 31 "the image lacks the package file ${_gone%% *}, or has another one" 'make the image again'
-    mkdir "${new}/pool"
+    writing mkdir "${new}/pool"
     set -- # in parts, for a list of arguments has an end
     while read -r _sha256 _; do
         set -- "$@" "${cache}/pool/${_sha256}.deb"
@@ -206,13 +288,14 @@ has_folder() {
 put() {
     writing cp "$1" "${new}/file"
     writing chmod "$3" "${new}/file"
+    [ ! -d "$2" ] || take_away "$2"
     writing mv -f "${new}/file" "$2"
 }
 
 publish_groups() {
     for _folder in ${changed}; do
         writing cp -r "${cache}/groups/${_folder}" "${new}/${_folder}"
-        [ ! -e "${to}/groups/${_folder}" ] || writing mv "${to}/groups/${_folder}" "${new}/old-${_folder}"
+        [ ! -e "${to}/groups/${_folder}" ] || take_away "${to}/groups/${_folder}"
         writing mv "${new}/${_folder}" "${to}/groups/${_folder}"
         put "${cache}/init/groups/${_folder}" "${to}/.staged/${_folder}" 644
     done
@@ -227,7 +310,11 @@ describe() {
         [ "${_digest%% *}" != "$(head -n 1 "${_told}")" ] || _known="${_known} ${_folder}"
     done
     {
-        cat "${cache}/init/head"
+        if has_installer; then
+            cat "${cache}/init/head"
+        else # which is about to change: it is described when it is there
+            sed 's/"installer_digest": "[^"]*"/"installer_digest": ""/' "${cache}/init/head"
+        fi
         _comma=
         for _folder in ${_known}; do
             printf '%s' "${_comma}"
@@ -235,51 +322,68 @@ describe() {
             _comma=,
         done
         needed ${_known} | awk '{ size += $2 } END { printf "],\"packages\":%d,\"size\":%.0f}\n", NR, size }'
-    } >"${new}/description" || stop 41 'the description cannot be written' 'free space on the volume'
+    } | into description || end_of_pipe
     put "${new}/description" "${to}/package-cache.json" 644
+}
+
+has_installer() {
+    cmp -s "${cache}/install_group.sh" "${to}/install_group.sh"
 }
 
 # Remove package files that neither a group on the volume needs nor one needed before this run: a job may still read it.
 remove_unneeded() {
-    needed "${to}"/groups/* | cut -d ' ' -f 1 >"${new}/now"
+    needed "${to}"/groups/* | cut -d ' ' -f 1 | into now || end_of_pipe
     if [ -e "${to}/.staged/needed" ]; then
         for _file in "${to}"/pool/*.deb; do
             _file=${_file##*/}
             echo "${_file%.deb}"
-        done | sort >"${new}/there"
-        sort -u "${new}/now" "${to}/.staged/needed" >"${new}/kept"
-        awk 'NR == FNR { kept[$1] = 1; next } !($1 in kept)' "${new}/kept" "${new}/there" | while read -r _sha256; do
-            rm -f "${to}/pool/${_sha256}.deb"
-        done
+        done | sort | into there || end_of_pipe
+        sort -u "${new}/now" "${to}/.staged/needed" | into kept || end_of_pipe
+        awk 'NR == FNR { kept[$1] = 1; next } !($1 in kept)' "${new}/kept" "${new}/there" | into unneeded || end_of_pipe
+        while read -r _sha256; do
+            take_away "${to}/pool/${_sha256}.deb"
+        done <"${new}/unneeded"
     fi
     put "${new}/now" "${to}/.staged/needed" 644
 }
 
-main() {
-    read_arguments "$@"
-    choose
+# Take the volume for this run, and what killed runs and others at work have there with it.
+begin() {
     case ${to} in /*) ;; *) to=$(pwd)/${to} ;; esac
+    while [ "${to}" != "${to%/}" ] && [ "${to}" != / ]; do to=${to%/}; done
     case ${to} in *[!A-Za-z0-9/._+:@%=-]*) usage "the path '${to}' holds signs other than letters, digits and /._+:@%=-" ;; *) ;; esac
-    trap tidy_up EXIT
-    trap 'complain interrupted; exit 130' INT TERM HUP
-    writing mkdir -p "${to}/pool" "${to}/groups" "${to}/.staged"
-    rm -rf "${to}"/groups/.new-* # what a killed run left
+    _same=$(cd "${to}" 2>/dev/null && pwd -P)
+    [ "${_same}" != "$(cd "${cache}" && pwd -P)" ] || usage "--to ${to} is the cache itself"
+    umask 022
     new=${to}/groups/.new-$(cat /proc/sys/kernel/random/uuid)
+}
+
+take_over() {
+    remove_odd
+    writing mkdir -p "${to}/pool" "${to}/groups" "${to}/.staged"
     writing mkdir "${new}"
+    begun=yes
+    for _other in "${to}"/groups/.new-*; do
+        [ "${_other}" = "${new}" ] || mv "${_other}" "${new}/" 2>/dev/null # or it is gone meanwhile
+    done
+}
+
+work() {
+    take_over
     changed=
     set --
     for _folder in ${chosen}; do
         set -- "$@" "${cache}/groups/${_folder}"
         has_folder "${_folder}" && continue
         changed="${changed} ${_folder}"
-        rm -f "${to}/.staged/${_folder}"
+        [ ! -e "${to}/.staged/${_folder}" ] || take_away "${to}/.staged/${_folder}"
     done
-    needed "$@" >"${new}/needed"
+    needed "$@" | into needed || end_of_pipe
     remove_damaged
     copy_packages
-    [ ! -e "${to}/package-cache.json" ] || [ -z "${changed}" ] || describe # without what is about to change
+    [ ! -e "${to}/package-cache.json" ] || { [ -z "${changed}" ] && has_installer; } || describe # without what is about to change
     publish_groups
-    cmp -s "${cache}/install_group.sh" "${to}/install_group.sh" || put "${cache}/install_group.sh" "${to}/install_group.sh" 755
+    has_installer || put "${cache}/install_group.sh" "${to}/install_group.sh" 755
     describe
     remove_unneeded
     say "$(awk -v groups="${groups}" -v to="${to}" -v missing="${new}/missing" '
@@ -289,6 +393,20 @@ main() {
             s = files == 1 ? "" : "s"
             printf "staged %s to %s: %d new package file%s, %.1f MB, of %d, %.1f MB", groups, to, files, s, bytes / 1e6, NR, all / 1e6
         }' "${new}/needed")"
+}
+
+main() {
+    trap tidy_up EXIT
+    trap interrupted INT TERM HUP
+    read_arguments "$@"
+    choose
+    begin
+    work & # a shell hears no signal while it waits for a command in the foreground
+    worker=$!
+    wait "${worker}"
+    _status=$?
+    worker=
+    exit "${_status}"
 }
 
 main "$@"

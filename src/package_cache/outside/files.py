@@ -101,7 +101,7 @@ def exclusive(path: Path, *, wait: float = 60.0) -> Iterator[None]:
     Waits at most `wait` seconds; raises `PackageCacheError` after that. The kernel drops it when a process dies.
     """
     deadline = time.monotonic() + wait
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         while True:
             try:

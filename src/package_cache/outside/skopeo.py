@@ -1,11 +1,17 @@
 """Where images go: skopeo(1) copies a layout to its transports."""
 
+import contextlib
+import glob
 import ipaddress
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.outside.run import CommandError, run
+from package_cache.outside.writing import writing_to
 from package_cache.values.errors import PackageCacheError, UsageError
 from package_cache.values.statuses import ExitStatus
 
@@ -13,6 +19,10 @@ LIMIT = 3600.0
 """Seconds that copying an image may take."""
 
 _FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:TAG]"
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_NAME = re.compile(r"(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
+"""Both as the OCI Distribution Specification has them (Pulling manifests)."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +35,22 @@ class Destination:
     def parse(cls, text: str) -> "Destination":
         """Read one. Raises `UsageError` with what to write instead."""
         transport, colon, rest = text.partition(":")
+        shown = re.sub(r"//[^/]*@", "//...@", text)  # a password must not get into a log
         if transport not in ("oci", "oci-archive", "docker") or not colon:
-            raise UsageError(f"cannot write an image to {text!r}: write {_FORMS}")
-        if not rest or (transport == "docker" and not re.fullmatch(r"//[^/@\s]+/[^@\s]+", rest)):
-            what = "names an image by its digest" if "@" in rest else "does not say where"
-            raise UsageError(f"cannot write an image to {text!r}: it {what}: write {_FORMS}")
+            raise UsageError(f"cannot write an image to {shown!r}: write {_FORMS}")
+        if what := _wrong_with_registry(rest) if transport == "docker" else _wrong_with_path(rest):
+            raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
         return cls(text)
+
+    @property
+    def path(self) -> Path | None:
+        """Give the folder or the file; None where it is a registry."""
+        return None if self.registry else Path(self.text.split(":")[1])
+
+    @property
+    def transport(self) -> str:
+        """Give the transport: `oci`, `oci-archive` or `docker`."""
+        return self.text.partition(":")[0]
 
     @property
     def registry(self) -> str | None:
@@ -40,8 +60,8 @@ class Destination:
     @property
     def tag(self) -> str:
         """Give the tag, `latest` where none is given."""
-        _, colon, tag = self.text.rpartition("/")[2].partition(":")
-        return tag if colon else "latest"
+        rest = self.text.rpartition("/")[2] if self.registry else self.text.partition(":")[2]
+        return rest.partition(":")[2] or "latest"
 
     @property
     def is_loopback(self) -> bool:
@@ -53,38 +73,104 @@ class Destination:
             return host == "localhost"
 
 
+def _wrong_with_registry(rest: str) -> str | None:
+    host, _, name = rest.removeprefix("//").partition("/")
+    if not rest.startswith("//") or not host or not name or re.search(r"\s", rest):
+        return "does not say where"
+    if "@" in host:
+        return "holds credentials, which others would see: use skopeo login, or --authfile"
+    if "@" in name:
+        return "names an image by its digest"
+    name, colon, tag = name.partition(":")
+    if not _NAME.fullmatch(name):
+        return f"names {name!r}, which no registry takes (a-z, 0-9, and between them . _ - /)"
+    return f"has the tag {tag!r}, which is none" if colon and not _TAG.fullmatch(tag) else None
+
+
+def _wrong_with_path(rest: str) -> str | None:
+    path, colon, tag = rest.partition(":")
+    if not path:
+        return "does not say where"
+    return (
+        f"has the tag {tag!r}, which is none (a path has no colon here)" if colon and not _TAG.fullmatch(tag) else None
+    )
+
+
+def check_destination(to: Destination) -> None:
+    """Look whether an image may go there, before it is made. Raises `UsageError` where something else is there."""
+    if to.path and to.transport == "oci-archive" and (to.path.is_dir() or not to.path.parent.is_dir()):
+        what = "it is a folder" if to.path.is_dir() else f"there is no folder {to.path.parent}"
+        raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
+    if to.transport == "oci" and to.path and to.path.is_dir():
+        others = {path.name for path in to.path.iterdir() if not path.name.startswith("oci-put-blob")}
+        if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
+            raise UsageError(f"cannot write an image to {to.text}: the folder holds something else: name another one")
+
+
 def copy_image(
-    layout: Path, tag: str, to: Destination, *, authfile: Path | None = None, insecure: bool = False
+    layout: Path, named: str, tag: str, to: Destination, *, authfile: Path | None = None, insecure: bool = False
 ) -> None:
-    """Copy the image of a layout, all platforms, byte for byte.
+    """Copy the image of a layout, all platforms, byte for byte; what arrives must have the digest `named`.
 
     Credentials come from `authfile`, else from where skopeo looks for them (containers-auth.json(5)). A registry on
     this machine may speak plain HTTP; with `insecure` any other may, too. Raises `PackageCacheError`, with the status
     REGISTRY_FAILED where a registry refuses or cannot be reached, `ToolMissingError` without skopeo.
     """
-    options = ["--all", "--preserve-digests", "--quiet", "--retry-times", "3"]
+    told = layout / "copied-digest"
+    options = ["--all", "--preserve-digests", "--quiet", "--retry-times", "3", "--digestfile", str(told)]
     if authfile is not None:
         options += ["--dest-authfile", str(authfile)]
     if insecure or to.is_loopback:
         options += ["--dest-tls-verify=false"]
-    try:
-        # The image was made a moment ago by ourselves: no policy of this machine has to say that it may be read.
-        run(["skopeo", "--insecure-policy", "copy", *options, f"oci:{layout}:{tag}", to.text], timeout=LIMIT)
-    except CommandError as error:
-        raise _explained(to, error) from error
+    with _place(to) as place:
+        try:
+            # The image was made a moment ago by ourselves: no policy of this machine has to say that it may be read.
+            run(["skopeo", "--insecure-policy", "copy", *options, f"oci:{layout}:{tag}", place], timeout=LIMIT)
+        except CommandError as error:
+            raise _explained(to, error) from error
+        found = told.read_text(encoding="utf-8", errors="replace").strip() if told.exists() else "unknown"
+        if found != named:
+            raise PackageCacheError(
+                f"cannot vouch for the image at {to.text}: its digest is {found}, that of what was made is {named}",
+                hint="remove it there, and use another version of skopeo: this one changes what it copies",
+                status=ExitStatus.REGISTRY_FAILED if to.registry else ExitStatus.INTERNAL,
+            )
+
+
+@contextlib.contextmanager
+def _place(to: Destination) -> Iterator[str]:
+    """Give where skopeo is to write. An archive grows beside its place, which it takes when it is whole."""
+    if to.transport != "oci-archive" or to.path is None:
+        yield to.text
+        return
+    prefix = f".{to.path.name}.new-"
+    for left in to.path.parent.glob(f"{glob.escape(prefix)}*"):  # by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with (
+        writing_to(to.path.parent, what="write the image"),
+        tempfile.TemporaryDirectory(prefix=prefix, dir=to.path.parent) as folder,
+    ):
+        new = Path(folder) / "image.tar"
+        tagged = f":{to.tag}" if to.text.count(":") > 1 else ""
+        yield f"oci-archive:{new}{tagged}"
+        new.replace(to.path)
 
 
 def _explained(to: Destination, error: CommandError) -> PackageCacheError:
     lines = [_message(line) for line in error.output.splitlines() if line.strip()]
     said = "\n".join(lines[-3:])
+    if error.returncode is None:
+        said = f"skopeo did not end within {LIMIT:g} s" + (f"\n{said}" if said else "")
     if to.registry is None:
         status = ExitStatus.NO_SPACE if "no space left" in said else ExitStatus.INTERNAL
         status = ExitStatus.READ_ONLY if re.search("permission denied|read-only", said) else status
         return PackageCacheError(f"cannot write the image to {to.text}", details=said, status=status)
     if re.search("unauthorized|authentication required|denied|forbidden", said, re.IGNORECASE):
         hint = f"log in: skopeo login {to.registry}, or name the file with the credentials with --authfile"
-    elif "server gave HTTP response to HTTPS client" in said:
+    elif re.search("server gave HTTP response to HTTPS client|does not look like a TLS handshake", said):
         hint = "the registry speaks plain HTTP: if its network is to be trusted, use --insecure-registry"
+    elif "getting username and password" in said:
+        hint = "mend the file with the credentials: containers-auth.json(5) says what it holds"
     elif re.search("x509|certificate", said):
         hint = "add the registry's certificate authority to this machine (certs.d, see containers-certs.d(5))"
     else:
@@ -97,4 +183,4 @@ def _explained(to: Destination, error: CommandError) -> PackageCacheError:
 def _message(line: str) -> str:
     """Give what a line of skopeo's log says: it stands in msg="..."."""
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
-    return found[1].replace('\\"', '"') if found else line
+    return re.sub(r"(?:\\[nt]|\s)+", " ", found[1]).replace('\\"', '"').strip() if found else line

@@ -16,9 +16,10 @@ from package_cache.images.form import Form
 from package_cache.images.init_form import CONFIG, description_files, program_files
 from package_cache.outside.files import exclusive
 from package_cache.outside.oci import Descriptor, Layer, Layout
-from package_cache.outside.skopeo import Destination, copy_image
+from package_cache.outside.run import find_tool
+from package_cache.outside.skopeo import Destination, check_destination, copy_image
 from package_cache.outside.writing import writing_to
-from package_cache.values.errors import CacheError
+from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.verbs.busybox import static_busybox
 from package_cache.verbs.options import Options
@@ -92,12 +93,16 @@ def put_image(
 
     The layout lies below the state meanwhile, and is gone afterwards.
     """
+    find_tool("skopeo")  # before all that work
+    if ":" in str(options.state):
+        raise UsageError(f"cannot make an image below {options.state}: skopeo takes no path with a colon; see --state")
+    check_destination(to)
     with writing_to(options.state), _workshop(options.state) as folder:
         layout = Layout(folder)
         named = write(layout)
         layout.finish(named, to.tag)
         listener(Step(f"copying {named.digest} to {to.text}"))
-        copy_image(folder, to.tag, to, authfile=authfile, insecure=insecure)
+        copy_image(folder, named.digest, to.tag, to, authfile=authfile, insecure=insecure)
     return named.digest
 
 
@@ -124,7 +129,8 @@ class _Writer:
     def write(self, layout: Layout) -> Descriptor:
         """Write one for each architecture, and where there are several, their index."""
         self.platforms = []  # blobs of a cache that somebody wrote to meanwhile stay behind: nothing names them
-        parts = [read_part(self.cache, name) for name in architectures_of(read_description(self.cache))]
+        description = read_description(self.cache)
+        parts = [read_part(self.cache, name, description) for name in architectures_of(description)]
         images = [self._platform(layout, part) for part in parts]
         if len(images) == 1:
             return images[0]

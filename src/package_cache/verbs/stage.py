@@ -52,6 +52,8 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
         to.mkdir(parents=True, exist_ok=True)
         with exclusive(target.lock, wait=OTHER_STAGE_LIMIT):
             for folder in (target.pool, target.path / GROUPS):
+                if folder.is_symlink():  # left by a job, to lead whoever stages next out of the volume
+                    folder.unlink()
                 folder.mkdir(exist_ok=True)
             remove_unfinished(target)
             return once_settled(cache, lambda: _stage(groups, cache, target, listener))

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from containers.podman import Podman, throwaway_podman
+from containers.registry import Registry, loopback_registry
+
 from bench.kubernetes.material import PROJECT, Seed
 from bench.roots import SCRIPTS, archive_lines
-from containers.podman import Podman
-from containers.registry import Registry, loopback_registry
 from package_cache.cache.layout import CacheFolder
 from package_cache.images.form import Form
 from package_cache.outside.run import run
@@ -114,6 +115,5 @@ def ground(seed: Seed) -> Iterator[Ground]:
         place = tempfile.TemporaryDirectory(prefix="run-", dir=seed.folder, ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(place))
         registry = stack.enter_context(loopback_registry(folder / "registry"))
-        podman = Podman(folder / "podman")
-        stack.callback(podman.close)
+        podman = stack.enter_context(throwaway_podman())  # not below ours: podman bounds the length of its paths
         yield Ground(seed, podman, registry, folder)

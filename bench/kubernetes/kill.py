@@ -1,6 +1,7 @@
-"""The init container killed at 50 moments of its run: what a job makes of the volume, and what a second run makes of it."""
+"""The init container killed at 50 moments of its run: what a job makes of the volume, and a second run then."""
 
 import contextlib
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -102,22 +103,27 @@ def _kill(ground: Ground, moment: float, latency: float) -> dict[str, Any]:
 
 def _killed_at(ground: Ground, gate: Gate, moment: float, latency: float) -> tuple[float, int]:
     """Give when it was over, from its begin on, and its status. Podman needs a while to kill: it is asked in time."""
-    argv = ground.podman.argv("kill", "--signal", "KILL", "gated-0")
-    early = max(0.0, latency - moment)
-    asking = None
+    asking: list[subprocess.Popen[str]] = []
+
+    def ask() -> None:
+        argv = ground.podman.argv("kill", "--signal", "KILL", "gated-0")
+        asking.append(start(argv, env=ground.podman.environment))
+
+    def ask_early() -> None:
+        if latency > moment:
+            ask()
+            time.sleep(latency - moment)
+
     try:
-        if early:
-            asking = start(argv, env=ground.podman.environment)
-            time.sleep(early)
-        with gate.opened(1) as began:
-            if asking is None:
+        with gate.opened(1, before=ask_early) as began:
+            if not asking:
                 time.sleep(max(0.0, began + moment - latency - time.time()))
-                asking = start(argv, env=ground.podman.environment)
-            asking.communicate(timeout=LIMIT)
+                ask()
+            asking[0].communicate(timeout=LIMIT)
             ground.podman("wait", "gated-0", timeout=LIMIT)
     finally:
-        if asking is not None:
-            end(asking)
+        for process in asking:
+            end(process)
     state = ground.states(["gated-0"])[0]
     return finished(state) - began, int(state["ExitCode"])
 

@@ -57,7 +57,7 @@ def container_group(group: Path) -> Path:
 
 
 def smallest(low: int, high: int, works: Callable[[int], bool]) -> int | None:
-    """Give the smallest number from low to high that works, if all above it do; None where not even the highest does."""
+    """Give the smallest number from low to high that works, if all above it do; None where the highest does not."""
     if not works(high):
         return None
     while low < high:

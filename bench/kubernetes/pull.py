@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from containers.podman import throwaway_podman
+from containers.registry import Request
+
 from bench.figures import percentile
 from bench.kubernetes.ground import Ground
 from bench.kubernetes.material import SYSTEM, UPDATES, Seed, Update, first_versions
 from bench.rounds import Tell
-from containers.podman import throwaway_podman
-from containers.registry import Request
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.part import Part, read_part
 from package_cache.images.cache_layers import pooled
@@ -41,7 +42,7 @@ def _fresh(ground: Ground, form: Form, tell: Tell) -> dict[str, int]:
     begun = len(ground.registry.requests())
     made = ground.push(ground.seed.cache, form, name)
     pushed = ground.registry.requests(begun)
-    with throwaway_podman(ground.folder) as node:
+    with throwaway_podman() as node:
         begun = len(ground.registry.requests())
         node.pull(f"{ground.registry.host}/{name}")
         return {"layers": made.layers, "uploaded": _uploaded(ground, pushed), **_pulled(ground, begun)}
@@ -69,7 +70,7 @@ def _pulled_again(ground: Ground, before: CacheFolder, update: Update, form: For
     tell(f"pull: update of {update.name}, form {form.value}")
     name = f"{form.value}-{re.sub('[^a-z0-9]', '-', update.name)}"
     ground.push(before, form, f"{name}:1")
-    with throwaway_podman(ground.folder) as node:
+    with throwaway_podman() as node:
         node.pull(f"{ground.registry.host}/{name}:1")
         begun = len(ground.registry.requests())
         ground.push(ground.seed.cache, form, f"{name}:2")
@@ -97,8 +98,8 @@ def _uploaded(ground: Ground, requests: Iterable[Request]) -> int:
 
 
 def uploaded_blobs(requests: Iterable[Request]) -> list[str]:
-    """Give the digests of blobs whose upload ended (OCI Distribution Specification, Pushing blobs); not of those mounted."""
-    found = {}
+    """Give the digests of blobs whose upload ended (OCI Distribution Specification, Pushing blobs)."""
+    found: dict[str, None] = {}
     for one in requests:
         if one.method == "PUT" and one.status == 201 and "/blobs/uploads/" in one.path:
             match = re.search(r"[?&]digest=sha256(?::|%3A)([0-9a-f]{64})", one.path)

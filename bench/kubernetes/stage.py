@@ -50,7 +50,7 @@ def _words(wanted: Sequence[str]) -> list[str]:
 
 
 def _at_once(ground: Ground, count: int, wanted: Sequence[str], *, memory: bool) -> tuple[list[float], int]:
-    """Let so many go at the same moment; give each one's seconds until its container has ended, and bytes of a volume."""
+    """Let so many go at the same moment; give each one's seconds until its container ended, and bytes of a volume."""
     with contextlib.ExitStack() as stack:
         volumes = [stack.enter_context(ground.volume(memory)) for _ in range(count)]
         gate = Gate(ground, stack.enter_context(ground.volume()), GO)

@@ -16,11 +16,10 @@ from containers.registry import Registry, loopback_registry
 
 from bench.kubernetes.material import PROJECT, Seed
 from bench.roots import SCRIPTS, archive_lines
-from package_cache.cache.layout import CacheFolder
 from package_cache.images.form import Form
 from package_cache.outside.run import run
 from package_cache.outside.skopeo import Destination
-from package_cache.verbs.image import ImageResult, image
+from package_cache.verbs.image import image
 
 UBUNTU = "localhost/ubuntu:18.04"
 """A container image of the system, whose apt knows the archive on loopback."""
@@ -39,10 +38,6 @@ class Ground:
     folder: Path
     """On disk, gone afterwards."""
 
-    def push(self, cache: CacheFolder, form: Form, name: str) -> ImageResult:
-        """Make an image of a cache and push it to the registry; `name` has a tag."""
-        return image(cache, Destination.parse(f"docker://{self.registry.host}/{name}"), form, self.seed.options)
-
     @cached_property
     def init_image(self) -> str:
         """The cache's init form, pulled."""
@@ -54,10 +49,10 @@ class Ground:
         return self._pulled(Form.VOLUME)
 
     def _pulled(self, form: Form) -> str:
-        name = f"package-cache:{form.value}"
-        self.push(self.seed.cache, form, name)
-        self.podman.pull(f"{self.registry.host}/{name}")
-        return f"{self.registry.host}/{name}"
+        name = f"{self.registry.host}/package-cache:{form.value}"
+        image(self.seed.cache, Destination.parse(f"docker://{name}"), form, self.seed.options)
+        self.podman.pull(name)
+        return name
 
     @cached_property
     def runtime_image(self) -> str:

@@ -1,11 +1,15 @@
 """What a node pulls again, and what a push uploads, after an update of a package: by the registry's own access log."""
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from containers.podman import throwaway_podman
-from containers.registry import Request
+from containers.podman import Podman, throwaway_podman
+from containers.registry import Registry, Request, loopback_registry
 
 from bench.figures import percentile
 from bench.kubernetes.ground import Ground
@@ -16,6 +20,8 @@ from package_cache.cache.part import Part, read_part
 from package_cache.images.cache_layers import pooled
 from package_cache.images.form import Form
 from package_cache.images.layers import PooledPackage, cut
+from package_cache.outside.skopeo import Destination
+from package_cache.verbs.image import ImageResult, image
 
 ARCHITECTURE = "amd64"
 _BLOCK, _RECORD = 512, 10240
@@ -38,14 +44,9 @@ def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
 def _fresh(ground: Ground, form: Form, tell: Tell) -> dict[str, int]:
     """Push and pull the whole image."""
     tell(f"pull: the whole image, form {form.value}")
-    name = f"fresh-{form.value}:1"
-    begun = len(ground.registry.requests())
-    made = ground.push(ground.seed.cache, form, name)
-    pushed = ground.registry.requests(begun)
-    with throwaway_podman() as node:
-        begun = len(ground.registry.requests())
-        node.pull(f"{ground.registry.host}/{name}")
-        return {"layers": made.layers, "uploaded": _uploaded(ground, pushed), **_pulled(ground, begun)}
+    with _empty(ground) as node:
+        made, uploaded = node.push(ground.seed.cache, form, "1")
+        return {"layers": made.layers, "uploaded": uploaded, **node.pull("1")}
 
 
 def _update(ground: Ground, part: Part, update: Update, tell: Tell) -> dict[str, Any]:
@@ -66,35 +67,56 @@ def _update(ground: Ground, part: Part, update: Update, tell: Tell) -> dict[str,
 
 
 def _pulled_again(ground: Ground, before: CacheFolder, update: Update, form: Form, tell: Tell) -> dict[str, int]:
-    """Pull the image of the older cache into a fresh store, then that of the newer one."""
+    """Bring the image of the older cache to the registry and the node, then that of the newer one."""
     tell(f"pull: update of {update.name}, form {form.value}")
-    name = f"{form.value}-{re.sub('[^a-z0-9]', '-', update.name)}"
-    ground.push(before, form, f"{name}:1")
-    with throwaway_podman() as node:
-        node.pull(f"{ground.registry.host}/{name}:1")
-        begun = len(ground.registry.requests())
-        ground.push(ground.seed.cache, form, f"{name}:2")
-        pushed = ground.registry.requests(begun)
-        begun = len(ground.registry.requests())
-        node.pull(f"{ground.registry.host}/{name}:2")
-        return {"uploaded": _uploaded(ground, pushed), **_pulled(ground, begun)}
+    with _empty(ground) as node:
+        node.push(before, form, "1")
+        node.pull("1")
+        _, uploaded = node.push(ground.seed.cache, form, "2")
+        return {"uploaded": uploaded, **node.pull("2")}
 
 
-def _pulled(ground: Ground, begun: int) -> dict[str, int]:
-    """Give bytes and requests of a pull that began after so many requests."""
-    found = ground.registry.pulled(begun)
-    blobs = [one for one in found if "/blobs/" in one.path]
-    requests = len(ground.registry.requests(begun))
-    return {"bytes": sum(one.bytes for one in found), "blobs": len(blobs), "requests": requests}
+@contextlib.contextmanager
+def _empty(ground: Ground) -> Iterator["_Node"]:
+    """Give a node and a registry that have nothing: a registry takes what another image of it has from there."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="registry-", dir=ground.folder)))
+        registry = stack.enter_context(loopback_registry(folder))
+        yield _Node(ground, registry, folder, stack.enter_context(throwaway_podman()))
 
 
-def _uploaded(ground: Ground, requests: Iterable[Request]) -> int:
-    """Give the bytes of blobs that a push brought: its log tells their digests, the registry's storage their sizes.
+@dataclass(frozen=True)
+class _Node:
+    ground: Ground
+    registry: Registry
+    folder: Path
+    """Of the registry."""
+    podman: Podman
 
-    In the storage as docker-registry lays it out: blobs/sha256/<two signs>/<digest>/data.
-    """
-    blobs = ground.folder / "registry" / "storage" / "docker" / "registry" / "v2" / "blobs" / "sha256"
-    return sum((blobs / name[:2] / name / "data").stat().st_size for name in uploaded_blobs(requests))
+    def _name(self, tag: str) -> str:
+        return f"{self.registry.host}/package-cache:{tag}"
+
+    def push(self, cache: CacheFolder, form: Form, tag: str) -> tuple[ImageResult, int]:
+        """Push an image of a cache; give the bytes of the blobs that it brought: the log tells their digests.
+
+        Their sizes are in the storage as docker-registry lays it out: blobs/sha256/<two signs>/<digest>/data.
+        """
+        begun = len(self.registry.requests())
+        made = image(cache, Destination.parse(f"docker://{self._name(tag)}"), form, self.ground.seed.options)
+        blobs = self.folder / "storage" / "docker" / "registry" / "v2" / "blobs" / "sha256"
+        names = uploaded_blobs(self.registry.requests(begun))
+        return made, sum((blobs / name[:2] / name / "data").stat().st_size for name in names)
+
+    def pull(self, tag: str) -> dict[str, int]:
+        """Pull an image; give bytes, blobs and all requests."""
+        begun = len(self.registry.requests())
+        self.podman.pull(self._name(tag))
+        found = self.registry.pulled(begun)
+        return {
+            "bytes": sum(one.bytes for one in found),
+            "blobs": sum("/blobs/" in one.path for one in found),
+            "requests": len(self.registry.requests(begun)),
+        }
 
 
 def uploaded_blobs(requests: Iterable[Request]) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,28 @@ def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
     kinds = [(count, place, wanted) for count in (1, MANY) for place in PLACES for wanted in WANTED]
     seconds: dict[tuple[int, str, tuple[str, ...]], list[float]] = {kind: [] for kind in kinds}
     whole: dict[tuple[int, str, tuple[str, ...]], list[float]] = {kind: [] for kind in kinds}
+    peaks: dict[tuple[int, str, tuple[str, ...]], list[int]] = {kind: [] for kind in kinds}
     copied: dict[tuple[str, ...], int] = {}
     shuffled = random.Random("stage")  # noqa: S311  (nothing is kept secret)
     for number in range(rounds):
         for kind in shuffled.sample(kinds, len(kinds)):
             count, place, wanted = kind
             tell(f"stage: round {number + 1}: {count} × {' '.join(wanted)}, {place}")
-            took, copied[wanted] = _at_once(ground, count, wanted, memory=PLACES[place])
-            seconds[kind] += took
+            run = _at_once(ground, count, wanted, memory=PLACES[place])
+            seconds[kind] += run.seconds
+            peaks[kind].append(run.peak)
+            copied[wanted] = run.copied
             if count == 1:
                 whole[kind].append(_whole(ground, wanted, memory=PLACES[place]))
     rows = [
-        {"count": kind[0], "place": kind[1], "groups": kind[2], "seconds": seconds[kind], "whole": whole[kind]}
+        {
+            "count": kind[0],
+            "place": kind[1],
+            "groups": kind[2],
+            "seconds": seconds[kind],
+            "whole": whole[kind],
+            "peak": max(peaks[kind]),
+        }
         for kind in kinds
     ]
     memory = [_memory(ground, wanted, place, rounds, tell) for wanted in WANTED for place in PLACES]
@@ -49,19 +60,32 @@ def _words(wanted: Sequence[str]) -> list[str]:
     return [*wanted, "--system", SYSTEM, "--to", "/package_cache"]
 
 
-def _at_once(ground: Ground, count: int, wanted: Sequence[str], *, memory: bool) -> tuple[list[float], int]:
-    """Let so many go at the same moment; give each one's seconds until its container ended, and bytes of a volume."""
+@dataclass(frozen=True)
+class Run:
+    """What came of containers that went at the same moment."""
+
+    seconds: list[float]
+    """Of each, until its container had ended."""
+    copied: int
+    """Bytes on one volume."""
+    peak: int
+    """Bytes of memory of all of them together, and of podman's monitors beside them."""
+
+
+def _at_once(ground: Ground, count: int, wanted: Sequence[str], *, memory: bool) -> Run:
+    """Let so many go at the same moment."""
     with contextlib.ExitStack() as stack:
+        above = stack.enter_context(group_above())
         volumes = [stack.enter_context(ground.volume(memory)) for _ in range(count)]
         gate = Gate(ground, stack.enter_context(ground.volume()), GO)
         names = [f"gated-{number}" for number in range(count)]
         stack.callback(ground.remove, *names)
-        gate.start(volumes, _words(wanted))
-        with gate.opened(count) as began:
+        gate.start(volumes, _words(wanted), ["--cgroup-parent", parent(above)])
+        with gate.opened(count, before=lambda: start_anew(above)) as began:
             statuses = ground.podman("wait", *names, timeout=LIMIT).stdout.split()
         assert set(statuses) == {"0"}, statuses
         ends = [finished(state) for state in ground.states(names)]
-        return [end - began for end in ends], _bytes_in(volumes[0])
+        return Run([end - began for end in ends], _bytes_in(volumes[0]), peak(above))
 
 
 def _bytes_in(folder: Path) -> int:

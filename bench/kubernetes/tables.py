@@ -78,9 +78,20 @@ def stage(found: Part) -> str:
             f"{percentile(row['seconds'], 50):.2f}",
             f"{percentile(row['seconds'], 95):.2f}",
             f"{statistics.median(row['whole']):.2f}" if row["whole"] else "–",
+            mib(row["peak"]),
         ]
         for row in found["rows"]
     ]
+    head = (
+        "at once",
+        "groups",
+        "volume",
+        "copied",
+        "p50",
+        "p95",
+        "a whole `podman run`, median",
+        "memory of all, peak",
+    )
     memory = [
         [
             " and ".join(row["groups"]),
@@ -93,8 +104,8 @@ def stage(found: Part) -> str:
     ]
     return (
         "Seconds from the begin of its work to the end of the container:\n\n"
-        + table(("at once", "groups", "volume", "copied", "p50", "p95", "a whole `podman run`, median"), seconds)
-        + "\n"
+        + table(head, seconds)
+        + "\nOne of them alone, by its own control group:\n\n"
         + table(("groups", "volume", "peak with page cache", "of it anonymous", "smallest limit that works"), memory)
     )
 

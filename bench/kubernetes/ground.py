@@ -59,7 +59,8 @@ class Ground:
         """The image of the runtime's init container, pulled."""
         name = f"{self.registry.host}/runtime:1"
         argv = [sys.executable, str(PROJECT / "runtime" / "build_image.py"), "--cache", str(self.seed.cache.path)]
-        run([*argv, "--output", f"docker://{name}", "--state", str(self.seed.options.state)], timeout=900)
+        argv += ["--output", f"docker://{name}", "--state", str(self.seed.options.state)]
+        run(argv, env={"TMPDIR": str(self.folder)}, timeout=900)
         self.podman.pull(name)
         return name
 

@@ -70,10 +70,11 @@ def _pulled_again(ground: Ground, before: CacheFolder, update: Update, form: For
     """Bring the image of the older cache to the registry and the node, then that of the newer one."""
     tell(f"pull: update of {update.name}, form {form.value}")
     with _empty(ground) as node:
-        node.push(before, form, "1")
+        older, _ = node.push(before, form, "1")
         node.pull("1")
-        _, uploaded = node.push(ground.seed.cache, form, "2")
-        return {"uploaded": uploaded, **node.pull("2")}
+        newer, uploaded = node.push(ground.seed.cache, form, "2")
+        discarded = from_first_change(*(layers_of(made) for made in (older, newer)))
+        return {"uploaded": uploaded, **node.pull("2"), "discarded": discarded}
 
 
 @contextlib.contextmanager
@@ -117,6 +118,23 @@ class _Node:
             "blobs": sum("/blobs/" in one.path for one in found),
             "requests": len(self.registry.requests(begun)),
         }
+
+
+def layers_of(made: ImageResult) -> list[tuple[str, int]]:
+    """Give digests and sizes of the layers of an image for one architecture, from the bottom."""
+    return [(layer.digest, layer.size) for layer in made.platforms[0].layers]
+
+
+def from_first_change(older: Sequence[tuple[str, int]], newer: Sequence[tuple[str, int]]) -> int:
+    """Give the bytes of the first layer that another image has not at this place, and of all above it.
+
+    They are pulled where containerd keeps layers only unpacked: it knows these by all that is below, too
+    (core/unpack/unpacker.go: from the first chain ID on that it has no snapshot of, it fetches).
+    """
+    same = 0
+    while same < min(len(older), len(newer)) and older[same] == newer[same]:
+        same += 1
+    return sum(size for _, size in newer[same:])
 
 
 def uploaded_blobs(requests: Iterable[Request]) -> list[str]:

@@ -36,7 +36,7 @@ def pull(found: Part) -> str:
     forms = list(found["fresh"])
     head = ["update of", "packages", "needed by", "their bytes"]
     head += [f"`{form}`: pulled (blobs, requests)" for form in forms] + [f"`{form}`: pushed" for form in forms]
-    head += ["a layer a group", "one layer"]
+    head += [f"`{form}`: pulled, layers discarded" for form in forms] + ["a layer a group", "one layer"]
     updates = [
         [
             one["name"],
@@ -45,6 +45,7 @@ def pull(found: Part) -> str:
             mb(one["package_bytes"]),
             *(_pulled(one["forms"][form]) for form in forms),
             *(mb(one["forms"][form]["uploaded"]) for form in forms),
+            *(mb(one["forms"][form]["discarded"]) for form in forms),
             mb(one["per_group"]),
             mb(one["one_layer"]),
         ]

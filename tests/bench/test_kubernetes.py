@@ -11,7 +11,7 @@ from bench.kubernetes.ground import finished
 from bench.kubernetes.kill import counts, judgement
 from bench.kubernetes.material import older
 from bench.kubernetes.memory import anonymous, peak, smallest
-from bench.kubernetes.pull import archive_size, per_group, reckoned, uploaded_blobs
+from bench.kubernetes.pull import archive_size, from_first_change, per_group, reckoned, uploaded_blobs
 from bench.kubernetes.results import read_parts, write_parts
 from bench.kubernetes.sshd import job_yaml
 from bench.kubernetes.tables import failures, mb, report
@@ -76,6 +76,13 @@ def test_a_layer_for_each_group_is_pulled_by_all_that_need_the_package() -> None
     own = PooledPackage("2", 1024, "openssh-server", frozenset({ssh}))
     assert per_group([shared, own], [own]) == archive_size([512, 1024])
     assert per_group([shared, own], [shared]) == archive_size([512, 1024]) + archive_size([512])
+
+
+def test_what_is_pulled_where_layers_were_discarded() -> None:
+    older = [("a", 1), ("b", 10), ("c", 100)]
+    assert from_first_change(older, [("a", 1), ("d", 20), ("c", 100)]) == 120
+    assert from_first_change(older, older) == 0
+    assert from_first_change(older, [*older, ("d", 1000)]) == 1000
 
 
 def test_the_spread_of_what_would_be_pulled() -> None:

@@ -8,6 +8,7 @@
 import dataclasses
 import lzma
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,9 @@ class Seed:
         """Give the cache as it was before an update, its package files of the release's first versions."""
         cache = CacheFolder(self.folder / f"before-{update.name}")
         if not cache.path.exists():
-            shutil.copytree(self.cache.path, cache.path)
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:  # a copy that was interrupted is none
+                shutil.copytree(self.cache.path, Path(folder) / "cache")
+                (Path(folder) / "cache").rename(cache.path)
         lock = older(self.lock, SYSTEM, update.packages, first_versions(self.material, update.packages))
         build(lock, cache, mirror_finder(self.options, read_manifest(MANIFEST)))
         return cache

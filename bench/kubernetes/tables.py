@@ -9,6 +9,9 @@ from bench.markdown import table
 
 Part = Mapping[str, Any]
 
+COMPARED = "init form"
+"""The way of `sshd` that the others are compared with."""
+
 
 def report(parts: Mapping[str, Any]) -> str:
     """Give the tables of those parts that were measured."""
@@ -33,19 +36,27 @@ def pull(found: Part) -> str:
         [f"form `{form}`", str(one["layers"]), mb(one["bytes"]), str(one["requests"]), mb(one["uploaded"])]
         for form, one in found["fresh"].items()
     ]
-    forms = list(found["fresh"])
-    head = ["update of", "packages", "needed by", "their bytes"]
-    head += [f"`{form}`: pulled (blobs, requests)" for form in forms] + [f"`{form}`: pushed" for form in forms]
-    head += [f"`{form}`: pulled, layers discarded" for form in forms] + ["a layer a group", "one layer"]
+    both = " · ".join(f"`{form}`" for form in found["fresh"])
+    head = (
+        "update of",
+        "needed by",
+        "its bytes",
+        f"pulled: {both}",
+        f"blobs: {both}",
+        f"pushed: {both}",
+        f"pulled, layers discarded: {both}",
+        "a layer a group",
+        "one layer",
+    )
     updates = [
         [
-            one["name"],
-            str(one["packages"]),
+            one["name"] + (f", {one['packages']} packages" if one["packages"] > 1 else ""),
             "; ".join(one["kin"]),
             mb(one["package_bytes"]),
-            *(_pulled(one["forms"][form]) for form in forms),
-            *(mb(one["forms"][form]["uploaded"]) for form in forms),
-            *(mb(one["forms"][form]["discarded"]) for form in forms),
+            _of_forms(one, "bytes"),
+            " · ".join(str(form["blobs"]) for form in one["forms"].values()),
+            _of_forms(one, "uploaded"),
+            _of_forms(one, "discarded"),
             mb(one["per_group"]),
             mb(one["one_layer"]),
         ]
@@ -64,8 +75,8 @@ def pull(found: Part) -> str:
     )
 
 
-def _pulled(one: Part) -> str:
-    return f"{mb(one['bytes'])} ({one['blobs']}, {one['requests']})"
+def _of_forms(update: Part, what: str) -> str:
+    return " · ".join(mb(form[what]) for form in update["forms"].values())
 
 
 def stage(found: Part) -> str:
@@ -121,6 +132,7 @@ def sshd(found: Part) -> str:
             f"{medians[row['way']]:.2f}",
             f"{min(row['seconds']):.2f}–{max(row['seconds']):.2f}",
             f"{medians[row['way']] - floor:.2f}",
+            f"× {medians[row['way']] / medians[COMPARED]:.2f}" if COMPARED in medians else "–",
         ]
         for row in found["rows"]
     ]
@@ -128,7 +140,7 @@ def sshd(found: Part) -> str:
     return (
         f"The slow link, as a download found it: {link['megabits_per_second']:.1f} Mbit/s, "
         f"{link['round_trip_ms']:.1f} ms.\n\n"
-        + table(("way", "seconds, median", "least–most", "more than the first"), rows)
+        + table(("way", "seconds, median", "least–most", "more than the first", f"against the {COMPARED}"), rows)
     )
 
 

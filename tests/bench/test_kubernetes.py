@@ -144,7 +144,7 @@ def test_the_report_of_a_few_figures(tmp_path: Path) -> None:
     found = {
         "sshd": {
             "link": {"megabits_per_second": 43.9, "round_trip_ms": 41.1},
-            "rows": [{"way": "in the image", "seconds": [0.1, 0.2, 0.3]}, {"way": "online", "seconds": [5, 4, 9]}],
+            "rows": [{"way": "in the image", "seconds": [0.1, 0.2, 0.3]}, {"way": "init form", "seconds": [5, 4, 9]}],
         },
         "kill": {"duration": 0.2, "kills": KILLS, "counts": counts(KILLS)},
     }
@@ -152,8 +152,8 @@ def test_the_report_of_a_few_figures(tmp_path: Path) -> None:
     write_parts(tmp_path / "results.json", parts)
     text = report(read_parts(tmp_path / "results.json"))
     assert "Machine: cores: 2. Load average: 0.5 before, 1.2 after. Rounds: 3.\n" in text
-    assert "| in the image | 0.20 | 0.10–0.30 | 0.00 |\n" in text
-    assert "| online | 5.00 | 4.00–9.00 | 4.80 |\n" in text
+    assert "| in the image | 0.20 | 0.10–0.30 | 0.00 | × 0.04 |\n" in text
+    assert "| init form | 5.00 | 4.00–9.00 | 4.80 | × 1.00 |\n" in text
     assert "| run again, the volume whole | 3 of 3 |\n" in text
     assert "### What is pulled again" not in text
 

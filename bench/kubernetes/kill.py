@@ -20,10 +20,10 @@ from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.verify import verify
 
 MOMENTS = 50
-SPREAD = 1.5
+SPREAD = 1.25
 """Times an undisturbed run over which they are spread: who asks podman for a kill takes a processor from the run."""
 ATTEMPTS = 6
-EARLIER = 0.02
+EARLIER = 0.03
 """Seconds by which a kill that came too late is tried again earlier."""
 GROUP = "ssh"
 PACKAGES = ("openssh-client", "openssh-server")

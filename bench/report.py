@@ -28,18 +28,22 @@ def write_beside(results: Results, folder: Path) -> None:
 
 def write_all(document: Path, folder: Path) -> None:
     """Write everything anew from the JSON of all profiles in a folder, and a document's part between the two marks."""
-    text = document.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise UsageError(f"cannot write the tables into {document}: it lacks the marks {BEGIN} and {END}")
-    parts = [before, begin, "\n"]
+    parts = []
     for path in (folder / f"{name}.json" for name in PROFILES):
         if path.exists():
             results = read_results(path)
             write_beside(results, folder)
             parts += ["\n", _with_plots(results, folder, document)]
-    write_atomically(document, "".join([*parts, "\n", end, after]).encode())
+    write_between(document, BEGIN, END, "".join([*parts, "\n"]))
+
+
+def write_between(document: Path, begin: str, end: str, content: str) -> None:
+    """Write a document's part between two marks. Raises `UsageError` where it lacks them."""
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise UsageError(f"cannot write the tables into {document}: it lacks the marks {begin} and {end}")
+    write_atomically(document, "".join([before, begin, "\n", content, end, after]).encode())
 
 
 def _with_plots(results: Results, folder: Path, document: Path) -> str:

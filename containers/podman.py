@@ -30,7 +30,7 @@ class Podman:
         self._run = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes no path of more than 50 characters
         (folder / "containers.conf").write_text(_CONTAINERS_CONF, encoding="utf-8")
         (folder / "registries.conf").write_text("unqualified-search-registries = []\n", encoding="utf-8")
-        self._environment = {
+        self.environment = {
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
             "TMPDIR": str(folder),
@@ -46,7 +46,7 @@ class Podman:
 
     def __call__(self, *words: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Completed:
         """Run podman. Raises `CommandError` where it fails and `check` is set, and where it takes too long."""
-        return run(self.argv(*words), env=self._environment, check=check, timeout=timeout, stdin=stdin)
+        return run(self.argv(*words), env=self.environment, check=check, timeout=timeout, stdin=stdin)
 
     def import_root(self, root: Path, name: str) -> None:
         """Make an image of a root folder."""

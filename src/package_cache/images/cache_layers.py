@@ -23,7 +23,7 @@ def _add_packages(layout: Layout, cache: CacheFolder, part: Part, at: str, liste
     done, step = 0, f"writing layers for {part.architecture}"
     total = part.description.size
     listener(Progress(step, 0, total))
-    for item in cut(_pooled(part)):
+    for item in cut(pooled(part)):
         digests = [package.sha256 for package in item.packages]
         files = [LayerFile(at + pool_file(one), source=cache.package(one), sha256=one) for one in digests]
         yield layout.add_layer(_title(item), files)
@@ -31,7 +31,8 @@ def _add_packages(layout: Layout, cache: CacheFolder, part: Part, at: str, liste
         listener(Progress(step, done, total))
 
 
-def _pooled(part: Part) -> list[PooledPackage]:
+def pooled(part: Part) -> list[PooledPackage]:
+    """Give every package file of a part once, with who needs it."""
     users: dict[str, set[tuple[str, str]]] = {}
     packages = {}
     for item in part.groups:

@@ -272,6 +272,14 @@ def test_two_at_once_give_whole_groups_or_fail(tree: InitTree, world: World) -> 
         assert not list(tree.volume.glob("groups/.new-*"))
 
 
+def test_a_shell_that_is_killed_for_want_of_memory_says_so(tree: InitTree) -> None:
+    done = with_functions(tree, "describe() { sh -c 'kill -KILL $PPID'; sleep 10; }")
+    assert done.returncode == 1
+    assert "a process was ended with status 137" in done.stderr
+    assert "give the container more memory" in done.stderr
+    assert not list(tree.volume.glob("groups/.new-*"))
+
+
 @pytest.mark.parametrize("tool", ["sort", "find", "sha256sum"])
 def test_a_tool_that_is_killed_for_want_of_memory_is_noticed(tree: InitTree, tool: str) -> None:
     tree.stage("edit")

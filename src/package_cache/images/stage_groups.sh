@@ -170,12 +170,16 @@ lacks() {
 # Run a command that writes to the volume; stop with the status that its words mean where it fails.
 writing() {
     _words=$("$@" 2>&1) && return
-    [ -z "${begun}" ] || [ -d "${new}" ] || stop 1 'another run stages to it' 'let one end, then run this again'
+    [ -z "${begun}" ] || still_ours
     case ${_words} in
         *'No space left'* | *'Disk quota exceeded'*) stop 41 "${_words}" 'raise the sizeLimit of the volume, or free space on the node' ;;
         *'Read-only'* | *'ermission denied'* | *'not permitted'*) stop 42 "${_words}" 'mount a volume that this user may write to' ;;
         *) stop 1 "${_words}" 'run it again; if that does not help, report it' ;;
     esac
+}
+
+still_ours() {
+    [ -d "${new}" ] || stop 1 'another run stages to it' 'let one end, then run this again'
 }
 
 # Write standard input to the file $1 of this run. By cat, for other tools of busybox do not tell that a disk is full.
@@ -192,7 +196,7 @@ write_to() {
 end_of_pipe() {
     _status=$?
     case ${_status} in 41 | 42) exit "${_status}" ;; *) ;; esac
-    [ -d "${new}" ] || exit 1
+    still_ours # told again, perhaps: better than never
     stop 1 "a command ended with status ${_status}" 'give the container more memory, or run it again'
 }
 
@@ -237,6 +241,7 @@ not_in() {
 # Set aside package files among those needed that are on the volume, but are not what their names say.
 remove_damaged() {
     not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
+    still_ours
     while read -r _sha256 _; do
         damaged_file "${_sha256}"
     done <"${new}/missing"
@@ -261,6 +266,7 @@ copy_packages() {
     _gone=$(not_in "${cache}" <"${new}/missing" | head -n 1)
     [ -z "${_gone}" ] || stop 31 "the image lacks the package file ${_gone%% *}, or has another one" 'make the image again'
     writing mkdir "${new}/pool"
+    still_ours
     set -- # in parts, for a list of arguments has an end
     while read -r _sha256 _; do
         set -- "$@" "${cache}/pool/${_sha256}.deb"
@@ -406,6 +412,7 @@ main() {
     wait "${worker}"
     _status=$?
     worker=
+    [ "${_status}" -lt 128 ] || stop 1 "a process was ended with status ${_status}" 'give the container more memory, or run it again'
     exit "${_status}"
 }
 

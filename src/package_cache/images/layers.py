@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-MOST_LAYERS = 64
-"""Of package files. Overlay mounts of the runtimes in use take about twice as many; all else of an image is a few."""
+MOST_LAYERS = 48
+"""Of package files; all else of an image is a few. Most runtimes mount twice as many, but the options of an overlay mount must
+fit a page, and older containerd has no room there for more than about 56 layers (containerd issue 4684)."""
 
 SMALLEST_LIMIT = 1 << 20
 """Bytes of a layer from which on layers are not cut any finer: each costs a request and a mount."""

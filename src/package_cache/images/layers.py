@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 MOST_LAYERS = 48
-"""Of package files; all else of an image is a few. Most runtimes mount twice as many, but the options of an overlay mount must
+"""Of package files; all else of an image is a few. Most runtimes mount twice as many, but the options of a mount must
 fit a page, and older containerd has no room there for more than about 56 layers (containerd issue 4684)."""
 
 SMALLEST_LIMIT = 1 << 20

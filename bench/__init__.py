@@ -15,4 +15,5 @@ building                                        the phases of lock and build
 downloading                                     our downloads and those of plain downloaders
 compressing                                     what each compression costs and brings
 scale                                           scale by simulation, from measured inputs
+systems                                         each common group installed in each system
 """

@@ -1,0 +1,140 @@
+"""Each common group in each system, installed offline in a real root of it: the table of docs/systems.md.
+
+    ./run bench systems [--systems debian12,ubuntu24.04] [--report]
+
+Makes a lock and a cache for each system by itself, so that one whose archive does not answer hides no other one.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.machine import machine_facts
+from bench.markdown import table
+from bench.report import write_between
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.command_line.amounts import in_bytes
+from package_cache.command_line.options import default_state, given_options
+from package_cache.manifests import read_manifest
+from package_cache.outside.distributions import release_of
+from package_cache.outside.files import write_atomically
+from package_cache.outside.isolation import Isolation, strongest_isolation, throwaway
+from package_cache.outside.roots import make_root
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.system import System
+from package_cache.verbs.build import build
+from package_cache.verbs.lock import make_lock
+from package_cache.verbs.options import Options
+from package_cache.verbs.precommands import root_source
+from package_cache.verbs.sources import archive_sources, mirror_finder
+
+PROJECT = Path(__file__).parents[1]
+DOCUMENT = PROJECT / "docs" / "systems.md"
+RESULTS = PROJECT / "bench" / "results" / "systems.json"
+BEGIN, END = "<!-- table of ./run bench systems: begin -->", "<!-- table of ./run bench systems: end -->"
+
+SYSTEMS = (
+    *(f"ubuntu{version}" for version in ("16.04", "18.04", "20.04", "22.04", "24.04", "26.04")),
+    *(f"debian{version}" for version in ("11", "12", "13")),
+)
+GROUPS = {
+    "ssh": "openssh-client openssh-server",
+    "nfs": "nfs-common",
+    "samba": "cifs-utils",
+    "build": "build-essential",
+    "mpi": "openmpi-bin libopenmpi-dev",
+}
+
+
+def main() -> int:
+    """Measure and write; status 1 where a group did not install."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help="names, with commas between them")
+    parser.add_argument("--report", action="store_true", help="measure nothing: write the table into the document")
+    arguments = parser.parse_args()
+    if not arguments.report:
+        measure(arguments.systems.split(","))
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    write_between(DOCUMENT, BEGIN, END, report(results))
+    return 0 if all(row.get("status") == 0 for row in results["rows"]) else 1
+
+
+def measure(systems: Sequence[str]) -> None:
+    """Try all groups in these systems; rows of other systems stay as they were."""
+    isolation, state = strongest_isolation(), default_state()
+    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    rows = {(row["system"], row["group"]): row for row in known}
+    for name in systems:
+        print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201
+        rows.update({(name, row["group"]): row for row in rows_of(name, state / "bench" / "systems" / name, isolation)})
+    ordered = [rows[key] for key in ((system, group) for system in SYSTEMS for group in GROUPS) if key in rows]
+    results = {"machine": machine_facts(state), "rows": ordered}
+    write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
+
+
+def rows_of(name: str, folder: Path, isolation: Isolation) -> Iterator[Mapping[str, Any]]:
+    """Lock, build and install everything for one system; a group's row says what came of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "package_cache_info"
+    path.write_text("".join(f"{group},{name},{packages}\n" for group, packages in GROUPS.items()), encoding="utf-8")
+    manifest = read_manifest(path)
+    options = given_options((), (), None, manifest=manifest)
+    cache = CacheFolder(folder / "package_cache")
+    try:
+        build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
+        root = a_root(name, options, isolation)
+    except PackageCacheError as error:
+        for group in GROUPS:
+            yield {"system": name, "group": group, "status": error.status.code, "reason": error.message}
+        return
+    for described in read_description(cache).groups:
+        size = {"system": name, "group": described.name, "packages": described.packages, "bytes": described.size}
+        yield {**size, **installed(root, isolation, cache, described.name)}
+
+
+def a_root(name: str, options: Options, isolation: Isolation) -> Path:
+    """Give a root of a system, with all updates."""
+    release = release_of(System.parse(name))
+    sources = archive_sources(release, options.mirrors, options)
+    return make_root(root_source(release, sources), state=options.state, isolation=isolation)
+
+
+def installed(root: Path, isolation: Isolation, cache: CacheFolder, group: str) -> dict[str, Any]:
+    """Install a group in a throw-away root without network, and say what the installer's result file says."""
+    with throwaway(root, isolation, binds={"/package_cache": cache.path}) as container:
+        argv = ["sh", "/package_cache/install_group.sh", "--result", "/root/result", group]
+        done = container.run(argv, check=False, timeout=900)
+        lines = container.run(["cat", "/root/result"], check=False).stdout.splitlines()
+    result = dict(line.split("=", 1) for line in lines if "=" in line)
+    found = {"status": done.returncode, "reason": result.get("reason", ""), "seconds": result.get("seconds_total", "")}
+    return {**found, "installed": int(result.get("installed") or 0)}
+
+
+def report(results: Mapping[str, Any]) -> str:
+    """Give the table."""
+    machine = ", ".join(f"{key}: {value}" for key, value in results["machine"].items())
+    head = ("system", "group", "closure", "bytes", "installed, offline", "seconds")
+    rows = [
+        (
+            row["system"],
+            row["group"],
+            f"{row['packages']} packages" if "packages" in row else "–",
+            in_bytes(row["bytes"]) if "bytes" in row else "–",
+            f"{row['installed']} packages" if row["status"] == 0 else f"no: {row['reason']} ({row['status']})",
+            str(row.get("seconds", "–")),
+        )
+        for row in results["rows"]
+    ]
+    return f"\nMachine: {machine}.\n\n{table(head, rows)}\n"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except PackageCacheError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.status.code)

@@ -70,17 +70,18 @@ def measure(systems: Sequence[str]) -> None:
     rows = {(row["system"], row["group"]): row for row in known}
     for name in systems:
         print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201
-        rows.update({(name, row["group"]): row for row in rows_of(name, state / "bench" / "systems" / name, isolation)})
+        folder = state / "bench" / "systems" / name
+        rows.update({(name, row["group"]): row for row in rows_of(name, GROUPS, folder, isolation)})
     ordered = [rows[key] for key in ((system, group) for system in SYSTEMS for group in GROUPS) if key in rows]
     results = {"machine": machine_facts(state), "rows": ordered}
     write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
 
 
-def rows_of(name: str, folder: Path, isolation: Isolation) -> Iterator[Mapping[str, Any]]:
-    """Lock, build and install everything for one system; a group's row says what came of it."""
+def rows_of(name: str, groups: Mapping[str, str], folder: Path, isolation: Isolation) -> Iterator[Mapping[str, Any]]:
+    """Lock, build and install groups (names and packages) for one system; a group's row says what came of it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "package_cache_info"
-    path.write_text("".join(f"{group},{name},{packages}\n" for group, packages in GROUPS.items()), encoding="utf-8")
+    path.write_text("".join(f"{group},{name},{packages}\n" for group, packages in groups.items()), encoding="utf-8")
     manifest = read_manifest(path)
     options = given_options((), (), None, manifest=manifest)
     cache = CacheFolder(folder / "package_cache")
@@ -88,7 +89,7 @@ def rows_of(name: str, folder: Path, isolation: Isolation) -> Iterator[Mapping[s
         build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
         root = a_root(name, options, isolation)
     except PackageCacheError as error:
-        for group in GROUPS:
+        for group in groups:
             yield {"system": name, "group": group, "status": error.status.code, "reason": error.message}
         return
     for described in read_description(cache).groups:

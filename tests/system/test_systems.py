@@ -1,0 +1,27 @@
+"""Every system of docs/systems.md from lock to install, in a real root of it without network."""
+
+from pathlib import Path
+
+import pytest
+from bench.systems import GROUPS, SYSTEMS, rows_of
+from tests.conftest import unavailable
+from tests.faults.spread import spread
+
+from package_cache.outside.isolation import Isolation
+from package_cache.values.errors import ArchiveError
+from package_cache.values.statuses import ExitStatus
+
+pytestmark = pytest.mark.system
+
+
+NEWEST = ("debian13", "ubuntu26.04")
+ALL = [NEWEST[0], *(name for name in SYSTEMS if name not in NEWEST), NEWEST[1]]
+
+
+@pytest.mark.parametrize("system", spread(ALL, 2))
+def test_ssh_installs(system: str, state: Path, isolation: Isolation) -> None:
+    (row,) = rows_of(system, {"ssh": GROUPS["ssh"]}, state / "tests" / "systems" / system, isolation)
+    if row["status"] == ExitStatus.ARCHIVE_UNREACHABLE.code:
+        unavailable(f"the archive of {system}", ArchiveError(row["reason"]))
+    assert (row["status"], row["reason"]) == (0, "installed")
+    assert row["installed"] > 3

@@ -5,7 +5,9 @@ The indices are written here and not by apt-ftparchive: a whole publication take
 
 import gzip
 import hashlib
+import os
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,6 +56,7 @@ class SignedArchive:
         self.hashes = tuple(hashes)
         """`("SHA512",)` gives a repository that states nothing else."""
         self._entries: list[_Entry] = []
+        self._published = 0.0
         folder.mkdir(parents=True, exist_ok=True)
         self._key = throwaway_key(key)
         self.keyring = self._key.export(folder / "archive-keyring.gpg")
@@ -110,6 +113,7 @@ class SignedArchive:
         no signature. `key` names another key to sign with: `"stranger"` is the one of `other_keyring`.
         """
         date = date or datetime.now(UTC)
+        self._published = max(time.time(), self._published + 1)  # HTTP counts in seconds, and we may be faster
         for suite in self.suites:
             folder = self.folder / "dists" / suite
             indices = self._write_indices(suite, folder)
@@ -121,6 +125,9 @@ class SignedArchive:
                 signer = throwaway_key(key) if key else self._key
                 signer.sign_inline(release, folder / "InRelease")
                 signer.sign_detached(release, folder / "Release.gpg")
+            for name in ("Release", "InRelease", "Release.gpg"):
+                if (folder / name).exists():
+                    os.utime(folder / name, (self._published, self._published))
 
     def publish_expired(self) -> None:
         """Publish as a mirror that was forgotten: valid until a week ago."""

@@ -23,6 +23,7 @@ VERBS = {
     "show": "look",
     "verify": "verify",
     "diff": "diff",
+    "gc": "gc",
 }
 """Each verb's module, in the order in which a user needs them. Only that of the verb that is asked for is loaded."""
 

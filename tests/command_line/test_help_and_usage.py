@@ -3,7 +3,7 @@
 import pytest
 from tests.support.world import World
 
-VERBS = ("lock", "build", "stage", "install", "list", "show", "verify", "diff", "gc")
+VERBS = ("lock", "build", "stage", "install", "list", "show", "verify", "diff", "gc", "sbom")
 
 
 @pytest.mark.parametrize("verb", VERBS)

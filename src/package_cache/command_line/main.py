@@ -24,6 +24,7 @@ VERBS = {
     "verify": "verify",
     "diff": "diff",
     "gc": "gc",
+    "sbom": "sbom",
 }
 """Each verb's module, in the order in which a user needs them. Only that of the verb that is asked for is loaded."""
 

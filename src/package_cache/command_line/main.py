@@ -23,6 +23,7 @@ VERBS = {
     "show": "look",
     "verify": "verify",
     "diff": "diff",
+    "outdated": "outdated",
     "gc": "gc",
     "sbom": "sbom",
 }

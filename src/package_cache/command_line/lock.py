@@ -1,7 +1,8 @@
 """`package-cache lock`."""
 
+import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import lexists
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,11 @@ class _Locked:
     is_flag=True,
     help="Keep them but for groups or packages of these names, and what they then need.  [without names: keep none]",
 )
+@click.option(
+    "--dated",
+    is_flag=True,
+    help="State when it was made, for build --max-age.  [default: where the manifest has max-age]",
+)
 @json_option
 @click.pass_obj
 def lock_command(
@@ -53,6 +59,7 @@ def lock_command(
     *,
     keep: bool,
     upgrade: bool,
+    dated: bool,
     **rest: Any,
 ) -> int:
     """Resolve a manifest to exact versions, hashes and origins, and write package-cache.lock beside it.
@@ -75,7 +82,7 @@ def lock_command(
     if names and before is None:
         raise LockError(f"cannot upgrade {', '.join(names)}: {lock_path(read)} is not there", hint="package-cache lock")
     kept = Keep.all_but(names, before, read) if before and (keep or names) else None
-    lock = write_lock(renderer, read, given_options(**rest, manifest=read), kept)
+    lock = write_lock(renderer, read, given_options(**rest, manifest=read), kept, dated=dated)
     packages = {package.sha256: package.size for system in lock.systems for package in system.packages}
     path = lock_path(read)
     changes = compared(path, of_lock(before), path, of_lock(lock)).changes if before else None
@@ -111,10 +118,14 @@ def lock_digest(manifest: Manifest) -> str | None:
         return None
 
 
-def write_lock(renderer: Renderer, manifest: Manifest, options: Options, keep: Keep | None = None) -> Lock:
-    """Make a manifest's lock and write it beside it."""
+def write_lock(
+    renderer: Renderer, manifest: Manifest, options: Options, keep: Keep | None = None, *, dated: bool = False
+) -> Lock:
+    """Make a manifest's lock and write it beside it; `dated`, or where its ages are limited: with the time."""
     with renderer.listening() as listener:
         lock = make_lock(manifest, options, listener, keep=keep)
+    if dated or manifest.max_age is not None:
+        lock = replace(lock, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     with writing_to(lock_path(manifest).parent):
         write_atomically(lock_path(manifest), lock_text(lock).encode())
     return lock

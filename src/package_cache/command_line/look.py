@@ -48,6 +48,7 @@ def list_command(renderer: Renderer, cache: Path) -> int:
         for group in groups
     ]
     head = {"created": description.created, "built_by": description.built_by, "manifest": description.manifest}
+    head["locked"] = description.locked
     value = {**head, "manifest_digest": description.manifest_digest, "stored_bytes": description.size, "groups": listed}
     return renderer.result(f"{text}\n{total}", value)
 
@@ -87,4 +88,5 @@ def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage]) -> str:
 
 
 def _origin(description: Description) -> str:
-    return f"built {description.created} by {description.built_by} from {description.manifest}"
+    locked = f", locked {description.locked}" if description.locked else ""
+    return f"built {description.created} by {description.built_by} from {description.manifest}{locked}"

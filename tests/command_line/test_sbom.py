@@ -4,6 +4,8 @@ import builtins
 import importlib
 import json
 import sys
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from tests.support.world import World
+
+from package_cache.verbs.bill import Bill, BilledPackage
 
 COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -50,6 +54,20 @@ def sbom(world: World, *words: str) -> Any:
     return json.loads(out)
 
 
+def assert_spdx(document: Any) -> None:
+    """See that the library finds nothing wrong. It is loaded here: another test takes it away."""
+    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser  # noqa: PLC0415
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document  # noqa: PLC0415
+
+    parser: Any = JsonLikeDictParser
+    assert validate_full_spdx_document(parser().parse(document)) == []
+
+
+def assert_cyclonedx(document: Any) -> None:
+    """See that it fits the format's own schema."""
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
+
+
 def locked(world: World, name: str) -> dict[str, Any]:
     """Give what the cache says of a package of the group ssh."""
     [system] = world.json("show", "ssh", "--cache", str(world.cache))["result"]["systems"]
@@ -62,7 +80,7 @@ PURL = PackageURL.from_string("pkg:deb/ubuntu/openssh-server@1%3A7.6p1-4?arch=am
 
 def test_cyclonedx_says_all_and_fits_its_schema(billed: World) -> None:
     document = sbom(billed, "--format", "cyclonedx", "--lock", str(billed.folder / "package-cache.lock"))
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
+    assert_cyclonedx(document)
     components = {item["name"]: item for item in document["components"]}
     assert set(components) == {"openssh-server", "libshared", "editor"}
     found, package = components["openssh-server"], locked(billed, "openssh-server")
@@ -85,12 +103,8 @@ def test_cyclonedx_says_all_and_fits_its_schema(billed: World) -> None:
 
 
 def test_spdx_says_all_and_its_library_finds_nothing_wrong(billed: World) -> None:
-    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser  # noqa: PLC0415
-    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document  # noqa: PLC0415
-
     document = sbom(billed, "--lock", str(billed.folder / "package-cache.lock"))
-    parser: Any = JsonLikeDictParser
-    assert validate_full_spdx_document(parser().parse(document)) == []
+    assert_spdx(document)
     packages = {item["name"]: item for item in document["packages"]}
     found, package = packages["openssh-server"], locked(billed, "openssh-server")
     assert PackageURL.from_string(found["externalRefs"][0]["referenceLocator"]) == PURL
@@ -102,6 +116,59 @@ def test_spdx_says_all_and_its_library_finds_nothing_wrong(billed: World) -> Non
     assert "path in the archive: pool/main/openssh-server/" in found["sourceInfo"]
     assert package["original_sha256"] in found["sourceInfo"]
     assert "source package: openssh 1:7.6p1-4+b1" in found["sourceInfo"]
+
+
+def test_a_third_party_is_named_with_its_uri_and_odd_fields_do_no_harm(world: World) -> None:
+    third = world.server.uri.replace("127.0.0.1", "localhost")
+    world.add("tool", "1.0~a+b", suite="extra", Homepage="see the wiki", Maintainer="Some One <>", Source="tool (")
+    world.archive.publish()
+    manifest = world.manifest(
+        f"""
+        [[group]]
+        name = "tools"
+        systems = ["ubuntu18.04"]
+        packages = ["tool"]
+        [[repository]]
+        name = "third"
+        uris = ["{third}"]
+        suite = "extra"
+        components = ["main"]
+        key = "{world.archive.armoured_keyring}"
+        """,
+        "package-cache.toml",
+    )
+    status, _, err = world.build("--manifest", str(manifest))
+    assert (status, err) == (0, "")
+    lock = ["--lock", str(world.folder / "package-cache.lock")]
+    document = sbom(world, *lock)
+    assert_spdx(document)
+    assert f"from: {third}/pool/main/tool/tool_1.0~a%2Bb_all.deb" in document["packages"][0]["sourceInfo"]
+    assert document["packages"][0]["downloadLocation"] == "NOASSERTION"  # of a host without a dot the format wants none
+    assert document["packages"][0]["homepage"] == "NOASSERTION"
+    document = sbom(world, *lock, "--format", "cyclonedx")
+    assert_cyclonedx(document)
+    [reference] = document["components"][0]["externalReferences"]
+    assert (reference["type"], reference["url"].startswith(third)) == ("distribution", True)
+
+
+@pytest.mark.parametrize(
+    ("uri", "location"),
+    [
+        ("https://tools.example.com/apt/pool/t/tool.deb", "https://tools.example.com/apt/pool/t/tool.deb"),
+        ("http://mirror:8080/pool/tool.deb", "NOASSERTION"),
+        ("", "NOASSERTION"),
+    ],
+)
+def test_spdx_asserts_only_locations_that_it_takes(uri: str, location: str) -> None:
+    from package_cache.verbs.bill_spdx import spdx_text  # noqa: PLC0415 - as above
+
+    facts: dict[str, Any] = {"source": "tool", "source_version": "1", "maintainer": "", "homepage": "", "licences": ()}
+    rest: dict[str, Any] = {"sha256": "0" * 64, "original_sha256": "1" * 64, "size": 1, "groups": ("a",), "path": "x"}
+    item = BilledPackage("debian12", "tool", "1", "all", **facts, **rest, uri=uri)
+    bill = Bill("cache", datetime(2026, 1, 31, tzinfo=UTC), "a test", uuid.UUID(int=1), (item,))
+    document = json.loads(spdx_text(bill))
+    assert_spdx(document)
+    assert document["packages"][0]["downloadLocation"] == location
 
 
 @pytest.mark.parametrize("format_", ["spdx", "cyclonedx"])

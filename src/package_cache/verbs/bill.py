@@ -1,6 +1,8 @@
 """`sbom`: the facts of a bill of materials of a cache, whichever format they are written in."""
 
 import hashlib
+import re
+import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from package_cache.cache.package_list import DescribedPackage, parse_list
 from package_cache.outside.copyrights import licences_of
 from package_cache.outside.threads import in_threads
 from package_cache.values.ages import TIME
-from package_cache.values.errors import CacheError, VerificationError
+from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock
 from package_cache.values.statuses import ExitStatus
@@ -37,8 +39,9 @@ class BilledPackage:
     source: str
     source_version: str
     maintainer: str
-    """`Name <address>`, as the control file has it; may be empty, as may the homepage."""
+    """`Name <address>`, as the control file has it; may be empty."""
     homepage: str
+    """Empty where the control file has none, or what is no URI: the formats refuse that."""
     licences: tuple[str, ...]
     """As debian/copyright names them; none where nobody knows."""
     sha256: str
@@ -142,10 +145,7 @@ def _licences(cache: CacheFolder, sha256: str, name: str) -> tuple[str, ...]:
     path = cache.package(sha256)
     if not path.is_file():
         raise CacheError(f"cannot read {name}: {path} is missing", hint="build or stage the cache again")
-    try:
-        return licences_of(path, name)
-    except VerificationError as error:
-        raise CacheError(error.message, details=error.details, hint="build or stage the cache again") from error
+    return licences_of(path, name)
 
 
 def _billed(
@@ -167,7 +167,7 @@ def _billed(
         source=source,
         source_version=version.strip(" ()") or item.version,
         maintainer=" ".join(str(control.get("Maintainer", "")).split()),
-        homepage=str(control.get("Homepage", "")).strip(),
+        homepage=_uri(str(control.get("Homepage", "")).strip()),
         licences=licences,
         sha256=item.sha256,
         original_sha256=item.original_sha256,
@@ -178,6 +178,10 @@ def _billed(
     )
 
 
+def _uri(text: str) -> str:
+    return text if re.fullmatch(r"https?://[A-Za-z0-9][!#-;=?-Z_a-z~]*", text) else ""
+
+
 def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:
     """Give path and URI by the SHA-256 of the archive's file."""
     found = {}
@@ -185,5 +189,5 @@ def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:
         bases = {item.name: item.uri for item in system.repositories}
         for package in system.packages:
             base = bases[package.repository]
-            found[package.sha256] = (package.path, f"{base}/{package.path}" if base else "")
+            found[package.sha256] = (package.path, f"{base}/{urllib.parse.quote(package.path)}" if base else "")
     return found

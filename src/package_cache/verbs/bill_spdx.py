@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 
 from packageurl import PackageURL
 from spdx_tools.spdx.model.actor import Actor, ActorType
@@ -10,6 +11,7 @@ from spdx_tools.spdx.model.document import CreationInfo, Document
 from spdx_tools.spdx.model.package import ExternalPackageRef, ExternalPackageRefCategory, Package
 from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
 from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
+from spdx_tools.spdx.validation.uri_validators import validate_download_location, validate_url
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from package_cache.verbs.bill import Bill, BilledPackage
@@ -47,6 +49,7 @@ def _package(item: BilledPackage) -> Package:
         f"source package: {item.source} {item.source_version}",
         f"SHA-256 of the archive's file: {item.original_sha256}",
         *([f"path in the archive: {item.path}"] if item.path else []),
+        *([f"from: {item.uri}"] if item.uri else []),
         f"groups: {' '.join(item.groups)}",
     ]
     return Package(
@@ -54,11 +57,11 @@ def _package(item: BilledPackage) -> Package:
         name=item.name,
         version=item.version,
         file_name=f"./pool/{item.sha256}.deb",
-        download_location=item.uri or SpdxNoAssertion(),
+        download_location=item.uri if _fits(item.uri, validate_download_location) else SpdxNoAssertion(),
         supplier=_supplier(item.maintainer) if item.maintainer else SpdxNoAssertion(),
         files_analyzed=False,
         checksums=[Checksum(ChecksumAlgorithm.SHA256, item.sha256)],
-        homepage=item.homepage or SpdxNoAssertion(),
+        homepage=item.homepage if _fits(item.homepage, validate_url) else SpdxNoAssertion(),
         source_info="; ".join(facts),
         license_concluded=SpdxNoAssertion(),
         license_declared=SpdxNoAssertion(),
@@ -66,6 +69,11 @@ def _package(item: BilledPackage) -> Package:
         copyright_text=SpdxNoAssertion(),
         external_references=[ExternalPackageRef(ExternalPackageRefCategory.PACKAGE_MANAGER, "purl", purl)],
     )
+
+
+def _fits(uri: str, validate: Callable[[str], list[str]]) -> bool:
+    """Tell whether the format takes a URI as one: it refuses hosts without a dot, as one's own network has."""
+    return bool(uri) and not validate(uri)
 
 
 def _identifier(item: BilledPackage) -> str:

@@ -31,6 +31,7 @@ def test_each_package_is_told_with_suite_and_groups_and_the_lock_stays(locked: W
     locked.add("libshared", "1.2~rc1", suite="bionic-updates")
     locked.add("viewer", "0.9", suite="bionic-security")
     locked.add("editor", "2:0.1", suite="bionic-updates")
+    locked.add("editor", "0.9", suite="bionic-security")
     locked.archive.publish()
     status, out, _ = locked.online("outdated")
     assert status == 16
@@ -41,6 +42,17 @@ def test_each_package_is_told_with_suite_and_groups_and_the_lock_stays(locked: W
     assert (locked.folder / "package-cache.lock").read_bytes() == before
     assert locked.online("lock")[0] == 0
     assert locked.online("outdated")[0] == 0
+
+
+def test_newer_is_what_dpkg_calls_newer(world: World) -> None:
+    world.add("editor", "1.9")
+    world.archive.publish()
+    world.manifest("edit,ubuntu18.04,editor\n")
+    assert world.online("lock")[0] == 0
+    world.add("editor", "1.10")
+    world.archive.publish()
+    status, out, _ = world.online("outdated")
+    assert (status, "1.9 → 1.10" in out) == (16, True)
 
 
 def test_what_the_manifest_pins_is_told_and_does_not_count(world: World) -> None:

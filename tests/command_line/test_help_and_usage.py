@@ -3,7 +3,7 @@
 import pytest
 from tests.support.world import World
 
-VERBS = ("lock", "build", "stage", "install", "list", "show", "verify")
+VERBS = ("lock", "build", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom")
 
 
 @pytest.mark.parametrize("verb", VERBS)

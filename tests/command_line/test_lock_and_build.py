@@ -97,6 +97,14 @@ def test_all_unknown_packages_are_named_at_once_with_near_names(world: World) ->
     assert not (world.folder / "package-cache.lock").exists()
 
 
+def test_a_dependency_that_cannot_be_met_is_named(world: World) -> None:
+    world.add("tool", depends="nowhere (>= 2)")
+    world.archive.publish()
+    world.manifest("tool,ubuntu18.04,tool\n")
+    status, _, err = world.online("lock")
+    assert (status, "tool : Depends: nowhere (>= 2) but it is not installable" in err) == (3, True)
+
+
 def test_an_unknown_release_is_named_with_those_there_are(world: World) -> None:
     world.manifest("edit,ubuntu18.05,editor\n")
     status, _, err = world.online("lock")

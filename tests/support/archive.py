@@ -113,6 +113,7 @@ class SignedArchive:
         no signature. `key` names another key to sign with: `"stranger"` is the one of `other_keyring`.
         """
         date = date or datetime.now(UTC)
+        self._published = max(time.time(), self._published + 1)  # HTTP counts in seconds, and we may be faster
         for suite in self.suites:
             folder = self.folder / "dists" / suite
             indices = self._write_indices(suite, folder)
@@ -124,10 +125,9 @@ class SignedArchive:
                 signer = throwaway_key(key) if key else self._key
                 signer.sign_inline(release, folder / "InRelease")
                 signer.sign_detached(release, folder / "Release.gpg")
-        # HTTP tells times in whole seconds: two publications in one would look the same to who asks If-Modified-Since
-        self._published = max(time.time(), self._published + 1)
-        for path in (self.folder / "dists").rglob("*"):
-            os.utime(path, (self._published, self._published))
+            for name in ("Release", "InRelease", "Release.gpg"):
+                if (folder / name).exists():
+                    os.utime(folder / name, (self._published, self._published))
 
     def publish_expired(self) -> None:
         """Publish as a mirror that was forgotten: valid until a week ago."""

@@ -1,5 +1,6 @@
 """Precommands in a real root: a second signed repository on loopback, a failure, a bound."""
 
+import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from tests.support.server import ArchiveServer
 from package_cache.manifests import read_manifest
 from package_cache.values.errors import PrecommandError
 from package_cache.values.lock import Lock
+from package_cache.values.manifest import Manifest
+from package_cache.verbs.keeping import Keep
 from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options
+from package_cache.verbs.outdated import outdated
 
 pytestmark = pytest.mark.system
 
 
 @pytest.fixture
 def second_repository(tmp_path: Path) -> Iterator[tuple[SignedArchive, str]]:
-    (tmp_path / "debs").mkdir()
+    (tmp_path / "debs").mkdir(exist_ok=True)
     archive = SignedArchive(tmp_path / "archive")
     archive.add(make_deb(tmp_path / "debs", "our-tool", "2.0", depends="libc6"))
     archive.publish()
@@ -27,27 +31,58 @@ def second_repository(tmp_path: Path) -> Iterator[tuple[SignedArchive, str]]:
         yield archive, server.uri
 
 
-def lock(tmp_path: Path, state: Path, precommands: str, timeout: float = 300.0) -> Lock:
+def manifest(tmp_path: Path, precommands: str) -> Manifest:
     path = tmp_path / "package_cache_info"
     path.write_text(f"tool,ubuntu18.04,our-tool,{precommands}\n")
-    return make_lock(read_manifest(path), Options(state, precommand_timeout=timeout))
+    return read_manifest(path)
+
+
+def lock(tmp_path: Path, state: Path, precommands: str, timeout: float = 300.0, keep: Keep | None = None) -> Lock:
+    options = Options(state, precommand_timeout=timeout)
+    return make_lock(manifest(tmp_path, precommands), options, keep=keep)
+
+
+def adding(repository: tuple[SignedArchive, str]) -> str:
+    """Give precommands that add a repository and its key."""
+    archive, uri = repository
+    key = archive.armoured_keyring.read_text().replace("\n", "\\n")
+    return (
+        f"printf -- '{key}' >/etc/apt/trusted.gpg.d/second.asc; "
+        f"echo 'deb {uri} stable main' >/etc/apt/sources.list.d/second.list"
+    )
 
 
 def test_a_package_comes_from_the_repository_that_a_precommand_added(
     tmp_path: Path, state: Path, real_root: Callable[..., Path], second_repository: tuple[SignedArchive, str]
 ) -> None:
     real_root("ubuntu18.04")  # skips where the archive does not answer
-    archive, uri = second_repository
-    key = archive.armoured_keyring.read_text().replace("\n", "\\n")
-    precommands = (
-        f"printf -- '{key}' >/etc/apt/trusted.gpg.d/second.asc; "
-        f"echo 'deb {uri} stable main' >/etc/apt/sources.list.d/second.list"
-    )
-    [system] = lock(tmp_path, state, precommands).systems
+    [system] = lock(tmp_path, state, adding(second_repository)).systems
     [tool] = [package for package in system.packages if package.name == "our-tool"]
     assert tool.version == "2.0"
-    assert {item.name: item.uri for item in system.repositories}[tool.repository] == uri.rstrip("/")
+    assert {item.name: item.uri for item in system.repositories}[tool.repository] == second_repository[1].rstrip("/")
     assert "libc6" in {package.name for package in system.packages}
+
+
+def test_what_is_locked_can_be_kept_and_what_is_newer_is_told(
+    tmp_path: Path, state: Path, real_root: Callable[..., Path], second_repository: tuple[SignedArchive, str]
+) -> None:
+    real_root("ubuntu18.04")
+    archive, _ = second_repository
+    words = adding(second_repository)
+    pins = "printf 'Package: our-tool\\nPin: version 1.*\\nPin-Priority: 900\\n' >/etc/apt/preferences.d/ours"
+    for version in ("1.0", "3.0"):
+        archive.add(make_deb(tmp_path / "debs", "our-tool", version, depends="libc6"))
+    archive.publish()
+    before = lock(tmp_path, state, words)
+    assert [item.version for item in before.systems[0].packages if item.name == "our-tool"] == ["3.0"]
+    archive.add(make_deb(tmp_path / "debs", "our-tool", "4.0", depends="libc6"))
+    archive.publish()
+    assert lock(tmp_path, state, words, keep=Keep(before)).systems == before.systems
+    pinned = lock(tmp_path, state, f"{words}; {pins}", keep=Keep(before, packages=frozenset({"our-tool"})))
+    assert [item.version for item in pinned.systems[0].packages if item.name == "our-tool"] == ["1.0"]
+    found = outdated(before, manifest(tmp_path, words), Options(state), datetime.date(2026, 1, 1))
+    [tool] = [item for item in found.systems[0].packages if item.name == "our-tool"]
+    assert (tool.locked, tool.newest, tool.suites, tool.groups) == ("3.0", "4.0", ("stable",), ("tool",))
 
 
 def test_a_precommand_that_fails_stops_it_and_shows_its_output(

@@ -55,6 +55,8 @@ class Description:
     """How many package files all groups take together, each counted once."""
     size: int = 0
     """The bytes of these."""
+    locked: str = ""
+    """When the lock was made, as RFC 3339 in UTC; empty where that does not say it."""
 
     def group_systems(self, name: str) -> tuple[str, ...]:
         """Give the OS releases that a group is for; none where the cache does not have it."""
@@ -68,6 +70,8 @@ class Description:
     def content(self) -> bytes:
         """Give the content of `package-cache.json`."""
         document = {"format": FORMAT, **asdict(self)}
+        if not self.locked:
+            del document["locked"]
         return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
     def write(self, cache: CacheFolder) -> None:
@@ -133,7 +137,8 @@ class _DescriptionReader(FieldReader):
         groups = [self.group(item, f"groups[{i}]") for i, item in enumerate(self.tables(document, "", "groups"))]
         self.once((f"{group.name} for {group.system}" for group in groups), "groups", "group")
         packages, size = self.count(document, "", "packages"), self.count(document, "", "size")
-        return Description(**texts, packages=packages, size=size, groups=tuple(groups))
+        locked = self.text(document, "", "locked", empty=True) if "locked" in document else ""
+        return Description(**texts, packages=packages, size=size, groups=tuple(groups), locked=locked)
 
     def group(self, table: dict[str, Any], at: str) -> DescribedGroup:
         group = DescribedGroup(

@@ -10,6 +10,7 @@ from package_cache.cache.description import DescribedGroup, Description, read_de
 from package_cache.cache.index import release_text
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, pool_file
 from package_cache.cache.package_list import DescribedPackage, list_text, parse_list
+from package_cache.values.ages import TIME
 from package_cache.values.errors import CacheError
 from package_cache.values.names import PackageRequest
 
@@ -45,7 +46,7 @@ def read_part(cache: CacheFolder, architecture: str, description: Description | 
     Where that is all it holds, its own bytes are given. Who reads several gives the description, the same for all.
     """
     description = description or read_description(cache)
-    if not _TIME.fullmatch(description.created):
+    if not TIME.fullmatch(description.created):
         message = f"cannot read {cache.description}: 'created' is no time: {description.created!r}"
         raise CacheError(message, hint="build the cache again")
     installer = read_installer(cache, description)
@@ -56,10 +57,6 @@ def read_part(cache: CacheFolder, architecture: str, description: Description | 
         narrowed = description.with_groups((item.group for item in groups), sizes)
         description = replace(narrowed, lock_digest="")  # of no lock: a build would do something
     return Part(architecture, description, tuple(groups), installer)
-
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
-"""RFC 3339; images state it, and who reads one refuses any other."""
 
 
 def _read(cache: CacheFolder, group: DescribedGroup) -> PartOfGroup:

@@ -1,5 +1,7 @@
 """`package-cache build`."""
 
+import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +9,21 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.amounts import count, in_bytes
-from package_cache.command_line.lock import current_lock, lock_digest
+from package_cache.command_line.lock import current_lock, lock_digest, lock_path
 from package_cache.command_line.options import (
     DEFAULT_CACHE,
+    MaxAge,
     archive_options,
     given_cache,
     given_manifest,
     given_options,
     json_option,
+    max_age_option,
 )
 from package_cache.command_line.render import Renderer
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.build import BuildResult, build, up_to_date
+from package_cache.verbs.max_age import refuse_old_lock
 from package_cache.verbs.options import Options
 from package_cache.verbs.sources import mirror_finder
 
@@ -38,9 +43,19 @@ from package_cache.verbs.sources import mirror_finder
     show_default=True,
     help="Store package files as each system's dpkg unpacks them fastest, or as the archive has them.",
 )
+@max_age_option("Build from no lock that is older.  [default: max-age of the manifest]")
 @json_option
 @click.pass_obj
-def build_command(renderer: Renderer, /, manifest: Path | None, output: Path, *, recompress: bool, **rest: Any) -> int:
+def build_command(
+    renderer: Renderer,
+    /,
+    manifest: Path | None,
+    output: Path,
+    *,
+    recompress: bool,
+    max_age: MaxAge | None,
+    **rest: Any,
+) -> int:
     """Download and verify what a manifest's lock names, and make the cache of it. Locks first if there is no lock.
 
     What is there already is not downloaded or recompressed again; an interrupted build goes on where it was.
@@ -51,6 +66,8 @@ def build_command(renderer: Renderer, /, manifest: Path | None, output: Path, *,
     """
     read = given_manifest(manifest)
     cache, options = given_cache(output), given_options(**rest, manifest=read)
+    if max_age is not None:
+        read = replace(read, max_age=max_age.limit)
     result = build_cache(renderer, read, cache, options, recompress=recompress)
     return renderer.result(_text(output, result), result)
 
@@ -59,11 +76,15 @@ def build_cache(
     renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options, *, recompress: bool = True
 ) -> BuildResult:
     """Build the cache of a manifest from its lock, which is made where it is missing."""
+    lock = None
+    if manifest.max_age is not None:
+        lock = current_lock(renderer, manifest, options)
+        refuse_old_lock(lock, lock_path(manifest), manifest.max_age, datetime.datetime.now(datetime.UTC))
     digest = lock_digest(manifest)
     unchanged = up_to_date(cache, digest, manifest.digest, recompress=recompress) if digest else None
     if unchanged is not None:  # a large lock takes long to read
         return unchanged
-    lock = current_lock(renderer, manifest, options)
+    lock = lock or current_lock(renderer, manifest, options)
     with renderer.listening() as listener:
         return build(lock, cache, mirror_finder(options, manifest), listener, recompress=recompress)
 

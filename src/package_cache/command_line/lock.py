@@ -1,6 +1,9 @@
 """`package-cache lock`."""
 
-from dataclasses import dataclass
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +12,15 @@ import click
 from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import LOCK, archive_options, given_manifest, given_options, json_option
 from package_cache.command_line.render import Renderer
-from package_cache.outside.files import read_regular, sha256_of, write_atomically
+from package_cache.outside.files import sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
 from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.manifest import Manifest
+from package_cache.verbs.contents import lock_file_text, of_lock
+from package_cache.verbs.diff import compared
+from package_cache.verbs.keeping import Keep
 from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options
 
@@ -25,29 +31,78 @@ class _Locked:
     systems: int
     packages: int
     bytes: int
+    changes: Mapping[str, int] | None
+    """Of packages since the lock before; None where there was none that could be read."""
 
 
 @click.command("lock")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @archive_options
+@click.option("--keep", is_flag=True, help="Keep the versions of the lock before wherever that is possible.")
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Keep them but for groups or packages of these names, and what they then need.  [without names: keep none]",
+)
+@click.option(
+    "--dated",
+    is_flag=True,
+    help="State when it was made, for build --max-age.  [default: where the manifest has max-age]",
+)
 @json_option
 @click.pass_obj
-def lock_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) -> int:
+def lock_command(
+    renderer: Renderer,
+    /,
+    names: tuple[str, ...],
+    manifest: Path | None,
+    *,
+    keep: bool,
+    upgrade: bool,
+    dated: bool,
+    **rest: Any,
+) -> int:
     """Resolve a manifest to exact versions, hashes and origins, and write package-cache.lock beside it.
 
-    Signatures are verified. Commit the lock: building from it gives the same cache.
+    Signatures are verified. Commit the lock: building from it gives the same cache. Without options everything
+    becomes the newest that the archives have.
 
     \b
     Example:
       package-cache lock --manifest package_cache_info
+      package-cache lock --keep               after a group was added to the manifest
+      package-cache lock --upgrade ssh        the newest of the group ssh, all else as it was
     """
+    if names and not upgrade:
+        raise click.UsageError(f"to upgrade {' '.join(names)} only, write: --upgrade {' '.join(names)}")
+    if keep and upgrade and not names:
+        raise click.UsageError("--keep and --upgrade without a name contradict each other: name what to upgrade")
     read = given_manifest(manifest)
-    lock = write_lock(renderer, read, given_options(**rest, manifest=read))
+    before = _lock_before(read, needed=keep or bool(names))
+    if names and before is None:
+        raise LockError(f"cannot upgrade {', '.join(names)}: {lock_path(read)} is not there", hint="package-cache lock")
+    kept = Keep.all_but(names, before, read) if before and (keep or names) else None
+    lock = write_lock(renderer, read, given_options(**rest, manifest=read), kept, dated=dated)
     packages = {package.sha256: package.size for system in lock.systems for package in system.packages}
-    result = _Locked(lock_path(read), len(lock.systems), len(packages), sum(packages.values()))
+    path = lock_path(read)
+    changes = compared(path, of_lock(before), path, of_lock(lock)).changes if before else None
+    result = _Locked(path, len(lock.systems), len(packages), sum(packages.values()), changes)
     text = f"{result.path}: {count(result.packages, 'package')}, {in_bytes(result.bytes)}, for " + ", ".join(
         str(system.system) for system in lock.systems
     )
-    return renderer.result(text, result)
+    told = ", ".join(f"{number} {kind}" for kind, number in (changes or {}).items() if number)
+    return renderer.result(f"{text}\nsince the lock before: {told}" if told else text, result)
+
+
+def _lock_before(manifest: Manifest, *, needed: bool) -> Lock | None:
+    """Give the lock that is there; None where there is none or, unless it is needed, none that can be read."""
+    path = lock_path(manifest)
+    try:
+        return read_lock(lock_file_text(path), file=str(path)) if path.exists() else None
+    except LockError:
+        if needed:
+            raise
+        return None
 
 
 def lock_path(manifest: Manifest) -> Path:
@@ -63,10 +118,14 @@ def lock_digest(manifest: Manifest) -> str | None:
         return None
 
 
-def write_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock:
-    """Make a manifest's lock and write it beside it."""
+def write_lock(
+    renderer: Renderer, manifest: Manifest, options: Options, keep: Keep | None = None, *, dated: bool = False
+) -> Lock:
+    """Make a manifest's lock and write it beside it; `dated`, or where its ages are limited: with the time."""
     with renderer.listening() as listener:
-        lock = make_lock(manifest, options, listener)
+        lock = make_lock(manifest, options, listener, keep=keep)
+    if dated or manifest.max_age is not None:
+        lock = replace(lock, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     with writing_to(lock_path(manifest).parent):
         write_atomically(lock_path(manifest), lock_text(lock).encode())
     return lock
@@ -74,16 +133,15 @@ def write_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock
 
 def current_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lock:
     """Give a manifest's lock: the one beside it, or, where there is none, a new one. Raises `LockError` where stale."""
-    path, hint = lock_path(manifest), "make it anew: package-cache lock"
-    try:
-        text = read_regular(path).decode()
-    except FileNotFoundError:
+    if not lexists(lock_path(manifest)):
         return write_lock(renderer, manifest, options)
-    except UnicodeDecodeError as error:
-        raise LockError(f"cannot read {path}: it is not UTF-8", hint=hint) from error
-    except OSError as error:
-        raise LockError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
-    lock = read_lock(text, file=str(path))
+    return existing_lock(manifest)
+
+
+def existing_lock(manifest: Manifest) -> Lock:
+    """Give the lock beside a manifest. Raises `LockError` where there is none, or where it is stale."""
+    path = lock_path(manifest)
+    lock = read_lock(lock_file_text(path), file=str(path))
     if lock.manifest_digest != manifest.digest:
         raise LockError(
             f"cannot build from {path}: it is stale, for {manifest.path} was changed after it was locked",

@@ -22,6 +22,10 @@ VERBS = {
     "list": "look",
     "show": "look",
     "verify": "verify",
+    "diff": "diff",
+    "outdated": "outdated",
+    "gc": "gc",
+    "sbom": "sbom",
 }
 """Each verb's module, in the order in which a user needs them. Only that of the verb that is asked for is loaded."""
 

@@ -1,13 +1,16 @@
 """Options that several verbs share, and the environment variables behind them: each is read here and nowhere else."""
 
+import datetime
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.values.ages import parse_age
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.options import Options
 
@@ -32,6 +35,34 @@ class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         if not (name and equals and rest):
             self.fail(f"{value!r} is not NAME=VALUE: write one like ubuntu={rest or '...'}", param, ctx)
         return name, rest
+
+
+@dataclass(frozen=True)
+class MaxAge:
+    """An age that was given on the command line; `limit` is None for `none`."""
+
+    limit: datetime.timedelta | None
+
+
+class _Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # as above
+    """`30d`, or `none`."""
+
+    name = "AGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> MaxAge:
+        if isinstance(value, MaxAge):
+            return value
+        try:
+            return MaxAge(None if value == "none" else parse_age(str(value)))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def max_age_option(text: str) -> Decorator:
+    """Make the option by which a verb refuses what is too old."""
+    help_text = f"{text} AGE is like 30d, 12h or 4w, or none."
+    option: Decorator = click.option("--max-age", type=_Age(), default=None, help=help_text)
+    return option
 
 
 manifest_option: Decorator = click.option(

@@ -1,6 +1,7 @@
 """What both formats check alike: names, OS releases, package lists, and that nothing is there twice."""
 
 import bisect
+import datetime
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Parts:
     groups: tuple[Group, ...]
     repositories: tuple[Repository, ...] = ()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_age: datetime.timedelta | None = None
 
 
 class Problems:

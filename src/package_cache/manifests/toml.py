@@ -1,5 +1,7 @@
 """`package-cache.toml`: the same model as the seed's columns, and more.
 
+max-age = "30d"                         no cache is built from a lock that is older
+
 [mirrors]
 ubuntu = ["…"]                          tried in order, before or instead of others: see docs/manifests.md
 
@@ -11,6 +13,7 @@ packages = ["openssh-client", "openssh-server"]
 [[repository]]                          beside the distribution's own; see repositories.py
 """
 
+import datetime
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +30,7 @@ from package_cache.manifests.checks import (
 from package_cache.manifests.positions import positions
 from package_cache.manifests.repositories import MIRROR_NAME, check_names_are_free, read_repositories, uris
 from package_cache.manifests.tables import Document, Table
+from package_cache.values.ages import parse_age
 from package_cache.values.manifest import Group, Place
 from package_cache.values.names import ARCHITECTURE
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
@@ -51,12 +55,12 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
     if values is None:
         return Parts(())
     root = Table(Document(text, positions(text), problems), values)
-    root.only("group", "repository", "mirrors")
+    root.only("group", "repository", "mirrors", "max-age")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), path.parent, problems)
     check_names_are_free(repositories, groups, problems)
-    return Parts(tuple(groups), repositories, _mirrors(root))
+    return Parts(tuple(groups), repositories, _mirrors(root), _max_age(root))
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:
@@ -147,6 +151,17 @@ def _bytes(found: Found) -> int:
     if match is None:
         return 0
     return int(Decimal(match[1]) * UNITS[match[2]])
+
+
+def _max_age(root: Table) -> datetime.timedelta | None:
+    found = root.text("max-age", example='"30d"')
+    if found is None:
+        return None
+    try:
+        return parse_age(found[0])
+    except ValueError as error:
+        root.document.problems.refuse(found[1], error)
+        return None
 
 
 def _mirrors(root: Table) -> dict[str, tuple[str, ...]]:

@@ -4,10 +4,11 @@ The machine's own apt configuration is not read, but for its proxies and `auth.c
 archives alone.
 """
 
+import contextlib
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from debian.deb822 import Deb822
 
@@ -19,6 +20,11 @@ Runner = Callable[[Sequence[str]], Completed]
 
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
+
+_UNMET = "The following packages have unmet dependencies:\n"
+
+PREFERRED = 30000
+"""The priority of a version that is to be kept: above all that a manifest or a person would write."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,6 +41,16 @@ class PlannedPackage:
     """Of the repository, without a slash at the end."""
     path: str
     """Below the base URI; unescaped."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the archives have of a package."""
+
+    candidate: str | None
+    """The version that apt would take, priorities and pins considered; None where there is none."""
+    suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By version: the suites that hold it."""
 
 
 class NoPlanError(Exception):
@@ -81,9 +97,11 @@ def config_text(folder: str, architectures: Sequence[str], *, own_sources: bool,
 class Apt:
     """Asks one isolated apt whose lists are there already."""
 
-    def __init__(self, runner: Runner, architecture: str) -> None:
-        self._run = runner
+    def __init__(self, runner: Runner, architecture: str, options: Sequence[str] = ()) -> None:
+        """`options` go to each of apt's programs."""
+        self._runner = runner
         self._architecture = architecture
+        self._options = tuple(options)
         self._bases: tuple[str, ...] | None = None
         self._names: frozenset[str] | None = None
 
@@ -98,6 +116,36 @@ class Apt:
         rows = self._checked(["apt-cache", "madison", name]).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
+    def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
+        """Give what the archives have of packages, by name and architecture; those that they lack are left out."""
+        names = {self._name(*package): package for package in packages}
+        found = {}
+        for some in _parts(sorted(names)):
+            for head, lines in _policies(self._checked(["apt-cache", "policy", "--", *some])).items():
+                if head in names:
+                    found[names[head]] = _offer(lines)
+        return found
+
+    @contextlib.contextmanager
+    def preferring(self, versions: Iterable[tuple[str, str, str]]) -> Iterator["Apt"]:
+        """Give the same apt, which takes these versions (name, version, architecture) where the archives have them.
+
+        It lives as long as the block. What apt_preferences(5) of this place say of single packages comes first.
+        """
+        stanzas = [
+            f"Package: {self._name(name, architecture)}\nPin: version {version}\nPin-Priority: {PREFERRED}\n"
+            for name, version, architecture in versions
+        ]
+        if not stanzas:
+            yield self
+            return
+        folder = self._checked(["sh", "-c", _WRITE_PREFERENCES, "sh", *stanzas]).strip()
+        try:
+            options = (*self._options, "-o", f"Dir::Etc::preferencesparts={folder}")
+            yield Apt(self._runner, self._architecture, options)
+        finally:
+            self._runner(["rm", "-rf", folder])
+
     def plan(self, requests: Iterable[PackageRequest], *, recommends: bool = False) -> tuple[PlannedPackage, ...]:
         """Give every package that a bare system needs for the requests, in order of name.
 
@@ -105,23 +153,31 @@ class Apt:
         """
         switch = "--install-recommends" if recommends else "--no-install-recommends"
         wanted = [str(request) for request in requests]
-        argv = ["apt-get", "install", "--yes", "--quiet=2", "--print-uris", "--no-remove", switch, "--", *wanted]
-        completed = self._run(argv)
+        argv = ["--yes", "--print-uris", "--no-remove", switch, "--", *wanted]
+        completed = self._run(["apt-get", "install", "--quiet=2", *argv])
         if completed.returncode != 0:
-            raise NoPlanError((completed.stderr + completed.stdout).strip())
+            words = (completed.stderr + completed.stdout).strip()
+            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
         files = [_file(line) for line in completed.stdout.splitlines() if line.startswith("'")]
         records = self._records([self._argument(*key) for _, key in files])
         return tuple(sorted(self._planned(uri, key, records) for uri, key in files))
 
+    def _unmet(self, argv: Sequence[str]) -> str:
+        """Give apt's own explanation of dependencies that cannot be met, which it tells only where it is less quiet."""
+        _, head, rest = self._run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
+        return head + rest
+
+    def _name(self, name: str, architecture: str) -> str:
+        return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
+
     def _argument(self, name: str, version: str, architecture: str) -> str:
-        own = architecture in ("all", self._architecture)
-        return f"{name}={version}" if own else f"{name}:{architecture}={version}"
+        return f"{self._name(name, architecture)}={version}"
 
     def _records(self, arguments: Sequence[str]) -> dict[tuple[str, str], Deb822]:
         """Give the index's paragraphs by package name and path."""
         found: dict[tuple[str, str], Deb822] = {}
-        for start in range(0, len(arguments), SHOW_AT_ONCE):
-            text = self._checked(["apt-cache", "show", "--", *arguments[start : start + SHOW_AT_ONCE]])
+        for some in _parts(arguments):
+            text = self._checked(["apt-cache", "show", "--", *some])
             for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
                 found[paragraph["Package"], paragraph["Filename"].removeprefix("./")] = paragraph
         return found
@@ -140,11 +196,58 @@ class Apt:
             self._bases = tuple(dict.fromkeys(line.rstrip("/") for line in text.splitlines()))
         return self._bases
 
+    def _run(self, argv: Sequence[str]) -> Completed:
+        options = self._options if argv[0].startswith("apt") else ()
+        return self._runner([argv[0], *options, *argv[1:]])
+
     def _checked(self, argv: Sequence[str]) -> str:
         completed = self._run(argv)
         if completed.returncode != 0:
             raise CommandError(argv, completed.returncode, completed.stdout + completed.stderr)
         return completed.stdout
+
+
+_WRITE_PREFERENCES = """
+eval "$(apt-config shell parts Dir::Etc::preferencesparts/d)"
+folder=$(mktemp -d) || exit
+for file in "${parts}"/*; do [ ! -f "${file}" ] || cp "${file}" "${folder}/" || exit; done
+printf '%s\\n' "$@" >"${folder}/00package-cache" && echo "${folder}"
+"""
+"""Keeps what stands there; a general stanza of it counts less than ours (apt_preferences(5))."""
+
+_SOURCE = re.compile(r" +-?[0-9]+ (\S+) (\S+)(?: \S+)? Packages")
+"""A line of `apt-cache policy` below a version: priority, URI, `suite/component`, architecture."""
+
+
+def _parts(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(arguments), SHOW_AT_ONCE):
+        yield arguments[start : start + SHOW_AT_ONCE]
+
+
+def _policies(text: str) -> dict[str, list[str]]:
+    """Give the lines that `apt-cache policy` tells of each package, by its name."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(" "):
+            lines.append(line)
+        else:
+            lines = found.setdefault(line.removesuffix(":"), [])
+    return found
+
+
+def _offer(lines: Iterable[str]) -> Offer:
+    candidate, version = None, ""
+    suites: dict[str, tuple[str, ...]] = {}
+    for line in lines:
+        if line.startswith("  Candidate: "):
+            candidate = line.split()[1]
+        elif found := _SOURCE.fullmatch(line):
+            suite = found[2].rpartition("/")[0] or found[2]
+            suites[version] = (*suites.get(version, ()), suite)
+        elif re.match(r" (?:   |\*\*\*) \S+ -?[0-9]+$", line):
+            version = line.split()[-2]
+    return Offer(None if candidate == "(none)" else candidate, suites)
 
 
 def _file(line: str) -> tuple[str, tuple[str, str, str]]:

@@ -41,7 +41,7 @@ def narrowed(
             _copy(folder / "lists", small, names)
         options = ["-o", f"Dir::State::lists={small}/lists", "-o", f"Dir::Cache={small}/cache"]
         try:
-            yield Apt(lambda argv: run([argv[0], *options, *argv[1:]]), architecture)
+            yield Apt(run, architecture, options)
         finally:
             shutil.rmtree(small, ignore_errors=True)
 

@@ -40,10 +40,26 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Support:
+    """How long a release gets updates, by the distribution's own dates."""
+
+    ends: dict[str, str]
+    """By the data's own words, such as `eol`, `eol-lts`, `eol-esm`: the last day, as ISO 8601; the earliest first."""
+    applies: str | None
+    """The first of these words whose day has not passed; None where all have, or where there are no dates."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the ordinary support is over: what comes after may need other archives, or a contract."""
+        return "eol" in self.ends and self.applies != "eol"
+
+
+@dataclass(frozen=True)
 class _Row:
     version: str
     series: str
     released: str
+    ends: dict[str, str]
 
 
 def known_systems(data: Path = DATA) -> tuple[str, ...]:
@@ -77,6 +93,14 @@ def release_of(system: System, data: Path = DATA) -> Release:
     )
 
 
+def support_of(system: System, today: datetime.date, data: Path = DATA) -> Support:
+    """Give until when a system's release is supported. Raises `UsageError` where the data does not know it."""
+    release_of(system, data)
+    [row] = [row for row in _rows(system.distribution, data) if row.version == system.version]
+    ends = dict(sorted(row.ends.items(), key=lambda item: item[1]))
+    return Support(ends, next((word for word, day in ends.items() if day >= today.isoformat()), None))
+
+
 def _near(system: System, data: Path) -> list[str]:
     names = known_systems(data)
     return [name for name in names if name.startswith(system.distribution)][-6:] or list(names)[-6:]
@@ -97,7 +121,8 @@ def _rows(distribution: str, data: Path) -> Iterator[_Row]:
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             version = (row["version"] or "").removesuffix(" LTS")  # "18.04 LTS"
-            yield _Row(version, row["series"], row.get("release") or "")
+            ends = {key: day for key, day in row.items() if key and key.startswith("eol") and day}
+            yield _Row(version, row["series"], row.get("release") or "", ends)
 
 
 def _missing(package: str) -> ToolMissingError:

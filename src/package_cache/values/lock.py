@@ -66,3 +66,5 @@ class Lock:
     manifest: str
     manifest_digest: str
     systems: tuple[LockedSystem, ...]
+    created: str = ""
+    """When, as RFC 3339 in UTC; empty where nobody asks for its age: then the same packages give the same lock."""

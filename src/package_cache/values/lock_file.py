@@ -5,6 +5,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     format = 1
     manifest = "package_cache_info"                 the manifest's file name
     manifest-digest = "sha256:…"                    of the manifest's bytes: tells a stale lock
+    created = "2026-01-31T12:00:00+00:00"           only where max-age of the manifest, or --dated, asks for it
 
     [[system]]                                      one OS release on one architecture
     name = "ubuntu18.04"
@@ -30,6 +31,7 @@ from typing import Any
 
 import tomli_w
 
+from package_cache.values.ages import TIME
 from package_cache.values.errors import LockError, Problem
 from package_cache.values.fields import FieldReader, shown
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
@@ -48,6 +50,7 @@ def lock_text(lock: Lock) -> str:
         "format": FORMAT,
         "manifest": lock.manifest,
         "manifest-digest": lock.manifest_digest,
+        **({"created": lock.created} if lock.created else {}),
         "system": [_system_table(system) for system in sorted(lock.systems, key=lambda item: item.system)],
     }
     return HEADER + tomli_w.dumps(document)
@@ -68,6 +71,7 @@ def read_lock(text: str, *, file: str) -> Lock:
         reader.text(document, "", "manifest"),
         reader.text(document, "", "manifest-digest"),
         reader.systems(document),
+        reader.time(document, "created"),
     )
     if reader.problems:
         raise _unreadable(*reader.problems)
@@ -113,6 +117,11 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
 
 class _LockReader(FieldReader):
     """The tables of a lock."""
+
+    def time(self, document: Mapping[str, Any], key: str) -> str:
+        text = self.text(document, "", key) if key in document else ""
+        self.match(TIME, text, key, "a time, such as 2026-01-31T12:00:00+00:00")
+        return text
 
     def systems(self, document: Mapping[str, Any]) -> tuple[LockedSystem, ...]:
         tables = self.tables(document, "", "system")

@@ -1,5 +1,6 @@
 """The manifest: what the administrator wrote, whichever of the two files it was written in."""
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,3 +84,5 @@ class Manifest:
     repositories: tuple[Repository, ...] = ()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """URIs to try in order, by distribution (`ubuntu`) or, for its security suite, `ubuntu-security`."""
+    max_age: datetime.timedelta | None = None
+    """How old a lock may be that a cache is built from."""

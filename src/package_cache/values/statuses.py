@@ -48,6 +48,9 @@ class ExitStatus(Enum):
     REGISTRY_FAILED = Meaning(
         14, "the registry did not answer, or refused the image", "check its name, the network, and the login"
     )
+    DIFFERENT = Meaning(15, "what was compared differs (diff --exit-code)", "review what is listed")
+    OUTDATED = Meaning(16, "the archive has newer packages than the lock", "run package-cache lock, and build")
+    TOO_OLD = Meaning(17, "the lock or the cache is older than max-age", "lock and build again")
     NOT_ROOT = Meaning(20, "the installer is not root", "run it as root", clean_miss=True)
     NO_DPKG = Meaning(21, "there is no dpkg or apt-get here", "use the fallback of this image", clean_miss=True)
     DPKG_BROKEN = Meaning(

@@ -175,6 +175,7 @@ def _publish(
         manifest_digest=lock.manifest_digest,
         lock_digest=lock_digest,
         installer_digest=sha256_of(INSTALLER),
+        locked=lock.created,
     ).with_groups(groups, sizes)
     publish(cache, description, files, INSTALLER.read_bytes())
     return description, set(sizes)

@@ -1,40 +1,37 @@
 """`lock`: resolve every group of a manifest for every system, to exact versions, hashes and origins."""
 
-import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
-from package_cache.outside.apt_root import AptRoot, Source
-from package_cache.outside.distributions import Release, release_of
+from package_cache.outside.apt_root import Source
+from package_cache.outside.distributions import Release
 from package_cache.outside.mirrors import without_credentials
 from package_cache.outside.threads import in_threads
-from package_cache.values.errors import ManifestError, Problem, UsageError
-from package_cache.values.events import Listener, Step, Warn, ignore
+from package_cache.values.errors import ManifestError, Problem
+from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.manifest import Group, Manifest, RequestedPackage
 from package_cache.values.system import System
+from package_cache.verbs.keeping import Keep, Kept
 from package_cache.verbs.options import Options
-from package_cache.verbs.precommands import prepared_apt
-from package_cache.verbs.sources import archive_sources, repository_sources
+from package_cache.verbs.system_apt import SystemApt, each_apt, known_releases
 
 SYSTEMS_AT_ONCE = 8
 """More than there are processors: most of the time goes by waiting for mirrors."""
 
 
-def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore) -> Lock:
-    """Resolve a manifest with apt, from an empty dpkg status, all signatures verified.
+def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore, *, keep: Keep | None = None) -> Lock:
+    """Resolve a manifest with apt, from an empty dpkg status, all signatures verified: to the newest there is.
 
+    With `keep`, what an earlier lock has stays, wherever the archive still has it and the rest can go with it.
     Raises `ManifestError` with every problem of every group, `ArchiveError` where no mirror answers,
     `VerificationError` where one cannot be trusted, `PrecommandError` where precommands fail.
     """
-    releases = _releases(manifest)
-    mirrors = options.mirrors_over(manifest.mirrors)
-    for release in releases.values():  # before the threads: systems of one distribution share its keys
-        archive_sources(release, mirrors, options, listener)
-    resolvers = [_Resolver(manifest, release, options, listener) for release in releases.values()]
+    releases = known_releases(manifest, options, listener)
+    resolvers = [_Resolver(manifest, release, options, listener, keep) for release in releases]
     results = in_threads(_Resolver.resolve, resolvers, SYSTEMS_AT_ONCE)
     problems = [problem for _, found in results for problem in found]
     if problems:
@@ -46,22 +43,6 @@ def _in_order(problem: Problem) -> tuple[str, int, int]:
     return problem.file or "", problem.line or 0, problem.column or 0
 
 
-def _releases(manifest: Manifest) -> dict[System, Release]:
-    """Find the release of each system. Raises `ManifestError` with every group whose system nobody knows."""
-    found: dict[System, Release] = {}
-    problems = []
-    for group in manifest.groups:
-        for system in group.systems:
-            try:
-                found[system] = release_of(system)
-            except UsageError as error:
-                problems.append(group.place.problem(error.message, error.hint))
-                break
-    if problems:
-        raise ManifestError("cannot lock this manifest", problems=problems)
-    return dict(sorted(found.items()))
-
-
 @dataclass
 class _Resolver:
     """Resolves all groups of a manifest for one system."""
@@ -70,56 +51,34 @@ class _Resolver:
     release: Release
     options: Options
     listener: Listener
+    keep: Keep | None
     problems: list[Problem] = field(default_factory=list)
+    groups: list[LockedGroup] = field(default_factory=list)
     packages: dict[str, LockedPackage] = field(default_factory=dict)
     repositories: dict[str, LockedRepository] = field(default_factory=dict)
 
     def resolve(self) -> tuple[LockedSystem, list[Problem]]:
-        system = self.release.system
-        groups = [group for group in self.manifest.groups if system in group.systems]
-        mirrors = self.options.mirrors_over(self.manifest.mirrors)
-        own = archive_sources(self.release, mirrors, self.options, self.listener)
-        added = repository_sources(system, self.manifest.repositories)
-        for source in added:
-            if source.allow_unsigned:
-                self.listener(
-                    Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs")
-                )
-        sources = (*own, *added)
-        architectures = _architectures(system, groups)
-        locked = []
-        plain = [group for group in groups if group.precommands is None]
-        if plain:
-            root = AptRoot(self.options.state, architectures, sources)
-            self.listener(Step(f"bringing the lists of packages for {system} up to date"))
-            root.update()
-            self.listener(Step(f"resolving {', '.join(group.name for group in plain)} for {system}"))
-            requests = [item.request for group in plain for item in group.packages]
-            with root.narrowed(requests, recommends=any(group.recommends for group in plain)) as narrow:
-                locked += [self._group(group, root.apt, sources, narrow) for group in plain]
-        for group in groups:
-            if group.precommands is not None:
-                with prepared_apt(
-                    group.precommands,
-                    self.release,
-                    sources=own,
-                    architectures=architectures,
-                    options=self.options,
-                    listener=self.listener,
-                ) as apt:
-                    locked.append(self._group(group, apt, sources))
+        each_apt(self.manifest, self.release, self.options, self.listener, self._resolve)
         repositories = tuple(sorted(self.repositories.values(), key=lambda item: item.name))
         packages = tuple(sorted(self.packages.values()))
-        return LockedSystem(system, repositories, tuple(sorted(filter(None, locked))), packages), self.problems
+        return LockedSystem(self.release.system, repositories, tuple(sorted(self.groups)), packages), self.problems
 
-    def _group(
-        self, group: Group, apt: Apt, sources: Sequence[Source], narrow: Apt | None = None
-    ) -> LockedGroup | None:
-        try:
-            plan = _plan(group, apt, narrow)
-        except NoPlanError as error:
-            self.problems += _explain(error.words, group, apt, self.release.system)
-            return None
+    def _resolve(self, asked: SystemApt) -> None:
+        system = self.release.system
+        self.listener(Step(f"resolving {', '.join(group.name for group in asked.groups)} for {system}"))
+        kept = Kept.of(self.keep, asked.groups, system)
+        with asked.narrowed() as narrow:
+            plans = kept.plan_all(asked.groups, asked.apt, narrow)
+        for group, plan in plans:
+            if isinstance(plan, NoPlanError):
+                self.problems += _explain(plan.words, group, asked.apt, system)
+            else:
+                self.groups.append(self._group(group, plan, asked.sources))
+        if not self.problems:
+            taken = [item for _, plan in plans if not isinstance(plan, NoPlanError) for item in plan]
+            kept.tell_what_was_not(taken, asked.apt, self.listener)
+
+    def _group(self, group: Group, plan: Sequence[PlannedPackage], sources: Sequence[Source]) -> LockedGroup:
         self.problems += _not_taken(group, {item.name for item in plan}, self.release.system)
         locked = [self._package(item, sources) for item in plan]
         size = sum(item.size for item in plan)
@@ -144,15 +103,6 @@ class _Resolver:
         return self.packages.setdefault(locked.key, locked)
 
 
-def _plan(group: Group, apt: Apt, narrow: Apt | None) -> Sequence[PlannedPackage]:
-    """Plan a group, first by the `narrow` apt; what cannot be planned there, the other one explains."""
-    requests = [item.request for item in group.packages]
-    if narrow is not None:
-        with contextlib.suppress(NoPlanError):
-            return narrow.plan(requests, recommends=group.recommends)
-    return apt.plan(requests, recommends=group.recommends)
-
-
 def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:
     for source in sources:
         if item.base_uri in source.uris:
@@ -168,11 +118,6 @@ def _not_taken(group: Group, names: set[str], system: System) -> list[Problem]:
         for item in group.packages
         if item.request.name not in names
     ]
-
-
-def _architectures(system: System, groups: Iterable[Group]) -> list[str]:
-    foreign = {item.request.architecture for group in groups for item in group.packages}
-    return [system.architecture, *sorted(name for name in foreign if name and name not in (system.architecture, "all"))]
 
 
 _APT_SAYS = {

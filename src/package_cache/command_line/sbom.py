@@ -1,0 +1,97 @@
+"""`package-cache sbom`."""
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from package_cache.command_line.amounts import count
+from package_cache.command_line.options import cache_option, given_cache, json_option
+from package_cache.command_line.render import Renderer
+from package_cache.outside.files import write_atomically
+from package_cache.outside.writing import writing_to
+from package_cache.values.errors import ToolMissingError
+from package_cache.values.lock_file import read_lock
+from package_cache.verbs.bill import Writer, bill_of
+from package_cache.verbs.contents import lock_file_text
+
+FORMATS = ("spdx", "cyclonedx")
+
+
+@dataclass(frozen=True)
+class _Billed:
+    path: Path
+    packages: int
+    licences_known: int
+
+
+@click.command("sbom")
+@click.argument("groups", metavar="[GROUP]...", nargs=-1)
+@cache_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="spdx",
+    show_default=True,
+    help="SPDX 2.3 or CycloneDX 1.6, both as JSON.",
+)
+@click.option(
+    "--lock",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="The lock that the cache was built from: it knows where each file lies in its archive.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="A file.  [default: standard output]",
+)
+@json_option
+@click.pass_obj
+def sbom_command(
+    renderer: Renderer,
+    /,
+    groups: tuple[str, ...],
+    cache: Path,
+    *,
+    format_: str,
+    lock: Path | None,
+    output: Path | None,
+) -> int:
+    """Write a bill of materials of a cache, or of some of its groups: packages, sources, licences, hashes.
+
+    The same cache gives the same bytes.
+
+    \b
+    Example:
+      package-cache sbom ssh --cache package_cache --format cyclonedx --output ssh.cdx.json
+    """
+    write = _writer(format_)
+    read = read_lock(lock_file_text(lock), file=str(lock)) if lock else None
+    with renderer.listening() as listener:
+        bill = bill_of(groups, given_cache(cache), read, listener)
+    text = write(bill)
+    if output is None:
+        return renderer.result(text.rstrip("\n"), json.loads(text) if renderer.json else None)
+    with writing_to(output.absolute().parent):
+        write_atomically(output, text.encode())
+    known = sum(bool(item.licences) for item in bill.packages)
+    result = _Billed(output, len(bill.packages), known)
+    return renderer.result(f"{output}: {count(len(bill.packages), 'package')}, licences known of {known}", result)
+
+
+def _writer(format_: str) -> Writer:
+    """Load the writer of a format only when it is asked for: its library is an extra, and slow to load."""
+    try:
+        module = importlib.import_module(f"package_cache.verbs.bill_{format_}")
+    except ModuleNotFoundError as error:
+        raise ToolMissingError(
+            f"cannot write {format_}: the Python package of {error.name} is not installed",
+            hint="install the extra: pip install 'pod-package-cache[sbom]'",
+        ) from error
+    writer: Writer = getattr(module, f"{format_}_text")
+    return writer

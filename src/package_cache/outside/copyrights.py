@@ -1,0 +1,57 @@
+"""The licences that a package file's own debian/copyright names, where a machine can read it (Debian's DEP-5)."""
+
+import logging
+import tarfile
+from pathlib import Path
+from typing import IO, Any
+
+from debian.copyright import (
+    Copyright,
+    FilesParagraph,
+    LicenseParagraph,
+    MachineReadableFormatError,
+    NotMachineReadableError,
+)
+
+from package_cache.outside.run import end, start
+
+LARGEST = 4 << 20
+"""Bytes of a copyright file that are read: that of the largest packages has half as many."""
+
+logging.getLogger("debian.copyright").setLevel(logging.CRITICAL)  # what it finds odd is not for our users
+
+
+def licences_of(package: Path, name: str) -> tuple[str, ...]:
+    """Give the names of licences as debian/copyright writes them, sorted; none where it is not there or not readable.
+
+    One that is a link into another package's folder is not followed.
+    """
+    text = _copyright_text(package, name)
+    if text is None:
+        return ()
+    try:
+        parsed = Copyright(text.splitlines(keepends=True), strict=False)
+        paragraphs = [item for item in parsed.all_paragraphs() if isinstance(item, FilesParagraph | LicenseParagraph)]
+        licences: list[Any] = [item.license for item in paragraphs]
+        synopses = [str(licence.synopsis) for licence in licences if licence is not None]
+    except (NotMachineReadableError, MachineReadableFormatError, ValueError, TypeError):
+        return ()
+    return tuple(sorted({" ".join(synopsis.split()) for synopsis in synopses if synopsis.strip()}))
+
+
+def _copyright_text(package: Path, name: str) -> str | None:
+    wanted = f"usr/share/doc/{name}/copyright"
+    process = start(["dpkg-deb", "--fsys-tarfile", str(package)])
+    assert process.stdout is not None
+    tar: IO[bytes] = process.stdout.buffer  # type: ignore[attr-defined]  # text is only a layer over it
+    try:
+        with tarfile.open(fileobj=tar, mode="r|") as archive:
+            for member in archive:
+                if member.name.removeprefix("./") == wanted:
+                    stream = archive.extractfile(member) if member.isreg() and member.size <= LARGEST else None
+                    return stream.read().decode("utf-8", "replace") if stream else None
+    except tarfile.TarError:
+        return None
+    finally:
+        end(process)
+    return None

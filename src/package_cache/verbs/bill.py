@@ -1,0 +1,193 @@
+"""`sbom`: the facts of a bill of materials of a cache, whichever format they are written in."""
+
+import hashlib
+import re
+import urllib.parse
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from debian.deb822 import Deb822
+
+from package_cache.cache.being_written import once_settled
+from package_cache.cache.contents import read_group_files
+from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder
+from package_cache.cache.package_list import DescribedPackage, parse_list
+from package_cache.outside.copyrights import licences_of
+from package_cache.outside.threads import in_threads
+from package_cache.values.ages import TIME
+from package_cache.values.errors import CacheError
+from package_cache.values.events import Listener, Step, ignore
+from package_cache.values.lock import Lock
+from package_cache.values.statuses import ExitStatus
+from package_cache.values.system import System
+
+NAMESPACE = uuid.UUID("6f3b1f0e-6f0c-5d8e-9a55-0d6f7f3a2c11")
+"""Of the identifiers of our documents (RFC 9562, version 5): the same facts have the same one."""
+
+
+@dataclass(frozen=True, order=True)
+class BilledPackage:
+    """One package of one OS release."""
+
+    system: str
+    name: str
+    version: str
+    architecture: str
+    source: str
+    source_version: str
+    maintainer: str
+    """`Name <address>`, as the control file has it; may be empty."""
+    homepage: str
+    """Empty where the control file has none, or what is no URI: the formats refuse that."""
+    licences: tuple[str, ...]
+    """As debian/copyright names them; none where nobody knows."""
+    sha256: str
+    """Of the stored file."""
+    original_sha256: str
+    """Of the archive's file."""
+    size: int
+    """Of the stored file, in bytes."""
+    groups: tuple[str, ...]
+    path: str
+    """Below the base URI of its repository; empty where no lock says it."""
+    uri: str
+    """The whole, where the lock states the repository's URI; else empty."""
+
+    @property
+    def purl_parts(self) -> tuple[str, dict[str, str]]:
+        """The namespace and the qualifiers of its package URL (purl-spec, type `deb`)."""
+        system = System.parse(self.system)
+        distro = f"{system.distribution}-{system.version}"
+        return system.distribution, {"arch": self.architecture, "distro": distro}
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A bill of materials."""
+
+    name: str
+    created: datetime
+    """When the cache was built: the same cache gives the same document."""
+    built_by: str
+    identity: uuid.UUID
+    packages: tuple[BilledPackage, ...]
+
+
+Writer = Callable[[Bill], str]
+"""Gives the text of a document; one for each format."""
+
+
+def bill_of(groups: Sequence[str], cache: CacheFolder, lock: Lock | None = None, listener: Listener = ignore) -> Bill:
+    """Gather the facts of some groups of a cache, or of all. A lock adds where the files come from.
+
+    Raises `CacheError`: missing, damaged, or without such a group.
+    """
+    return once_settled(cache, lambda: _bill_of(groups, cache, _places(lock), listener))
+
+
+def _bill_of(
+    wanted: Sequence[str], cache: CacheFolder, places: Mapping[str, tuple[str, str]], listener: Listener
+) -> Bill:
+    description = read_description(cache)
+    if not TIME.fullmatch(description.created):
+        message = f"cannot read {cache.description}: 'created' is no time: {description.created!r}"
+        raise CacheError(message, hint="build the cache again")
+    takers: dict[tuple[str, DescribedPackage], list[str]] = {}
+    controls: dict[str, Deb822] = {}
+    for group in _chosen(wanted, description):
+        files = read_group_files(cache, group)
+        for item in parse_list(files[PACKAGE_LIST], str(cache.group(group.name, group.system) / PACKAGE_LIST)):
+            takers.setdefault((group.system, item), []).append(group.name)
+        for paragraph in Deb822.iter_paragraphs(files[INDEX].decode("utf-8", "replace"), use_apt_pkg=False):
+            controls[str(paragraph.get("SHA256", ""))] = paragraph
+    listener(Step("reading the licences of the packages"))
+    names = {item.sha256: item.name for _, item in takers}
+    found = in_threads(lambda pair: _licences(cache, *pair), list(names.items()))
+    licences = dict(zip(names, found, strict=True))
+    packages = [
+        _billed(
+            system,
+            item,
+            groups=groups,
+            control=controls.get(item.sha256, Deb822()),
+            licences=licences[item.sha256],
+            places=places,
+        )
+        for (system, item), groups in takers.items()
+    ]
+    ordered = tuple(sorted(packages))
+    digest = hashlib.sha256(repr((description.created, description.built_by, ordered)).encode()).hexdigest()
+    return Bill(
+        cache.path.name,
+        datetime.fromisoformat(description.created),
+        description.built_by,
+        uuid.uuid5(NAMESPACE, digest),
+        ordered,
+    )
+
+
+def _chosen(names: Sequence[str], description: Description) -> list[DescribedGroup]:
+    there = sorted({group.name for group in description.groups})
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise CacheError(
+            f"cannot find {', '.join(map(repr, unknown))} in the cache",
+            hint=f"the groups there are: {', '.join(there) or 'none'}",
+            status=ExitStatus.NO_SUCH_GROUP,
+        )
+    return [group for group in description.groups if not names or group.name in names]
+
+
+def _licences(cache: CacheFolder, sha256: str, name: str) -> tuple[str, ...]:
+    path = cache.package(sha256)
+    if not path.is_file():
+        raise CacheError(f"cannot read {name}: {path} is missing", hint="build or stage the cache again")
+    return licences_of(path, name)
+
+
+def _billed(
+    system: str,
+    item: DescribedPackage,
+    *,
+    groups: Sequence[str],
+    control: Deb822,
+    licences: tuple[str, ...],
+    places: Mapping[str, tuple[str, str]],
+) -> BilledPackage:
+    source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
+    path, uri = places.get(item.original_sha256, ("", ""))
+    return BilledPackage(
+        system=system,
+        name=item.name,
+        version=item.version,
+        architecture=item.architecture,
+        source=source,
+        source_version=version.strip(" ()") or item.version,
+        maintainer=" ".join(str(control.get("Maintainer", "")).split()),
+        homepage=_uri(str(control.get("Homepage", "")).strip()),
+        licences=licences,
+        sha256=item.sha256,
+        original_sha256=item.original_sha256,
+        size=item.size,
+        groups=tuple(sorted(groups)),
+        path=path,
+        uri=uri,
+    )
+
+
+def _uri(text: str) -> str:
+    return text if re.fullmatch(r"https?://[A-Za-z0-9][!#-;=?-Z_a-z~]*", text) else ""
+
+
+def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:
+    """Give path and URI by the SHA-256 of the archive's file."""
+    found = {}
+    for system in lock.systems if lock else ():
+        bases = {item.name: item.uri for item in system.repositories}
+        for package in system.packages:
+            base = bases[package.repository]
+            found[package.sha256] = (package.path, f"{base}/{urllib.parse.quote(package.path)}" if base else "")
+    return found

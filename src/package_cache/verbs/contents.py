@@ -1,0 +1,93 @@
+"""What a lock or a cache holds, told alike for both, so that one can be compared with the other."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.being_written import once_settled
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.package_list import read_list
+from package_cache.outside.files import read_regular
+from package_cache.values.errors import LockError
+from package_cache.values.lock import Lock
+from package_cache.values.lock_file import read_lock
+
+LOCK_HINT = "make it anew: package-cache lock"
+
+
+@dataclass(frozen=True, order=True)
+class HeldPackage:
+    """One package of a group."""
+
+    name: str
+    version: str
+    architecture: str
+    size: int
+    """Of the archive's file in a lock, of the stored one in a cache; in bytes."""
+    original: str
+    """SHA-256 of the archive's file: the same for a lock and for a cache of it."""
+    file: str
+    """SHA-256 of the file whose size that is."""
+
+
+GroupPlace = tuple[str, str]
+"""A group's name and its OS release, all architectures together."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All groups of a lock or a cache."""
+
+    kind: str
+    """`lock` or `cache`."""
+    groups: Mapping[GroupPlace, frozenset[HeldPackage]]
+
+    def bytes(self, groups: Iterable[GroupPlace] | None = None) -> int:
+        """Give the bytes of the files of some groups, or of all, each file counted once."""
+        places = self.groups if groups is None else [place for place in groups if place in self.groups]
+        return sum({item.file: item.size for place in places for item in self.groups[place]}.values())
+
+
+def read_contents(path: Path) -> Contents:
+    """Read a lock, where it is a file, or a cache, where it is a folder. Raises `LockError` or `CacheError`."""
+    if path.is_dir():
+        cache = CacheFolder(path)
+        return once_settled(cache, lambda: _of_cache(cache))
+    return of_lock(read_lock(lock_file_text(path), file=str(path)))
+
+
+def lock_file_text(path: Path) -> str:
+    """Give the text of a lock's file. Raises `LockError`."""
+    try:
+        return read_regular(path).decode()
+    except UnicodeDecodeError as error:
+        raise LockError(f"cannot read {path}: it is not UTF-8", hint=LOCK_HINT) from error
+    except OSError as error:
+        raise LockError(f"cannot read {path}: {error.strerror or error}", hint=LOCK_HINT) from error
+
+
+def of_lock(lock: Lock) -> Contents:
+    """Give what a lock holds."""
+    groups: dict[GroupPlace, frozenset[HeldPackage]] = {}
+    for system in lock.systems:
+        items = {
+            package.key: HeldPackage(
+                package.name, package.version, package.architecture, package.size, package.sha256, package.sha256
+            )
+            for package in system.packages
+        }
+        for group in system.groups:
+            place = (group.name, system.system.name)
+            groups[place] = groups.get(place, frozenset()) | {items[key] for key in group.packages}
+    return Contents("lock", groups)
+
+
+def _of_cache(cache: CacheFolder) -> Contents:
+    groups = {}
+    for group in read_description(cache).groups:
+        groups[group.name, group.system] = frozenset(
+            HeldPackage(item.name, item.version, item.architecture, item.size, item.original_sha256, item.sha256)
+            for item in read_list(cache, group)
+        )
+    return Contents("cache", groups)

@@ -1,0 +1,194 @@
+"""`gc`: remove from a cache's pool what none of its groups needs any more, also none that a job may still be reading.
+
+What is found unneeded is noted in `pool/.unneeded` (JSON: when each was first found so), and goes when it has been so
+for the grace: by then whoever read the group that needed it has ended. It is a writer like `stage`, and like the
+script of the init form, which knows no lock: all that it removes is renamed to a `groups/.new-*` of its own first, and
+it leaves off where somebody else takes that away, or is at work already.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import GROUPS, INDEX, CacheFolder
+from package_cache.outside.files import exclusive, read_regular, write_atomically
+from package_cache.outside.writing import writing_to
+from package_cache.values.errors import CacheError
+
+NOTES = ".unneeded"
+OTHER_LIMIT = 600.0
+"""Seconds to wait for another writer."""
+
+AT_WORK = 3600.0
+"""Seconds for which a folder of somebody who stages is taken for one at work; after that, for a killed one's."""
+
+_FILENAME = re.compile(rb"^Filename: pool/([0-9a-f]{64}\.deb)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class GcResult:
+    """What was found, and removed. All sizes in bytes."""
+
+    dry_run: bool
+    busy: bool
+    """Somebody stages to the cache, or began to: the rest is for the next time."""
+    removed: int
+    """Files, or what would be removed; leftovers of writers that were killed among them."""
+    removed_bytes: int
+    waiting: int
+    """Files that are not needed, but have not been so for long enough."""
+    waiting_bytes: int
+    kept: int
+    kept_bytes: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Paths, and their bytes."""
+
+    old: dict[Path, int]
+    waiting: dict[Path, int]
+    kept: dict[Path, int]
+    notes: dict[str, float]
+    """When each of what is waiting was first found, by name."""
+
+
+def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -> GcResult:
+    """Remove what has been unneeded for `grace` seconds at `now` (of the epoch).
+
+    A dry run takes no lock and writes nothing. Raises `CacheError` where there is no cache, or where a group cannot
+    be read, so that nobody knows what it needs; then nothing is removed.
+    """
+    read_description(cache)
+    if dry_run:
+        return _result(_look(cache, grace, now), dry_run=True, busy=_others(cache, now) is None)
+    with writing_to(cache.path), exclusive(cache.lock, wait=OTHER_LIMIT):
+        killed = _others(cache, now)
+        found = _look(cache, grace, now)
+        if killed is None:
+            return _result(found, removed={}, busy=True)
+        removed = _remove([*killed, *found.old], cache, {**found.old, **{path: _size(path) for path in killed}})
+        if removed is None:
+            return _result(_look(cache, grace, now), removed={}, busy=True)
+        _note(cache, found)
+        return _result(found, removed=removed)
+
+
+def _others(cache: CacheFolder, now: float) -> list[Path] | None:
+    """Give the folders of killed writers; None where one may be at work."""
+    folders = list((cache.path / GROUPS).glob(".new-*"))
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError):
+            if now - folder.lstat().st_mtime < AT_WORK:
+                return None
+    return folders
+
+
+def _look(cache: CacheFolder, grace: float, now: float) -> _Found:
+    needed = _needed(cache)
+    before = _notes(cache)
+    found = _Found({}, {}, {}, {})
+    for path in cache.pool.iterdir():
+        if path.name in needed:
+            found.kept[path] = _size(path)
+        elif path.name != NOTES:
+            first = before.get(path.name, now)
+            if now - first >= grace:
+                found.old[path] = _size(path)
+            else:
+                found.waiting[path] = _size(path)
+                found.notes[path.name] = first
+    return found
+
+
+def _needed(cache: CacheFolder) -> set[str]:
+    """Give the names of the package files that a group takes which is described, or can be seen, or was before."""
+    groups = cache.path / GROUPS
+    for folder in (groups, cache.pool):
+        if folder.is_symlink() or not folder.is_dir():
+            raise CacheError(f"cannot tidy {cache.path}: {folder} is no folder", hint="build or stage the cache again")
+    described = {cache.group(group.name, group.system) for group in read_description(cache).groups}
+    seen = {path for path in groups.iterdir() if not path.name.startswith(".")}
+    needed: set[str] = set()
+    for folder in sorted(described | seen):
+        try:
+            content = read_regular(folder / INDEX)
+        except OSError as error:
+            message = f"cannot tell what {folder} needs: {error.strerror or error}"
+            raise CacheError(message, hint="build or stage the cache again; nothing was removed") from error
+        needed.update(name.decode() for name in _FILENAME.findall(content))
+    with contextlib.suppress(OSError):  # of the script of the init form: what it keeps for jobs of the time before
+        lines = read_regular(cache.path / ".staged" / "needed").decode("ascii", "replace").split()
+        needed.update(f"{line}.deb" for line in lines)
+    return needed
+
+
+def _notes(cache: CacheFolder) -> dict[str, float]:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        document = json.loads(read_regular(cache.pool / NOTES))
+        if isinstance(document, dict):
+            return {name: float(time) for name, time in document.items() if isinstance(time, int | float)}
+    return {}
+
+
+def _note(cache: CacheFolder, found: _Found) -> None:
+    path = cache.pool / NOTES
+    if found.notes:
+        write_atomically(path, json.dumps(found.notes, indent=1, sort_keys=True).encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove(paths: Iterable[Path], cache: CacheFolder, sizes: dict[Path, int]) -> dict[Path, int] | None:
+    """Remove what lies in the cache, as the script of the init form does. None where somebody else began meanwhile."""
+    own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache.path / GROUPS))
+    removed = {}
+    try:
+        for number, path in enumerate(paths):
+            try:
+                path.rename(own / str(number))
+            except FileNotFoundError:
+                if not own.exists():
+                    return None
+                continue
+            removed[path] = sizes[path]
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+    return removed
+
+
+def _size(path: Path) -> int:
+    """Give the bytes of a file, or of all files in a folder; what goes meanwhile has none."""
+    total = 0
+    with contextlib.suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            return path.lstat().st_size
+        for folder, _, names in os.walk(path):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += (Path(folder) / name).lstat().st_size
+    return total
+
+
+def _result(
+    found: _Found, removed: dict[Path, int] | None = None, *, dry_run: bool = False, busy: bool = False
+) -> GcResult:
+    gone = found.old if removed is None else removed
+    waiting = {**found.waiting, **{path: size for path, size in found.old.items() if path not in gone}}
+    return GcResult(
+        dry_run,
+        busy,
+        len(gone),
+        sum(gone.values()),
+        len(waiting),
+        sum(waiting.values()),
+        len(found.kept),
+        sum(found.kept.values()),
+    )

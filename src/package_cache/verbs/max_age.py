@@ -1,0 +1,55 @@
+"""The refusal of what is too old, by `build` and `stage`. The installer never refuses: a job must not break by it."""
+
+import datetime
+from pathlib import Path
+
+from package_cache.cache.being_written import once_settled
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.values.ages import TIME, age_text
+from package_cache.values.errors import CacheError, LockError
+from package_cache.values.lock import Lock
+from package_cache.values.statuses import ExitStatus
+
+
+def refuse_old_lock(lock: Lock, path: Path, limit: datetime.timedelta, now: datetime.datetime) -> None:
+    """Raise `LockError` where a lock is older than the limit, or does not say when it was made."""
+    hint = "lock again: package-cache lock, with --dated where the manifest has no max-age"
+    if not lock.created:
+        raise LockError(f"cannot tell how old {path} is, and max-age is {age_text(limit)}", hint=hint)
+    age = _age(lock.created, now)
+    if age is None:
+        raise LockError(f"cannot tell how old {path} is: 'created' is no time: {lock.created!r}", hint=hint)
+    if age > limit:
+        raise LockError(
+            f"cannot build from {path}: it was made {lock.created}, {age_text(age)} ago, "
+            f"and max-age is {age_text(limit)}",
+            hint=hint,
+            status=ExitStatus.TOO_OLD,
+        )
+
+
+def refuse_old_cache(cache: CacheFolder, limit: datetime.timedelta, now: datetime.datetime) -> None:
+    """Raise `CacheError` where a cache, or the lock that it was built from, is older than the limit."""
+    description = once_settled(cache, lambda: read_description(cache))
+    times = {"was built": description.created, **({"was locked": description.locked} if description.locked else {})}
+    ages = {what: _age(time, now) for what, time in times.items()}
+    for what, time in times.items():
+        age = ages[what]
+        if age is None:
+            message = f"cannot tell how old {cache.path} is: when it {what} is no time: {time!r}"
+            raise CacheError(message, hint="build the cache again")
+        if age > limit:
+            raise CacheError(
+                f"cannot stage from {cache.path}: it {what} {time}, {age_text(age)} ago, and --max-age is "
+                f"{age_text(limit)}",
+                hint="lock and build it again: package-cache lock, package-cache build",
+                status=ExitStatus.TOO_OLD,
+            )
+
+
+def _age(time: str, now: datetime.datetime) -> datetime.timedelta | None:
+    try:
+        return now - datetime.datetime.fromisoformat(time) if TIME.fullmatch(time) else None
+    except ValueError:  # a 31st of February
+        return None

@@ -1,0 +1,99 @@
+"""The apts that answer for a system's groups: one for all plain groups, one for each group that has precommands."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from package_cache.outside.apt import Apt
+from package_cache.outside.apt_root import AptRoot, Source
+from package_cache.outside.distributions import Release, release_of
+from package_cache.values.errors import ManifestError, UsageError
+from package_cache.values.events import Listener, Step, Warn
+from package_cache.values.manifest import Group, Manifest
+from package_cache.values.system import System
+from package_cache.verbs.options import Options
+from package_cache.verbs.precommands import prepared_apt
+from package_cache.verbs.sources import archive_sources, repository_sources
+
+
+@dataclass(frozen=True)
+class SystemApt:
+    """An apt whose lists are up to date, and the groups that it is asked for."""
+
+    groups: tuple[Group, ...]
+    sources: tuple[Source, ...]
+    apt: Apt
+    root: AptRoot | None = None
+    """Its folder; None where it is that of a root in which precommands ran."""
+
+    @contextlib.contextmanager
+    def narrowed(self) -> Iterator[Apt | None]:
+        """Give an apt that plans these groups faster, where there is one; it lives as long as the block."""
+        if self.root is None:
+            yield None
+            return
+        requests = [item.request for group in self.groups for item in group.packages]
+        with self.root.narrowed(requests, recommends=any(group.recommends for group in self.groups)) as narrow:
+            yield narrow
+
+
+def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:
+    """Give the release of each system, its distribution's keys at hand.
+
+    Raises `ManifestError` with every group whose system nobody knows.
+    """
+    found: dict[System, Release] = {}
+    problems = []
+    for group in manifest.groups:
+        for system in group.systems:
+            try:
+                found[system] = release_of(system)
+            except UsageError as error:
+                problems.append(group.place.problem(error.message, error.hint))
+                break
+    if problems:
+        raise ManifestError("cannot lock this manifest", problems=problems)
+    releases = tuple(release for _, release in sorted(found.items()))
+    mirrors = options.mirrors_over(manifest.mirrors)
+    for release in releases:  # before any threads: systems of one distribution share its keys
+        archive_sources(release, mirrors, options, listener)
+    return releases
+
+
+def each_apt(
+    manifest: Manifest, release: Release, options: Options, listener: Listener, use: Callable[[SystemApt], None]
+) -> None:
+    """Call `use` with each apt of a system, which lives as long as the call.
+
+    Raises `ArchiveError` and `VerificationError` where lists cannot be had, and `PrecommandError`.
+    """
+    system = release.system
+    groups = [group for group in manifest.groups if system in group.systems]
+    own = archive_sources(release, options.mirrors_over(manifest.mirrors), options, listener)
+    added = repository_sources(system, manifest.repositories)
+    for source in added:
+        if source.allow_unsigned:
+            listener(Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs"))
+    architectures = _architectures(system, groups)
+    plain = tuple(group for group in groups if group.precommands is None)
+    if plain:
+        root = AptRoot(options.state, architectures, (*own, *added))
+        listener(Step(f"bringing the lists of packages for {system} up to date"))
+        root.update()
+        use(SystemApt(plain, (*own, *added), root.apt, root))
+    for group in groups:
+        if group.precommands is not None:
+            with prepared_apt(
+                group.precommands,
+                release,
+                sources=own,
+                architectures=architectures,
+                options=options,
+                listener=listener,
+            ) as apt:
+                use(SystemApt((group,), (*own, *added), apt))
+
+
+def _architectures(system: System, groups: Iterable[Group]) -> Sequence[str]:
+    foreign = {item.request.architecture for group in groups for item in group.packages}
+    return [system.architecture, *sorted(name for name in foreign if name and name not in (system.architecture, "all"))]

@@ -1,0 +1,91 @@
+"""Comparing locks and caches for a review."""
+
+import shutil
+from pathlib import Path
+
+from tests.support.world import World
+
+TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
+
+
+def locked(world: World, name: str, text: str = TWO_GROUPS) -> str:
+    """Lock a manifest anew, and give the path of a copy of its lock."""
+    manifest = world.manifest(text)
+    lock = manifest.parent / "package-cache.lock"
+    lock.unlink(missing_ok=True)
+    assert world.online("lock")[0] == 0
+    return str(shutil.copyfile(lock, world.folder / name))
+
+
+def test_what_went_up_came_and_went_is_told_once_with_its_groups(world: World) -> None:
+    old = locked(world, "old.lock")
+    world.add("libshared", "1.10", suite="bionic-updates", depends="libnew")
+    world.add("libnew", "2:1~rc1")
+    world.archive.publish()
+    new = locked(world, "new.lock")
+    status, out, err = world.run("diff", old, new)
+    assert (status, err) == (0, "")
+    rows = [line.split() for line in out.splitlines()]
+    assert ["ubuntu18.04", "up", "libshared:all", "1.0", "→", "1.10", "edit", "view"] in rows
+    assert ["ubuntu18.04", "new", "libnew:all", "2:1~rc1", "edit", "view"] in rows
+    assert ["edit", "ubuntu18.04", "changed", "2", "→", "3", "packages"] in [row[:7] for row in rows]
+    assert "1 up, 1 new" in out
+    result = world.json("diff", old, new)["result"]
+    assert result["changes"] == {"up": 1, "down": 0, "new": 1, "gone": 0, "changed": 0}
+    assert [group["state"] for group in result["groups"]] == ["changed", "changed"]
+    assert 0 < result["new_bytes"] < result["after"]["bytes"]
+    back = world.json("diff", new, old)["result"]["changes"]
+    assert back == {"up": 0, "down": 1, "new": 0, "gone": 1, "changed": 0}
+
+
+def test_the_versions_order_is_dpkgs(world: World) -> None:
+    for version, kind in (("1.0~rc1", "down"), ("1:0.1", "up"), ("1.0-1", "up")):
+        old = locked(world, "old.lock", "edit,ubuntu18.04,editor=1.0\n")
+        world.add("editor", version, depends="libshared")
+        world.archive.publish()
+        new = locked(world, "new.lock", f"edit,ubuntu18.04,editor={version}\n")
+        [group] = world.json("diff", old, new)["result"]["groups"]
+        assert [change["kind"] for change in group["changes"]] == [kind]
+
+
+def test_other_bytes_of_the_same_version_are_a_change(world: World) -> None:
+    old = locked(world, "old.lock")
+    world.archive.remove("editor")
+    world.add("editor", depends="libshared", Homepage="elsewhere")
+    world.archive.publish()
+    new = locked(world, "new.lock")
+    out = world.run("diff", old, new)[1]
+    assert "1.0 (other bytes)" in out
+    assert world.json("diff", old, new)["result"]["changes"]["changed"] == 1
+
+
+def test_a_lock_and_the_cache_of_it_hold_the_same(world: World) -> None:
+    lock = locked(world, "old.lock")
+    world.build()
+    result = world.json("diff", lock, str(world.cache))["result"]
+    assert (result["different"], result["new_bytes"]) == (False, 0)
+    assert (result["before"]["kind"], result["after"]["kind"]) == ("lock", "cache")
+    status, out, _ = world.run("diff", str(world.cache), str(world.cache), "--exit-code")
+    assert (status, "no difference" in out) == (0, True)
+
+
+def test_groups_that_come_and_go_are_told_and_the_status_can_say_it(world: World) -> None:
+    old = locked(world, "old.lock")
+    new = locked(world, "new.lock", "edit,ubuntu18.04,editor\nmore,ubuntu18.04,extras\n")
+    status, out, _ = world.run("diff", old, new, "--exit-code")
+    assert status == 15
+    rows = [line.split()[:3] for line in out.splitlines()]
+    assert ["more", "ubuntu18.04", "new"] in rows
+    assert ["view", "ubuntu18.04", "gone"] in rows
+    told = world.json("diff", old, new, "--exit-code")
+    assert (told["status"], told["reason"]) == (15, "different")
+    assert world.run("diff", old, new)[0] == 0
+
+
+def test_what_cannot_be_read_is_named(world: World, tmp_path: Path) -> None:
+    old = locked(world, "old.lock")
+    status, _, err = world.run("diff", old, str(tmp_path / "none"))
+    assert (status, str(tmp_path / "none") in err) == (4, True)
+    (tmp_path / "empty").mkdir()
+    assert world.run("diff", old, str(tmp_path / "empty"))[0] == 30
+    assert world.run("diff", str(world.folder / "package_cache_info"), old)[0] == 4

@@ -1,0 +1,130 @@
+"""Removing from a pool what no group needs."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from tests.support.world import World
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.verbs.gc import gc
+from package_cache.verbs.verify import verify
+
+
+@pytest.fixture
+def volume(world: World) -> Path:
+    """A volume to which two generations were staged: the first one's editor and library are left over."""
+    world.manifest("edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n")
+    volume = world.folder / "volume"
+    for version in ("1.0", "1.1"):
+        world.add("editor", version, suite="bionic-updates", depends="libshared")
+        world.add("libshared", version, suite="bionic-updates")
+        world.archive.publish()
+        assert world.online("lock")[0] == 0
+        assert world.build()[0] == 0
+        assert world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))[0] == 0
+    return volume
+
+
+def pool(volume: Path) -> set[str]:
+    return {path.name for path in (volume / "pool").iterdir()}
+
+
+def test_what_is_not_needed_goes_after_the_grace_and_nothing_else(world: World, volume: Path) -> None:
+    before = pool(volume)
+    cache = CacheFolder(volume)
+    first = gc(cache, 3600, 1e9)
+    assert (first.removed, first.waiting, first.kept) == (0, 2, 3)
+    assert pool(volume) == before | {".unneeded"}
+    assert gc(cache, 3600, 1e9 + 3599).removed == 0
+    last = gc(cache, 3600, 1e9 + 3600)
+    assert (last.removed, last.waiting, last.kept) == (2, 0, 3)
+    assert last.removed_bytes == first.waiting_bytes > 0
+    assert len(pool(volume)) == 3
+    assert verify(cache).problems == ()
+    assert sorted(path.name for path in (volume / "groups").iterdir()) == ["edit-ubuntu18.04", "view-ubuntu18.04"]
+    assert "removed 0 files, 0 B; 3 files, " in world.run("gc", "--cache", str(volume), "--grace", "0")[1]
+
+
+def test_a_dry_run_tells_and_writes_nothing(world: World, volume: Path) -> None:
+    before = pool(volume)
+    status, out, _ = world.run("gc", "--cache", str(volume), "--dry-run", "--grace", "0")
+    assert (status, "would remove 2 files" in out) == (0, True)
+    assert pool(volume) == before
+    volume.chmod(0o555)
+    told = world.json("gc", "--cache", str(volume), "--dry-run", "--grace", "0")["result"]
+    assert (told["dry_run"], told["removed"], told["kept"]) == (True, 2, 3)
+
+
+def test_what_is_needed_again_is_not_counted_on(world: World, volume: Path) -> None:
+    cache = CacheFolder(volume)
+    gc(cache, 3600, 1e9)
+    before = json.loads((volume / "pool/.unneeded").read_bytes())
+    needed = (volume / "groups/view-ubuntu18.04/Packages").read_text()
+    victim = sorted(before)[0]
+    (volume / "groups/other-ubuntu18.04").mkdir()
+    (volume / "groups/other-ubuntu18.04/Packages").write_text(f"{needed}\nPackage: x\nFilename: pool/{victim}\n")
+    assert gc(cache, 3600, 1e9 + 9999).removed == 1  # also of a group that nobody described
+    assert victim in pool(volume)
+
+
+def test_what_the_init_forms_script_keeps_for_running_jobs_stays(volume: Path) -> None:
+    (volume / ".staged").mkdir()
+    unneeded = set(json.loads(gc_notes(volume)))
+    (volume / ".staged/needed").write_text("".join(f"{name.removesuffix('.deb')}\n" for name in unneeded))
+    assert gc(CacheFolder(volume), 0, 2e9).removed == 0
+    assert unneeded <= pool(volume)
+
+
+def gc_notes(volume: Path) -> bytes:
+    gc(CacheFolder(volume), 3600, 1e9)
+    return (volume / "pool/.unneeded").read_bytes()
+
+
+def test_somebody_who_stages_without_the_lock_is_not_disturbed(volume: Path) -> None:
+    other = volume / "groups/.new-1234"
+    other.mkdir()
+    (other / "file").write_bytes(b"12345")
+    os.utime(other, (1e9, 1e9))
+    found = gc(CacheFolder(volume), 0, 1e9 + 60)
+    assert (found.busy, found.removed, other.exists()) == (True, 0, True)
+    found = gc(CacheFolder(volume), 0, 1e9 + 9999)  # it was killed
+    assert (found.busy, found.removed, other.exists()) == (False, 3, False)
+    assert verify(CacheFolder(volume)).problems == ()
+
+
+def test_a_script_that_begins_meanwhile_ends_it(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+    before = pool(volume)
+
+    def taken_over(path: Path, target: Path) -> Path:
+        target.parent.rmdir()
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", taken_over)
+    found = gc(CacheFolder(volume), 0, 2e9)
+    assert (found.busy, found.removed, pool(volume)) == (True, 0, before)
+
+
+def test_where_nobody_knows_what_a_group_needs_nothing_goes(world: World, volume: Path) -> None:
+    before = pool(volume)
+    (volume / "groups/edit-ubuntu18.04/Packages").unlink()
+    status, _, err = world.run("gc", "--cache", str(volume), "--grace", "0")
+    assert (status, "nothing was removed" in err) == (31, True)
+    assert pool(volume) == before
+    assert world.run("gc", "--cache", str(world.folder / "none"))[0] == 30
+
+
+def test_leftovers_of_killed_writers_go_too(world: World, volume: Path) -> None:
+    (volume / "pool/.new-abc").write_bytes(b"12")
+    (volume / "pool/.partial").mkdir()
+    (volume / "pool/.partial/some.deb").write_bytes(b"123")
+    assert world.json("gc", "--cache", str(volume), "--grace", "0")["result"]["removed"] == 4
+    assert {name for name in pool(volume) if name[0] == "."} == set()
+
+
+def test_notes_that_cannot_be_read_are_begun_anew(volume: Path) -> None:
+    (volume / "pool/.unneeded").write_text('{"x": "soon", ')
+    assert gc(CacheFolder(volume), 3600, 1e9).waiting == 2
+    assert len(json.loads((volume / "pool/.unneeded").read_bytes())) == 2

@@ -1,0 +1,112 @@
+"""What `lock` takes anew and what it keeps."""
+
+import tomllib
+
+import pytest
+from tests.support.world import World
+
+ONE = "edit,ubuntu18.04,editor\n"
+TWO = ONE + "view,ubuntu18.04,viewer\n"
+
+
+@pytest.fixture
+def locked(world: World) -> World:
+    """A lock of two groups, after which the archive got a newer version of everything in them."""
+    world.manifest(TWO)
+    assert world.online("lock")[0] == 0
+    world.add("libshared", "1.1", suite="bionic-updates")
+    world.add("editor", "1.1", suite="bionic-updates", depends="libshared")
+    world.add("viewer", "1.1", suite="bionic-updates", depends="libshared")
+    world.archive.publish()
+    return world
+
+
+def versions(world: World) -> dict[str, str]:
+    [system] = tomllib.loads((world.folder / "package-cache.lock").read_text())["system"]
+    assert len({item["name"] for item in system["package"]}) == len(system["package"])
+    return {item["name"]: item["version"] for item in system["package"]}
+
+
+def test_a_plain_lock_takes_the_newest_and_says_what_changed(locked: World) -> None:
+    status, out, err = locked.online("lock")
+    assert (status, err) == (0, "")
+    assert versions(locked) == {"editor": "1.1", "libshared": "1.1", "viewer": "1.1"}
+    assert "since the lock before: 3 up" in out
+    assert "since" not in locked.online("lock", "--upgrade")[1]
+
+
+def test_what_is_kept_stays_where_a_group_is_added(locked: World) -> None:
+    locked.manifest(TWO + "more,ubuntu18.04,extras\n")
+    status, _, err = locked.online("lock", "--keep")
+    assert (status, err) == (0, "")
+    assert versions(locked) == {"editor": "1.0", "extras": "1.0", "libshared": "1.0", "viewer": "1.0"}
+    before = (locked.folder / "package-cache.lock").read_text()
+    assert locked.online("lock", "--keep")[0] == 0
+    assert (locked.folder / "package-cache.lock").read_text() == before
+
+
+def test_one_package_is_upgraded(locked: World) -> None:
+    status, _, err = locked.online("lock", "--upgrade", "editor")
+    assert (status, err) == (0, "")
+    assert versions(locked) == {"editor": "1.1", "libshared": "1.0", "viewer": "1.0"}
+
+
+def test_one_group_is_upgraded_and_what_it_shares_with_others(locked: World) -> None:
+    status, _, err = locked.online("lock", "--upgrade", "edit")
+    assert (status, err) == (0, "")
+    assert versions(locked) == {"editor": "1.1", "libshared": "1.1", "viewer": "1.0"}
+
+
+def test_a_package_is_upgraded_with_what_it_then_needs(locked: World) -> None:
+    locked.add("editor", "1.2", suite="bionic-updates", depends="libshared (>= 1.1)")
+    locked.archive.publish()
+    status, _, err = locked.online("lock", "--upgrade", "editor")
+    assert status == 0
+    assert versions(locked) == {"editor": "1.2", "libshared": "1.1", "viewer": "1.0"}
+    assert "ubuntu18.04 amd64: what is needed now does not go with libshared 1.0 (now 1.1)" in err
+
+
+def test_what_the_archive_no_longer_has_is_told(world: World) -> None:
+    world.manifest(TWO)
+    assert world.online("lock")[0] == 0
+    world.archive.remove("viewer")
+    world.add("viewer", "2.0", depends="libshared")
+    world.add("libshared", "1.1")
+    world.archive.publish()
+    status, _, err = world.online("lock", "--keep")
+    assert status == 0
+    assert err == "warning: ubuntu18.04 amd64: the archive no longer has viewer 1.0 (now 2.0)\n"
+    assert versions(world) == {"editor": "1.0", "libshared": "1.0", "viewer": "2.0"}
+
+
+def test_other_bytes_of_a_kept_version_are_told(world: World) -> None:
+    world.manifest(ONE)
+    assert world.online("lock")[0] == 0
+    world.archive.remove("editor")
+    world.add("editor", depends="libshared", Homepage="elsewhere")
+    world.archive.publish()
+    assert "the archive has other bytes of editor 1.0" in world.online("lock", "--keep")[2]
+
+
+def test_a_version_in_the_manifest_counts_more_than_the_lock(locked: World) -> None:
+    locked.manifest("edit,ubuntu18.04,editor=1.1\nview,ubuntu18.04,viewer\n")
+    status, _, err = locked.online("lock", "--keep")
+    assert (status, err) == (0, "")
+    assert versions(locked) == {"editor": "1.1", "libshared": "1.0", "viewer": "1.0"}
+
+
+def test_names_that_are_neither_group_nor_package_are_all_told(locked: World) -> None:
+    status, _, err = locked.online("lock", "--upgrade", "edit", "editr", "vieww")
+    assert status == 2
+    assert "cannot upgrade 'editr', 'vieww'" in err
+    assert locked.online("lock", "editor")[0] == 2
+    assert locked.online("lock", "--keep", "--upgrade")[0] == 2
+    assert versions(locked)["editor"] == "1.0"
+
+
+def test_a_lock_that_cannot_be_read_is_not_kept_in_silence(locked: World) -> None:
+    (locked.folder / "package-cache.lock").write_text("format = 1\nsystem = 3\n")
+    status, _, err = locked.online("lock", "--keep")
+    assert (status, "make it anew: package-cache lock" in err) == (4, True)
+    assert locked.online("lock")[0] == 0
+    assert versions(locked)["editor"] == "1.1"

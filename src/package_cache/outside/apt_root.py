@@ -22,6 +22,10 @@ UPDATE_LIMIT = 900.0
 """Seconds that one `apt-get update` may take: lists of 130 MB over a slow link."""
 
 
+_STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
+"""What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One repository as sources.list(5) knows it, with the mirrors that may serve it, best first."""
@@ -157,7 +161,11 @@ class AptRoot:
 
     def _has_failed(self, index: int, words: str) -> bool:
         uri = re.escape(self.sources[index].uris[self._chosen[index]])
-        return re.search(rf"(?:^Err:\d+ |[EW]: .*){uri}(?:/|\s|$)", words, re.MULTILINE) is not None
+        if re.search(rf"^[EW]: (?!Conflicting distribution).*{uri}(?:/|\s|$)", words, re.MULTILINE):
+            return True
+        # Without a Release apt tries one compression after the other: what came in the end counts.
+        last = {number: (kind, of) for kind, number, of in _STEPS.findall(words)}
+        return any(kind == "Err" and re.match(rf"{uri}(?:/|\s|$)", of) for kind, of in last.values())
 
     def _words_about(self, index: int, words: str) -> str:
         """Give the lines that name a source's mirror, with what stands indented below them; all, where none does."""

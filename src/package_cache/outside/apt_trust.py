@@ -5,7 +5,7 @@ import re
 UNTRUSTED = re.compile(
     r"NO_PUBKEY|BADSIG|EXPKEYSIG|KEYEXPIRED|REVKEYSIG|is not signed|not properly signed|invalid signature"
     r"|no longer signed|couldn't be verified|is expired|is not valid yet|Hash Sum mismatch|unexpected size"
-    r"|Clearsigned file isn't valid|Missing key|[Ss]igning key on|Expired on"
+    r"|Clearsigned file isn't valid|weak security information|Missing key|[Ss]igning key on|Expired on"
 )
 
 _REFUSED = re.compile(r"^E: Failed to fetch \S+InRelease +[45][0-9][0-9] ", re.MULTILINE)
@@ -34,6 +34,11 @@ _SAYINGS = (
         "try again later, or another mirror; if it stays so, ask its owner",
     ),
     (r"(?:Release|InRelease)' is not signed|no longer signed", "it is not signed", "ask its owner to sign it"),
+    (
+        r"weak security information",
+        "its Release states no hash that can be trusted: SHA-256 or SHA-512",
+        "ask its owner to publish one",
+    ),
     (
         r"is expired \(invalid since (?P<key>[^)]*)\)",
         "its lists have expired (invalid since {key})",

@@ -4,10 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.vendor import Vendor, made_vendor
 from tests.support.world import World, made_world
 
 
 @pytest.fixture
 def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
     with made_world(tmp_path, capfd) as made:
+        yield made
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Iterator[Vendor]:
+    with made_vendor(tmp_path) as made:
         yield made

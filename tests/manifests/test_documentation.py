@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.support.keys import throwaway_key
 
 from package_cache.manifests import read_manifest
+from package_cache.manifests.pins import PIN_KEYS
 from package_cache.manifests.repositories import KEYS
 from package_cache.manifests.toml import GROUP_KEYS
 
@@ -16,16 +18,17 @@ BLOCKS = re.findall(r"^```(toml)?\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 def test_the_examples_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("keys").mkdir()
-    Path("keys/tools.asc").write_text("a key\n")
+    throwaway_key().export(Path("keys/tools.asc"), armoured=True)
     columns = next(text for kind, text in BLOCKS if not kind)
     toml = next(text for kind, text in BLOCKS if kind)
     Path("columns").write_text(columns, encoding="utf-8")
     Path("m.toml").write_text(toml, encoding="utf-8")
     assert [group.name for group in read_manifest(Path("columns")).groups] == ["ssh", "ssh", "tool"]
-    assert [group.version for group in read_manifest(Path("m.toml")).groups] == ["16.04", "18.04", "12"]
+    assert [group.version for group in read_manifest(Path("m.toml")).groups] == ["16.04", "18.04", "12", "18.04"]
 
 
 def test_the_table_has_every_key_and_no_other() -> None:
-    fields = re.findall(r"^\| `(group|repository)\.([a-z-]+)`", TEXT, re.MULTILINE)
+    fields = re.findall(r"^\| `(group|repository|pin)\.([a-z-]+)`", TEXT, re.MULTILINE)
     assert {key for table, key in fields if table == "group"} == set(GROUP_KEYS)
     assert {key for table, key in fields if table == "repository"} == set(KEYS)
+    assert {key for table, key in fields if table == "pin"} == set(PIN_KEYS)

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from tests.support.keys import throwaway_key
 
 from package_cache.manifests import read_manifest
-from package_cache.values.manifest import Group, Place, Repository
+from package_cache.values.manifest import Group, Pin, Place, Repository, TrustedKeys
+from package_cache.values.openpgp import read_public_keys
 
 EVERYTHING = """\
 [mirrors]
@@ -56,7 +58,7 @@ allow-unsigned = true
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("site/keys").mkdir(parents=True)
-    Path("site/keys/tools.asc").write_text("a key\n")
+    throwaway_key().export(Path("site/keys/tools.asc"), armoured=True)
     return Path("site/package-cache.toml")
 
 
@@ -97,7 +99,11 @@ def test_repositories_and_mirrors(path: Path) -> None:
             Place("site/package-cache.toml", 27, 1, "repository[0]"),
             ("main", "extra"),
             ("ubuntu18.04",),
-            Path("site/keys/tools.asc"),
+            TrustedKeys(
+                Place("site/package-cache.toml", 33, 1, "repository[0].key"),
+                read_public_keys(Path("site/keys/tools.asc").read_bytes()),
+                file=Path("site/keys/tools.asc"),
+            ),
             priority=700,
         ),
         Repository(
@@ -150,3 +156,27 @@ def test_size_budgets_in_bytes(path: Path, written: str, size: int) -> None:
 def test_a_blank_precommand_is_none(path: Path) -> None:
     path.write_text('[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash"]\nprecommands = " \\n"\n')
     assert read_manifest(path).groups[0].precommands is None
+
+
+def test_packages_for_some_architectures(path: Path) -> None:
+    path.write_text(
+        '[[group]]\nname = "gpu"\nsystems = ["debian12"]\narchitectures = ["amd64", "arm64"]\n'
+        'packages = ["tool", { name = "gpu-driver=535.1-1", architectures = ["amd64"] }]\n'
+    )
+    [group] = read_manifest(path).groups
+    assert [str(item.request) for item in group.packages_on("amd64")] == ["tool", "gpu-driver=535.1-1"]
+    assert [str(item.request) for item in group.packages_on("arm64")] == ["tool"]
+    assert group.packages[1].place.line == 5
+
+
+def test_pins(path: Path) -> None:
+    path.write_text(
+        '[[group]]\nname = "gpu"\nsystems = ["debian12"]\npackages = ["gpu-driver"]\n'
+        '[[pin]]\npackages = ["gpu-*", "libgpu1"]\nversion = "1:535.*"\npriority = 1001\n'
+        '[[pin]]\npackages = ["*"]\nrepository = "debian-security"\npriority = 600\nsystems = ["debian12"]\n'
+    )
+    name = "site/package-cache.toml"
+    assert read_manifest(path).pins == (
+        Pin(("gpu-*", "libgpu1"), 1001, Place(name, 5, 1, "pin[0]"), version="1:535.*"),
+        Pin(("*",), 600, Place(name, 9, 1, "pin[1]"), repository="debian-security", systems=("debian12",)),
+    )

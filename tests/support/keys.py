@@ -9,16 +9,44 @@ from pathlib import Path
 
 from package_cache.outside.run import run
 
+EXPIRED = "expired"
+"""The name of a key that was valid for two days of the year 2020."""
+
 
 @dataclass(frozen=True)
 class SigningKey:
     """A key that can sign, in a GnuPG home of its own."""
 
     home: Path
+    at: str | None = None
+    """The time that its gpg believes in, for a key that has expired since."""
 
-    def _gpg(self, *options: str) -> None:
+    def _gpg(self, *options: str) -> str:
         gpg = ["gpg", "--homedir", str(self.home), "--batch", "--yes", "--quiet", "--no-tty", "--passphrase", ""]
-        run([*gpg, "--pinentry-mode", "loopback", "--digest-algo", "SHA512", *options], timeout=60)
+        time = ["--faked-system-time", self.at] if self.at else []
+        whole = [*gpg, "--pinentry-mode", "loopback", "--digest-algo", "SHA512", *time, *options]
+        return run(whole, timeout=60).stdout
+
+    @property
+    def fingerprint(self) -> str:
+        """The 40 digits of the key itself."""
+        return self._fingerprints[0]
+
+    @property
+    def subkey(self) -> str:
+        """The 40 digits of its subkey, which signs; made where it is not there yet."""
+        if len(self._fingerprints) == 1:
+            self._gpg("--quick-add-key", self.fingerprint, "rsa2048", "sign", "never")
+        return self._fingerprints[1]
+
+    @property
+    def _fingerprints(self) -> list[str]:
+        rows = self._gpg("--list-keys", "--with-colons").splitlines()
+        return [row.split(":")[9] for row in rows if row.startswith("fpr:")]
+
+    def secret(self) -> str:
+        """The secret key, armoured, as nobody should ever give it away."""
+        return self._gpg("--armor", "--export-secret-keys")
 
     def sign_inline(self, source: Path, target: Path) -> None:
         """Write what InRelease is: the text of `source` with the signature around it."""
@@ -39,9 +67,10 @@ def throwaway_key(name: str = "archive") -> SigningKey:
     """Give the key of that name: the same one for the whole test run, RSA, which every apt since 2010 can check."""
     # Right below /tmp, not in $TMPDIR: the agent's socket lies in there, and unix(7) allows its path 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="package-cache-key-", dir="/tmp"))
-    key = SigningKey(home)
+    key = SigningKey(home, "20200101T000000!" if name == EXPIRED else None)
     atexit.register(_forget, home)
-    key._gpg("--quick-generate-key", f"Test {name} <{name}@example.invalid>", "rsa2048", "sign", "never")
+    valid = "2d" if name == EXPIRED else "never"
+    key._gpg("--quick-generate-key", f"Test {name} <{name}@example.invalid>", "rsa2048", "sign", valid)
     return key
 
 

@@ -1,5 +1,6 @@
 """A web server on loopback that serves a folder, remembers what it was asked for, and fails on order."""
 
+import base64
 import contextlib
 import email.utils
 import fnmatch
@@ -50,6 +51,8 @@ class ArchiveServer:
         self.log: list[Request] = []
         """All requests so far, with status and bytes."""
         self.closing = threading.Event()
+        self.authorization: str | None = None
+        """What the header Authorization must say; None: anything."""
         self._orders: list[_Order] = []
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -78,6 +81,10 @@ class ArchiveServer:
     def forget_requests(self) -> None:
         """Empty the log, for a test's second half."""
         self.log.clear()
+
+    def demand(self, user: str, password: str) -> None:
+        """Serve only who says so from now on (RFC 7617)."""
+        self.authorization = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
     def fail(self, pattern: str, failure: Failure, times: int | None = None) -> None:
         """Answer the next `times` requests (all, by default) of paths like `pattern` (fnmatch: `*.deb`) wrongly.
@@ -170,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = urllib.parse.unquote(split.path)
         self.entry = Request(self.command, path, self.headers.get("Range"))
         self.server.owner.log.append(self.entry)
+        wanted = self.server.owner.authorization
+        if wanted is not None and self.headers.get("Authorization") != wanted:
+            return self._answer(401, None, {"WWW-Authenticate": 'Basic realm="archive"'})
         failure = None if split.query == "redirected" else self.server.owner.next_failure(path)
         if failure == "redirect":
             return self._answer(302, b"", {"Location": f"{split.path}?redirected"})

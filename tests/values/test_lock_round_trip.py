@@ -26,7 +26,7 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_siz
 @st.composite
 def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
     system = System.parse(name, draw(architectures))
-    uris = st.none() | st.from_regex(r"[a-z][a-z0-9+.-]{0,9}://?[a-zA-Z0-9._~:/@%+-]{0,20}", fullmatch=True)
+    uris = st.none() | st.from_regex(r"[a-z][a-z0-9+.-]{0,9}://?[a-zA-Z0-9._~:/%+-]{0,20}", fullmatch=True)
     repositories = tuple(
         LockedRepository(name, draw(uris)) for name in sorted(draw(st.sets(any_text, min_size=1, max_size=3)))
     )

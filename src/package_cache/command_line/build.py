@@ -86,7 +86,8 @@ def build_cache(
         return unchanged
     lock = lock or current_lock(renderer, manifest, options)
     with renderer.listening() as listener:
-        return build(lock, cache, mirror_finder(options, manifest), listener, recompress=recompress)
+        find = mirror_finder(options, manifest)
+        return build(lock, cache, find, listener, recompress=recompress, auth=options.auth)
 
 
 def _text(output: Path, result: BuildResult) -> str:

@@ -11,7 +11,9 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.values.ages import parse_age
+from package_cache.values.errors import UsageError
 from package_cache.values.manifest import Manifest
+from package_cache.values.uris import without_credentials
 from package_cache.verbs.options import Options
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -21,6 +23,7 @@ DEFAULT_CACHE = "package_cache"
 LOCK = "package-cache.lock"
 STATE_VARIABLE = "PACKAGE_CACHE_STATE"
 MIRRORS_VARIABLE = "PACKAGE_CACHE_MIRRORS"
+AUTH_VARIABLE = "PACKAGE_CACHE_AUTH"
 
 
 class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
@@ -33,7 +36,8 @@ class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
             return value
         name, equals, rest = str(value).partition("=")
         if not (name and equals and rest):
-            self.fail(f"{value!r} is not NAME=VALUE: write one like ubuntu={rest or '...'}", param, ctx)
+            example = f"write one like ubuntu={without_credentials(rest) or '...'}"
+            self.fail(f"{without_credentials(str(value))!r} is not NAME=VALUE: {example}", param, ctx)
         return name, rest
 
 
@@ -117,7 +121,15 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="SECONDS",
         help="The most that one group's precommands may take.",
     )
-    return manifest_option(mirror_options(timeout(function)))
+    auth = click.option(
+        "--auth-file",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="FILE",
+        help="Users and passwords of archives' servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
+        f"Also: {AUTH_VARIABLE}.",
+    )
+    return manifest_option(mirror_options(auth(timeout(function))))
 
 
 cache_option: Decorator = click.option(
@@ -154,6 +166,8 @@ def given_options(
     state: Path | None,
     precommand_timeout: float = 600.0,
     manifest: Manifest | None = None,
+    *,
+    auth_file: Path | None = None,
 ) -> Options:
     """Merge what command line, manifest and environment say: the first that names an archive counts."""
     chosen: dict[str, tuple[str, ...]] = {}
@@ -163,14 +177,30 @@ def given_options(
     for word in os.environ.get(MIRRORS_VARIABLE, "").split():
         name, equals, uri = word.partition("=")
         if not equals:
-            raise click.UsageError(f"{MIRRORS_VARIABLE}: {word!r} is not NAME=URI")
+            raise click.UsageError(f"{MIRRORS_VARIABLE}: {without_credentials(word)!r} is not NAME=URI")
         from_environment[name] = (*from_environment.get(name, ()), uri)
     return Options(
         state=state or default_state(),
         mirrors={**from_environment, **(manifest.mirrors if manifest else {}), **chosen},
         keyrings={name: Path(file) for name, file in keyrings},
+        auth=_auth_file(auth_file),
+        gnupg=Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg"),
         precommand_timeout=precommand_timeout,
     )
+
+
+def _auth_file(named: Path | None) -> Path | None:
+    """Give the file of users and passwords. Raises `UsageError` where it cannot be read: apt would go on without."""
+    path = named or (Path(os.environ[AUTH_VARIABLE]) if os.environ.get(AUTH_VARIABLE) else None)
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        hint = f"name a file of the form of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
+        raise UsageError(f"cannot read the file of passwords {path}: {error.strerror}", hint=hint) from error
+    return path.absolute()
 
 
 def default_state() -> Path:

@@ -3,13 +3,13 @@
 import bisect
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from package_cache.values.errors import ManifestError, Problem
-from package_cache.values.manifest import Group, Place, Repository, RequestedPackage
+from package_cache.values.manifest import Group, Pin, Place, Repository, RequestedPackage
 from package_cache.values.names import GROUP_NAME, PackageRequest
-from package_cache.values.system import System
+from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 
 Found = tuple[str, Place]
 """A text and where it stands."""
@@ -26,6 +26,7 @@ class Parts:
     repositories: tuple[Repository, ...] = ()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_age: datetime.timedelta | None = None
+    pins: tuple[Pin, ...] = ()
 
 
 class Problems:
@@ -71,12 +72,13 @@ class FirstPlaces:
         self._problems = problems
         self._first: dict[object, Place] = {}
 
-    def check(self, key: object, place: Place, what: str, hint: str) -> None:
-        """Note a problem where this key came before, and say where that was."""
+    def check(self, key: object, place: Place, what: str, hint: str) -> bool:
+        """Note a problem where this key came before, and say where that was; tell whether it is the first."""
         first = self._first.setdefault(key, place)
         if first is not place:
             where = f"on line {first.line}" if first.line != place.line or not first.column else "on this line"
             self._problems.add(place, f"{what} is there already, {where}", hint)
+        return first is place
 
 
 def check_group_name(found: Found, problems: Problems, of: str = "a group") -> str | None:
@@ -108,16 +110,27 @@ def _near_system(text: str) -> str | None:
         return None
 
 
-def check_packages(items: Iterable[Found], problems: Problems) -> tuple[RequestedPackage, ...]:
-    """Give the packages of one group; a problem for each that is no package or that is there twice."""
+def check_packages(
+    items: Iterable[Found],
+    problems: Problems,
+    only: Mapping[Place, tuple[str, ...]] | None = None,
+    architectures: Sequence[str] = (DEFAULT_ARCHITECTURE,),
+) -> tuple[RequestedPackage, ...]:
+    """Give the packages of one group; a problem for each that is no package or that is there twice.
+
+    `only` has the architectures of those packages that are not for all of the group's `architectures`.
+    """
     packages = []
     places = FirstPlaces(problems)
     for text, place in items:
         request = _request(text, place, problems)
         if request is not None:
+            own = (only or {}).get(place, ())
             name = str(PackageRequest(request.name, request.architecture))
-            places.check(name, place, f"package {name!r}", "leave one of them out")
-            packages.append(RequestedPackage(request, place))
+            for architecture in own or architectures:
+                if not places.check((name, architecture), place, f"package {name!r}", "leave one of them out"):
+                    break
+            packages.append(RequestedPackage(request, place, own))
     return tuple(packages)
 
 

@@ -6,7 +6,7 @@ uris = ["scheme://host/path"]
 suite = "stable"
 components = ["main"]                   none where the suite ends in "/": a flat repository
 systems = ["ubuntu18.04"]               all of the manifest, where it is not there
-key = "keys/tools.asc"                  beside the manifest
+key = "keys/tools.asc"                  and fingerprint: see repository_keys.py
 allow-unsigned = true                   instead of a key
 priority = 700                          apt_preferences(5)
 """
@@ -16,11 +16,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
+from package_cache.manifests.repository_keys import trusted_keys
 from package_cache.manifests.tables import Table
 from package_cache.values.fields import shown
 from package_cache.values.manifest import Group, Repository
+from package_cache.values.uris import HOW_TO_LOG_IN, has_credentials
 
-KEYS = ("name", "uris", "suite", "components", "systems", "key", "allow-unsigned", "priority")
+KEYS = ("name", "uris", "suite", "components", "systems", "key", "fingerprint", "allow-unsigned", "priority")
 MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
 URI = re.compile(r"(?!cdrom:|mirror)[a-z][a-z0-9+.-]*:/[^\s\[\]\"'#]+", re.ASCII)
 """RFC 3986's form. Not cdrom: (asks for a disc) and not mirror: (apt waits without a bound where one is dead)."""
@@ -53,11 +55,16 @@ def _for_one_system(one: Repository, other: Repository) -> bool:
 
 def check_names_are_free(repositories: Iterable[Repository], groups: Iterable[Group], problems: Problems) -> None:
     """Note each repository that is named as the lock names a distribution's own archive, such as `ubuntu`."""
-    taken = {f"{group.distribution}{suffix}" for group in groups for suffix in ("", "-security")}
+    taken = archive_names(groups)
     for repository in repositories:
         if repository.name in taken:
             message = f"{repository.name!r} is the name of the distribution's own archive"
             problems.add(repository.place, message, f"write another name, such as {repository.name}-extra")
+
+
+def archive_names(groups: Iterable[Group]) -> set[str]:
+    """Give the names that the lock has for the own archives of the groups' distributions."""
+    return {f"{group.distribution}{suffix}" for group in groups for suffix in ("", "-security")}
 
 
 def uris(table: Table, key: str) -> tuple[str, ...]:
@@ -66,6 +73,11 @@ def uris(table: Table, key: str) -> tuple[str, ...]:
     found = table.texts(key, example=example, needed=True)
     places = FirstPlaces(table.document.problems)
     for text, place in found:
+        if has_credentials(text):  # and nothing of it is repeated
+            table.document.problems.add(
+                place, "holds a user or a password, which everybody here could read", HOW_TO_LOG_IN
+            )
+            continue
         if not URI.fullmatch(text):
             hint = "write scheme://host/path, with a scheme of apt's such as https or file"
             table.document.problems.add(place, f"{text!r} is not the URI of a repository", hint)
@@ -84,10 +96,10 @@ def _repository(table: Table, folder: Path) -> Repository | None:
         suite,
         table.place,
         _components(table, suite),
-        _systems(table),
-        _key(table, folder),
+        systems_of(table),
+        trusted_keys(table, folder),
         table.flag("allow-unsigned"),
-        _priority(table),
+        priority_of(table),
     )
     _check_vouched_for(table)
     return repository if name else None
@@ -113,7 +125,7 @@ def _components(table: Table, suite: str) -> tuple[str, ...]:
     return tuple(text for text, _ in found)
 
 
-def _systems(table: Table) -> tuple[str, ...] | None:
+def systems_of(table: Table) -> tuple[str, ...] | None:
     """Give the OS releases it is for; None: for all."""
     if "systems" not in table.values:
         return None
@@ -127,31 +139,19 @@ def _systems(table: Table) -> tuple[str, ...] | None:
     return tuple(systems)
 
 
-def _key(table: Table, folder: Path) -> Path | None:
-    found = table.text("key", example='"keys/tools.asc"')
-    if found is None:
-        return None
-    path = folder / found[0]
-    try:
-        readable = path.is_file()
-    except OSError:  # such as a name longer than the file system takes
-        readable = False
-    if not readable:
-        table.wrong(["key"], f"there is no file {path}", "write the key's path as seen from the manifest's folder")
-    return path
-
-
 def _check_vouched_for(table: Table) -> None:
     unsigned = table.values.get("allow-unsigned") is True
-    if "key" not in table.values and not unsigned:
+    keyed = "key" in table.values or "fingerprint" in table.values
+    if not keyed and not unsigned:
         hint = 'write key = "keys/tools.asc" with its OpenPGP key, or allow-unsigned = true'
         table.wrong(["key"], "nobody vouches for this repository", hint)
-    elif "key" in table.values and unsigned:
+    elif keyed and unsigned:
         table.wrong(["allow-unsigned"], "it has a key and may be unsigned", "leave one of the two out")
 
 
-def _priority(table: Table) -> int | None:
-    priority = table.integer("priority", example="700")
+def priority_of(table: Table, *, needed: bool = False) -> int | None:
+    """Give the priority of a repository or a pin."""
+    priority = table.integer("priority", example="700", needed=needed)
     if priority is not None and (priority == 0 or priority not in PRIORITIES):
         hint = "write a number such as 700, as in apt_preferences(5)"
         table.wrong(["priority"], f"{shown(priority)} is not a priority", hint)

@@ -88,14 +88,24 @@ class Table:
 
     def texts(self, key: str, *, example: str, needed: bool = False) -> list[Found]:
         """Give a list of texts, each with its place; a list that is written must have at least one."""
+        found = self._items(key, example, needed=needed, tables=False)
+        return [item for item in found if not isinstance(item, Table)]
+
+    def texts_and_tables(self, key: str, *, example: str, needed: bool = False) -> "list[Found | Table]":
+        """Give a list of texts and of tables such as `{name = "…"}`, in its order."""
+        return self._items(key, example, needed=needed, tables=True)
+
+    def _items(self, key: str, example: str, *, needed: bool, tables: bool) -> "list[Found | Table]":
         values = self._typed(key, list, example, needed=needed)
         if values is None:
             return []
         if not values:
             self.wrong([key], "is an empty list", f"write {key} = {example}")
-        found = []
+        found: list[Found | Table] = []
         for index, value in enumerate(values):
-            if not isinstance(value, str):
+            if tables and isinstance(value, dict):
+                found.append(Table(self.document, value, (*self.way, key, index)))
+            elif not isinstance(value, str):
                 self.wrong([key, index], f"is {_kind(value)}", f"write {key} = {example}")
             elif not value.strip():
                 self.wrong([key, index], "is empty", "leave it out")
@@ -107,9 +117,9 @@ class Table:
         """Give a switch; False where it is not there."""
         return bool(self._typed(key, bool, "true"))
 
-    def integer(self, key: str, *, example: str) -> int | None:
+    def integer(self, key: str, *, example: str, needed: bool = False) -> int | None:
         """Give a whole number."""
-        value: int | None = self._typed(key, int, example)
+        value: int | None = self._typed(key, int, example, needed=needed)
         return value
 
     def _typed(self, key: str, kind: type, example: str, *, needed: bool = False) -> Any:

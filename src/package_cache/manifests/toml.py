@@ -11,6 +11,7 @@ systems = ["ubuntu16.04", "ubuntu18.04"]
 packages = ["openssh-client", "openssh-server"]
 
 [[repository]]                          beside the distribution's own; see repositories.py
+[[pin]]                                 whose packages, or which versions, are preferred; see pins.py
 """
 
 import datetime
@@ -27,11 +28,18 @@ from package_cache.manifests.checks import (
     check_packages,
     check_system,
 )
+from package_cache.manifests.pins import read_pins
 from package_cache.manifests.positions import positions
-from package_cache.manifests.repositories import MIRROR_NAME, check_names_are_free, read_repositories, uris
+from package_cache.manifests.repositories import (
+    MIRROR_NAME,
+    archive_names,
+    check_names_are_free,
+    read_repositories,
+    uris,
+)
 from package_cache.manifests.tables import Document, Table
 from package_cache.values.ages import parse_age
-from package_cache.values.manifest import Group, Place
+from package_cache.values.manifest import Group, Place, RequestedPackage
 from package_cache.values.names import ARCHITECTURE
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 from package_cache.values.toml_text import load_toml
@@ -40,6 +48,7 @@ GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
     "recommends", "precommands", "provides", "size-budget",
 )  # fmt: skip
+PACKAGE_KEYS = ("name", "architectures")
 SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kKMG]i?B|B)", re.ASCII)
 UNITS = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
@@ -55,12 +64,14 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
     if values is None:
         return Parts(())
     root = Table(Document(text, positions(text), problems), values)
-    root.only("group", "repository", "mirrors", "max-age")
+    root.only("group", "repository", "pin", "mirrors", "max-age")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), path.parent, problems)
     check_names_are_free(repositories, groups, problems)
-    return Parts(tuple(groups), repositories, _mirrors(root), _max_age(root))
+    names = {item.name for item in repositories} | archive_names(groups)
+    pins = read_pins(root.tables("pin"), names)
+    return Parts(tuple(groups), repositories, _mirrors(root), _max_age(root), pins)
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:
@@ -84,9 +95,10 @@ def _groups(table: Table, places: FirstPlaces) -> list[Group]:
     table.only(*GROUP_KEYS)
     found = table.text("name", example='"ssh"', needed=True)
     name = check_group_name(found, problems) if found else None
-    packages = check_packages(table.texts("packages", example='["openssh-server"]', needed=True), problems)
+    architectures = _architectures(table) or (DEFAULT_ARCHITECTURE,)
+    packages = _packages(table, architectures)
     precommands = table.text("precommands", example='"""…"""', lines=True)
-    architectures, provides, size_budget = _architectures(table), _provides(table), _size_budget(table)
+    provides, size_budget = _provides(table), _size_budget(table)
     recommends = table.flag("recommends")
     groups = []
     for system, place in _systems(table):
@@ -107,8 +119,35 @@ def _systems(table: Table) -> list[tuple[System, Place]]:
     return [(system, place) for system, place in systems if system is not None]
 
 
-def _architectures(table: Table) -> tuple[str, ...]:
-    found = table.texts("architectures", example='["amd64", "arm64"]')
+def _packages(table: Table, architectures: tuple[str, ...]) -> tuple[RequestedPackage, ...]:
+    """Give the packages: names, and tables for those that are not for all of the group's architectures."""
+    problems = table.document.problems
+    found: list[Found] = []
+    only: dict[Place, tuple[str, ...]] = {}
+    for item in table.texts_and_tables("packages", example='["openssh-server"]', needed=True):
+        if not isinstance(item, Table):
+            found.append(item)
+            continue
+        item.only(*PACKAGE_KEYS)
+        name = item.text("name", example='"openssh-server"', needed=True)
+        own = _architectures(item, needed=True)
+        for index, architecture in enumerate(own):
+            if architecture not in architectures:
+                hint = f"the group's are: {', '.join(architectures)}"
+                item.wrong(["architectures", index], f"the group is not for {architecture}", hint)
+        if name:
+            found.append(name)
+            only[name[1]] = own
+    packages = check_packages(found, problems, only, architectures)
+    for architecture in architectures:
+        if packages and all(item.architectures and architecture not in item.architectures for item in packages):
+            hint = "name one, or leave it out of the group's architectures"
+            table.wrong(["architectures"], f"no package of the group is for {architecture}", hint)
+    return packages
+
+
+def _architectures(table: Table, *, needed: bool = False) -> tuple[str, ...]:
+    found = table.texts("architectures", example='["amd64", "arm64"]', needed=needed)
     places = FirstPlaces(table.document.problems)
     for text, place in found:
         if not ARCHITECTURE.fullmatch(text) or text in NOT_MACHINES:
@@ -116,7 +155,7 @@ def _architectures(table: Table) -> tuple[str, ...]:
                 place, f"{text!r} is not an architecture of a machine", "write one as dpkg names it, such as amd64"
             )
         places.check(text, place, f"architecture {text!r}", "leave one of them out")
-    return tuple(text for text, _ in found) or (DEFAULT_ARCHITECTURE,)
+    return tuple(text for text, _ in found)
 
 
 def _provides(table: Table) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from debian.deb822 import Deb822
 
@@ -17,6 +18,9 @@ from package_cache.values.names import PackageRequest
 
 Runner = Callable[[Sequence[str]], Completed]
 """Runs a command where this apt lives (this machine, or a container) and gives what it left, whatever its status."""
+
+AUTH = Path("/etc/apt/auth.conf")
+"""Of this machine's apt: users and passwords, apt_auth.conf(5)."""
 
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
@@ -61,10 +65,13 @@ class NoPlanError(Exception):
         self.words = words
 
 
-def config_text(folder: str, architectures: Sequence[str], *, own_sources: bool, proxies: str = "") -> str:
+def config_text(
+    folder: str, architectures: Sequence[str], *, own_sources: bool, proxies: str = "", auth: Path | None = None
+) -> str:
     """Give the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
 
     `architectures`: the system's own first. `own_sources`: take `etc/` in the folder as well, not the place's own.
+    `auth`: an apt_auth.conf(5) instead of the machine's.
     """
     lines = [
         f'Dir::State::status "{folder}/status";',
@@ -88,7 +95,7 @@ def config_text(folder: str, architectures: Sequence[str], *, own_sources: bool,
             f'Dir::Etc "{folder}/etc";',
             'Dir::Etc::main "/dev/null";',
             'Dir::Etc::parts "/dev/null";',
-            'Dir::Etc::netrc "/etc/apt/auth.conf";',
+            f'Dir::Etc::netrc "{auth or AUTH}";',
             'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
         ]
     return "\n".join([*lines, ""])
@@ -111,9 +118,11 @@ class Apt:
             self._names = frozenset(self._checked(["apt-cache", "pkgnames"]).split())
         return self._names
 
-    def versions(self, name: str) -> list[str]:
-        """Give the versions of a package that the lists hold, newest first."""
-        rows = self._checked(["apt-cache", "madison", name]).splitlines()
+    def versions(self, *names: str) -> list[str]:
+        """Give the versions of packages that the lists hold, newest first of each."""
+        rows: list[str] = []
+        for start in range(0, len(names), SHOW_AT_ONCE):
+            rows += self._checked(["apt-cache", "madison", *names[start : start + SHOW_AT_ONCE]]).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
     def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.outside.run import end, start
+from package_cache.values.uris import without_credentials
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at a running call."""
@@ -46,15 +47,22 @@ def present(path: Path) -> int:
 
 
 def fetch(
-    files: Sequence[Fetch], *, timeout: float, window: float, config: Path | None, cancelled: Callable[[], bool]
+    files: Sequence[Fetch],
+    *,
+    timeout: float,
+    window: float,
+    config: Path | None,
+    auth: Path | None,
+    cancelled: Callable[[], bool],
 ) -> list[str]:
     """Fetch files and give apt's words for each that it did not get, "" for the others; the caller checks the bytes.
 
     `timeout` is how many whole seconds a server may be silent; the whole call must bring `SLOWEST` bytes a second in
-    every `window` seconds. `config` is an apt.conf(5) read before the machine's own (APT_CONFIG). It ends early, with
-    no word, when `cancelled()` becomes true. Raises `ToolMissingError`.
+    every `window` seconds. `config` is an apt.conf(5) read before the machine's own (APT_CONFIG), `auth` an
+    apt_auth.conf(5) read instead of the machine's. It ends early, with no word, when `cancelled()` becomes true.
+    Raises `ToolMissingError`.
     """
-    process = start(_command(files, timeout), env={"APT_CONFIG": str(config)} if config else None)
+    process = start(_command(files, timeout, auth), env={"APT_CONFIG": str(config)} if config else None)
     watch = _Watch(files, window)
     try:
         while True:
@@ -70,7 +78,7 @@ def fetch(
             end(process)
 
 
-def _command(files: Sequence[Fetch], timeout: float) -> list[str]:
+def _command(files: Sequence[Fetch], timeout: float, auth: Path | None) -> list[str]:
     options = [
         # As root apt would fetch as the user _apt, who may write neither into a pool nor below a private home.
         "APT::Sandbox::User=root",
@@ -78,6 +86,7 @@ def _command(files: Sequence[Fetch], timeout: float) -> list[str]:
         f"Acquire::http::Timeout={timeout:.0f}",
         f"Acquire::https::Timeout={timeout:.0f}",
         f"Acquire::ftp::Timeout={timeout:.0f}",
+        *([f"Dir::Etc::netrc={auth}"] if auth else []),
     ]
     command = ["apt-helper"]
     for option in options:
@@ -118,12 +127,8 @@ def _words(files: Sequence[Fetch], errors: str, reason: str = "") -> list[str]:
     said = {}
     for uri, words in re.findall(r"^E: Failed to fetch (\S+) +(.*(?:\n .*)*)", errors, re.MULTILINE):
         said[re.sub(r"^copy:", "file:", uri)] = " ".join(words.split())
-    rest = reason or without_password(" ".join(errors.split()))[-300:] or "nothing came"
+    rest = reason or without_credentials(" ".join(errors.split()))[-300:] or "nothing came"
     return [
-        said.get(without_password(file.uri)) or ("" if present(file.partial) == file.size else rest) for file in files
+        said.get(without_credentials(file.uri)) or ("" if present(file.partial) == file.size else rest)
+        for file in files
     ]
-
-
-def without_password(text: str) -> str:
-    """Give a URI, or a text with URIs, as it may be shown: apt leaves user and password out, and so do we."""
-    return re.sub(r"//[^/@\s]*@", "//", text)

@@ -24,9 +24,11 @@ OTHER_LIMIT = 600.0
 
 @contextlib.contextmanager
 def narrowed(
-    folder: Path, run: Runner, architecture: str, requests: Sequence[PackageRequest], *, recommends: bool
+    folder: Path, lists: Path, run: Runner, architecture: str, requests: Sequence[PackageRequest], *, recommends: bool
 ) -> Iterator[Apt | None]:
     """Give an apt like that of `run`, whose state is in `folder`, with such a copy; it lives as long as the block.
+
+    `lists` is the folder of those that `run` plans from.
 
     None where apt knows none of the names: then the whole lists must say what is wrong.
     """
@@ -38,7 +40,7 @@ def narrowed(
     with exclusive(folder / "narrow.lock", wait=OTHER_LIMIT):
         with writing_to(folder):
             shutil.rmtree(small, ignore_errors=True)  # of one that was killed
-            _copy(folder / "lists", small, names)
+            _copy(lists, small, names)
         options = ["-o", f"Dir::State::lists={small}/lists", "-o", f"Dir::Cache={small}/cache"]
         try:
             yield Apt(run, architecture, options)

@@ -9,20 +9,21 @@ from pathlib import Path
 
 from package_cache.outside.apt import Apt, config_text
 from package_cache.outside.apt_narrow import narrowed
+from package_cache.outside.apt_preferences import VIEW, stanza, write_view
+from package_cache.outside.apt_trust import is_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, run
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
-from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
+from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.names import PackageRequest
+from package_cache.values.uris import UNAUTHORIZED, WANTS_A_LOGIN
 
 UPDATE_LIMIT = 900.0
 """Seconds that one `apt-get update` may take: lists of 130 MB over a slow link."""
 
-_UNTRUSTED = re.compile(
-    r"NO_PUBKEY|BADSIG|EXPKEYSIG|KEYEXPIRED|REVKEYSIG|is not signed|not properly signed|invalid signature"
-    r"|no longer signed|couldn't be verified|is expired|is not valid yet|Hash Sum mismatch|unexpected size"
-    r"|Clearsigned file isn't valid"
-)
+
+_STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
+"""What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Source:
     components: tuple[str, ...]
     keyring: Path | None = None
     """The file of the keys that vouch for it. None only with `allow_unsigned`."""
+    trusted: str = ""
+    """Those keys as people know them, for messages."""
     allow_unsigned: bool = False
     priority: int | None = None
 
@@ -55,14 +58,34 @@ class Source:
 class AptRoot:
     """The lists of some sources for one system, and the mirror of each source that answered."""
 
-    def __init__(self, state: Path, architectures: Sequence[str], sources: Sequence[Source]) -> None:
-        """`state` is the folder where lists are kept between runs; `architectures`: the system's own first."""
-        key = hashlib.sha256(repr((tuple(architectures), tuple(sources))).encode()).hexdigest()[:16]
+    def __init__(
+        self,
+        state: Path,
+        architectures: Sequence[str],
+        sources: Sequence[Source],
+        *,
+        pins: Sequence[str] = (),
+        auth: Path | None = None,
+    ) -> None:
+        """`state` is the folder where lists are kept between runs; `architectures`: the system's own first.
+
+        `pins` are records of apt_preferences(5), made by `stanza`.
+        `auth` is an apt_auth.conf(5) instead of the machine's: its words go to apt's methods and nowhere else.
+        """
+        priorities = [stanza(["*"], item.priority, source=item.name) for item in sources if item.priority is not None]
+        self._pins = (*priorities, *pins)
+        told = (tuple(architectures), tuple(sources), *([self._pins] if self._pins else []))
+        key = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
         self.folder = state / "lists" / key
         self.architectures = tuple(architectures)
         self.sources = tuple(sources)
-        self.apt = Apt(self._run, architectures[0])
+        self._lists = self.folder / (f"{VIEW}/lists" if self._pins else "lists")
+        """Those to plan from."""
+        self.apt = Apt(self._plan_by, architectures[0])
+        self._auth = auth
         self._chosen = [0] * len(sources)
+        self._said: list[list[str]] = [[] for _ in sources]
+        """Of each source, what apt said of the mirrors that were no good."""
 
     def source_of(self, base_uri: str) -> Source | None:
         """Give the source that a base URI belongs to."""
@@ -85,7 +108,9 @@ class AptRoot:
     @contextlib.contextmanager
     def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
         """Give an apt that plans these requests (and any of them) as `apt` does, but faster."""
-        with narrowed(self.folder, self._run, self.architectures[0], requests, recommends=recommends) as apt:
+        with narrowed(
+            self.folder, self._lists, self._plan_by, self.architectures[0], requests, recommends=recommends
+        ) as apt:
             yield apt or self.apt
 
     def _update(self) -> None:
@@ -94,7 +119,7 @@ class AptRoot:
             completed, words = self._apt_update()
             bad = [i for i in range(len(self.sources)) if self._has_failed(i, words)]
             if completed.returncode == 0 and not bad:
-                return
+                return self._write_view()
             self._next_mirrors(bad, words)
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
 
@@ -103,23 +128,27 @@ class AptRoot:
 
         First without apt's own tries again: on a full disk apt 2.6 may wait for them for ever.
         """
-        for tries in ("-oAcquire::Retries=0", "-oAcquire::Retries=3"):
+        for tries in ("-oAcquire::Retries=0", "-oAcquire::Retries=3"):  # the second: where there is no other mirror
             completed = self._run(["apt-get", "update", "--error-on=any", "--quiet", tries], UPDATE_LIMIT)
             words = completed.stdout + completed.stderr
             if NO_SPACE in words:
                 raise no_space(self.folder, NO_SPACE)
-            if completed.returncode == 0:
+            if completed.returncode == 0 or self._has_other_mirrors(words):
                 break
         return completed, words
+
+    def _has_other_mirrors(self, words: str) -> bool:
+        """Tell whether every source that failed has another mirror, which is then asked before this one again."""
+        bad = [index for index in range(len(self.sources)) if self._has_failed(index, words)]
+        return bool(bad) and all(self._chosen[index] + 1 < len(self.sources[index].uris) for index in bad)
 
     def _prepare(self) -> None:
         for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/trusted.gpg.d", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / "status", b"")
-        text = config_text(str(self.folder), self.architectures, own_sources=True, proxies=_proxies())
+        text = config_text(str(self.folder), self.architectures, own_sources=True, proxies=_proxies(), auth=self._auth)
         write_atomically(self.folder / "apt.conf", text.encode())
-        pins = "\n".join(_pins(self.sources))
-        write_atomically(self.folder / "etc" / "preferences", pins.encode())
+        write_atomically(self.folder / "etc" / "preferences", "\n".join(self._pins).encode())
 
     def _write_sources(self) -> None:
         folder = self.folder / "etc" / "sources.list.d"
@@ -132,44 +161,58 @@ class AptRoot:
 
     def _has_failed(self, index: int, words: str) -> bool:
         uri = re.escape(self.sources[index].uris[self._chosen[index]])
-        return re.search(rf"(?:^Err:\d+ |[EW]: .*){uri}(?:/|\s|$)", words, re.MULTILINE) is not None
+        if re.search(rf"^[EW]: (?!Conflicting distribution).*{uri}(?:/|\s|$)", words, re.MULTILINE):
+            return True
+        # Without a Release apt tries one compression after the other: what came in the end counts.
+        last = {number: (kind, of) for kind, number, of in _STEPS.findall(words)}
+        return any(kind == "Err" and re.match(rf"{uri}(?:/|\s|$)", of) for kind, of in last.values())
+
+    def _words_about(self, index: int, words: str) -> str:
+        """Give the lines that name a source's mirror, with what stands indented below them; all, where none does."""
+        uri = self.sources[index].uris[self._chosen[index]]
+        about = [text for text in re.split(r"\n(?! )", words) if re.search(rf"{re.escape(uri)}(?:/|\s|$)", text)]
+        return "\n".join(about) or words
 
     def _next_mirrors(self, bad: Sequence[int], words: str) -> None:
         if not bad:  # nothing names a source: no other mirror would help
             raise unusable("the sources", words)
         for index in bad:
+            self._said[index].append(self._words_about(index, words))
             self._chosen[index] += 1
             source = self.sources[index]
             if self._chosen[index] >= len(source.uris):
-                raise unusable(f"{source.name} ({', '.join(source.suites)})", words)
+                name = f"{source.name} ({', '.join(source.suites)})"
+                raise unusable(name, "\n".join(self._said[index]), source.trusted)
+
+    def _write_view(self) -> None:
+        if self._pins:
+            chosen = zip(self.sources, self._chosen, strict=True)
+            write_view(
+                self.folder,
+                [(source.name, source.uris[index], suite) for source, index in chosen for suite in source.suites],
+            )
+
+    def _plan_by(self, argv: Sequence[str]) -> Completed:
+        """Run what asks apt for its plans: from the lists, or from the view in which pins hold."""
+        view = self.folder / VIEW
+        options = ["-o", f"Dir::State::lists={self._lists}/", "-o", f"Dir::Cache={view}/cache"] if self._pins else []
+        return self._run([argv[0], *options, *argv[1:]])
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0) -> Completed:
         return run(argv, env={"APT_CONFIG": str(self.folder / "apt.conf")}, timeout=timeout, check=False)
 
 
-def unusable(what: str, words: str) -> PackageCacheError:
+def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
     """Make the error of sources that `apt-get update` could not use, from its words: unreachable or not trusted."""
-    lines = [line for line in words.splitlines() if line.startswith(("E:", "W:", "Err:", "  "))]
-    details = "\n".join(dict.fromkeys(lines)) or words
-    if _UNTRUSTED.search(words):
-        return VerificationError(
-            f"cannot trust what the mirrors of {what} sent",
-            details=details,
-            hint="check the keyring and the clock, or name another mirror with --mirror",
-        )
-    return ArchiveError(
-        f"cannot reach any mirror of {what}", details=details, hint="check the network, or name a mirror with --mirror"
-    )
-
-
-def _pins(sources: Sequence[Source]) -> list[str]:
-    """Give apt_preferences(5) stanzas; a pin names the host of the URI, the finest thing that apt can pin by origin."""
-    stanzas = []
-    for source in sources:
-        if source.priority is not None:
-            hosts = dict.fromkeys(re.sub(r"^\w+://([^/:@]*@)?([^/:]*).*", r"\2", uri) for uri in source.uris)
-            stanzas += [f'Package: *\nPin: origin "{host}"\nPin-Priority: {source.priority}\n' for host in hosts]
-    return stanzas
+    told = [text for text in re.split(r"\n(?! )", words) if text.startswith(("E:", "W:"))]
+    details = "\n".join(dict.fromkeys(told)) or words
+    if is_untrusted(words):
+        why, hint = why_untrusted(words)
+        problems = [Problem(text) for text in (why, f"trusted: {trusted}" if trusted else "") if text]
+        message = f"cannot trust what the mirrors of {what} sent"
+        return VerificationError(message, problems=problems, details=details, hint=hint)
+    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else "check the network, or name a mirror with --mirror"
+    return ArchiveError(f"cannot reach any mirror of {what}", details=details, hint=hint)
 
 
 def _proxies() -> str:

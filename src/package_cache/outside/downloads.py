@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.apt_helper import Fetch, fetch, present, without_password
+from package_cache.outside.apt_helper import Fetch, fetch, present
 from package_cache.outside.wanted_files import PARTIAL, Download, Wanted
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.statuses import ExitStatus
+from package_cache.values.uris import UNAUTHORIZED, WANTS_A_LOGIN, without_credentials
 
 __all__ = ["PARTIAL", "Download", "Patience", "download"]
 
@@ -54,12 +55,14 @@ def download(
     listener: Listener = ignore,
     parallel: int = 4,
     config: Path | None = None,
+    auth: Path | None = None,
     patience: Patience | None = None,
 ) -> int:
     """Fetch files so that each target appears whole, with the right size and SHA-256, or not at all.
 
     Gives the bytes that were fetched: less than the sizes together where something was resumed or already there.
-    `config` is an apt.conf(5) read before the machine's own. One process at a time may fill a folder: the caller locks.
+    `config` is an apt.conf(5) read before the machine's own, `auth` an apt_auth.conf(5) instead of the machine's. One
+    process at a time may fill a folder: the caller locks.
 
     One broken file does not stop the others. In the end one error tells of all of them, each with its mirrors and
     apt's words: `VerificationError` where a file came wrong from a mirror and right from none, else `ArchiveError`;
@@ -68,7 +71,7 @@ def download(
     wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
     if not wanted:
         return 0
-    run = _Run(wanted, parallel, config, patience or Patience(), listener)
+    run = _Run(wanted, parallel=parallel, config=config, auth=auth, patience=patience or Patience(), listener=listener)
     try:
         with writing_to(wanted[0].item.target.parent, what="write downloads"):
             run.all_rounds()
@@ -94,12 +97,20 @@ class _Run:
     """All rounds over all files of one call of `download`."""
 
     def __init__(
-        self, wanted: list[Wanted], parallel: int, config: Path | None, patience: Patience, listener: Listener
+        self,
+        wanted: list[Wanted],
+        *,
+        parallel: int,
+        config: Path | None,
+        auth: Path | None,
+        patience: Patience,
+        listener: Listener,
     ) -> None:
         self.wanted = wanted
         self.fetched = 0
         self._parallel = parallel
         self._config = config
+        self._auth = auth
         self._patience = patience
         self._listener = listener
         self._told = -1
@@ -183,6 +194,7 @@ class _Run:
             timeout=self._patience.timeout,
             window=self._patience.window,
             config=self._config,
+            auth=self._auth,
             cancelled=self._cancelled.is_set,
         )
         if self._cancelled.is_set():
@@ -222,7 +234,7 @@ def _error(failed: list[Wanted]) -> PackageCacheError:
     problems = []
     for one in failed:
         lines = [f"{one.item.name} ({one.item.size} bytes, SHA-256 {one.item.sha256})"]
-        lines += [f"    {without_password(uri)}: {one.words.get(uri, 'not tried')}" for uri in one.item.uris]
+        lines += [f"    {without_credentials(uri)}: {one.words.get(uri, 'not tried')}" for uri in one.item.uris]
         problems.append(Problem("\n".join(lines)))
     files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
     if any(one.lacks_space for one in failed):
@@ -233,5 +245,7 @@ def _error(failed: list[Wanted]) -> PackageCacheError:
         hint = "try another mirror; if the archive itself has changed the file, lock again"
         message = f"cannot get {files} with the bytes that the lock states"
         return VerificationError(message, problems=problems, hint=hint)
+    if any(UNAUTHORIZED.search(words) for one in failed for words in one.words.values()):
+        return ArchiveError(f"cannot download {files}", problems=problems, hint=WANTS_A_LOGIN)
     hint = "check the network, or name another mirror; then run this again: it goes on where it stopped"
     return ArchiveError(f"cannot download {files}", problems=problems, hint=hint)

@@ -8,6 +8,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.outside.apt_root import AptRoot, Source
@@ -31,6 +32,7 @@ def keyring_for(
     state: Path,
     chosen: Mapping[str, Sequence[str]] | None = None,
     data: Path = DATA,
+    auth: Path | None = None,
     listener: Listener = ignore,
 ) -> Path:
     """Give the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
@@ -45,7 +47,7 @@ def keyring_for(
     if kept.exists() and time.time() - kept.stat().st_mtime < MAX_AGE:
         return kept
     try:
-        content = _fetch(distribution, state, chosen or {}, data, listener)
+        content = _fetch(distribution, _Way(state, chosen or {}, data, auth), listener)
     except PackageCacheError as error:
         if not kept.exists():
             raise
@@ -66,36 +68,45 @@ def _vouchers(distribution: str, data: Path) -> Iterator[str]:
     yield from sorted(name for name in names if name != distribution and _installed(name, data).exists())
 
 
-def _fetch(
-    distribution: str, state: Path, chosen: Mapping[str, Sequence[str]], data: Path, listener: Listener
-) -> bytes:
+@dataclass(frozen=True)
+class _Way:
+    """By what a keyring is fetched."""
+
+    state: Path
+    chosen: Mapping[str, Sequence[str]]
+    data: Path
+    auth: Path | None
+
+
+def _fetch(distribution: str, way: _Way, listener: Listener) -> bytes:
     failures: list[str] = []
-    for voucher in _vouchers(distribution, data):
+    for voucher in _vouchers(distribution, way.data):
         listener(Step(f"fetching the keys of {distribution}, vouched for by those of {voucher}"))
         try:
-            return _fetch_from(voucher, distribution, state, chosen, data)
+            return _fetch_from(voucher, distribution, way)
         except PackageCacheError as error:
             failures.append(str(error))
     raise VerificationError(
         f"cannot get the keys of {distribution}'s archive",
         details="\n".join(failures),
-        hint=f"put them at {_installed(distribution, data)}, or name a file: --keyring {distribution}=FILE",
+        hint=f"put them at {_installed(distribution, way.data)}, or name a file: --keyring {distribution}=FILE",
     )
 
 
-def _fetch_from(voucher: str, distribution: str, state: Path, chosen: Mapping[str, Sequence[str]], data: Path) -> bytes:
-    release = newest_release(voucher, DEFAULT_ARCHITECTURE, data)
+def _fetch_from(voucher: str, distribution: str, way: _Way) -> bytes:
+    release = newest_release(voucher, DEFAULT_ARCHITECTURE, way.data)
     archive = release.archives[0]
-    keyring = _installed(voucher, data)
-    source = Source(voucher, mirrors_of(archive, chosen), (release.series,), archive.components, keyring)
-    root = AptRoot(state, [release.system.architecture], [source])
+    keyring = _installed(voucher, way.data)
+    source = Source(voucher, mirrors_of(archive, way.chosen), (release.series,), archive.components, keyring)
+    root = AptRoot(way.state, [release.system.architecture], [source], auth=way.auth)
     root.update()
     path = f"usr/share/keyrings/{distribution}-archive-keyring.gpg"
     for name in sorted({f"{distribution}-archive-keyring", f"{distribution}-keyring"} & root.apt.names()):
         [package] = (item for item in root.apt.plan([PackageRequest(name)]) if item.name == name)
         with contextlib.suppress(FileNotFoundError), tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
             deb = Path(folder) / "keyring.deb"
-            download([Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)])
+            wanted = Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)
+            download([wanted], auth=way.auth)
             run(["dpkg-deb", "--extract", str(deb), folder], timeout=60)
             return (Path(folder) / path).read_bytes()
     raise VerificationError(f"cannot find a package of {distribution}'s keys in {voucher} {release.series}")

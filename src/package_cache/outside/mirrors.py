@@ -5,7 +5,6 @@ sources where it runs the same distribution, then the distribution's own base UR
 """
 
 import functools
-import re
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from package_cache.outside.distributions import Archive
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import CommandError, run
 from package_cache.values.errors import ToolMissingError, UsageError
+from package_cache.values.uris import HOW_TO_LOG_IN, has_credentials, without_credentials
 
 SECURITY = "-security"
 
@@ -26,6 +26,10 @@ def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: P
     """
     found = tuple(chosen.get(archive.name, ())) or (*_host_mirrors(archive, host), archive.base_uri)
     for uri in found:
+        if has_credentials(uri):
+            shown = without_credentials(uri)
+            message = f"cannot use {shown} as a mirror of {archive.name} with user and password in its URI"
+            raise UsageError(f"{message}: everybody here could read them", hint=HOW_TO_LOG_IN)
         if "://" not in uri and not uri.startswith(("file:", "copy:")):
             raise UsageError(
                 f"cannot use {uri!r} as a mirror of {archive.name}: it is not a URI",
@@ -43,7 +47,7 @@ def _host_mirrors(archive: Archive, host: Path) -> Iterator[str]:
         # Without lists apt does not know the origin yet. A wrong guess costs time only: signatures decide.
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
         if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
-            yield uri
+            yield without_credentials(uri)
 
 
 @functools.cache
@@ -55,11 +59,6 @@ def _host_targets() -> Sequence[str]:
         return run(argv, timeout=30).stdout.splitlines()
     except (CommandError, ToolMissingError):
         return ()  # no usable apt on this machine: the distribution's own base URI is left
-
-
-def without_credentials(uri: str) -> str:
-    """Give a URI without user and password: they never go into a lock."""
-    return re.sub(r"^(\w+://)[^/@]*@", r"\1", uri)
 
 
 def uri_below(base: str, path: str) -> str:

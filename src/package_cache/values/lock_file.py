@@ -38,6 +38,7 @@ from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRe
 from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
 from package_cache.values.system import System
 from package_cache.values.toml_text import load_toml
+from package_cache.values.uris import has_credentials
 
 FORMAT = 1
 URI = re.compile(r"[a-z][a-z0-9+.-]*:/\S*", re.ASCII)
@@ -157,7 +158,9 @@ class _LockReader(FieldReader):
 
     def repository(self, table: dict[str, Any], at: str) -> LockedRepository:
         uri = self.text(table, at, "uri") if "uri" in table else None
-        if uri and not _is_uri(uri):
+        if uri and has_credentials(uri):
+            self.wrong(f"{at}.uri", "holds a user or a password, and must not")
+        elif uri and not _is_uri(uri):
             self.wrong(f"{at}.uri", f"{uri!r} is not the URI of a repository")
         return LockedRepository(self.text(table, at, "name"), uri)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from package_cache.values.errors import Problem
 from package_cache.values.names import PackageRequest
+from package_cache.values.openpgp import PublicKey
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 
 
@@ -30,6 +31,8 @@ class RequestedPackage:
 
     request: PackageRequest
     place: Place
+    architectures: tuple[str, ...] = ()
+    """Those of the group's for which it is asked for; none: all of them."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,21 @@ class Group:
         """The systems this group is for, one for each architecture."""
         return tuple(System(self.distribution, self.version, name) for name in self.architectures)
 
+    def packages_on(self, architecture: str) -> tuple[RequestedPackage, ...]:
+        """The packages that are asked for on one of the group's architectures."""
+        return tuple(item for item in self.packages if not item.architectures or architecture in item.architectures)
+
+
+@dataclass(frozen=True)
+class TrustedKeys:
+    """Who must have signed a repository: these keys, or keys that the machine has of these fingerprints."""
+
+    place: Place
+    keys: tuple[PublicKey, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    file: Path | None = None
+    """Where the keys were read; None: in the manifest itself."""
+
 
 @dataclass(frozen=True)
 class Repository:
@@ -67,11 +85,28 @@ class Repository:
     components: tuple[str, ...] = ()
     systems: tuple[str, ...] | None = None
     """Names such as `ubuntu18.04`; None: for all systems of the manifest."""
-    key: Path | None = None
-    """The file of the OpenPGP key(s) that vouch for it, ASCII-armoured or not."""
+    trusted: TrustedKeys | None = None
+    """None only with `allow_unsigned`."""
     allow_unsigned: bool = False
     priority: int | None = None
     """As in apt_preferences(5)."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """Which version of some packages is preferred, or whose. Either `version` or `repository` is there."""
+
+    packages: tuple[str, ...]
+    """Names, or patterns with `*` and `?`."""
+    priority: int
+    """As in apt_preferences(5)."""
+    place: Place
+    version: str | None = None
+    """May be a pattern."""
+    repository: str | None = None
+    """The name of a repository, or of the distribution's own archive."""
+    systems: tuple[str, ...] | None = None
+    """Names such as `ubuntu18.04`; None: for all systems of the manifest."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +121,4 @@ class Manifest:
     """URIs to try in order, by distribution (`ubuntu`) or, for its security suite, `ubuntu-security`."""
     max_age: datetime.timedelta | None = None
     """How old a lock may be that a cache is built from."""
+    pins: tuple[Pin, ...] = ()

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import package_cache
 from package_cache.cache.description import DescribedGroup, Description, read_description
@@ -54,13 +55,15 @@ def build(
     listener: Listener = ignore,
     *,
     recompress: bool = True,
+    auth: Path | None = None,
 ) -> BuildResult:
     """Make a cache hold what a lock says, downloading what is missing.
 
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
     goes at the end. With `recompress` the members of package files are stored as each system's dpkg reads them best,
-    else as the archive has them. Raises `ArchiveError`, `VerificationError`, `CacheError` where somebody else's folder
-    is there, and `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
+    else as the archive has them. `auth` is an apt_auth.conf(5) instead of the machine's. Raises `ArchiveError`,
+    `VerificationError`, `CacheError` where somebody else's folder is there, and `PackageCacheError` with the status
+    NO_SPACE or READ_ONLY where it cannot be written.
     """
     with writing_to(cache.path):
         _claim(cache)
@@ -72,7 +75,7 @@ def build(
             before = up_to_date(cache, lock_digest, lock.manifest_digest, recompress=recompress)
             if before is not None:
                 return before
-            filled = fill_pool(lock, cache, find_mirrors, listener, recompressing=recompress)
+            filled = fill_pool(lock, cache, find_mirrors, listener, recompressing=recompress, auth=auth)
             listener(Step("writing the index of each group"))
             description, digests = _publish(lock, lock_digest, cache, filled.files, recompress=recompress)
             remove_unneeded(cache, digests, [(group.name, group.system) for group in description.groups])

@@ -77,7 +77,7 @@ class Kept:
             held = [item for item in self.packages if item.name not in self.loose]
             wanted = [(item.name, item.version, item.architecture) for item in held]
             with apt.preferring(wanted) as strict, (narrow or apt).preferring(wanted) as fast:
-                plans = [(group, _plan(group, strict, fast if narrow else None)) for group in groups]
+                plans = [(group, _plan(group, self.system, strict, fast if narrow else None)) for group in groups]
             words = "\n".join(plan.words for _, plan in plans if isinstance(plan, NoPlanError))
             if not words or not held:
                 return plans
@@ -115,9 +115,9 @@ def _taken(system: LockedSystem, groups: Collection[str]) -> list[LockedPackage]
     return [package for package in system.packages if package.key in keys]
 
 
-def _plan(group: Group, apt: Apt, narrow: Apt | None) -> Sequence[PlannedPackage] | NoPlanError:
+def _plan(group: Group, system: System, apt: Apt, narrow: Apt | None) -> Sequence[PlannedPackage] | NoPlanError:
     """Plan a group, first by the `narrow` apt; what cannot be planned there, the other one explains."""
-    requests = [item.request for item in group.packages]
+    requests = [item.request for item in group.packages_on(system.architecture)]
     if narrow is not None:
         with contextlib.suppress(NoPlanError):
             return narrow.plan(requests, recommends=group.recommends)

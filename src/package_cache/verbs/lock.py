@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt_root import Source
 from package_cache.outside.distributions import Release
-from package_cache.outside.mirrors import without_credentials
 from package_cache.outside.threads import in_threads
 from package_cache.values.errors import ManifestError, Problem
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.manifest import Group, Manifest, RequestedPackage
 from package_cache.values.system import System
+from package_cache.values.uris import without_credentials
 from package_cache.verbs.keeping import Keep, Kept
 from package_cache.verbs.options import Options
+from package_cache.verbs.pins import pins_for, pins_without_effect
+from package_cache.verbs.sources import repository_sources
 from package_cache.verbs.system_apt import SystemApt, each_apt, known_releases
 
 SYSTEMS_AT_ONCE = 8
@@ -31,6 +33,7 @@ def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore,
     `VerificationError` where one cannot be trusted, `PrecommandError` where precommands fail.
     """
     releases = known_releases(manifest, options, listener)
+    _check_keys(manifest, [release.system for release in releases], options)
     resolvers = [_Resolver(manifest, release, options, listener, keep) for release in releases]
     results = in_threads(_Resolver.resolve, resolvers, SYSTEMS_AT_ONCE)
     problems = [problem for _, found in results for problem in found]
@@ -41,6 +44,18 @@ def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore,
 
 def _in_order(problem: Problem) -> tuple[str, int, int]:
     return problem.file or "", problem.line or 0, problem.column or 0
+
+
+def _check_keys(manifest: Manifest, systems: Iterable[System], options: Options) -> None:
+    """Raise `ManifestError` with each key that no keyring has, whichever systems it is for."""
+    problems: dict[Problem, None] = {}
+    for system in systems:
+        try:
+            repository_sources(system, manifest.repositories, options)
+        except ManifestError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=_in_order))
 
 
 @dataclass
@@ -66,6 +81,8 @@ class _Resolver:
     def _resolve(self, asked: SystemApt) -> None:
         system = self.release.system
         self.listener(Step(f"resolving {', '.join(group.name for group in asked.groups)} for {system}"))
+        if asked.root is not None:
+            self.problems += pins_without_effect(pins_for(system, self.manifest.pins), asked.apt, system)
         kept = Kept.of(self.keep, asked.groups, system)
         with asked.narrowed() as narrow:
             plans = kept.plan_all(asked.groups, asked.apt, narrow)
@@ -87,7 +104,7 @@ class _Resolver:
             self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))
         return LockedGroup(
             group.name,
-            tuple(str(item.request) for item in group.packages),
+            tuple(str(item.request) for item in group.packages_on(self.release.system.architecture)),
             tuple(sorted(item.key for item in locked)),
             group.provides,
             group.recommends,
@@ -115,7 +132,7 @@ def _not_taken(group: Group, names: set[str], system: System) -> list[Problem]:
     """Give a problem for each request that apt answered with another package: a virtual name, or a pattern to it."""
     return [
         item.place.problem(f"{item.request.name!r} is no package of its own in {system.name}", "name a real package")
-        for item in group.packages
+        for item in group.packages_on(system.architecture)
         if item.request.name not in names
     ]
 
@@ -133,25 +150,36 @@ def _explain(words: str, group: Group, apt: Apt, system: System) -> list[Problem
     for name in _APT_SAYS["missing"].findall(words):
         near = ", ".join(_near(name.partition(":")[0], apt.names()))
         hint = f"near names: {near}" if near else "look it up in the distribution's package search"
-        problems += _at(group, name, f"there is no package {name!r} in {system.name}", hint)
+        others = [other for other in group.architectures if other != system.architecture]
+        if others:
+            some = ", ".join(f'"{other}"' for other in others)
+            hint = f'{hint}\n    where only others have it: {{ name = "{name}", architectures = [{some}] }}'
+        problems += _at(group, system, name, f"there is no package {name!r} in {_named(system, group)}", hint)
     for name in _APT_SAYS["virtual"].findall(words):
-        message = f"{name!r} is a virtual package or one that only others mention, in {system.name}"
-        problems += _at(group, name, message, "name a real package that provides it")
+        message = f"{name!r} is a virtual package or one that only others mention, in {_named(system, group)}"
+        problems += _at(group, system, name, message, "name a real package that provides it")
     for version, name in _APT_SAYS["version"].findall(words):
         there = ", ".join(apt.versions(name.partition(":")[0])) or "none"
-        problems += _at(group, name, f"{name!r} has no version {version!r} in {system.name}", f"there are: {there}")
+        message = f"{name!r} has no version {version!r} in {_named(system, group)}"
+        problems += _at(group, system, name, message, f"there are: {there}")
     if not problems:
         indented = words.replace("\n", "\n    ")
         problems.append(group.place.problem(f"group {group.name!r} cannot be installed in {system.name}:", indented))
     return problems
 
 
-def _at(group: Group, name: str, message: str, hint: str) -> list[Problem]:
+def _named(system: System, group: Group) -> str:
+    """Name a system in a message; its architecture, too, where the group is for several."""
+    return str(system) if len(group.architectures) > 1 else system.name
+
+
+def _at(group: Group, system: System, name: str, message: str, hint: str) -> list[Problem]:
     def is_named(item: RequestedPackage) -> bool:
         request = item.request
         return name in (request.name, f"{request.name}:{request.architecture}")
 
-    places = [item.place for item in group.packages if is_named(item)] or [group.place]
+    there = group.packages_on(system.architecture)
+    places = [item.place for item in there if is_named(item)] or [group.place]
     return [place.problem(message, hint) for place in places]
 
 

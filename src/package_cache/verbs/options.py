@@ -15,6 +15,10 @@ class Options:
     """URIs to try, by the archive's name (`ubuntu`, `debian-security`), instead of those the machine knows."""
     keyrings: Mapping[str, Path] = field(default_factory=dict)
     """Files of keys, by distribution, for mirrors that sign with keys of their own."""
+    auth: Path | None = None
+    """A file of apt_auth.conf(5) with the users and passwords of servers, read instead of the machine's own."""
+    gnupg: Path | None = None
+    """The user's GnuPG home, where a repository's key may be that the manifest names by its fingerprint."""
     precommand_timeout: float = 600.0
     """Seconds that one group's precommands may take."""
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.stored import Journal, Key, StoredFile, known_files
@@ -31,7 +32,13 @@ class Filled:
 
 
 def fill_pool(
-    lock: Lock, cache: CacheFolder, find_mirrors: MirrorFinder, listener: Listener, *, recompressing: bool
+    lock: Lock,
+    cache: CacheFolder,
+    find_mirrors: MirrorFinder,
+    listener: Listener,
+    *,
+    recompressing: bool,
+    auth: Path | None = None,
 ) -> Filled:
     """Make the pool hold each package of a lock, for the holder of the cache's lock.
 
@@ -42,7 +49,7 @@ def fill_pool(
     known = known_files(cache)
     files = {key: known[key] for key in wanted if key in known}
     lacking = {key: package for key, package in wanted.items() if key not in files}
-    downloaded = download(_downloads(lock, cache, lacking.values(), find_mirrors), listener=listener)
+    downloaded = download(_downloads(lock, cache, lacking.values(), find_mirrors), listener=listener, auth=auth)
     for (original, compression), package in lacking.items():
         if compression is Compression.ORIGINAL:
             files[original, compression] = _original(package)

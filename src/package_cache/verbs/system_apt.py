@@ -12,6 +12,7 @@ from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.manifest import Group, Manifest
 from package_cache.values.system import System
 from package_cache.verbs.options import Options
+from package_cache.verbs.pins import pin_records, pins_for
 from package_cache.verbs.precommands import prepared_apt
 from package_cache.verbs.sources import archive_sources, repository_sources
 
@@ -20,6 +21,8 @@ from package_cache.verbs.sources import archive_sources, repository_sources
 class SystemApt:
     """An apt whose lists are up to date, and the groups that it is asked for."""
 
+    architecture: str
+    """Of the system."""
     groups: tuple[Group, ...]
     sources: tuple[Source, ...]
     apt: Apt
@@ -32,7 +35,8 @@ class SystemApt:
         if self.root is None:
             yield None
             return
-        requests = [item.request for group in self.groups for item in group.packages]
+        packages = (item for group in self.groups for item in group.packages_on(self.architecture))
+        requests = [item.request for item in packages]
         with self.root.narrowed(requests, recommends=any(group.recommends for group in self.groups)) as narrow:
             yield narrow
 
@@ -70,17 +74,18 @@ def each_apt(
     system = release.system
     groups = [group for group in manifest.groups if system in group.systems]
     own = archive_sources(release, options.mirrors_over(manifest.mirrors), options, listener)
-    added = repository_sources(system, manifest.repositories)
+    added = repository_sources(system, manifest.repositories, options)
     for source in added:
         if source.allow_unsigned:
             listener(Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs"))
     architectures = _architectures(system, groups)
     plain = tuple(group for group in groups if group.precommands is None)
     if plain:
-        root = AptRoot(options.state, architectures, (*own, *added))
+        pins = pin_records(pins_for(system, manifest.pins))
+        root = AptRoot(options.state, architectures, (*own, *added), pins=pins, auth=options.auth)
         listener(Step(f"bringing the lists of packages for {system} up to date"))
         root.update()
-        use(SystemApt(plain, (*own, *added), root.apt, root))
+        use(SystemApt(system.architecture, plain, (*own, *added), root.apt, root))
     for group in groups:
         if group.precommands is not None:
             with prepared_apt(
@@ -91,9 +96,9 @@ def each_apt(
                 options=options,
                 listener=listener,
             ) as apt:
-                use(SystemApt((group,), (*own, *added), apt))
+                use(SystemApt(system.architecture, (group,), (*own, *added), apt))
 
 
 def _architectures(system: System, groups: Iterable[Group]) -> Sequence[str]:
-    foreign = {item.request.architecture for group in groups for item in group.packages}
+    foreign = {item.request.architecture for group in groups for item in group.packages_on(system.architecture)}
     return [system.architecture, *sorted(name for name in foreign if name and name not in (system.architecture, "all"))]

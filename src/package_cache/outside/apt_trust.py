@@ -1,0 +1,74 @@
+"""Why apt does not trust what a source sent: its words, and those of gpgv and sqv that it passes on, made plain."""
+
+import re
+
+UNTRUSTED = re.compile(
+    r"NO_PUBKEY|BADSIG|EXPKEYSIG|KEYEXPIRED|REVKEYSIG|is not signed|not properly signed|invalid signature"
+    r"|no longer signed|couldn't be verified|is expired|is not valid yet|Hash Sum mismatch|unexpected size"
+    r"|Clearsigned file isn't valid|weak security information|Missing key|[Ss]igning key on|Expired on"
+)
+
+_REFUSED = re.compile(r"^E: Failed to fetch \S+InRelease +[45][0-9][0-9] ", re.MULTILINE)
+
+_KEY = r"(?P<key>[0-9A-F]{16,40})"
+_SAYINGS = (
+    (
+        r"(?:NO_PUBKEY|Missing key) (?P<key>[0-9A-F]{16,40})",
+        "it is signed with the key {key}, which is not trusted",
+        "if its owner changed the key, get the new one from there, check it, and put it in the place of the old; "
+        "if not, somebody else made this",
+    ),
+    (
+        rf"EXPKEYSIG {_KEY}",
+        "it is signed with the key {key}, which has expired",
+        "get the key anew from its owner, who must have extended or replaced it, and check this machine's clock",
+    ),
+    (
+        rf"REVKEYSIG {_KEY}",
+        "it is signed with the key {key}, which its owner has revoked",
+        "do not use it before its owner has said why, and which key is the next",
+    ),
+    (
+        rf"BADSIG {_KEY}",
+        "it does not fit its signature by the key {key}: it was altered, or is half of an old state and half of a new",
+        "try again later, or another mirror; if it stays so, ask its owner",
+    ),
+    (r"(?:Release|InRelease)' is not signed|no longer signed", "it is not signed", "ask its owner to sign it"),
+    (
+        r"weak security information",
+        "its Release states no hash that can be trusted: SHA-256 or SHA-512",
+        "ask its owner to publish one",
+    ),
+    (
+        r"is expired \(invalid since (?P<key>[^)]*)\)",
+        "its lists have expired (invalid since {key})",
+        "check this machine's clock; else the mirror is out of date: name another one",
+    ),
+    (
+        r"is not valid yet \(invalid for another (?P<key>[^)]*)\)",
+        "its lists are from the future (by {key})",
+        "check this machine's clock",
+    ),
+    (
+        r"Hash Sum mismatch|unexpected size",
+        "its lists do not fit its signed Release",
+        "it may be changing right now: try again, or another mirror",
+    ),
+)
+ELSE = "check the keyring and the clock, or name another mirror"
+
+
+def is_untrusted(words: str) -> bool:
+    """Tell whether apt's words are about trust, and not about the network alone.
+
+    Where a server refuses InRelease, apt adds that the repository is not signed, which nobody can know then.
+    """
+    return UNTRUSTED.search(words) is not None and _REFUSED.search(words) is None
+
+
+def why_untrusted(words: str) -> tuple[str, str]:
+    """Give what is wrong with a source, "" where apt's words must do, and what to do about it."""
+    for pattern, message, hint in _SAYINGS:
+        if match := re.search(pattern, words):
+            return message.format(**match.groupdict()), hint
+    return "", ELSE

@@ -1,0 +1,64 @@
+"""Keys of repositories beside the distribution's: found by fingerprint in keyrings that are here, written for apt.
+
+No key server is ever asked: anybody may put a key there.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from package_cache.outside.files import read_regular, write_atomically
+from package_cache.outside.run import run
+from package_cache.outside.writing import writing_to
+from package_cache.values.errors import ToolMissingError
+from package_cache.values.openpgp import PublicKey, read_public_keys
+
+FOLDERS = ("etc/apt/keyrings", "usr/share/keyrings", "etc/apt/trusted.gpg.d")
+"""sources.list(5), Signed-By: where keys are for the administrator's sources, for packages' ones, and for all."""
+
+
+def installed_keys(
+    fingerprints: Collection[str], *, gnupg: Path | None = None, host: Path = Path("/")
+) -> dict[str, PublicKey]:
+    """Give those keys that this machine's keyrings have, or the user's in the GnuPG home `gnupg`."""
+    found: dict[str, PublicKey] = {}
+    for content in _keyrings(host, fingerprints, gnupg):
+        if set(fingerprints) <= set(found):
+            break
+        try:
+            keys = read_public_keys(content)
+        except ValueError:
+            continue  # somebody else's file: an old keybox, a note
+        for key in keys:
+            if key.fingerprint in fingerprints:
+                found.setdefault(key.fingerprint, key)
+    return found
+
+
+def _keyrings(host: Path, fingerprints: Collection[str], gnupg: Path | None) -> Iterator[bytes]:
+    paths = [path for folder in FOLDERS for path in sorted((host / folder).glob("*.*"))]
+    for path in [*(path for path in paths if path.suffix in (".gpg", ".asc")), host / "etc/apt/trusted.gpg"]:
+        try:
+            yield read_regular(path)
+        except OSError:
+            continue
+    if gnupg is not None and gnupg.is_dir():
+        options = ["--homedir", str(gnupg), "--batch", "--no-tty", "--quiet", "--armor"]
+        with contextlib.suppress(ToolMissingError):
+            argv = ["gpg", *options, "--export", *sorted(fingerprints)]
+            yield run(argv, check=False, timeout=60).stdout.encode()
+
+
+def keyring_file(keys: Sequence[PublicKey], state: Path) -> Path:
+    """Write these keys, and no others, where apt can read them; give the file.
+
+    Its name is of its content, and it ends in `.gpg`: apt takes a file for armoured by the end of its name alone.
+    """
+    content = b"".join(key.content for key in keys)
+    path = state / "keys" / f"{hashlib.sha256(content).hexdigest()[:16]}.gpg"
+    with writing_to(state):
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content)
+    return path.absolute()

@@ -1,0 +1,23 @@
+"""URIs as they may be shown, stored and handed to other programs: without user and password."""
+
+import re
+
+HOW_TO_LOG_IN = "leave them out, and give them to apt: apt_auth.conf(5), or a file of that form with --auth-file"
+WANTS_A_LOGIN = (
+    "the server wants a user and a password, or others: write them for apt, as apt_auth.conf(5) says, "
+    "into /etc/apt/auth.conf.d, or into a file for --auth-file"
+)
+UNAUTHORIZED = re.compile(r"\b401 +Unauthorized")
+"""RFC 9110, 15.5.2, in apt's words."""
+
+_USER_INFO = re.compile(r"(//)[^/\s]*@")  # to the last @ before the path: a password may hold one
+
+
+def without_credentials(text: str) -> str:
+    """Give a URI, or a text with URIs, without user and password."""
+    return _USER_INFO.sub(r"\1", text)
+
+
+def has_credentials(uri: str) -> bool:
+    """Tell whether a URI names a user, with a password or without."""
+    return _USER_INFO.search(uri) is not None

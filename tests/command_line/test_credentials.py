@@ -1,0 +1,139 @@
+"""A repository that wants a user and a password: they come from a file of apt's form, and are written nowhere."""
+
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from tests.support.keys import throwaway_key
+from tests.support.vendor import GROUP, Vendor
+from tests.support.world import World
+
+USER, PASSWORD = "job-7", "Geheim.4711"
+
+
+@pytest.fixture
+def key(world: World) -> str:
+    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
+    return 'key = "vendor.asc"'
+
+
+@pytest.fixture
+def auth(world: World, vendor: Vendor) -> Path:
+    """The file of passwords, of a server that demands one."""
+    vendor.server.demand(USER, PASSWORD)
+    path = world.folder / "passwords"
+    path.write_text(f"machine {vendor.server.uri} login {USER} password {PASSWORD}\n")
+    path.chmod(0o600)
+    return path
+
+
+def commands_of(stop: threading.Event, seen: set[str]) -> None:
+    """Collect the command lines of all processes there are."""
+    while not stop.is_set():
+        seen.add(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
+
+
+def texts_below(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_lock_and_build_by_a_file_of_passwords(world: World, vendor: Vendor, key: str, auth: Path) -> None:
+    path = world.manifest(GROUP + vendor.table(key), "package-cache.toml")
+    words = ("--manifest", str(path), "--auth-file", str(auth))
+    stop, seen = threading.Event(), set[str]()
+    watcher = threading.Thread(target=commands_of, args=(stop, seen))
+    watcher.start()
+    try:
+        locked = world.online("lock", *words)
+        built = world.build(*words)
+    finally:
+        stop.set()
+        watcher.join()
+    assert (locked[0], built[0]) == (0, 0), locked[2] + built[2]
+    assert any(request.endswith(".deb") for request in vendor.server.requests)
+    assert any("apt-get" in text for text in seen)
+    assert all(PASSWORD not in text for text in (*locked, *built, *seen) if isinstance(text, str))
+    holding = [path for path, content in texts_below(world.folder).items() if PASSWORD.encode() in content]
+    assert holding == [auth]
+
+
+def test_the_file_may_be_named_by_the_environment(
+    world: World, vendor: Vendor, key: str, auth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACKAGE_CACHE_AUTH", str(auth))
+    assert vendor.lock(world, key)[::2] == (0, "")
+    assert world.build("--manifest", str(world.folder / "package-cache.toml"))[0] == 0
+
+
+def test_without_a_password_the_error_says_where_it_belongs(world: World, vendor: Vendor, key: str, auth: Path) -> None:
+    status, _, err = vendor.lock(world, key)
+    assert status == 5
+    assert err.startswith("error: cannot reach any mirror of vendor (stable)\n")
+    assert "401  Unauthorized" in err
+    assert err.endswith(
+        "hint: the server wants a user and a password, or others: write them for apt, as apt_auth.conf(5) says, "
+        "into /etc/apt/auth.conf.d, or into a file for --auth-file\n"
+    )
+    auth.write_text(f"machine {vendor.server.uri} login {USER} password wrong\n")
+    manifest = str(world.folder / "package-cache.toml")
+    status, _, err = world.online("lock", "--manifest", manifest, "--auth-file", str(auth))
+    assert status == 5
+    assert "the server wants a user and a password, or others" in err
+
+
+def test_a_password_that_no_longer_holds_when_building(world: World, vendor: Vendor, key: str) -> None:
+    assert vendor.lock(world, key)[0] == 0
+    vendor.server.demand(USER, PASSWORD)
+    status, _, err = world.build("--manifest", str(world.folder / "package-cache.toml"))
+    assert status == 5
+    assert "oddity_1.0_all.deb: 401 Unauthorized" in err
+    assert "the server wants a user and a password, or others" in err
+
+
+def test_a_file_of_passwords_that_is_not_there(world: World, vendor: Vendor, key: str) -> None:
+    path = world.manifest(GROUP + vendor.table(key), "package-cache.toml")
+    status, _, err = world.online("lock", "--manifest", str(path), "--auth-file", "nowhere")
+    assert status == 2
+    assert err == (
+        "error: cannot read the file of passwords nowhere: No such file or directory\n"
+        "hint: name a file of the form of apt_auth.conf(5) with --auth-file or PACKAGE_CACHE_AUTH\n"
+    )
+
+
+def test_a_password_in_a_manifest_is_refused_and_not_repeated(world: World, vendor: Vendor, key: str) -> None:
+    place = vendor.server.uri.replace("//", f"//{USER}:p@{PASSWORD}@")
+    mirrors = f'[mirrors]\nubuntu = ["{place}"]\n'
+    path = world.manifest(GROUP + vendor.table(key, uris=(place, place)) + mirrors, "package-cache.toml")
+    status, out, err = world.online("lock", "--manifest", str(path))
+    message = "holds a user or a password, which everybody here could read"
+    hint = "    leave them out, and give them to apt: apt_auth.conf(5), or a file of that form with --auth-file"
+    assert (status, out) == (3, "")
+    assert err.splitlines()[1:] == [
+        f"{path}:8:9: repository[0].uris[0]: {message}", hint,
+        f"{path}:8:{13 + len(place)}: repository[0].uris[1]: {message}", hint,
+        f"{path}:13:11: mirrors.ubuntu[0]: {message}", hint,
+    ]  # fmt: skip
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(world: World) -> None:
+    world.manifest("edit,ubuntu18.04,editor\n")
+    place = world.server.uri.replace("//", f"//{USER}:{PASSWORD}@")
+    status, _, err = world.run(
+        "lock", "--manifest", str(world.folder / "package_cache_info"), "--mirror", f"ubuntu={place}"
+    )
+    assert status == 2
+    assert PASSWORD not in err
+    assert f"cannot use {world.server.uri} as a mirror of ubuntu with user and password in its URI" in err
+    status, _, err = world.run("lock", "--mirror", place)
+    assert (status, PASSWORD in err) == (2, False)
+
+
+def test_a_password_in_a_lock_is_refused_and_not_repeated(world: World, vendor: Vendor, key: str) -> None:
+    assert vendor.lock(world, key)[0] == 0
+    lock = world.folder / "package-cache.lock"
+    lock.write_text(lock.read_text().replace("http://", f"http://{USER}:{PASSWORD}@"))
+    status, _, err = world.build("--manifest", str(world.folder / "package-cache.toml"))
+    assert status == 4
+    assert "repository[0].uri: holds a user or a password, and must not" in err
+    assert PASSWORD not in err

@@ -67,12 +67,16 @@ class Description:
         ordered = tuple(sorted(groups, key=lambda group: (group.name, group.system)))
         return replace(self, groups=ordered, packages=len(sizes), size=sum(sizes.values()))
 
+    def document(self) -> dict[str, Any]:
+        """Give what stands in `package-cache.json`, by key."""
+        facts = asdict(self)
+        if not self.locked:
+            del facts["locked"]
+        return {"format": FORMAT, **facts}
+
     def content(self) -> bytes:
         """Give the content of `package-cache.json`."""
-        document = {"format": FORMAT, **asdict(self)}
-        if not self.locked:
-            del document["locked"]
-        return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+        return json.dumps(self.document(), indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
     def write(self, cache: CacheFolder) -> None:
         """Write it, in one rename."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from package_cache.cache.description import Description
-from package_cache.cache.layout import FORMAT
 from package_cache.outside.oci import LayerFile
 
 STAGE_GROUPS = Path(__file__).with_name("stage_groups.sh")
@@ -50,7 +49,7 @@ def description_files(description: Description) -> list[LayerFile]:
 
 def _head(description: Description) -> bytes:
     """Give what stands in a description before its groups, their number and their size, which the script adds."""
-    facts = {"format": FORMAT, **asdict(description), "lock_digest": ""}  # of some groups: no lock is of them alone
+    facts = {**description.document(), "lock_digest": ""}  # of some groups: no lock is of them alone
     for name in ("groups", "packages", "size"):
         del facts[name]
     return json.dumps(facts, sort_keys=True).removesuffix("}").encode() + b',"groups":['

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ UPDATE_LIMIT = 900.0
 
 _STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
 """What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
+
+
+PAUSES = (0.0, 1.0, 2.0, 4.0)
+"""Seconds before each try, where a source has no other mirror."""
 
 
 @dataclass(frozen=True)
@@ -117,30 +122,35 @@ class AptRoot:
         for _ in range(sum(len(source.uris) for source in self.sources)):
             self._write_sources()
             completed, words = self._apt_update()
-            bad = [i for i in range(len(self.sources)) if self._has_failed(i, words)]
+            bad = self._failed(words)
             if completed.returncode == 0 and not bad:
                 return self._write_view()
             self._next_mirrors(bad, words)
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
 
     def _apt_update(self) -> tuple[Completed, str]:
-        """Give what `apt-get update` left, and all that it said.
+        """Give what `apt-get update` left, and all that it said; it is run again only where there is no other mirror.
 
-        First without apt's own tries again: on a full disk apt 2.6 may wait for them for ever.
+        apt's own tries again are no help: on a full disk, and where two servers of one address fail, apt 2.6 may wait
+        for them for ever.
         """
-        for tries in ("-oAcquire::Retries=0", "-oAcquire::Retries=3"):  # the second: where there is no other mirror
-            completed = self._run(["apt-get", "update", "--error-on=any", "--quiet", tries], UPDATE_LIMIT)
+        for pause in PAUSES:
+            time.sleep(pause)
+            argv = ["apt-get", "update", "--error-on=any", "--quiet", "-oAcquire::Retries=0"]
+            completed = self._run(argv, UPDATE_LIMIT)
             words = completed.stdout + completed.stderr
             if NO_SPACE in words:
                 raise no_space(self.folder, NO_SPACE)
-            if completed.returncode == 0 or self._has_other_mirrors(words):
+            if completed.returncode == 0 or self._with_others(self._failed(words)):
                 break
         return completed, words
 
-    def _has_other_mirrors(self, words: str) -> bool:
-        """Tell whether every source that failed has another mirror, which is then asked before this one again."""
-        bad = [index for index in range(len(self.sources)) if self._has_failed(index, words)]
-        return bool(bad) and all(self._chosen[index] + 1 < len(self.sources[index].uris) for index in bad)
+    def _failed(self, words: str) -> list[int]:
+        return [index for index in range(len(self.sources)) if self._has_failed(index, words)]
+
+    def _with_others(self, bad: Sequence[int]) -> list[int]:
+        """Give those of the sources that have another mirror, which is asked before this one again."""
+        return [index for index in bad if self._chosen[index] + 1 < len(self.sources[index].uris)]
 
     def _prepare(self) -> None:
         for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/trusted.gpg.d", "log"):
@@ -178,11 +188,13 @@ class AptRoot:
             raise unusable("the sources", words)
         for index in bad:
             self._said[index].append(self._words_about(index, words))
+        others = self._with_others(bad)
+        if not others:
+            source = self.sources[bad[0]]
+            name = f"{source.name} ({', '.join(source.suites)})"
+            raise unusable(name, "\n".join(self._said[bad[0]]), source.trusted)
+        for index in others:  # the rest may have failed with them: apt gives an address up with the first server there
             self._chosen[index] += 1
-            source = self.sources[index]
-            if self._chosen[index] >= len(source.uris):
-                name = f"{source.name} ({', '.join(source.suites)})"
-                raise unusable(name, "\n".join(self._said[index]), source.trusted)
 
     def _write_view(self) -> None:
         if self._pins:

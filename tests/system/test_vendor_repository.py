@@ -1,0 +1,82 @@
+"""A cluster with graphics cards: a vendor's repository with its own key and pins, beside the distribution's."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.archive import SignedArchive
+from tests.support.debs import make_deb
+from tests.support.keys import throwaway_key
+from tests.support.server import ArchiveServer
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.manifests import read_manifest
+from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.verbs.build import build
+from package_cache.verbs.lock import make_lock
+from package_cache.verbs.options import Options
+from package_cache.verbs.sources import mirror_finder
+
+pytestmark = pytest.mark.system
+
+MANIFEST = """\
+[[group]]
+name = "gpu"
+systems = ["ubuntu18.04"]
+packages = ["gpu-driver", "gpu-tools"]
+provides = ["/usr/bin/gpu-smi"]
+
+[[repository]]
+name = "vendor"
+uris = ["{uri}"]
+suite = "stable"
+components = ["main"]
+key = '''
+{key}'''
+priority = 400
+
+[[pin]]
+packages = ["gpu-driver", "libgpu*"]
+version = "535.*"
+priority = 1001
+"""
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Iterator[str]:
+    """A signed repository with two lines of drivers, and a library of the distribution that is "newer"."""
+    archive = SignedArchive(tmp_path / "vendor", key="vendor", origin="Vendor")
+    debs = tmp_path / "debs"
+    for version in ("535.1-1", "550.2-1"):
+        archive.add(make_deb(debs, "libgpu1", version, depends="libc6"))
+        smi = {"/usr/bin/gpu-smi": f"#!/bin/sh\necho {version}\n"}
+        archive.add(make_deb(debs, "gpu-driver", version, depends=f"libgpu1 (= {version}), kmod", files=smi))
+    archive.add(make_deb(debs, "gpu-tools", depends="gpu-driver, pciutils"))
+    archive.add(make_deb(debs, "pciutils", "99:1"))
+    archive.publish()
+    with ArchiveServer(archive.folder) as server:
+        yield server.uri
+
+
+def test_from_the_manifest_to_a_container_without_a_network(
+    tmp_path: Path, state: Path, vendor: str, real_root: Callable[..., Path], isolation: Isolation
+) -> None:
+    root = real_root("ubuntu18.04")  # skips where the archive does not answer
+    key = throwaway_key("vendor").export(tmp_path / "vendor.asc", armoured=True).read_text()
+    path = tmp_path / "package-cache.toml"
+    path.write_text(MANIFEST.format(uri=vendor, key=key))
+    manifest, options = read_manifest(path), Options(state)
+    lock = make_lock(manifest, options)
+    [system] = lock.systems
+    origin = {item.name: (item.repository, item.version) for item in system.packages}
+    assert origin["gpu-driver"] == origin["libgpu1"] == ("vendor", "535.1-1")
+    assert {origin[name][0] for name in ("pciutils", "kmod", "libc6")} == {"ubuntu"}
+
+    cache = CacheFolder(tmp_path / "package_cache")
+    build(lock, cache, mirror_finder(options, manifest))
+    with throwaway(root, isolation, binds={"/cache": cache.path}) as container:
+        completed = container.run(["sh", "/cache/install_group.sh", "gpu"], check=False, timeout=300)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        assert container.run(["gpu-smi"]).stdout == "535.1-1\n"
+        assert container.run(["dpkg", "--audit"]).stdout == ""
+        container.run(["apt-get", "check"])

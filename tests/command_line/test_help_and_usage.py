@@ -3,7 +3,7 @@
 import pytest
 from tests.support.world import World
 
-VERBS = ("lock", "build", "stage", "install", "list", "show", "verify")
+VERBS = ("lock", "build", "check", "stage", "install", "list", "show", "verify")
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -11,6 +11,7 @@ from package_cache.cache.package_list import DescribedPackage, read_list
 from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer
+from package_cache.command_line.tables import table
 from package_cache.values.errors import CacheError
 from package_cache.values.statuses import ExitStatus
 
@@ -32,7 +33,7 @@ def list_command(renderer: Renderer, cache: Path) -> int:
         (group.name, group.system, " ".join(group.architectures), str(group.packages), in_bytes(group.size))
         for group in groups
     ]
-    text = f"{_table(('group', 'system', 'architecture', 'packages', 'size'), rows)}\n{_origin(description)}"
+    text = f"{table(('group', 'system', 'architecture', 'packages', 'size'), rows)}\n{_origin(description)}"
     total = f"{count(description.packages, 'package')} stored once: {in_bytes(description.size)}"
     listed = [
         {
@@ -82,21 +83,8 @@ def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage]) -> str:
     rows = [(item.name, item.version, item.architecture, in_bytes(item.size)) for item in packages]
     head = f"{group.name} for {group.system} ({' '.join(group.architectures)}): {' '.join(group.requests)}"
     total = f"{count(group.packages, 'package')}, {in_bytes(group.size)}, compression: {group.compression}"
-    return f"{head}\n{_table(('package', 'version', 'architecture', 'size'), rows)}\n{total}"
+    return f"{head}\n{table(('package', 'version', 'architecture', 'size'), rows)}\n{total}"
 
 
 def _origin(description: Description) -> str:
     return f"built {description.created} by {description.built_by} from {description.manifest}"
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Draw a table as wide as it needs to be: what is cut off in a pipe is lost. Its cells are ASCII."""
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    right = [title in ("size", "packages") for title in titles]
-
-    def line(cells: Sequence[str]) -> str:
-        fitted = zip(cells, widths, right, strict=True)
-        return "   ".join(cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in fitted)
-
-    head = line(titles)
-    return "\n".join(text.rstrip() for text in (head, "─" * len(head), *map(line, rows)))

@@ -1,7 +1,10 @@
 """`package-cache check`."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,6 +12,7 @@ from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.options import cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer
 from package_cache.command_line.tables import table
+from package_cache.outside.image_source import source_image
 from package_cache.outside.system_files import RootFiles
 from package_cache.values.errors import UsageError
 from package_cache.values.system import System
@@ -16,9 +20,22 @@ from package_cache.values.verdict import Prediction, Verdict
 from package_cache.verbs.check import CheckResult, SeenSystem, check, seen_by_status, seen_in_files
 
 
+@dataclass(frozen=True)
+class _Given:
+    """Where the system is that is to be checked, as the command line says it."""
+
+    image: str | None
+    root: Path | None
+    status: Path | None
+    system: str | None
+    architecture: str | None
+    authfile: Path | None
+
+
 @click.command("check")
 @click.argument("groups", metavar="[GROUP...]", nargs=-1)
 @cache_option
+@click.option("--image", metavar="REFERENCE", help="docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR:TAG, oci-archive:FILE")
 @click.option("--root", type=click.Path(file_okay=False, exists=True, path_type=Path), help="A root folder.")
 @click.option(
     "--status",
@@ -26,7 +43,16 @@ from package_cache.verbs.check import CheckResult, SeenSystem, check, seen_by_st
     help="A dpkg status file, such as /var/lib/dpkg/status of a container; with --system.",
 )
 @click.option("--system", metavar="NAME", help="The OS release that --status is of, such as ubuntu18.04.")
-@click.option("--architecture", metavar="NAME", help="As dpkg names it.  [default: that of the dpkg which is there]")
+@click.option(
+    "--architecture",
+    metavar="NAME",
+    help="As dpkg names it.  [default: that of the dpkg which is there; of an image for several: amd64]",
+)
+@click.option(
+    "--authfile",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
+)
 @json_option
 @click.pass_obj
 def check_command(
@@ -35,10 +61,7 @@ def check_command(
     *,
     groups: tuple[str, ...],
     cache: Path,
-    root: Path | None,
-    status: Path | None,
-    system: str | None,
-    architecture: str | None,
+    **given: Any,
 ) -> int:
     """Say whether groups will install offline in a container system, without running anything of it.
 
@@ -47,30 +70,42 @@ def check_command(
 
     \b
     Example:
+      package-cache check ssh --image docker://localhost:5000/job:latest
       package-cache check ssh --root /srv/jobs/root
       package-cache check --status status --system ubuntu18.04
     """
-    seen = _seen(root, status, system, architecture)
-    with renderer.listening() as listener:
+    with renderer.listening() as listener, _opened(_Given(**given)) as seen:
         result = check(groups, given_cache(cache), seen, listener)
     return renderer.result(_text(result), _value(result), result.status)
 
 
-def _seen(root: Path | None, status: Path | None, system: str | None, architecture: str | None) -> SeenSystem:
-    given = [name for name, value in (("--root", root), ("--status", status)) if value is not None]
-    if len(given) != 1:
-        raise click.UsageError("name one system to check: --root or --status")
-    if (status is None) != (system is None):
+@contextmanager
+def _opened(given: _Given) -> Iterator[SeenSystem]:
+    """Give what can be seen of the one system that was named, while the block runs."""
+    named = [name for name in ("root", "status", "image") if getattr(given, name) is not None]
+    if len(named) != 1:
+        raise click.UsageError("name one system to check: --image, --root or --status")
+    if (given.status is None) != (given.system is None):
         raise click.UsageError("--status needs --system, such as --system ubuntu18.04, and nothing else does")
-    if root is not None:
-        return seen_in_files(str(root), RootFiles(root.absolute()), architecture)
-    assert status is not None
-    assert system is not None
+    if given.authfile is not None and given.image is None:
+        raise click.UsageError("--authfile goes with --image")
+    if given.image is not None:
+        with source_image(given.image, architecture=given.architecture, authfile=given.authfile) as image:
+            yield seen_in_files(given.image, image.files(), given.architecture, digest=image.digest)
+    elif given.root is not None:
+        yield seen_in_files(str(given.root), RootFiles(given.root.absolute()), given.architecture)
+    else:
+        yield _by_status(given)
+
+
+def _by_status(given: _Given) -> SeenSystem:
+    assert given.status is not None
+    assert given.system is not None
     try:
-        name = System.parse(system).name
+        name = System.parse(given.system).name
     except ValueError as error:
-        raise UsageError(f"cannot check {status}: {error}") from error
-    return seen_by_status(str(status), status.read_bytes(), name, architecture)
+        raise UsageError(f"cannot check {given.status}: {error}") from error
+    return seen_by_status(str(given.status), given.status.read_bytes(), name, given.architecture)
 
 
 def _value(result: CheckResult) -> dict[str, object]:

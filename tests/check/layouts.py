@@ -34,7 +34,7 @@ def tar_of(tree: Tree) -> bytes:
             elif isinstance(content, str) and content.startswith("-> "):
                 entry.type, entry.linkname = tarfile.SYMTYPE, content.removeprefix("-> ")
             elif isinstance(content, str) and content.startswith("= "):
-                entry.type, entry.linkname = tarfile.LNKTYPE, content.removeprefix("= ")
+                entry.type, entry.linkname, entry.mode = tarfile.LNKTYPE, content.removeprefix("= "), 0o755
             else:
                 data = content.encode() if isinstance(content, str) else content
                 entry.size = len(data)

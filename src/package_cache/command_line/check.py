@@ -12,6 +12,7 @@ from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.options import cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer
 from package_cache.command_line.tables import table
+from package_cache.outside.container_files import container_files
 from package_cache.outside.image_source import source_image
 from package_cache.outside.system_files import RootFiles
 from package_cache.values.errors import UsageError
@@ -25,6 +26,7 @@ class _Given:
     """Where the system is that is to be checked, as the command line says it."""
 
     image: str | None
+    container: str | None
     root: Path | None
     status: Path | None
     system: str | None
@@ -36,6 +38,7 @@ class _Given:
 @click.argument("groups", metavar="[GROUP...]", nargs=-1)
 @cache_option
 @click.option("--image", metavar="REFERENCE", help="docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR:TAG, oci-archive:FILE")
+@click.option("--container", metavar="NAME", help="A container that podman, or else docker, knows; running or not.")
 @click.option("--root", type=click.Path(file_okay=False, exists=True, path_type=Path), help="A root folder.")
 @click.option(
     "--status",
@@ -71,7 +74,7 @@ def check_command(
     \b
     Example:
       package-cache check ssh --image docker://localhost:5000/job:latest
-      package-cache check ssh --root /srv/jobs/root
+      package-cache check ssh --container job
       package-cache check --status status --system ubuntu18.04
     """
     with renderer.listening() as listener, _opened(_Given(**given)) as seen:
@@ -82,9 +85,9 @@ def check_command(
 @contextmanager
 def _opened(given: _Given) -> Iterator[SeenSystem]:
     """Give what can be seen of the one system that was named, while the block runs."""
-    named = [name for name in ("root", "status", "image") if getattr(given, name) is not None]
+    named = [name for name in ("root", "status", "image", "container") if getattr(given, name) is not None]
     if len(named) != 1:
-        raise click.UsageError("name one system to check: --image, --root or --status")
+        raise click.UsageError("name one system to check: --image, --container, --root or --status")
     if (given.status is None) != (given.system is None):
         raise click.UsageError("--status needs --system, such as --system ubuntu18.04, and nothing else does")
     if given.authfile is not None and given.image is None:
@@ -92,6 +95,8 @@ def _opened(given: _Given) -> Iterator[SeenSystem]:
     if given.image is not None:
         with source_image(given.image, architecture=given.architecture, authfile=given.authfile) as image:
             yield seen_in_files(given.image, image.files(), given.architecture, digest=image.digest)
+    elif given.container is not None:
+        yield seen_in_files(given.container, container_files(given.container), given.architecture)
     elif given.root is not None:
         yield seen_in_files(str(given.root), RootFiles(given.root.absolute()), given.architecture)
     else:

@@ -77,7 +77,7 @@ def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Non
     folder = path.removesuffix(name).rstrip("/")
     if name == OPAQUE:
         layer.opaque.add(folder)
-    elif name.startswith(WHITEOUT):
+    elif name.startswith(WHITEOUT) and name != WHITEOUT:
         layer.gone.add(f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
     elif entry.islnk():  # a second name of a file of this layer
         target = normal(entry.linkname)

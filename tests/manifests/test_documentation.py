@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from package_cache.manifests import read_manifest
+from package_cache.manifests.images import KEYS as IMAGE_KEYS
 from package_cache.manifests.repositories import KEYS
 from package_cache.manifests.toml import GROUP_KEYS
 
@@ -26,6 +27,7 @@ def test_the_examples_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_table_has_every_key_and_no_other() -> None:
-    fields = re.findall(r"^\| `(group|repository)\.([a-z-]+)`", TEXT, re.MULTILINE)
+    fields = re.findall(r"^\| `(group|repository|image)\.([a-z-]+)`", TEXT, re.MULTILINE)
     assert {key for table, key in fields if table == "group"} == set(GROUP_KEYS)
     assert {key for table, key in fields if table == "repository"} == set(KEYS)
+    assert {key for table, key in fields if table == "image"} == set(IMAGE_KEYS)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from package_cache.values.errors import ManifestError, Problem
-from package_cache.values.manifest import Group, Place, Repository, RequestedPackage
+from package_cache.values.manifest import CheckedImage, Group, Place, Repository, RequestedPackage
 from package_cache.values.names import GROUP_NAME, PackageRequest
 from package_cache.values.system import System
 
@@ -24,6 +24,7 @@ class Parts:
     groups: tuple[Group, ...]
     repositories: tuple[Repository, ...] = ()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    images: tuple[CheckedImage, ...] = ()
 
 
 class Problems:

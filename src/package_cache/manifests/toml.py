@@ -9,6 +9,7 @@ systems = ["ubuntu16.04", "ubuntu18.04"]
 packages = ["openssh-client", "openssh-server"]
 
 [[repository]]                          beside the distribution's own; see repositories.py
+[[image]]                               where groups shall install; see images.py
 """
 
 import re
@@ -24,6 +25,7 @@ from package_cache.manifests.checks import (
     check_packages,
     check_system,
 )
+from package_cache.manifests.images import read_images
 from package_cache.manifests.positions import positions
 from package_cache.manifests.repositories import MIRROR_NAME, check_names_are_free, read_repositories, uris
 from package_cache.manifests.tables import Document, Table
@@ -51,12 +53,13 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
     if values is None:
         return Parts(())
     root = Table(Document(text, positions(text), problems), values)
-    root.only("group", "repository", "mirrors")
+    root.only("group", "repository", "image", "mirrors")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), path.parent, problems)
     check_names_are_free(repositories, groups, problems)
-    return Parts(tuple(groups), repositories, _mirrors(root))
+    images = read_images(root.tables("image"), path.parent, groups, problems)
+    return Parts(tuple(groups), repositories, _mirrors(root), images)
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:

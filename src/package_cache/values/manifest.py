@@ -74,6 +74,23 @@ class Repository:
 
 
 @dataclass(frozen=True)
+class CheckedImage:
+    """An image in which groups shall install, for `check`. One of `reference`, `root` and `status` is set."""
+
+    name: str
+    place: Place
+    reference: str | None = None
+    """As skopeo writes it."""
+    root: Path | None = None
+    status: Path | None = None
+    """A dpkg status file, of the OS release `system`."""
+    system: str | None = None
+    architecture: str | None = None
+    groups: tuple[str, ...] = ()
+    """None: all of the manifest."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything the administrator wrote. `digest` is the SHA-256 of the file's bytes, as `sha256:<hex>`."""
 
@@ -83,3 +100,4 @@ class Manifest:
     repositories: tuple[Repository, ...] = ()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """URIs to try in order, by distribution (`ubuntu`) or, for its security suite, `ubuntu-security`."""
+    images: tuple[CheckedImage, ...] = ()

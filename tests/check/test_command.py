@@ -114,6 +114,7 @@ def test_data_for_programs(say: Run) -> None:
         ("--root / --system ubuntu18.04", "--system ubuntu18.04"),
         ("--status status --system Ubuntu", "'Ubuntu' is not an OS release"),
         ("--status status --system ubuntu18.04 --architecture arm64", "the dpkg in it is of amd64"),
+        ("--root / --architecture a;b", "'a;b' is not an architecture"),
         ("--status status --system ubuntu18.04 -- ../tools", "not a group's name"),
     ],
 )
@@ -139,3 +140,9 @@ def test_a_status_that_does_not_say_its_architecture(
     assert run(words) == 2
     assert "--architecture" in capfd.readouterr().err
     assert run([*words, "tools", "--architecture", "amd64"]) == 0
+
+
+def test_no_sign_of_a_terminal_comes_from_what_is_checked(say: Run) -> None:
+    out = say("tools", package("evil\x1b[2J", status="install ok half-installed"))[1]
+    assert "\x1b" not in out
+    assert "evil?[2J 1.0 is half-installed" in out

@@ -119,6 +119,19 @@ def test_an_archive(cache: SyntheticCache, tmp_path: Path) -> None:
     assert checked(f"oci-archive:{tmp_path}/image.tar:v1", cache, "tools").verdicts[0].prediction is Prediction.HIT
 
 
+HOSTILE = 'amd64"; APT::Architectures:: "i386"; APT::Solver "/bin/false'
+"""As the name of an architecture: more lines of apt's configuration, if it were written there as it is."""
+
+
+def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
+    assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
+    own = layout.image([base(architecture=HOSTILE)])
+    with pytest.raises(UsageError, match="does not say of which architecture"):
+        checked(layout.name(own, "own"), cache, "tools")
+
+
 def test_an_image_without_dpkg(cache: SyntheticCache, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     (verdict,) = checked(layout.name(layout.image([{"etc/os-release": "ID=alpine\n"}])), cache, "tools").verdicts

@@ -15,6 +15,7 @@ from package_cache.command_line.options import (
     state_option,
 )
 from package_cache.command_line.render import Renderer
+from package_cache.values.names import ARCHITECTURE
 from package_cache.verbs.matrix import CheckOptions, check_matrix, check_one, status_of_matrix
 from package_cache.verbs.where import Where
 
@@ -77,6 +78,8 @@ def check_command(
       package-cache check --status status --system ubuntu18.04
       package-cache check --manifest package-cache.toml
     """
+    if given["architecture"] and not ARCHITECTURE.fullmatch(given["architecture"]):
+        raise click.UsageError(f"{given['architecture']!r} is not an architecture: write one as dpkg names it")
     where, options = Where(**given), CheckOptions(state or default_state(), install=install)
     if manifest is not None:
         _refuse_beside_manifest(groups, where)

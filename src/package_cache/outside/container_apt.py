@@ -95,11 +95,6 @@ class ContainerApt:
         """Ask for a plan that installs these."""
         return _answer(self._run("-y", "--no-remove", "--print-uris", "install", *requests))
 
-    def install_anyhow(self, requests: Sequence[str]) -> AptAnswer:
-        """Ask what would have to be done, also where that is forbidden: to explain why there is no plan."""
-        allowed = ("--allow-downgrades", "--allow-remove-essential", "--allow-change-held-packages")
-        return _answer(self._run("-y", *allowed, "--simulate", "install", *requests))
-
     def check(self) -> AptAnswer:
         """Ask whether apt can read all this, and finds the dependencies of what is there met."""
         return _answer(self._run("check"))

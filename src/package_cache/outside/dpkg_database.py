@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from package_cache.outside.system_files import SystemFiles
+from package_cache.values.names import ARCHITECTURE
 
 FOLDER = "/var/lib/dpkg"
 MARKS = "/var/lib/apt/extended_states"
@@ -61,7 +62,7 @@ class DpkgDatabase:
     def architecture(self) -> str | None:
         """dpkg's own architecture: that of its own package; None where that is not here."""
         found = [item.architecture for item in self.packages if item.name == "dpkg" and item.state == "installed"]
-        return found[0] if found else None
+        return found[0] if found and ARCHITECTURE.fullmatch(found[0]) else None
 
     def of(self, name: str) -> list[KnownPackage]:
         """Give what there is of a package, of all architectures."""
@@ -76,7 +77,8 @@ def make_database(
     for content in (status, *(content for _, content in sorted((updates or {}).items()))):
         for package in _packages(content):
             found[package.name, package.architecture] = package
-    architectures = tuple(line.strip() for line in arch.decode("ascii", "replace").split("\n") if line.strip())
+    lines = (line.strip() for line in arch.decode("ascii", "replace").split("\n"))
+    architectures = tuple(line for line in lines if ARCHITECTURE.fullmatch(line))  # they go into apt's configuration
     return DpkgDatabase(status, updates or {}, architectures, marks, tuple(found.values()))
 
 

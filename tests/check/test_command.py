@@ -1,6 +1,7 @@
 """`check` on the command line: a table for people, data for programs, an exit status for CI."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,11 @@ from tests.check.layouts import base, package
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
+from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run
+from package_cache.outside.files import exclusive
+from package_cache.values.verdict import Prediction
+from package_cache.verbs.check import check, seen_by_status
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -146,3 +151,16 @@ def test_no_sign_of_a_terminal_comes_from_what_is_checked(say: Run) -> None:
     out = say("tools", package("evil\x1b[2J", status="install ok half-installed"))[1]
     assert "\x1b" not in out
     assert "evil?[2J 1.0 is half-installed" in out
+
+
+def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_path: Path) -> None:
+    folder = CacheFolder(cache.path)
+    aside = tmp_path / "aside"
+    folder.group("tools", "ubuntu18.04").rename(aside)
+    seen = seen_by_status("it", str(base()["var/lib/dpkg/status"]).encode(), "ubuntu18.04")
+    with exclusive(folder.lock):
+        timer = threading.Timer(0.5, aside.rename, [folder.group("tools", "ubuntu18.04")])
+        timer.start()
+        (verdict,) = check(["tools"], folder, seen).verdicts
+        timer.join()
+    assert verdict.prediction is Prediction.HIT

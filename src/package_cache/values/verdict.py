@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import CacheError
 from package_cache.values.statuses import ExitStatus
 
 
@@ -78,7 +78,7 @@ class Verdict:
         return sum(package.size for package in self.packages)
 
 
-class MissError(PackageCacheError):
+class MissError(CacheError):
     """The installer would end without having changed anything."""
 
     def __init__(

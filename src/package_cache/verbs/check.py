@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from package_cache.cache.being_written import once_settled
 from package_cache.cache.group_facts import (
     GroupFacts,
     check_cache,
@@ -112,21 +113,38 @@ def _all_groups(cache: CacheFolder) -> tuple[str, ...]:
     return found
 
 
+_OF_THE_CACHE = (
+    ExitStatus.NO_SUCH_GROUP, ExitStatus.NOT_FOR_SYSTEM, ExitStatus.NOT_FOR_ARCHITECTURE, ExitStatus.CACHE_MISSING,
+    ExitStatus.CACHE_DAMAGED,
+)  # fmt: skip
+
+
+def _missed(name: str, miss: MissError) -> Verdict:
+    return Verdict(name, Prediction.MISS, miss.status, (), miss.cause, miss.next_step, miss.reasons, miss.words)
+
+
 @dataclass
 class _Checker:
     cache: CacheFolder
     seen: SeenSystem
     folder: Path
-    _fits: dict[str, bool] = field(default_factory=dict)
-    """Whether package files are what their names say, by SHA-256."""
+    _fits: set[str] = field(default_factory=set)
+    """SHA-256 of the package files that are what their names say."""
 
     def verdict(self, name: str) -> Verdict:
         try:
+            return once_settled(self.cache, lambda: self._verdict(name))
+        except MissError as miss:
+            return _missed(name, miss)
+
+    def _verdict(self, name: str) -> Verdict:
+        """Give the verdict; raise only what a writer of the cache may be about to mend."""
+        try:
             return self._installs(name)
         except MissError as miss:
-            return Verdict(
-                name, Prediction.MISS, miss.status, (), miss.cause, miss.next_step, miss.reasons, miss.words
-            )  # fmt: skip
+            if miss.status in _OF_THE_CACHE:
+                raise
+            return _missed(name, miss)
 
     def _installs(self, name: str) -> Verdict:
         check_cache(self.cache)
@@ -249,9 +267,9 @@ class _Checker:
                 path = self.cache.path / name
                 if not path.is_file() or path.stat().st_size == 0:
                     content_of(self.cache, name)  # says what is wrong
-                self._fits[item.sha256] = sha256_of(path) == item.sha256
-            if not self._fits[item.sha256]:
-                raise damaged(f"{name} is not the file that the index states (SHA-256)")
+                if sha256_of(path) != item.sha256:
+                    raise damaged(f"{name} is not the file that the index states (SHA-256)")
+                self._fits.add(item.sha256)
 
     def _check_architectures(self, files: Sequence[PlannedFile]) -> None:
         """Raise `MissError` where dpkg will refuse a package that apt plans all the same. 50"""

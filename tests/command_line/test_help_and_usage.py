@@ -3,7 +3,9 @@
 import pytest
 from tests.support.world import World
 
-VERBS = ("lock", "build", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom")
+VERBS = (
+    "lock", "build", "check", "image", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)

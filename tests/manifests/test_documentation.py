@@ -7,6 +7,7 @@ import pytest
 from tests.support.keys import throwaway_key
 
 from package_cache.manifests import read_manifest
+from package_cache.manifests.images import KEYS as IMAGE_KEYS
 from package_cache.manifests.pins import PIN_KEYS
 from package_cache.manifests.repositories import KEYS
 from package_cache.manifests.toml import GROUP_KEYS
@@ -28,7 +29,8 @@ def test_the_examples_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_table_has_every_key_and_no_other() -> None:
-    fields = re.findall(r"^\| `(group|repository|pin)\.([a-z-]+)`", TEXT, re.MULTILINE)
+    fields = re.findall(r"^\| `(group|repository|pin|image)\.([a-z-]+)`", TEXT, re.MULTILINE)
     assert {key for table, key in fields if table == "group"} == set(GROUP_KEYS)
     assert {key for table, key in fields if table == "repository"} == set(KEYS)
     assert {key for table, key in fields if table == "pin"} == set(PIN_KEYS)
+    assert {key for table, key in fields if table == "image"} == set(IMAGE_KEYS)

@@ -3,6 +3,7 @@
     package_cache/
       package-cache.json            the description of the whole: format, manifest, groups, systems, sizes, digests
       install_group.sh              the installer
+      proofs.json                   what came of installing groups for real, see proofs.py; may be missing
       pool/<sha256>.deb             each package file once, named by the hash of its bytes
       groups/<group>-<system>/      an ordinary flat apt repository, for one OS release, all architectures
         Packages                    deb822; `Filename: pool/<sha256>.deb`
@@ -29,6 +30,7 @@ FORMAT = 1
 DESCRIPTION = "package-cache.json"
 INSTALLER = "install_group.sh"
 LOCK = ".lock"
+PROOFS = "proofs.json"
 POOL = "pool"
 GROUPS = "groups"
 INDEX = "Packages"
@@ -90,6 +92,11 @@ class CacheFolder:
     def lock(self) -> Path:
         """The path of the file that writers lock."""
         return self.path / LOCK
+
+    @property
+    def proofs(self) -> Path:
+        """The path of what is noted of installing groups for real."""
+        return self.path / PROOFS
 
     @property
     def pool(self) -> Path:

@@ -12,7 +12,7 @@ from package_cache.outside.files import remove_abandoned, remove_folder, sha256_
 
 def remove_unfinished(cache: CacheFolder) -> None:
     """Remove what writers that were killed left behind, for the holder of the cache's lock; downloads stay."""
-    for file in (cache.description, cache.installer):
+    for file in (cache.description, cache.installer, cache.proofs):
         remove_abandoned(file)
     for path in (cache.path / GROUPS).glob(".new-*"):
         with contextlib.suppress(OSError):

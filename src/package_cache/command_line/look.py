@@ -1,6 +1,6 @@
 """`package-cache list` and `package-cache show`: what is in a cache."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import click
 
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.package_list import DescribedPackage, read_list
+from package_cache.cache.proofs import Proof, read_proofs
 from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer
@@ -27,13 +28,15 @@ def list_command(renderer: Renderer, cache: Path) -> int:
     Example:
       package-cache list --cache package_cache
     """
-    description = read_description(given_cache(cache))
+    folder = given_cache(cache)
+    description = read_description(folder)
     groups = description.groups
     rows = [
         (group.name, group.system, " ".join(group.architectures), str(group.packages), in_bytes(group.size))
         for group in groups
     ]
     text = f"{table(('group', 'system', 'architecture', 'packages', 'size'), rows)}\n{_origin(description)}"
+    proofs = read_proofs(folder)
     total = f"{count(description.packages, 'package')} stored once: {in_bytes(description.size)}"
     listed = [
         {
@@ -44,13 +47,15 @@ def list_command(renderer: Renderer, cache: Path) -> int:
             "compression": group.compression,
             "packages": group.packages,
             "bytes": group.size,
+            "proofs": _of(group, proofs),
         }
         for group in groups
     ]
     head = {"created": description.created, "built_by": description.built_by, "manifest": description.manifest}
     head["locked"] = description.locked
     value = {**head, "manifest_digest": description.manifest_digest, "stored_bytes": description.size, "groups": listed}
-    return renderer.result(f"{text}\n{total}", value)
+    told = [f"{proof.group} for {proof.system}: {_told(proof)}" for proof in proofs]
+    return renderer.result("\n".join([text, total, *told]), value)
 
 
 @click.command("show")
@@ -76,15 +81,27 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
             status=ExitStatus.NO_SUCH_GROUP,
         )
     shown = [(item, read_list(folder, item)) for item in found]
-    systems = [{**asdict(item), "packages": packages} for item, packages in shown]
-    return renderer.result("\n\n".join(_shown(*item) for item in shown), {"name": group, "systems": systems})
+    proofs = read_proofs(folder)
+    systems = [{**asdict(item), "packages": packages, "proofs": _of(item, proofs)} for item, packages in shown]
+    text = "\n\n".join(_shown(*item, _of(item[0], proofs)) for item in shown)
+    return renderer.result(text, {"name": group, "systems": systems})
 
 
-def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage]) -> str:
+def _of(group: DescribedGroup, proofs: Iterable[Proof]) -> list[Proof]:
+    return [proof for proof in proofs if (proof.group, proof.system) == (group.name, group.system)]
+
+
+def _told(proof: Proof) -> str:
+    came = "installed" if proof.status == 0 else f"not installed (status {proof.status})"
+    where = f"{proof.where} {proof.digest}".rstrip()
+    return f"{came} for real in {where} on {proof.architecture}, {proof.when}"
+
+
+def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage], proofs: Sequence[Proof]) -> str:
     rows = [(item.name, item.version, item.architecture, in_bytes(item.size)) for item in packages]
     head = f"{group.name} for {group.system} ({' '.join(group.architectures)}): {' '.join(group.requests)}"
     total = f"{count(group.packages, 'package')}, {in_bytes(group.size)}, compression: {group.compression}"
-    return f"{head}\n{table(('package', 'version', 'architecture', 'size'), rows)}\n{total}"
+    return "\n".join([head, table(("package", "version", "architecture", "size"), rows), total, *map(_told, proofs)])
 
 
 def _origin(description: Description) -> str:

@@ -17,6 +17,7 @@ VERBS = {
     "lock": "lock",
     "build": "build",
     "image": "image",
+    "check": "check",
     "stage": "stage",
     "install": "install",
     "list": "look",

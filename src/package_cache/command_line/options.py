@@ -76,7 +76,15 @@ manifest_option: Decorator = click.option(
     help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
 )
 
-_MIRROR_OPTIONS = (
+state_option: Decorator = click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
+    "user's cache folder]",
+)
+
+_MIRROR_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--mirror",
         "mirrors",
@@ -94,13 +102,7 @@ _MIRROR_OPTIONS = (
         metavar="NAME=FILE",
         help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
     ),
-    click.option(
-        "--state",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=None,
-        help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
-        "user's cache folder]",
-    ),
+    state_option,
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from package_cache.values.errors import ManifestError, Problem
-from package_cache.values.manifest import Group, Pin, Place, Repository, RequestedPackage
+from package_cache.values.manifest import CheckedImage, Group, Pin, Place, Repository, RequestedPackage
 from package_cache.values.names import GROUP_NAME, PackageRequest
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 
@@ -27,6 +27,7 @@ class Parts:
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_age: datetime.timedelta | None = None
     pins: tuple[Pin, ...] = ()
+    images: tuple[CheckedImage, ...] = ()
 
 
 class Problems:

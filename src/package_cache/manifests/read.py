@@ -29,7 +29,16 @@ def read_manifest(path: Path) -> Manifest:
     if not parts.groups and not problems.found:
         problems.add(problems.place(), "has no group", EXAMPLE[read is read_toml])
     problems.raise_if_any()
-    return Manifest(path, _digest(content), parts.groups, parts.repositories, parts.mirrors, parts.max_age, parts.pins)
+    return Manifest(
+        path,
+        _digest(content),
+        parts.groups,
+        parts.repositories,
+        parts.mirrors,
+        parts.max_age,
+        parts.pins,
+        parts.images,
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -12,6 +12,7 @@ packages = ["openssh-client", "openssh-server"]
 
 [[repository]]                          beside the distribution's own; see repositories.py
 [[pin]]                                 whose packages, or which versions, are preferred; see pins.py
+[[image]]                               where groups shall install; see images.py
 """
 
 import datetime
@@ -28,6 +29,7 @@ from package_cache.manifests.checks import (
     check_packages,
     check_system,
 )
+from package_cache.manifests.images import read_images
 from package_cache.manifests.pins import read_pins
 from package_cache.manifests.positions import positions
 from package_cache.manifests.repositories import (
@@ -64,14 +66,15 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
     if values is None:
         return Parts(())
     root = Table(Document(text, positions(text), problems), values)
-    root.only("group", "repository", "pin", "mirrors", "max-age")
+    root.only("group", "repository", "pin", "image", "mirrors", "max-age")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), path.parent, problems)
     check_names_are_free(repositories, groups, problems)
     names = {item.name for item in repositories} | archive_names(groups)
     pins = read_pins(root.tables("pin"), names)
-    return Parts(tuple(groups), repositories, _mirrors(root), _max_age(root), pins)
+    images = read_images(root.tables("image"), path.parent, groups, problems)
+    return Parts(tuple(groups), repositories, _mirrors(root), _max_age(root), pins, images)
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:

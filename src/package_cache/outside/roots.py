@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,19 @@ def make_root(
         "include": include,
         "owner": os.geteuid(),  # whose ids the files have
     }
+
+    def fill(root: Path) -> None:
+        listener(Step(f"making a root of {source.suite} {source.architecture}"))
+        _debootstrap(source, lines, include, root, isolation)
+
+    return keep_root(inputs, fill, state=state, isolation=isolation)
+
+
+def keep_root(inputs: Mapping[str, object], fill: Callable[[Path], None], *, state: Path, isolation: Isolation) -> Path:
+    """Give the root that these inputs decide; where it is not kept yet, `fill` makes it at a path that is not there.
+
+    Whoever comes while another makes the same root waits for it.
+    """
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
     roots = state / "roots"
     kept = roots / key / "root"
@@ -87,9 +100,8 @@ def make_root(
     roots.mkdir(parents=True, exist_ok=True)
     with exclusive(_lock(roots, key), wait=WAIT):
         if not kept.is_dir():  # another process may have made it while we waited
-            listener(Step(f"making a root of {source.suite} {source.architecture}"))
             with _building(roots, key, isolation) as folder:
-                _debootstrap(source, lines, include, folder / "root", isolation)
+                fill(folder / "root")
                 write_atomically(folder / "root.json", json.dumps(inputs, indent=1).encode() + b"\n")
                 folder.rename(roots / key)
     return kept
@@ -112,7 +124,7 @@ def archive_root(path: Path, archive: Path, isolation: Isolation, *, without: Se
     left_out = [f"--exclude={pattern}" for pattern in without]
     argv = ["tar", "--directory", str(path), *left_out, "--sort=name", "--numeric-owner", "--create", "."]
     archive.touch()  # ours, whoever writes to it
-    with _as_root(isolation) as prefix:
+    with as_root(isolation) as prefix:
         run([*prefix, *argv, "--file", str(archive)], timeout=LIMIT)
 
 
@@ -141,12 +153,12 @@ def _building(roots: Path, key: str, isolation: Isolation) -> Iterator[Path]:
 
 def _remove(folder: Path, isolation: Isolation) -> None:
     end_processes(folder / "root")
-    with _as_root(isolation) as prefix:  # the files may belong to ids that only our user namespace has
+    with as_root(isolation) as prefix:  # the files may belong to ids that only our user namespace has
         run([*prefix, "rm", "-rf", "--one-file-system", "--", str(folder)])
 
 
 @contextlib.contextmanager
-def _as_root(isolation: Isolation) -> Iterator[tuple[str, ...]]:
+def as_root(isolation: Isolation) -> Iterator[tuple[str, ...]]:
     """Give the argv prefix that runs a program as root, among the host's files, and ends it when we end."""
     if isolation is Isolation.CHROOT:
         yield (find_tool("setpriv"), "--pdeathsig", "TERM")
@@ -192,7 +204,7 @@ def _debootstrap(
         f"--extract-hook={_NO_DEVICES}", f"--extract-hook={_PAM_FIRST}", source.suite, str(target), *lines,
     ]  # fmt: skip
     try:
-        with _as_root(isolation) as prefix:
+        with as_root(isolation) as prefix:
             # No configuration of this machine's apt is read: mmdebstrap names apt one of its own, below the new root.
             run([*prefix, *command], timeout=LIMIT)
             sources = "".join(f"{_without_keyring(line)}\n" for line in lines)

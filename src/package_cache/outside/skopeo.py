@@ -66,11 +66,16 @@ class Destination:
     @property
     def is_loopback(self) -> bool:
         """Tell whether it is a registry on this machine, which may speak plain HTTP."""
-        host = re.sub(r":[0-9]+$", "", self.registry or "").strip("[]")
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return is_loopback(self.registry or "")
+
+
+def is_loopback(registry: str) -> bool:
+    """Tell whether a registry's host, with or without a port, is this machine."""
+    host = re.sub(r":[0-9]+$", "", registry).strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _wrong_with_registry(rest: str) -> str | None:
@@ -157,16 +162,24 @@ def _place(to: Destination) -> Iterator[str]:
 
 
 def _explained(to: Destination, error: CommandError) -> PackageCacheError:
-    lines = [_message(line) for line in error.output.splitlines() if line.strip()]
-    said = "\n".join(lines[-3:])
-    if error.returncode is None:
-        said = f"skopeo did not end within {LIMIT:g} s" + (f"\n{said}" if said else "")
+    said, hint = said_by_skopeo(error, to.registry or "")
     if to.registry is None:
         status = ExitStatus.NO_SPACE if "no space left" in said else ExitStatus.INTERNAL
         status = ExitStatus.READ_ONLY if re.search("permission denied|read-only", said) else status
         return PackageCacheError(f"cannot write the image to {to.text}", details=said, status=status)
+    return PackageCacheError(
+        f"cannot push the image to {to.text}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
+    )
+
+
+def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:
+    """Give skopeo's last words about a registry, and what to do next."""
+    lines = [_message(line) for line in error.output.splitlines() if line.strip()]
+    said = "\n".join(lines[-3:])
+    if error.returncode is None:
+        said = f"skopeo did not end within {LIMIT:g} s" + (f"\n{said}" if said else "")
     if re.search("unauthorized|authentication required|denied|forbidden", said, re.IGNORECASE):
-        hint = f"log in: skopeo login {to.registry}, or name the file with the credentials with --authfile"
+        hint = f"log in: skopeo login {registry}, or name the file with the credentials with --authfile"
     elif re.search("server gave HTTP response to HTTPS client|does not look like a TLS handshake", said):
         hint = "the registry speaks plain HTTP: if its network is to be trusted, use --insecure-registry"
     elif "getting username and password" in said:
@@ -175,9 +188,7 @@ def _explained(to: Destination, error: CommandError) -> PackageCacheError:
         hint = "add the registry's certificate authority to this machine (certs.d, see containers-certs.d(5))"
     else:
         hint = "check the registry's name, that it runs, and the network"
-    return PackageCacheError(
-        f"cannot push the image to {to.text}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
-    )
+    return said, hint
 
 
 def _message(line: str) -> str:

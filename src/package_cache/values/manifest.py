@@ -110,6 +110,23 @@ class Pin:
 
 
 @dataclass(frozen=True)
+class CheckedImage:
+    """An image in which groups shall install, for `check`. One of `reference`, `root` and `status` is set."""
+
+    name: str
+    place: Place
+    reference: str | None = None
+    """As skopeo writes it."""
+    root: Path | None = None
+    status: Path | None = None
+    """A dpkg status file, of the OS release `system`."""
+    system: str | None = None
+    architecture: str | None = None
+    groups: tuple[str, ...] = ()
+    """None: all of the manifest."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything the administrator wrote. `digest` is the SHA-256 of the file's bytes, as `sha256:<hex>`."""
 
@@ -122,3 +139,4 @@ class Manifest:
     max_age: datetime.timedelta | None = None
     """How old a lock may be that a cache is built from."""
     pins: tuple[Pin, ...] = ()
+    images: tuple[CheckedImage, ...] = ()

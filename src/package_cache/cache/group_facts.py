@@ -1,0 +1,190 @@
+"""What the installer must know of a group, read and checked in its order, with its words and statuses."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.layout import FORMAT, GROUPS, INDEX, PACKAGE_LIST, CacheFolder, group_folder
+from package_cache.outside.files import read_regular
+from package_cache.values.names import GROUP_NAME
+from package_cache.values.statuses import ExitStatus
+from package_cache.values.verdict import MissError
+
+_SYSTEM = re.compile(r"[a-z0-9._]+", re.ASCII)
+_REQUEST = re.compile(r"(?!-)[a-zA-Z0-9+.:=~-]+", re.ASCII)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FOLDER = re.compile(r"(.+)-([a-z0-9._]+)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class GroupFacts:
+    """A group for one system."""
+
+    name: str
+    index: Path
+    """Its `Packages`, whose hash fits."""
+    requests: tuple[str, ...]
+    provides: tuple[str, ...]
+    recommends: bool
+
+
+def check_cache(cache: CacheFolder) -> None:
+    """Raise `MissError` where no cache is there."""
+    step = "check the mount, or name the folder with --cache"
+    if not cache.path.is_dir():
+        raise MissError(ExitStatus.CACHE_MISSING, f"there is no cache at {cache.path}", step)
+    if not (cache.path / GROUPS).is_dir():
+        empty = not any(cache.path.iterdir())
+        cause = "is empty" if empty else "is no cache: it has no groups"
+        raise MissError(ExitStatus.CACHE_MISSING, f"the folder {cache.path} {cause}", step)
+
+
+def group_names(cache: CacheFolder) -> tuple[str, ...]:
+    """Give the names of all groups that a cache has, for whatever system."""
+    return tuple(sorted({name for name, _ in _folders(cache) if GROUP_NAME.fullmatch(name)}))
+
+
+def read_facts(cache: CacheFolder, name: str, system: str, architecture: str) -> GroupFacts:
+    """Read what a group asks for. Raises `MissError`: 10, 11, 12, 31 or 32."""
+    return _Reader(cache, name, system, architecture).read()
+
+
+def check_system_name(system: str, file: str) -> None:
+    """Raise `MissError` where os-release gives no name of a system."""
+    if not _SYSTEM.fullmatch(system):
+        cause = f"{file} does not say which OS release this is"
+        raise MissError(ExitStatus.NOT_FOR_SYSTEM, cause, "use the fallback of this image")
+
+
+def damaged(what: str) -> MissError:
+    """Make the miss of a cache that is not what it was."""
+    return MissError(ExitStatus.CACHE_DAMAGED, f"the cache is damaged: {what}", "stage or build the cache again")
+
+
+def content_of(cache: CacheFolder, name: str) -> bytes:
+    """Give the bytes of a file of the cache, which must have some."""
+    path = cache.path / name
+    if not path.exists():
+        raise damaged(f"{name} is missing")
+    if not path.is_file():
+        raise damaged(f"{name} is not a file")
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        raise damaged(f"{name} cannot be read: see the permissions on it") from error
+    if not content:
+        raise damaged(f"{name} is empty")
+    return content
+
+
+def _folders(cache: CacheFolder) -> Iterator[tuple[str, str]]:
+    """Give the name and the system of each group's folder, as the installer cuts their names."""
+    for path in sorted((cache.path / GROUPS).iterdir()):
+        match = None if path.name.startswith(".") else _FOLDER.fullmatch(path.name)
+        if match:
+            yield match[1], match[2]
+
+
+class _Reader:
+    def __init__(self, cache: CacheFolder, name: str, system: str, architecture: str) -> None:
+        self.cache, self.name, self.system, self.architecture = cache, name, system, architecture
+        self.folder = group_folder(name, system)
+        self.own = f"{architecture}.group"
+
+    def read(self) -> GroupFacts:
+        if not (self.cache.path / self.folder).is_dir():
+            raise self._not_there()
+        if not (self.cache.path / self.folder / self.own).exists():
+            raise self._not_for_architecture()
+        names = (self.own, INDEX, PACKAGE_LIST, "Release")
+        contents = {name: content_of(self.cache, f"{self.folder}/{name}") for name in names}
+        facts = self._facts(contents[self.own].decode("utf-8", "replace"))
+        stated = _stated(contents["Release"])
+        for name in (self.own, INDEX, PACKAGE_LIST):
+            if hashlib.sha256(contents[name]).hexdigest() != stated.get(name):
+                raise damaged(f"{self.folder}/{name} is not the file that its Release states (SHA-256)")
+        return facts
+
+    def _not_there(self) -> MissError:
+        folders = list(_folders(self.cache))
+        others = [system for name, system in folders if name == self.name]
+        if others:
+            return MissError(
+                ExitStatus.NOT_FOR_SYSTEM,
+                f"the group {self.name} is not for {self.system}; it is for: {' '.join(others)}",
+                f"add {self.system} to the group in the manifest and build again",
+            )
+        there = " ".join(dict.fromkeys(name for name, _ in folders)) or "none"
+        return MissError(
+            ExitStatus.NO_SUCH_GROUP,
+            f"the cache has no group {self.name}; it has: {there}",
+            "add it to the manifest and build again",
+        )
+
+    def _not_for_architecture(self) -> MissError:
+        if self.own in _stated(content_of(self.cache, f"{self.folder}/Release")):
+            return damaged(f"{self.folder}/{self.own} is missing")
+        others = sorted(path.stem for path in (self.cache.path / self.folder).glob("*.group"))
+        if not others:
+            return damaged(f"the folder {self.folder} has no .group file")
+        return MissError(
+            ExitStatus.NOT_FOR_ARCHITECTURE,
+            f"the group {self.name} is not for {self.architecture}; it is for: {' '.join(others)}",
+            f"add {self.architecture} to the group in the manifest and build again",
+        )
+
+    def _facts(self, text: str) -> GroupFacts:
+        file = f"{self.folder}/{self.own}"
+        requests: list[str] = []
+        provides: list[str] = []
+        seen: set[str] = set()
+        for line in text.split("\n")[:-1]:  # what no line end follows was cut short
+            key, _, value = line.strip(" \t").partition(" ")
+            value = value.strip(" \t")
+            seen.add(key)
+            if key == "format":
+                self._check_format(file, value)
+            elif key == "installed-kib":
+                if not _NUMBER.fullmatch(value):
+                    raise damaged(f"{file} has a size that is no number")
+            elif key == "package":
+                if not _REQUEST.fullmatch(value):
+                    raise damaged(f"{file} asks for '{value}', which is no package's name")
+                requests.append(value)
+            elif key == "provides":
+                provides.append(value)
+            elif key not in ("recommends", "pre-dependency", "end"):
+                raise damaged(f"{file} has a line that means nothing: {key}")
+        for key, lacking in (("end", "is cut short"), ("format", "has no format number"), ("package", _NO_PACKAGE)):
+            if key not in seen:
+                raise damaged(f"{file} {lacking}")
+        index = self.cache.path / self.folder / INDEX
+        return GroupFacts(
+            self.name, index, tuple(dict.fromkeys(requests)), tuple(provides), recommends="recommends" in seen
+        )
+
+    def _check_format(self, file: str, value: str) -> None:
+        if not _NUMBER.fullmatch(value):
+            raise damaged(f"{file} has no format number")
+        if int(value) > FORMAT:
+            cause = f"the cache's format is {value}, this installer reads {FORMAT}"
+            raise MissError(ExitStatus.CACHE_TOO_NEW, cause, "use the install_group.sh that lies in the cache")
+
+
+_NO_PACKAGE = "asks for no package"
+
+
+def _stated(release: bytes) -> dict[str, str]:
+    """Give the SHA-256 that a Release file states of each file."""
+    found: dict[str, str] = {}
+    within = False
+    for line in release.decode("utf-8", "replace").split("\n")[:-1]:
+        words = line.split(None, 2)
+        if len(words) == 3 and within and _HASH.fullmatch(words[0]):
+            found[words[2].strip()] = words[0]
+        elif len(words) == 1 and words[0].endswith(":"):
+            within = words[0] == "SHA256:"
+    return found

@@ -1,0 +1,117 @@
+"""`proofs.json`: what came of installing groups for real, in throw-away roots: a note for people, beside the cache.
+
+Nothing depends on it: no build, no installer looks at it, and where it cannot be read, it says nothing.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import exclusive, read_regular, sha256_of, write_atomically
+from package_cache.outside.writing import writing_to
+from package_cache.values.fields import FieldReader
+from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256
+
+FORMAT = 1
+MOST = 1000
+"""How many are kept; the oldest go first."""
+
+WRITER_LIMIT = 600.0
+"""Seconds to wait for a build that holds the cache's lock."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class Proof:
+    """What came of one group in one container system."""
+
+    group: str
+    system: str
+    architecture: str
+    where: str
+    """The image's reference, or the root's path."""
+    digest: str
+    """Of the image's manifest; empty for a root."""
+    release: str
+    """SHA-256 of the group's `Release`, by which all of the group is known: of another one it proves nothing."""
+    status: int
+    """The installer's."""
+    installed: int
+    """How many packages came."""
+    agreed: bool
+    """Whether `check` had predicted just that."""
+    when: str
+    """As RFC 3339 in UTC."""
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What it is about: a newer proof of the same takes its place."""
+        return (self.group, self.system, self.architecture, self.digest or self.where)
+
+
+def release_digest(cache: CacheFolder, group: str, system: str) -> str:
+    """Give by what a proof knows a group; empty where it is not there."""
+    try:
+        return sha256_of(cache.group(group, system) / "Release")
+    except OSError:
+        return ""
+
+
+def read_proofs(cache: CacheFolder) -> tuple[Proof, ...]:
+    """Give all proofs of groups as they are now, oldest first; none where the file is missing or is not what it was."""
+    return tuple(
+        proof for proof in _read(cache) if proof.release == release_digest(cache, proof.group, proof.system) != ""
+    )
+
+
+def add_proofs(cache: CacheFolder, proofs: Iterable[Proof]) -> None:
+    """Add proofs, under the cache's lock, in one rename.
+
+    Raises `PackageCacheError` with READ_ONLY or NO_SPACE where the cache cannot be written.
+    """
+    with writing_to(cache.path), exclusive(cache.lock, wait=WRITER_LIMIT):
+        known = {proof.about: proof for proof in (*_read(cache), *proofs)}
+        kept = sorted(known.values(), key=lambda proof: proof.when)[-MOST:]
+        document = {"format": FORMAT, "proofs": [asdict(proof) for proof in kept]}
+        write_atomically(cache.proofs, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def _read(cache: CacheFolder) -> tuple[Proof, ...]:
+    try:
+        document = json.loads(read_regular(cache.proofs))
+    except (OSError, ValueError, RecursionError):
+        return ()
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        return ()
+    reader = _ProofReader(str(cache.proofs))
+    proofs = tuple(reader.proof(table) for table in reader.tables(document, "", "proofs"))
+    return () if reader.problems else proofs
+
+
+class _ProofReader(FieldReader):
+    def proof(self, table: dict[str, Any]) -> Proof:
+        proof = Proof(
+            self.text(table, "", "group"),
+            self.text(table, "", "system"),
+            self.text(table, "", "architecture"),
+            self.text(table, "", "where"),
+            self.text(table, "", "digest", empty=True),
+            self.text(table, "", "release"),
+            self.count(table, "", "status"),
+            self.count(table, "", "installed"),
+            self.flag(table, "", "agreed"),
+            self.text(table, "", "when"),
+        )
+        self.match(GROUP_NAME, proof.group, "group", "a group's name")
+        self.match(re.compile(r"[a-z0-9._]+", re.ASCII), proof.system, "system", "an OS release")
+        self.match(ARCHITECTURE, proof.architecture, "architecture", "an architecture")
+        self.match(SHA256, proof.release, "release", "a sha256")
+        self.match(_TIME, proof.when, "when", "a time")
+        for text in (proof.where, proof.digest):
+            if not text.isprintable():
+                self.wrong("where", "holds control characters")
+        return proof

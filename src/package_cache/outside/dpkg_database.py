@@ -1,0 +1,104 @@
+"""dpkg's database, read from its own files: which packages a system has, and in which state (dpkg(1))."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from package_cache.outside.system_files import SystemFiles
+from package_cache.values.names import ARCHITECTURE
+
+FOLDER = "/var/lib/dpkg"
+MARKS = "/var/lib/apt/extended_states"
+
+_FIELD = re.compile(r"^(Package|Status|Architecture|Version|Provides):[ \t]*(.*(?:\n[ \t].*)*)$", re.MULTILINE)
+_UPDATE = re.compile(r"[0-9].*", re.DOTALL)
+_NOTHING_LEFT = ("not-installed", "config-files")
+
+
+@dataclass(frozen=True)
+class KnownPackage:
+    """A package as dpkg knows it."""
+
+    name: str
+    architecture: str
+    version: str
+    wanted: str
+    """`install`, `hold`, `deinstall`, ..."""
+    flag: str
+    """`ok` or `reinstreq`."""
+    state: str
+    """`installed`, `half-configured`, ..."""
+    provides: str
+
+    @property
+    def is_whole(self) -> bool:
+        """True where it is installed and configured, and shall stay, as the installer asks it."""
+        return self.wanted in ("install", "hold") and (self.flag, self.state) == ("ok", "installed")
+
+    @property
+    def is_half(self) -> bool:
+        """True where something of it is here that somebody has to complete."""
+        return self.flag != "ok" or self.state not in ("installed", *_NOTHING_LEFT)
+
+    def provides_name(self, name: str) -> bool:
+        """Tell whether it provides a virtual package."""
+        return name in (item.partition("(")[0].strip() for item in self.provides.split(","))
+
+
+@dataclass(frozen=True)
+class DpkgDatabase:
+    """The database, with the bytes of its files for an apt that reads them itself."""
+
+    status: bytes
+    updates: Mapping[str, bytes] = field(default_factory=dict)
+    """Files of dpkg's journal, by name: a run of dpkg was broken off, and they are not in `status` yet."""
+    architectures: tuple[str, ...] = ()
+    """Those that `dpkg --add-architecture` was told, its own often among them."""
+    marks: bytes = b""
+    """apt's: which packages are dependencies only."""
+    packages: tuple[KnownPackage, ...] = ()
+
+    @property
+    def architecture(self) -> str | None:
+        """dpkg's own architecture: that of its own package; None where that is not here."""
+        found = [item.architecture for item in self.packages if item.name == "dpkg" and item.state == "installed"]
+        return found[0] if found and ARCHITECTURE.fullmatch(found[0]) else None
+
+    def of(self, name: str) -> list[KnownPackage]:
+        """Give what there is of a package, of all architectures."""
+        return [item for item in self.packages if item.name == name and item.state not in _NOTHING_LEFT]
+
+
+def make_database(
+    status: bytes, *, updates: Mapping[str, bytes] | None = None, arch: bytes = b"", marks: bytes = b""
+) -> DpkgDatabase:
+    """Read the bytes of its files. What cannot be understood of them is left out."""
+    found: dict[tuple[str, str], KnownPackage] = {}
+    for content in (status, *(content for _, content in sorted((updates or {}).items()))):
+        for package in _packages(content):
+            found[package.name, package.architecture] = package
+    lines = (line.strip() for line in arch.decode("ascii", "replace").split("\n"))
+    architectures = tuple(line for line in lines if ARCHITECTURE.fullmatch(line))  # they go into apt's configuration
+    return DpkgDatabase(status, updates or {}, architectures, marks, tuple(found.values()))
+
+
+def read_database(files: SystemFiles) -> DpkgDatabase:
+    """Read it out of a system's files; one without any package where there is none."""
+    names = [name for name in files.names(f"{FOLDER}/updates") if _UPDATE.fullmatch(name)]
+    return make_database(
+        files.read(f"{FOLDER}/status") or b"",
+        updates={name: files.read(f"{FOLDER}/updates/{name}") or b"" for name in names},
+        arch=files.read(f"{FOLDER}/arch") or b"",
+        marks=files.read(MARKS) or b"",
+    )
+
+
+def _packages(content: bytes) -> Iterable[KnownPackage]:
+    for paragraph in re.split(r"\n[ \t]*\n", content.decode("utf-8", "replace")):
+        fields = {match[1]: match[2].strip() for match in _FIELD.finditer(paragraph)}
+        state = fields.get("Status", "").split()
+        if "Package" in fields and len(state) == 3:
+            names = ("Package", "Architecture", "Version")
+            name, architecture, version = (fields.get(key, "") for key in names)
+            wanted, flag, is_in = state
+            yield KnownPackage(name, architecture, version, wanted, flag, is_in, fields.get("Provides", ""))

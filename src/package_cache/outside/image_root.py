@@ -1,0 +1,69 @@
+"""Images as roots: layers unpacked, owners kept, whiteouts honoured; kept like other roots, by the image's digest."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from package_cache.outside import unpack_layer
+from package_cache.outside.image_source import SourceImage
+from package_cache.outside.isolation import Isolation
+from package_cache.outside.layered_files import read_layer
+from package_cache.outside.roots import as_root, keep_root
+from package_cache.outside.run import end, run, start
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.events import Listener, Progress, ignore
+
+FORMAT = 1
+"""Raised when images are unpacked in another way."""
+
+BLOCK = 1 << 20
+LIMIT = 600.0
+"""Seconds in which the last bytes of a layer must be written."""
+
+
+def image_root(image: SourceImage, *, state: Path, isolation: Isolation, listener: Listener = ignore) -> Path:
+    """Give the root of an image, for `outside.isolation.throwaway`; unpacked where it is not kept yet."""
+
+    def fill(root: Path) -> None:
+        with as_root(isolation) as prefix:
+            run([*prefix, "mkdir", "-m", "755", str(root)])
+            listener(Progress("unpacking", 0, len(image.layers), "layers"))
+            for number, digest in enumerate(image.layers, 1):
+                _unpack(image, digest, root, prefix)
+                listener(Progress("unpacking", number, len(image.layers), "layers"))
+
+    inputs = {"format": FORMAT, "image": image.digest, "layers": image.layers, "owner": os.geteuid()}
+    return keep_root(inputs, fill, state=state, isolation=isolation)
+
+
+def _unpack(image: SourceImage, digest: str, root: Path, prefix: tuple[str, ...]) -> None:
+    with image.open_layer(digest) as stream:
+        layer = read_layer(stream)
+    hidden = {"gone": sorted(layer.gone), "opaque": sorted(layer.opaque)}
+    script = Path(unpack_layer.__file__)
+    argv = [*prefix, sys.executable, "-I", "-S", str(script), str(root)]
+    process = start(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    try:
+        target = process.stdin.buffer  # type: ignore[attr-defined]
+        try:
+            target.write(json.dumps(hidden).encode() + b"\n")
+            with image.open_layer(digest) as stream:
+                while block := stream.read(BLOCK):
+                    target.write(block)
+            target.close()
+        except BrokenPipeError:  # it ended early, and says why
+            pass
+        said = process.stderr.read()
+        status = process.wait(timeout=LIMIT)
+    finally:
+        end(process)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stderr.close()
+    if status != 0:
+        raise PackageCacheError(f"cannot unpack the layer {digest} of {image.name}", details=said)

@@ -1,0 +1,81 @@
+"""The files of a container system that does not run here, and nothing of which is ever run: only read."""
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from package_cache.outside.files import read_regular
+from package_cache.outside.inside import on_the_host, resolved_inside
+from package_cache.values.errors import PackageCacheError
+
+OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
+PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""The installer's PATH."""
+
+
+class SystemFiles(Protocol):
+    """Files by their absolute paths inside; symbolic links are followed as a process in that system would."""
+
+    def read(self, path: str) -> bytes | None:
+        """Give a file's bytes; None where no regular file is there."""
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Give the names in a folder; none where it is not there."""
+
+    def mode(self, path: str) -> int | None:
+        """Give the type and mode of what is there, as stat(2) has them; None where nothing is."""
+
+
+class RootFiles:
+    """Those of a root folder on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> bytes | None:
+        """Give a file's bytes."""
+        mode = self.mode(path)
+        return read_regular(self._place(path)) if mode is not None and stat.S_ISREG(mode) else None
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Give the names in a folder."""
+        place = self._place(folder)
+        return sorted(entry.name for entry in place.iterdir()) if place.is_dir() else ()
+
+    def mode(self, path: str) -> int | None:
+        """Give type and mode."""
+        try:
+            return self._place(path).lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError, PackageCacheError):  # the last: links in a circle
+            return None
+
+    def _place(self, path: str) -> Path:
+        return on_the_host(self._root, resolved_inside(self._root, path))
+
+
+def has_program(files: SystemFiles, name: str) -> bool:
+    """Tell whether root would find a program there by its name, or by its path."""
+    paths = [name] if name.startswith("/") else [str(PurePosixPath(folder) / name) for folder in PROGRAM_FOLDERS]
+    modes = (files.mode(path) for path in paths)
+    return any(mode is not None and stat.S_ISREG(mode) and mode & 0o111 for mode in modes)
+
+
+def system_of(files: SystemFiles) -> tuple[str, str]:
+    """Give `ID` and `VERSION_ID` of os-release(5), one behind the other, and the file that says so."""
+    name = OS_RELEASE[0]
+    content = files.read(name)
+    if content is None:
+        name = OS_RELEASE[1]
+        content = files.read(name) or b""
+    found = {"ID": "", "VERSION_ID": ""}
+    for line in content.decode("utf-8", "replace").split("\n"):
+        key, equals, value = line.strip(" \t").partition("=")
+        if equals and key in found:
+            found[key] = _unquoted(value)
+    return found["ID"] + found["VERSION_ID"], name
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) >= 2 and value[0] in "\"'" and value[-1] == value[0]
+    return value[1:-1] if quoted else value

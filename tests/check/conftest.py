@@ -1,0 +1,41 @@
+"""Rooms for pairs of a group and a root."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.check.small import make_cache
+from tests.installer.synthetic import Room, SyntheticCache
+
+from package_cache.outside.isolation import Isolation, throwaway
+
+
+@pytest.fixture(scope="session")
+def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[SyntheticCache, Path]]:
+    """Give the cache of small packages for a system, and the folder of all its packages; made once."""
+    made: dict[str, tuple[SyntheticCache, Path]] = {}
+
+    def give(system: str) -> tuple[SyntheticCache, Path]:
+        if system not in made:
+            folder = tmp_path_factory.mktemp(system)
+            made[system] = make_cache(folder / "cache", folder / "debs", system), folder / "debs"
+        return made[system]
+
+    return give
+
+
+OpenRoom = Callable[..., Room]
+
+
+@pytest.fixture
+def open_room(real_root: Callable[..., Path], isolation: Isolation) -> Iterator[OpenRoom]:
+    """Open a room with a cache in it: `open_room("ubuntu18.04", cache, {"/debs": debs}, upgraded=False)`."""
+    with contextlib.ExitStack() as stack:
+
+        def open_one(system: str, cache: Path, binds: dict[str, Path], *, upgraded: bool = True) -> Room:
+            root = real_root(system, upgraded=upgraded)
+            container = throwaway(root, isolation, binds={"/cache": cache, **binds})
+            return Room(stack.enter_context(container), "/cache", stack)
+
+        yield open_one

@@ -1,0 +1,71 @@
+"""What `check` predicts for a group in a root is what the installer then does there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.check.conftest import OpenRoom
+from tests.check.small import PAIRS
+from tests.faults.spread import spread
+from tests.installer.synthetic import Room, SyntheticCache
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.installer import INSTALLER
+from package_cache.outside.system_files import RootFiles
+from package_cache.values.verdict import Prediction, Verdict
+from package_cache.verbs.check import check, seen_in_files
+
+REAL = [
+    (system, group, upgraded)
+    for system, groups in {
+        "ubuntu18.04": ("ssh", "nfs", "build"),
+        "ubuntu16.04": ("ssh", "nfs", "build"),
+        "debian12": ("nfs", "build"),
+    }.items()
+    for group in groups
+    for upgraded in (True, False)
+]
+
+
+def predicted(room: Room, cache: Path, group: str) -> Verdict:
+    (verdict,) = check([group], CacheFolder(cache), seen_in_files("a room", RootFiles(room.container.root))).verdicts
+    return verdict
+
+
+def agree(room: Room, verdict: Verdict, group: str) -> None:
+    """Install, and compare; also every package, by name and version."""
+    done = room.install(group)
+    assert verdict.status.code == done.status, (verdict, done)
+    if done.status != 0:
+        assert (verdict.prediction, verdict.status.reason) == (Prediction.MISS, done.result["reason"])
+        return
+    assert str(len(verdict.packages)) == done.result["installed"], (verdict, done)
+    assert (verdict.prediction is Prediction.HIT) == bool(verdict.packages)
+    for item in verdict.packages:
+        form = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Version}", f"{item.name}:{item.architecture}"]
+        if item.architecture == "all":
+            form[-1] = item.name
+        assert room.container.run(form).stdout == f"ii {item.version}"
+
+
+@pytest.mark.parametrize("which", spread(list(PAIRS), 20))
+def test_small_packages(
+    which: str, small_cache: Callable[[str], tuple[SyntheticCache, Path]], open_room: OpenRoom
+) -> None:
+    pair = PAIRS[which]
+    cache, debs = small_cache(pair.system)
+    room = open_room(pair.system, cache.path, {"/debs": debs})
+    room.sh(pair.prepare)
+    verdict = predicted(room, cache.path, pair.group)
+    came = verdict.status.code if verdict.prediction is Prediction.MISS else verdict.prediction.value
+    assert came == pair.expected, verdict
+    agree(room, verdict, pair.group)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("system", "group", "upgraded"), spread(REAL, 4))
+def test_real_packages(system: str, group: str, upgraded: bool, real_cache: CacheFolder, open_room: OpenRoom) -> None:
+    room = open_room(system, real_cache.path, {"/cache/install_group.sh": INSTALLER}, upgraded=upgraded)
+    agree(room, predicted(room, real_cache.path, group), group)
+    again = predicted(room, real_cache.path, group)
+    assert again.prediction is (Prediction.THERE if again.status.code == 0 else Prediction.MISS)

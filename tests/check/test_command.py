@@ -1,0 +1,166 @@
+"""`check` on the command line: a table for people, data for programs, an exit status for CI."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.check.layouts import base, package
+from tests.installer.synthetic import SyntheticCache
+from tests.support.debs import make_deb
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.command_line.main import run
+from package_cache.outside.files import exclusive
+from package_cache.values.verdict import Prediction
+from package_cache.verbs.check import check, seen_by_status
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SyntheticCache:
+    cache, debs = SyntheticCache(tmp_path / "cache"), tmp_path / "debs"
+    needed = make_deb(debs, "needed", "2.0")
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed (= 2.0)"), needed])
+    cache.add("fight", ["fighter"], [make_deb(debs, "fighter", Conflicts="enemy")])
+    cache.add("deep", ["deep"], [make_deb(debs, "deep", depends="middle"),
+                                 make_deb(debs, "middle", depends="bottom (>= 7)")])  # fmt: skip
+    return cache
+
+
+@pytest.fixture
+def say(cache: SyntheticCache, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Check groups against a dpkg status of these paragraphs."""
+
+    def checked(groups: str, *paragraphs: str, more: str = "") -> tuple[int, str, str]:
+        status = tmp_path / "status"
+        status.write_text(str(base(*paragraphs)["var/lib/dpkg/status"]))
+        words = f"check {groups} --cache {cache.path} --status {status} --system ubuntu18.04 {more}"
+        capfd.readouterr()
+        code = run(words.split())
+        out, err = capfd.readouterr()
+        return code, out.replace(str(tmp_path), ""), err
+
+    return checked
+
+
+def test_a_table_for_people(say: Run) -> None:
+    assert say("", package("deep")) == (
+        0,
+        "/status: ubuntu18.04 amd64\n"
+        "group   result          packages     size\n"
+        "─────────────────────────────────────────\n"
+        "deep    already there          0      0 B\n"
+        "fight   hit                    1    672 B\n"
+        "tools   hit                    2   1.3 kB\n",
+        "",
+    )
+
+
+def test_a_miss_says_what_needs_which_version_and_which_is_here(say: Run) -> None:
+    code, out, _ = say("tools", package("needed", "3.0"))
+    assert code == 13
+    assert out.endswith(
+        "\ntools: the packages here and those of the cache cannot be combined\n"
+        "    wanted needs needed (= 2.0): 3.0 is here\n"
+        "    next step: rebuild the cache, or use the fallback of this image\n"
+    )
+    assert "tools   miss: no-plan (13)" in out
+
+
+REASONS = {
+    "held": ("tools", [package("needed", "1.0", "hold ok installed")],
+             "wanted needs needed (= 2.0): 1.0 is here, and held"),
+    "an enemy": ("fight", [package("enemy")],
+                 "fighter conflicts with enemy: 1.0 is here, and would have to be removed"),
+    "deep down": ("deep", [], "middle needs bottom (>= 7): it is not here, and the group has none either"),
+    "half configured": ("tools", [package("other", status="install ok half-configured")],
+                        "other 1.0 is half-configured"),
+    "without what it needs": ("tools", [package("other", Depends="more (>= 2)")],
+                              "other is here without what it needs: more (>= 2), it is not here"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", REASONS)
+def test_reasons(which: str, say: Run) -> None:
+    group, paragraphs, said = REASONS[which]
+    code, out, _ = say(group, *paragraphs)
+    assert code in (13, 22)
+    assert f"    {said}\n" in out
+
+
+def test_data_for_programs(say: Run) -> None:
+    code, out, err = say("tools deep nothing", more="--json")
+    answer = json.loads(out)
+    assert (code, err, answer["status"], answer["reason"]) == (13, "", 13, "no-plan")
+    tools, deep, nothing = answer["result"]["groups"]
+    assert (tools["prediction"], tools["status"], tools["bytes"]) == (
+        "hit", 0, sum(item["size"] for item in tools["packages"]),
+    )  # fmt: skip
+    assert [item["name"] for item in tools["packages"]] == ["needed", "wanted"]
+    assert deep["reasons"][0] == {
+        "obstacle": "not to be had",
+        "package": "middle",
+        "needs": "bottom (>= 7)",
+        "here": "",
+        "text": "middle needs bottom (>= 7): it is not here, and the group has none either",
+    }
+    assert (nothing["status"], nothing["reason"]) == (10, "no-such-group")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "name one system to check"),
+        ("--root / --status status --system ubuntu18.04", "name one system to check"),
+        ("--status status", "--system ubuntu18.04"),
+        ("--root / --system ubuntu18.04", "--system ubuntu18.04"),
+        ("--status status --system Ubuntu", "'Ubuntu' is not an OS release"),
+        ("--status status --system ubuntu18.04 --architecture arm64", "the dpkg in it is of amd64"),
+        ("--root / --architecture a;b", "'a;b' is not an architecture"),
+        ("--status status --system ubuntu18.04 -- ../tools", "not a group's name"),
+    ],
+)
+def test_wrong_use(
+    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "status").write_text(str(base()["var/lib/dpkg/status"]))
+    assert run(["check", *words.split()]) == 2
+    assert said in capfd.readouterr().err
+
+
+def test_no_cache(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--cache", str(tmp_path / "none"), "--root", str(tmp_path)]) == 30
+    assert "there is no cache at" in capfd.readouterr().err
+
+
+def test_a_status_that_does_not_say_its_architecture(
+    cache: SyntheticCache, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "status").write_text(package("needed"))
+    words = ["check", "--cache", str(cache.path), "--status", str(tmp_path / "status"), "--system", "ubuntu18.04"]
+    assert run(words) == 2
+    assert "--architecture" in capfd.readouterr().err
+    assert run([*words, "tools", "--architecture", "amd64"]) == 0
+
+
+def test_no_sign_of_a_terminal_comes_from_what_is_checked(say: Run) -> None:
+    out = say("tools", package("evil\x1b[2J", status="install ok half-installed"))[1]
+    assert "\x1b" not in out
+    assert "evil?[2J 1.0 is half-installed" in out
+
+
+def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_path: Path) -> None:
+    folder = CacheFolder(cache.path)
+    aside = tmp_path / "aside"
+    folder.group("tools", "ubuntu18.04").rename(aside)
+    seen = seen_by_status("it", str(base()["var/lib/dpkg/status"]).encode(), "ubuntu18.04")
+    with exclusive(folder.lock):
+        timer = threading.Timer(0.5, aside.rename, [folder.group("tools", "ubuntu18.04")])
+        timer.start()
+        (verdict,) = check(["tools"], folder, seen).verdicts
+        timer.join()
+    assert verdict.prediction is Prediction.HIT

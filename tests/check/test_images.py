@@ -1,0 +1,201 @@
+"""Images are read layer by layer from the top, as a container of them would see their files; nothing is unpacked."""
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.check.layouts import HandMade, Tree, base, package, tar_of
+from tests.installer.synthetic import SyntheticCache
+from tests.support.debs import make_deb
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.image_source import source_image
+from package_cache.outside.isolation import Isolation
+from package_cache.outside.layered_files import LayeredFiles
+from package_cache.outside.roots import archive_root
+from package_cache.outside.system_files import RootFiles
+from package_cache.values.errors import PackageCacheError, UsageError, VerificationError
+from package_cache.values.verdict import Prediction
+from package_cache.verbs.check import CheckResult, check, seen_in_files
+
+RELEASE = "usr/lib/os-release"
+ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {
+    "the upper one counts": ([{RELEASE: "old"}, {RELEASE: "new"}], RELEASE, b"new"),
+    "a lower one is seen": ([{RELEASE: "old"}, {"other": "x"}], RELEASE, b"old"),
+    "a whiteout": ([{RELEASE: "old"}, {"usr/lib/.wh.os-release": ""}], RELEASE, None),
+    "a whiteout and a new one": ([{RELEASE: "old"}, {RELEASE: "new", "usr/lib/.wh.os-release": ""}], RELEASE, b"new"),
+    "a whiteout below": ([{RELEASE: "old"}, {"usr/lib/.wh.os-release": ""}, {RELEASE: "new"}], RELEASE, b"new"),
+    "a whiteout of a folder": ([{RELEASE: "old"}, {"usr/.wh.lib": ""}], RELEASE, None),
+    "an opaque folder": ([{RELEASE: "old"}, {"usr/lib/.wh..wh..opq": ""}], RELEASE, None),
+    "an opaque folder above": ([{RELEASE: "old"}, {"usr/.wh..wh..opq": "", "usr/x": "y"}], RELEASE, None),
+    "an opaque root": ([{RELEASE: "old"}, {".wh..wh..opq": ""}], RELEASE, None),
+    "opaque, and its own": ([{RELEASE: "old"}, {"usr/lib/.wh..wh..opq": "", RELEASE: "new"}], RELEASE, b"new"),
+    "a file in a folder's place": ([{RELEASE: "old"}, {"usr/lib": "a file"}], RELEASE, None),
+    "a link": ([{RELEASE: "old", "etc/os-release": "-> ../usr/lib/os-release"}], "etc/os-release", b"old"),
+    "an absolute link": ([{RELEASE: "old", "etc/os-release": "-> /usr/lib/os-release"}], "etc/os-release", b"old"),
+    "a link to the outside": ([{RELEASE: "old", "etc/os-release": "-> ../../../usr/lib/os-release"}],
+                              "etc/os-release", b"old"),
+    "a folder that is a link": ([{RELEASE: "old", "lib": "-> usr/lib"}], "lib/os-release", b"old"),
+    "links in a circle": ([{"etc/os-release": "-> os-release"}], "etc/os-release", None),
+    "a link to nothing": ([{"etc/os-release": "-> nothing"}], "etc/os-release", None),
+    "a hard link": ([{RELEASE: "old", "etc/os-release": f"= {RELEASE}"}], "etc/os-release", b"old"),
+    "a link of a layer above": ([{RELEASE: "old"}, {"etc/os-release": "-> /usr/lib/os-release"}],
+                                "etc/os-release", b"old"),
+    "names with ./ before them": ([{f"./{RELEASE}": "old"}, {"./usr/lib/.wh.os-release": ""}], RELEASE, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("compression", ["", "gzip", "zstd"])
+def test_what_a_container_would_see(row: str, compression: str, tmp_path: Path) -> None:
+    layers, path, content = ROWS[row]
+    layout = HandMade(tmp_path / "image")
+    reference = layout.name(layout.image(layers, compression=compression))
+    with source_image(reference) as image:
+        assert image.files().read(f"/{path}") == content
+
+
+def test_what_the_top_layer_has_needs_no_other(tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    image = layout.image([base(), {"var/lib/dpkg/status": "new"}, {"other": "x"}])
+    with source_image(layout.name(image)) as opened:
+        files = opened.files()
+        assert (files.read("/var/lib/dpkg/status"), files.opened) == (b"new", 2)
+        assert (files.names("/usr/bin")[:2], files.opened) == (["apt-get", "df"], 3)
+
+
+def test_names_of_all_layers_but_those_that_are_gone(tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    layers = [{"d/1": "", "d/2": "", "d/3": ""}, {"d/.wh.2": "", "d/4": ""}]
+    with source_image(layout.name(layout.image(layers))) as image:
+        assert image.files().names("/d") == ["1", "3", "4"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SyntheticCache:
+    cache = SyntheticCache(tmp_path / "cache")
+    debs = tmp_path / "debs"
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
+    cache.add("arm", ["arm"], [make_deb(debs, "arm", architecture="arm64")], architecture="arm64")
+    return cache
+
+
+def checked(reference: str, cache: SyntheticCache, group: str, architecture: str | None = None) -> CheckResult:
+    with source_image(reference, architecture=architecture) as image:
+        seen = seen_in_files(reference, image.files(), architecture, digest=image.digest)
+        return check([group], CacheFolder(cache.path), seen)
+
+
+def test_a_whole_image(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    lower, upper = base(), {"var/lib/dpkg/status": base(package("needed"))["var/lib/dpkg/status"]}
+    fresh = checked(layout.name(layout.image([lower]), "fresh"), cache, "tools").verdicts[0]
+    assert (fresh.prediction, [item.name for item in fresh.packages]) == (Prediction.HIT, ["needed", "wanted"])
+    later = checked(layout.name(layout.image([lower, upper]), "later"), cache, "tools")
+    assert [item.name for item in later.verdicts[0].packages] == ["wanted"]
+    assert (later.system, later.architecture) == ("ubuntu18.04", "amd64")
+    assert later.digest.startswith("sha256:")
+
+
+def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    images = [layout.image([base(architecture=name)], architecture=name) for name in ("amd64", "arm64")]
+    reference = layout.name(layout.index(images))
+    assert checked(reference, cache, "arm").verdicts[0].status.reason == "not-for-architecture"
+    arm = checked(reference, cache, "arm", "arm64")
+    assert (arm.verdicts[0].prediction, arm.architecture) == (Prediction.HIT, "arm64")
+    with pytest.raises(UsageError, match="the image is for amd64, arm64"):
+        checked(reference, cache, "arm", "s390x")
+    with pytest.raises(UsageError, match="the image is for arm64"):
+        checked(layout.name(images[1], "one"), cache, "arm", "amd64")
+
+
+def test_an_archive(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    layout.name(layout.image([base()]), "v1")
+    with tarfile.open(tmp_path / "image.tar", "w") as archive:
+        archive.add(layout.folder, ".")
+    assert checked(f"oci-archive:{tmp_path}/image.tar:v1", cache, "tools").verdicts[0].prediction is Prediction.HIT
+
+
+HOSTILE = 'amd64"; APT::Architectures:: "i386"; APT::Solver "/bin/false'
+"""As the name of an architecture: more lines of apt's configuration, if it were written there as it is."""
+
+
+def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
+    assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
+    own = layout.image([base(architecture=HOSTILE)])
+    with pytest.raises(UsageError, match="does not say of which architecture"):
+        checked(layout.name(own, "own"), cache, "tools")
+
+
+def test_an_image_without_dpkg(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    (verdict,) = checked(layout.name(layout.image([{"etc/os-release": "ID=alpine\n"}])), cache, "tools").verdicts
+    assert (verdict.status.code, verdict.message) == (
+        21, "there is no dpkg here: this is not an image of the Debian family",
+    )  # fmt: skip
+
+
+def test_an_altered_layer_is_not_believed(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    content = tar_of(base())
+    reference = layout.name(layout.image([content], compression=""))
+    layout.place(layout.blob(content)).write_bytes(tar_of(base(package("wanted"))))
+    with pytest.raises(VerificationError):
+        checked(reference, cache, "tools")
+
+
+@pytest.mark.parametrize("content", [b"not a tar archive" * 100, tar_of(base())[:1500], b"\x1f\x8b\x08 nonsense" * 9])
+def test_a_layer_that_cannot_be_read(content: bytes, cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    with pytest.raises(PackageCacheError, match="layer"):
+        checked(layout.name(layout.image([content], compression="")), cache, "tools")
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("oci:", "does not say where"),
+        ("oci:/nowhere:x", "no OCI layout"),
+        ("oci-archive:/nowhere.tar", "no such file"),
+        ("docker://me:secret@host/name", "credentials"),
+        ("an image", "write docker://"),
+        ("", "write docker://"),
+    ],
+)
+def test_what_is_no_image(reference: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught, source_image(reference):
+        pass
+    assert "secret" not in str(caught.value)
+
+
+def test_a_tag_must_be_one_of_the_layout(tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    layout.name(layout.image([base()]), "one")
+    layout.name(layout.image([base(package("two"))]), "two")
+    for tag in ("", ":three"):
+        with pytest.raises(UsageError, match="there are: one, two"), source_image(f"oci:{layout.folder}{tag}"):
+            pass
+
+
+def test_no_layer_at_all() -> None:
+    assert LayeredFiles([], "nothing").read("/etc/os-release") is None
+
+
+@pytest.mark.system
+def test_a_real_root_as_an_image(
+    real_root: Callable[..., Path], real_cache: CacheFolder, isolation: Isolation, tmp_path: Path
+) -> None:
+    root = real_root("ubuntu18.04", upgraded=False)
+    archive_root(root, tmp_path / "root.tar", isolation)
+    layout = HandMade(tmp_path / "image")
+    reference = layout.name(layout.image([(tmp_path / "root.tar").read_bytes()], compression=""))
+    with source_image(reference) as image:
+        by_image = check([], real_cache, seen_in_files("it", image.files()))
+    by_root = check([], real_cache, seen_in_files("it", RootFiles(root)))
+    assert by_image == by_root
+    assert {item.prediction for item in by_root.verdicts} == {Prediction.HIT}

@@ -1,0 +1,91 @@
+"""Images in a registry on loopback: fetched from the top layer down, by digest, also with a login."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from containers.registry import Registry, loopback_registry
+from tests.check.layouts import HandMade, base, package
+from tests.installer.synthetic import SyntheticCache
+from tests.support.debs import make_deb
+
+from package_cache.command_line.main import run as run_command
+from package_cache.outside.image_source import source_image
+from package_cache.outside.run import run
+from package_cache.outside.skopeo import Destination, copy_image
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with loopback_registry(tmp_path / "registry") as running:
+        yield running
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SyntheticCache:
+    cache = SyntheticCache(tmp_path / "cache")
+    cache.add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
+    return cache
+
+
+def put(layout: HandMade, image: dict[str, str], reference: str, authfile: Path | None = None) -> None:
+    layout.name(image)
+    copy_image(layout.folder, image["digest"], "latest", Destination.parse(reference), authfile=authfile)
+
+
+def test_only_the_layers_that_are_needed_are_fetched(registry: Registry, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    image = layout.image([{"big": b"x" * 100_000}, base(), {"var/lib/dpkg/status": "new"}])
+    put(layout, image, f"docker://{registry.host}/job:v1")
+    before = len(registry.requests())
+    with source_image(f"{registry.host}/job:v1") as opened:
+        assert opened.files().read("/var/lib/dpkg/status") == b"new"
+        assert opened.digest == image["digest"]
+        blobs = [one for one in registry.pulled(before) if "/blobs/" in one.path]
+        assert {one.path.rpartition(":")[2] for one in blobs} == {
+            opened.layers[2].partition(":")[2],
+            json.loads(layout.place(image).read_bytes())["config"]["digest"].partition(":")[2],
+        }
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_the_command(
+    compression: str, registry: Registry, cache: SyntheticCache, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    layout = HandMade(tmp_path / "image")
+    images = [
+        layout.image([base(package("old"), architecture=name), {"x": "y"}], architecture=name, compression=compression)
+        for name in ("arm64", "amd64")
+    ]
+    put(layout, layout.index(images), f"docker://{registry.host}/team/job:v1")
+    reference = f"docker://{registry.host}/team/job:v1"
+    assert run_command(["check", "--cache", str(cache.path), "--image", reference, "--json"]) == 0
+    answer = json.loads(capfd.readouterr().out)["result"]
+    assert (answer["architecture"], answer["digest"]) == ("amd64", images[1]["digest"])
+    assert answer["groups"][0]["prediction"] == "hit"
+    words = ["check", "--cache", str(cache.path), "--architecture", "arm64"]
+    assert run_command([*words, "--image", f"{registry.host}/team/job@{images[0]['digest']}"]) == 12
+
+
+def test_a_login(tmp_path: Path, cache: SyntheticCache, capfd: pytest.CaptureFixture[str]) -> None:
+    layout = HandMade(tmp_path / "image")
+    authfile = tmp_path / "auth.json"
+    with loopback_registry(tmp_path / "registry", login=("me", "secret")) as registry:
+        login = ["skopeo", "login", "--tls-verify=false", "--authfile", str(authfile), "--username", "me"]
+        run([*login, "--password-stdin", registry.host], stdin="secret")
+        put(layout, layout.image([base()]), f"docker://{registry.host}/job:v1", authfile)
+        words = ["check", "--cache", str(cache.path), "--image", f"{registry.host}/job:v1"]
+        assert run_command([*words, "--authfile", str(authfile)]) == 0
+        capfd.readouterr()
+        assert run_command(words) == 14
+        assert "skopeo login" in capfd.readouterr().err
+
+
+def test_no_such_image_and_no_registry(
+    registry: Registry, cache: SyntheticCache, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "--cache", str(cache.path), "--image"]
+    assert run_command([*words, f"{registry.host}/nothing:v1"]) == 14
+    assert "cannot read the image" in capfd.readouterr().err
+    assert run_command([*words, "localhost:9/nothing:v1"]) == 14

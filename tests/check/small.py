@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.spread import FULL
 from tests.installer.synthetic import SyntheticCache, restate
 from tests.support.debs import make_deb
 
@@ -111,6 +112,13 @@ PAIRS: dict[str, Pair] = {
     "Debian 12": Pair("chain", system="debian12"),
     "Debian 12, an enemy": Pair("fighter", _installed("enemy_1.0"), 13, "debian12"),
 }
+
+if FULL:  # roots that nothing else needs take minutes to make
+    PAIRS |= {
+        "Debian 13, held": Pair("versioned", _held("needed", "1.0"), 13, "debian13"),
+        "Ubuntu 26.04, of the same source": Pair("sourced", _installed("beside_1.0"), system="ubuntu26.04"),
+        "Ubuntu 26.04, deep down": Pair("deep", ":", 13, "ubuntu26.04"),
+    }
 
 
 def make_cache(folder: Path, debs: Path, system: str) -> SyntheticCache:

@@ -1,8 +1,12 @@
 """Images are read layer by layer from the top, as a container of them would see their files; nothing is unpacked."""
 
+import gzip
+import json
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.check.layouts import HandMade, Tree, base, package, tar_of
@@ -10,6 +14,7 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.image_root import image_root
 from package_cache.outside.image_source import source_image
 from package_cache.outside.isolation import Isolation
 from package_cache.outside.layered_files import LayeredFiles
@@ -154,6 +159,40 @@ def test_a_layer_that_cannot_be_read(content: bytes, cache: SyntheticCache, tmp_
     layout = HandMade(tmp_path / "image")
     with pytest.raises(PackageCacheError, match="layer"):
         checked(layout.name(layout.image([content], compression="")), cache, "tools")
+
+
+HOSTILE_DOCUMENTS: list[Any] = [
+    7, [], None, {}, {"manifests": 7}, {"manifests": [7]}, {"manifests": [{"digest": "sha256:../../etc/passwd"}]},
+    {"manifests": [{"digest": 7, "platform": 7}]}, {"layers": 7, "config": 7}, {"layers": [7], "config": {}},
+    {"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": 7},
+    {"manifests": [{"platform": {"architecture": [], "variant": 7, "os": {}}}, {}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("document", HOSTILE_DOCUMENTS, ids=json.dumps)
+def test_a_manifest_that_is_none(document: Any, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    reference = layout.name(layout.blob(json.dumps(document).encode()))
+    with pytest.raises(PackageCacheError), source_image(reference):
+        pass
+    (layout.folder / "index.json").write_text(json.dumps(document))
+    with pytest.raises(PackageCacheError), source_image(reference):
+        pass
+    (layout.folder / "index.json").write_text(json.dumps({"manifests": [{"annotations": document}, {}]}))
+    with pytest.raises(PackageCacheError), source_image(reference):
+        pass
+
+
+@pytest.mark.parametrize("cut", [20, 200, 1500])
+def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, isolation: Isolation) -> None:
+    layout = HandMade(tmp_path / "image")
+    descriptor = layout.blob(gzip.compress(os.urandom(3000), mtime=0)[:cut])
+    image = layout.image([layout.place(descriptor).read_bytes()], compression="")
+    with (
+        source_image(layout.name(image)) as opened,
+        pytest.raises(PackageCacheError, match="layer"),
+    ):
+        image_root(opened, state=tmp_path / "state", isolation=isolation)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def image_root(image: SourceImage, *, state: Path, isolation: Isolation, listene
 
 def _unpack(image: SourceImage, digest: str, root: Path, prefix: tuple[str, ...]) -> None:
     with image.open_layer(digest) as stream:
-        layer = read_layer(stream)
+        layer = read_layer(stream, image.name)
     hidden = {"gone": sorted(layer.gone), "opaque": sorted(layer.opaque)}
     script = Path(unpack_layer.__file__)
     argv = [*prefix, sys.executable, "-I", "-S", str(script), str(root)]

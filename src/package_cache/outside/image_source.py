@@ -141,10 +141,9 @@ def _chosen(reference: str, blobs: _Blobs, architecture: str | None) -> SourceIm
 def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | None) -> str:
     wanted = platform_of(architecture or DEFAULT_ARCHITECTURE)
     there = []
-    entries = [entry for entry in index.get("manifests", ()) if isinstance(entry, dict)]
+    entries = _entries(index)
     for entry in entries:
-        platform = entry.get("platform")
-        platform = platform if isinstance(platform, dict) else {}
+        platform = _table(entry, "platform")
         if len(entries) == 1 and not platform:
             return _digest(entry, reference)
         if platform.get("os", "linux") != "linux":  # "unknown": what else is said about an image
@@ -158,6 +157,17 @@ def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | 
         f"cannot check {reference} for {architecture or DEFAULT_ARCHITECTURE}: the image is for {', '.join(there)}"
     )
     raise UsageError(message, hint="name one of these with --architecture, as dpkg names it")
+
+
+def _entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the descriptors of an index, as far as they are some."""
+    found = index.get("manifests")
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _table(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = entry.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _digest(descriptor: object, reference: str) -> str:
@@ -237,8 +247,8 @@ class _Layout:
         if not (self._folder / "index.json").is_file():
             raise UsageError(f"cannot read the image {self._name}: there is no OCI layout (index.json is missing)")
         index = _json(self._read(self._folder / "index.json"), self._name)
-        entries = [entry for entry in index.get("manifests", ()) if isinstance(entry, dict)]
-        tags = [str((entry.get("annotations") or {}).get("org.opencontainers.image.ref.name", "")) for entry in entries]
+        entries = _entries(index)
+        tags = [str(_table(entry, "annotations").get("org.opencontainers.image.ref.name", "")) for entry in entries]
         chosen = [entry for entry, tag in zip(entries, tags, strict=True) if self._tag in ("", tag)]
         if len(chosen) != 1:
             there = ", ".join(filter(None, tags)) or "none"

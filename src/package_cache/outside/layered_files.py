@@ -61,13 +61,17 @@ class Layer:
         return False
 
 
-def read_layer(stream: IO[bytes]) -> Layer:
-    """Read a whole tar archive. Raises `tarfile.TarError`, or what reading raises."""
+def read_layer(stream: IO[bytes], name: str) -> Layer:
+    """Read a whole tar archive, a layer of `name`. Raises `PackageCacheError` where it is none."""
     layer = Layer()
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for entry in archive:
-            _note(layer, archive, entry)
-            archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for entry in archive:
+                _note(layer, archive, entry)
+                archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        message = f"cannot read a layer of {name}: it is no tar archive, or it is cut short"
+        raise PackageCacheError(message, details=str(error)) from error
     return layer
 
 
@@ -157,12 +161,8 @@ class LayeredFiles:
             index += 1
 
     def _open(self, opened: OpenLayer) -> Layer:
-        try:
-            with opened() as stream:
-                return read_layer(stream)
-        except (tarfile.TarError, EOFError, ValueError) as error:
-            message = f"cannot read a layer of {self._name}: it is no tar archive, or it is cut short"
-            raise PackageCacheError(message, details=str(error)) from error
+        with opened() as stream:
+            return read_layer(stream, self._name)
 
     def _seen(self, path: str) -> Layer | None:
         """Give the layer in which a path is seen, the path taken as it stands."""

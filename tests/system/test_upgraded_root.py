@@ -12,8 +12,9 @@ from package_cache.outside.distributions import Release, release_of
 from package_cache.outside.files import exclusive
 from package_cache.outside.isolation import Isolation, throwaway
 from package_cache.values.system import System
-from package_cache.verbs import lock as lock_verb
+from package_cache.verbs import system_apt
 from package_cache.verbs.build import build
+from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options
 from package_cache.verbs.sources import mirror_finder
 
@@ -39,8 +40,8 @@ def old_cache(state: Path, real_root: Callable[..., Path], monkeypatch: pytest.M
         path = folder / "package_cache_info"
         path.write_text(MANIFEST)
         manifest = read_manifest(path)
-        monkeypatch.setattr(lock_verb, "release_of", on_its_first_day)
-        lock = lock_verb.make_lock(manifest, Options(state))
+        monkeypatch.setattr(system_apt, "release_of", on_its_first_day)
+        lock = make_lock(manifest, Options(state))
         build(lock, cache, mirror_finder(Options(state), manifest))
     return cache
 

@@ -16,12 +16,10 @@ from bench.synthetic import make_project
 from package_cache.command_line.options import default_state
 from package_cache.outside.distributions import release_of
 from package_cache.outside.isolation import strongest_isolation, throwaway
-from package_cache.outside.roots import make_root
 from package_cache.outside.run import run
 from package_cache.values.system import System
 from package_cache.verbs.options import Options
-from package_cache.verbs.precommands import root_source
-from package_cache.verbs.sources import archive_sources
+from package_cache.verbs.release_root import release_root
 
 SIZES = (10, 1000)
 GROUP = "group5"
@@ -83,10 +81,7 @@ def install(root: Path, cache: Path) -> Sample:
 
 def small_root() -> Path:
     """Give the root in which is installed."""
-    state = default_state()
-    release = release_of(System.parse("ubuntu18.04"))
-    source = root_source(release, archive_sources(release, {}, Options(state)))
-    return make_root(source, state=state, isolation=strongest_isolation())
+    return release_root(release_of(System.parse("ubuntu18.04")), Options(default_state()), strongest_isolation())
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.system import System
 from package_cache.verbs.build import build
 from package_cache.verbs.lock import make_lock
-from package_cache.verbs.precommands import root_source
+from package_cache.verbs.release_root import root_source
 from package_cache.verbs.sources import archive_sources
 
 QUOTE = "'"

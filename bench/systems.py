@@ -23,14 +23,12 @@ from package_cache.manifests import read_manifest
 from package_cache.outside.distributions import release_of
 from package_cache.outside.files import write_atomically
 from package_cache.outside.isolation import Isolation, strongest_isolation, throwaway
-from package_cache.outside.roots import make_root
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.system import System
 from package_cache.verbs.build import build
 from package_cache.verbs.lock import make_lock
-from package_cache.verbs.options import Options
-from package_cache.verbs.precommands import root_source
-from package_cache.verbs.sources import archive_sources, mirror_finder
+from package_cache.verbs.release_root import release_root
+from package_cache.verbs.sources import mirror_finder
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = PROJECT / "docs" / "systems.md"
@@ -87,7 +85,7 @@ def rows_of(name: str, groups: Mapping[str, str], folder: Path, isolation: Isola
     cache = CacheFolder(folder / "package_cache")
     try:
         build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
-        root = a_root(name, options, isolation)
+        root = release_root(release_of(System.parse(name)), options, isolation)
     except PackageCacheError as error:
         for group in groups:
             yield {"system": name, "group": group, "status": error.status.code, "reason": error.message}
@@ -95,13 +93,6 @@ def rows_of(name: str, groups: Mapping[str, str], folder: Path, isolation: Isola
     for described in read_description(cache).groups:
         size = {"system": name, "group": described.name, "packages": described.packages, "bytes": described.size}
         yield {**size, **installed(root, isolation, cache, described.name)}
-
-
-def a_root(name: str, options: Options, isolation: Isolation) -> Path:
-    """Give a root of a system, with all updates."""
-    release = release_of(System.parse(name))
-    sources = archive_sources(release, options.mirrors, options)
-    return make_root(root_source(release, sources), state=options.state, isolation=isolation)
 
 
 def installed(root: Path, isolation: Isolation, cache: CacheFolder, group: str) -> dict[str, Any]:

@@ -29,14 +29,12 @@ from package_cache.manifests import read_manifest
 from package_cache.outside.distributions import release_of
 from package_cache.outside.isolation import Container, Isolation, strongest_isolation, throwaway
 from package_cache.outside.os_release import read_os_release
-from package_cache.outside.roots import make_root
 from package_cache.plugin import CACHE_VARIABLE, WORK_VARIABLE
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import System
 from package_cache.verbs.options import Options
-from package_cache.verbs.precommands import root_source
-from package_cache.verbs.sources import archive_sources
+from package_cache.verbs.release_root import release_root
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / ".demo"
@@ -127,10 +125,8 @@ def _short(path: Path) -> str:
 
 def a_root(name: str, options: Options, isolation: Isolation) -> Path:
     """Give a root of a system, as its distribution's archive makes it; made once, then kept."""
-    release = release_of(System.parse(name))
-    sources = archive_sources(release, options.mirrors, options)
     began = time.monotonic()
-    root = make_root(root_source(release, sources), state=options.state, isolation=isolation)
+    root = release_root(release_of(System.parse(name)), options, isolation)
     console.print(f"{name}: a minimal root ({time.monotonic() - began:.1f} s)")
     return root
 

@@ -23,13 +23,12 @@ from package_cache.images.cache_layers import add_cache
 from package_cache.outside.distributions import newest_release
 from package_cache.outside.isolation import strongest_isolation
 from package_cache.outside.oci import Descriptor, LayerFile, Layout
-from package_cache.outside.roots import archive_root, make_root
+from package_cache.outside.roots import archive_root
 from package_cache.outside.skopeo import Destination
 from package_cache.values.errors import PackageCacheError
 from package_cache.verbs.image import put_image
 from package_cache.verbs.options import Options
-from package_cache.verbs.precommands import root_source
-from package_cache.verbs.sources import archive_sources
+from package_cache.verbs.release_root import release_root
 
 RUNTIME = Path(__file__).parent
 LIBRARY = Path(package_cache.__file__).parent
@@ -49,9 +48,8 @@ CONFIG = {
 def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
     """Build and copy the image; gives its digest."""
     release = newest_release("debian", ARCHITECTURE)
-    sources = archive_sources(release, options.mirrors, options)
     isolation = strongest_isolation()
-    root = make_root(root_source(release, sources), state=options.state, isolation=isolation, include=PACKAGES)
+    root = release_root(release, options, isolation, include=PACKAGES)
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
         base = Path(folder) / "root.tar"
         archive_root(root, base, isolation, without=LEFT_OUT)

@@ -25,7 +25,7 @@ from package_cache.values.system import System
 from package_cache.verbs.build import build
 from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.precommands import root_source
+from package_cache.verbs.release_root import root_source
 from package_cache.verbs.sources import archive_sources, mirror_finder
 
 # Who runs this by nohup, or in the background of a shell, hands signals down that are ignored: no test could send them.

@@ -10,24 +10,15 @@ from package_cache.outside.apt import Apt, config_text
 from package_cache.outside.apt_root import UPDATE_LIMIT, Source, unusable
 from package_cache.outside.distributions import Release
 from package_cache.outside.isolation import Container, strongest_isolation, throwaway
-from package_cache.outside.roots import RootSource, make_root
+from package_cache.outside.roots import make_root
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.errors import PrecommandError
 from package_cache.values.events import Listener, Step
 from package_cache.verbs.options import Options
+from package_cache.verbs.release_root import root_source
 
 FOLDER = "/var/lib/package-cache"
 """Of our apt's state, in the throw-away root."""
-
-
-def root_source(release: Release, sources: Sequence[Source]) -> RootSource:
-    """Give what a root of a release is made from: its archives, each from the first of its mirrors."""
-    lines = tuple(
-        f"deb {source.uris[0]} {suite} {' '.join(source.components)}" for source in sources for suite in source.suites
-    )
-    keyring = sources[0].keyring
-    assert keyring is not None
-    return RootSource(release.series, release.system.architecture, lines, keyring)
 
 
 @contextlib.contextmanager

@@ -151,6 +151,8 @@ def test_a_key_that_has_expired(world: World, vendor: Vendor) -> None:
         "get the key anew from its owner, who must have extended or replaced it, and check this machine's clock",
         trusted=EXPIRED,
     )
+    asked = [path for path in vendor.server.requests if path.endswith("/InRelease")]
+    assert len(asked) == 1  # another try would not change it
 
 
 def test_lists_that_were_altered_after_they_were_signed(world: World, vendor: Vendor) -> None:

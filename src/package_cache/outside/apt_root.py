@@ -11,7 +11,7 @@ from pathlib import Path
 from package_cache.outside.apt import Apt, config_text
 from package_cache.outside.apt_narrow import narrowed
 from package_cache.outside.apt_preferences import VIEW, stanza, write_view
-from package_cache.outside.apt_trust import is_untrusted, why_untrusted
+from package_cache.outside.apt_trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, run
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
@@ -129,10 +129,10 @@ class AptRoot:
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
 
     def _apt_update(self) -> tuple[Completed, str]:
-        """Give what `apt-get update` left, and all that it said; it is run again only where there is no other mirror.
+        """Give what `apt-get update` left, and all that it said.
 
-        apt's own tries again are no help: on a full disk, and where two servers of one address fail, apt 2.6 may wait
-        for them for ever.
+        It is run again only where there is no other mirror, and where that may help. apt's own tries again are no help:
+        on a full disk, and where two servers of one address fail, apt 2.6 may wait for them for ever.
         """
         for pause in PAUSES:
             time.sleep(pause)
@@ -141,7 +141,7 @@ class AptRoot:
             words = completed.stdout + completed.stderr
             if NO_SPACE in words:
                 raise no_space(self.folder, NO_SPACE)
-            if completed.returncode == 0 or self._with_others(self._failed(words)):
+            if completed.returncode == 0 or self._with_others(self._failed(words)) or stays_untrusted(words):
                 break
         return completed, words
 

@@ -8,6 +8,11 @@ UNTRUSTED = re.compile(
     r"|Clearsigned file isn't valid|weak security information|Missing key|[Ss]igning key on|Expired on"
 )
 
+_LASTING = re.compile(
+    r"NO_PUBKEY|Missing key|EXPKEYSIG|REVKEYSIG|weak security information|is expired \(|is not valid yet \("
+)
+"""What another try a few seconds later cannot change: unlike lists that are being replaced, or a broken connection."""
+
 _REFUSED = re.compile(r"^E: Failed to fetch \S+InRelease +[45][0-9][0-9] ", re.MULTILINE)
 
 _KEY = r"(?P<key>[0-9A-F]{16,40})"
@@ -64,6 +69,11 @@ def is_untrusted(words: str) -> bool:
     Where a server refuses InRelease, apt adds that the repository is not signed, which nobody can know then.
     """
     return UNTRUSTED.search(words) is not None and _REFUSED.search(words) is None
+
+
+def stays_untrusted(words: str) -> bool:
+    """Tell whether it would be so as well if apt asked again."""
+    return is_untrusted(words) and _LASTING.search(words) is not None
 
 
 def why_untrusted(words: str) -> tuple[str, str]:

@@ -1,12 +1,16 @@
 """podman with a store of its own: nothing of this machine's containers is seen, used or changed."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from package_cache.outside.run import Completed, run
+
+OLDEST = (4, 3)
+"""The version of podman that plays pods as we need it."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -82,7 +86,11 @@ def throwaway_podman(folder: Path | None = None) -> Iterator[Podman]:
 
 
 def can_run() -> str | None:
-    """Say what keeps podman from running here; None: nothing."""
+    """Say what keeps podman from running here; None: nothing. Raises `ToolMissingError` where it is not installed."""
     if os.geteuid() != 0:
         return "podman is run as root here, and this user is not"
+    said = run(["podman", "--version"], timeout=60).stdout
+    version = re.search(r"([0-9]+)\.([0-9]+)", said)
+    if version is None or (int(version[1]), int(version[2])) < OLDEST:
+        return f"podman {'.'.join(map(str, OLDEST))} or newer is needed, and this is: {said.strip()}"
     return None

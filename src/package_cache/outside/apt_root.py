@@ -92,13 +92,6 @@ class AptRoot:
         self._said: list[list[str]] = [[] for _ in sources]
         """Of each source, what apt said of the mirrors that were no good."""
 
-    def source_of(self, base_uri: str) -> Source | None:
-        """Give the source that a base URI belongs to."""
-        for source in self.sources:
-            if base_uri in source.uris:
-                return source
-        return None
-
     def update(self) -> None:
         """Bring the lists up to date, from the next mirror where one does not answer rightly.
 

@@ -123,7 +123,7 @@ class CheckedImage:
     system: str | None = None
     architecture: str | None = None
     groups: tuple[str, ...] = ()
-    """None: all of the manifest."""
+    """None named: all of the manifest."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.roots import ADDRESS, SCRIPTS, network_prefix
-from package_cache.outside.isolation import Container
-from package_cache.outside.namespaces import hold
+from package_cache.outside.roots.isolation import Container
+from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import end, find_tool, run, start
 
 RATE = 50e6

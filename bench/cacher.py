@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.archive import running
 from bench.roots import network_prefix
 from package_cache.outside.files import exclusive
-from package_cache.outside.isolation import Container
+from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import run
 
 PACKAGE = "apt-cacher-ng"

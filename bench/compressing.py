@@ -24,7 +24,7 @@ from bench.material import Material, prepare
 from bench.measure import Sample, read_measurement
 from bench.roots import bench_root, root_isolation, set_up
 from package_cache.command_line.options import default_state
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.run import start
 
 MEASURED = ("ssh", "nfs", "build")

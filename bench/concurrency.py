@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.measure import LIMIT, Place
 from bench.results import Crowd
 from bench.roots import archive_lines, set_up
-from package_cache.outside.isolation import Container
+from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import run
 
 MANY = 20

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from debian.deb822 import Deb822
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
+from package_cache.outside.packages.debs import control_text
 from package_cache.outside.threads import in_threads
 from package_cache.values.lock import LockedPackage, LockedSystem
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.downloads import Download, download
+from package_cache.outside.archives.downloads import Download, download
 from package_cache.outside.files import sha256_of
-from package_cache.outside.namespaces import hold
+from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import end, find_tool, run, start
 
 SCRIPTS = Path(__file__).parent

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench.synthetic import make_project
 from package_cache.command_line.options import default_state
-from package_cache.outside.distributions import release_of
-from package_cache.outside.isolation import strongest_isolation, throwaway
+from package_cache.outside.archives.distributions import release_of
+from package_cache.outside.roots.isolation import strongest_isolation, throwaway
 from package_cache.outside.run import run
 from package_cache.values.system import System
 from package_cache.verbs.options import Options

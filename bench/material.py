@@ -21,10 +21,10 @@ from bench.roots import bench_root, repository_line, set_up
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.options import given_options
 from package_cache.manifests import read_manifest
-from package_cache.outside.distributions import Release, release_of
+from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.outside.files import exclusive, sha256_of, text_digest, write_atomically
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.roots import make_root
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.releases import make_root
 from package_cache.values.events import Listener, ignore
 from package_cache.values.lock import LockedSystem
 from package_cache.values.lock_file import lock_text, read_lock

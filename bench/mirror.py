@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from package_cache.outside.apt_root import AptRoot, Source
-from package_cache.outside.downloads import Download, download
+from package_cache.outside.apt.root import AptRoot, Source
+from package_cache.outside.archives.downloads import Download, download
+from package_cache.outside.archives.mirrors import uri_below
 from package_cache.outside.files import write_atomically
-from package_cache.outside.mirrors import uri_below
 from package_cache.values.errors import ArchiveError
 from package_cache.values.events import Listener
 from package_cache.values.lock import LockedSystem

@@ -1,7 +1,8 @@
 """The roots in which the ways run: throw-away roots without a network, set up as container images are.
 
-Profile `memory`: what is written stays in memory (`outside.isolation.throwaway`). Profile `disk`: it goes to a folder
-of this machine's disk, which is removed afterwards; otherwise the same, but entered by chroot: enough among ourselves.
+Profile `memory`: what is written stays in memory (`outside.roots.isolation.throwaway`). Profile `disk`: it goes to a
+folder of this machine's disk, which is removed afterwards; otherwise the same, but entered by chroot: enough among
+ourselves.
 """
 
 import contextlib
@@ -11,9 +12,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from package_cache.outside.distributions import Release
-from package_cache.outside.isolation import Container, Isolation, strongest_isolation, throwaway
-from package_cache.outside.namespaces import STAGE, hold
+from package_cache.outside.archives.distributions import Release
+from package_cache.outside.roots.isolation import Container, Isolation, strongest_isolation, throwaway
+from package_cache.outside.roots.namespaces import STAGE, hold
 from package_cache.outside.run import find_tool, run
 from package_cache.values.errors import PackageCacheError
 

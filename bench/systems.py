@@ -20,9 +20,9 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.options import default_state, given_options
 from package_cache.manifests import read_manifest
-from package_cache.outside.distributions import release_of
+from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import write_atomically
-from package_cache.outside.isolation import Isolation, strongest_isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, strongest_isolation, throwaway
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.system import System
 from package_cache.verbs.build import build

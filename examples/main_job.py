@@ -26,9 +26,9 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
 from package_cache.manifests import read_manifest
-from package_cache.outside.distributions import release_of
-from package_cache.outside.isolation import Container, Isolation, strongest_isolation, throwaway
+from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.os_release import read_os_release
+from package_cache.outside.roots.isolation import Container, Isolation, strongest_isolation, throwaway
 from package_cache.plugin import CACHE_VARIABLE, WORK_VARIABLE
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus

@@ -25,7 +25,7 @@ from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
 from package_cache.manifests import read_manifest
-from package_cache.outside.isolation import strongest_isolation
+from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus

@@ -20,11 +20,11 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.part import read_part
 from package_cache.command_line.options import cache_option, given_cache, given_options, mirror_options
 from package_cache.images.cache_layers import add_cache
-from package_cache.outside.distributions import newest_release
-from package_cache.outside.isolation import strongest_isolation
-from package_cache.outside.oci import Descriptor, LayerFile, Layout
-from package_cache.outside.roots import archive_root
-from package_cache.outside.skopeo import Destination
+from package_cache.outside.archives.distributions import newest_release
+from package_cache.outside.images.oci import Descriptor, LayerFile, Layout
+from package_cache.outside.images.skopeo import Destination
+from package_cache.outside.roots.isolation import strongest_isolation
+from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError
 from package_cache.verbs.image import put_image
 from package_cache.verbs.options import Options

@@ -15,10 +15,10 @@ from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.options import default_state, given_options
 from package_cache.manifests import read_manifest
-from package_cache.outside.distributions import release_of
+from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import exclusive, text_digest, write_atomically
-from package_cache.outside.isolation import Isolation, strongest_isolation
-from package_cache.outside.roots import make_root
+from package_cache.outside.roots.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots.releases import make_root
 from package_cache.values.errors import ArchiveError, VerificationError
 from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.system import System

@@ -17,8 +17,8 @@ from containers.registry import Registry, loopback_registry
 from bench.kubernetes.material import PROJECT, Seed
 from bench.roots import SCRIPTS, archive_lines
 from package_cache.images.form import Form
+from package_cache.outside.images.skopeo import Destination
 from package_cache.outside.run import run
-from package_cache.outside.skopeo import Destination
 from package_cache.verbs.image import image
 
 UBUNTU = "localhost/ubuntu:18.04"

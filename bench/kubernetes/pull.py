@@ -20,7 +20,7 @@ from package_cache.cache.part import Part, read_part
 from package_cache.images.cache_layers import pooled
 from package_cache.images.form import Form
 from package_cache.images.layers import PooledPackage, cut
-from package_cache.outside.skopeo import Destination
+from package_cache.outside.images.skopeo import Destination
 from package_cache.verbs.image import ImageResult, image
 
 ARCHITECTURE = "amd64"

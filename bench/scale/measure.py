@@ -20,7 +20,7 @@ from bench.roots import ADDRESS, SCRIPTS, archive_lines, bench_root, network_pre
 from bench.scale.registry import measured_registry
 from package_cache.command_line.options import default_state
 from package_cache.outside.files import write_atomically
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.run import find_tool, run
 
 FORMAT = 1

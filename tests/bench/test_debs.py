@@ -6,8 +6,8 @@ from bench.debs import are_recompressed, lay_out_debs
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
+from package_cache.outside.packages.debs import control_text
 from package_cache.values.lock import LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.system import System
 

@@ -10,7 +10,7 @@ from bench.rounds import run_rounds
 from bench.ways import WAYS, Way, way_named
 from tests.conftest import unavailable
 
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import ArchiveError, VerificationError
 
 pytestmark = pytest.mark.system

@@ -8,7 +8,7 @@ import pytest
 from tests.check.small import make_cache
 from tests.installer.synthetic import Room, SyntheticCache
 
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 
 @pytest.fixture(scope="session")

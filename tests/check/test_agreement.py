@@ -11,7 +11,7 @@ from tests.installer.synthetic import Room, SyntheticCache
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import INSTALLER
-from package_cache.outside.system_files import RootFiles
+from package_cache.outside.images.system_files import RootFiles
 from package_cache.values.verdict import Prediction, Verdict
 from package_cache.verbs.check import check, seen_in_files
 

@@ -14,12 +14,12 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.image_root import image_root
-from package_cache.outside.image_source import source_image
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.layered_files import LayeredFiles
-from package_cache.outside.roots import archive_root
-from package_cache.outside.system_files import RootFiles
+from package_cache.outside.images.layered_files import LayeredFiles
+from package_cache.outside.images.root import image_root
+from package_cache.outside.images.source import source_image
+from package_cache.outside.images.system_files import RootFiles
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.values.verdict import Prediction
 from package_cache.verbs.check import CheckResult, check, seen_in_files

@@ -11,9 +11,9 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.command_line.main import run as run_command
-from package_cache.outside.image_source import source_image
+from package_cache.outside.images.skopeo import Destination, copy_image
+from package_cache.outside.images.source import source_image
 from package_cache.outside.run import run
-from package_cache.outside.skopeo import Destination, copy_image
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from tests.support.world import World, made_world
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import read_proofs
-from package_cache.outside.image_root import image_root
-from package_cache.outside.image_source import source_image
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.roots import archive_root, remove_root
+from package_cache.outside.images.root import image_root
+from package_cache.outside.images.source import source_image
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.releases import archive_root, remove_root
 
 
 @pytest.fixture

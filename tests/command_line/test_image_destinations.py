@@ -142,7 +142,7 @@ def test_what_a_killed_run_left_of_an_archive_is_removed(built: World) -> None:
 
 def test_a_copy_that_hangs_has_an_end(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
     as_skopeo(built, monkeypatch, "exec sleep 60")
-    monkeypatch.setattr("package_cache.outside.skopeo.LIMIT", 0.5)
+    monkeypatch.setattr("package_cache.outside.images.skopeo.LIMIT", 0.5)
     status, _, err = image(built, "docker://localhost:1/name:v1")
     assert status == 14
     assert "skopeo did not end within 0.5 s" in err

@@ -5,7 +5,7 @@ import datetime
 import pytest
 from tests.support.world import World
 
-from package_cache.outside.distributions import support_of
+from package_cache.outside.archives.distributions import support_of
 from package_cache.values.system import System
 
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"

@@ -7,7 +7,7 @@ from tests.support.keys import EXPIRED, throwaway_key
 from tests.support.vendor import Vendor
 from tests.support.world import World
 
-from package_cache.outside.repository_keys import installed_keys
+from package_cache.outside.archives.repository_keys import installed_keys
 
 
 def own() -> str:

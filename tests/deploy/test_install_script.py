@@ -10,7 +10,7 @@ from tests.deploy.manifests import install_script
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.isolation import Container, Isolation, throwaway
+from package_cache.outside.roots.isolation import Container, Isolation, throwaway
 from package_cache.outside.run import Completed
 
 RealRoot = Callable[..., Path]

@@ -16,7 +16,7 @@ from tests.support.server import ArchiveServer
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import INSTALLER
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
 

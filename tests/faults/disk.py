@@ -2,7 +2,7 @@
 
 from tests.faults.job import BUSYBOX, Job
 
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 
 FOLDERS = "usr var etc lib lib64 bin sbin root run tmp"
 MOUNT = """

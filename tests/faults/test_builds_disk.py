@@ -11,8 +11,8 @@ from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
 from tests.faults.writers import VERBS, Trial
 
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.namespaces import Holder, hold
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.namespaces import Holder, hold
 from package_cache.outside.run import run
 from package_cache.values.statuses import ExitStatus
 

@@ -10,7 +10,7 @@ from tests.faults.job import BUSYBOX, Job
 from tests.faults.judge import conclude, judge, look
 from tests.faults.spread import spread
 
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.injection

@@ -14,7 +14,7 @@ from tests.fuzz.strategies import controls
 
 from package_cache.cache.index import IndexedPackage, group_files, indexed
 from package_cache.cache.stored import StoredFile
-from package_cache.outside.debs import control_text
+from package_cache.outside.packages.debs import control_text
 from package_cache.values.errors import VerificationError
 from package_cache.values.lock import LockedGroup, LockedPackage
 from package_cache.values.names import PACKAGE_NAME

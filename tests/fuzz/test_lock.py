@@ -8,7 +8,7 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded, check_told
 from tests.fuzz.strategies import HUGE, locks
 
-from package_cache.outside.mirrors import uri_below
+from package_cache.outside.archives.mirrors import uri_below
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
 from package_cache.values.lock_file import lock_text, read_lock

@@ -10,8 +10,8 @@ from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.images.form import Form
+from package_cache.outside.images.skopeo import Destination
 from package_cache.outside.run import start
-from package_cache.outside.skopeo import Destination
 from package_cache.values.errors import CacheError
 from package_cache.verbs.image import image
 from package_cache.verbs.options import Options

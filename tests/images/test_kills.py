@@ -16,7 +16,7 @@ from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import INSTALLER
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.outside.run import start
 from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.verify import verify

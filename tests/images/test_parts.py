@@ -11,7 +11,7 @@ from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.verbs.verify import verify
 
 MANIFEST = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.installer.synthetic import Room, SyntheticCache
 
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 OpenRoom = Callable[..., Room]
 

@@ -13,9 +13,9 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.publish import publish_group
 from package_cache.cache.stored import StoredFile
 from package_cache.installer import INSTALLER
-from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
-from package_cache.outside.isolation import Container
+from package_cache.outside.packages.debs import control_text
+from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import CommandError, end, start
 from package_cache.values.lock import LockedGroup, LockedPackage
 

@@ -9,7 +9,7 @@ from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.locks import NEW_WORDS
 
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 
 
 def keep_dpkg_busy(room: Room) -> "subprocess.Popen[str]":

@@ -7,8 +7,8 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.outside.apt import NoPlanError
-from package_cache.outside.apt_root import AptRoot, Source
+from package_cache.outside.apt.root import AptRoot, Source
+from package_cache.outside.apt.solver import NoPlanError
 from package_cache.values.names import PackageRequest
 
 PACKAGES: dict[str, dict[str, str]] = {
@@ -84,7 +84,7 @@ def test_nothing_is_left_behind_also_of_one_that_was_killed(root: AptRoot) -> No
 
 
 def test_a_list_longer_than_a_block_and_one_in_another_order(root: AptRoot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("package_cache.outside.apt_narrow.BLOCK", 7)
+    monkeypatch.setattr("package_cache.outside.apt.narrow.BLOCK", 7)
     [file] = (root.folder / "lists").glob("*_Packages")
     before = file.read_text()
     file.write_text(before.replace("Package: words\nVersion: 2.0\n", "Version: 2.0\nPackage: words\n"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from package_cache.outside.apt_preferences import labelled, list_name, stanza
+from package_cache.outside.apt.preferences import labelled, list_name, stanza
 
 
 @pytest.mark.parametrize(

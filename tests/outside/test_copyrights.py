@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.support.debs import make_deb
 
-from package_cache.outside.copyrights import licences_of
+from package_cache.outside.packages.copyrights import licences_of
 
 HEAD = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.support.debs import make_deb
 
-from package_cache.outside.debs import control_text
+from package_cache.outside.packages.debs import control_text
 from package_cache.values.errors import VerificationError
 
 

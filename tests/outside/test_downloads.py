@@ -6,7 +6,7 @@ import pytest
 from tests.support.downloads import Source
 from tests.support.server import ArchiveServer
 
-from package_cache.outside.downloads import PARTIAL, download
+from package_cache.outside.archives.downloads import PARTIAL, download
 from package_cache.values.events import Event, Progress
 
 

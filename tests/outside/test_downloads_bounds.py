@@ -6,7 +6,7 @@ import pytest
 from tests.support.downloads import Source
 from tests.support.server import ArchiveServer
 
-from package_cache.outside.downloads import Patience, download
+from package_cache.outside.archives.downloads import Patience, download
 from package_cache.values.errors import ArchiveError, PackageCacheError
 
 

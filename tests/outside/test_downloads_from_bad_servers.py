@@ -7,7 +7,7 @@ import pytest
 from tests.support.downloads import Source
 from tests.support.server import ArchiveServer, Failure
 
-from package_cache.outside.downloads import PARTIAL, Patience, download
+from package_cache.outside.archives.downloads import PARTIAL, Patience, download
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 
 HASTY = Patience(timeout=2, pauses=(0.05, 0.05, 0.05))

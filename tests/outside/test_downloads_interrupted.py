@@ -12,12 +12,12 @@ import pytest
 from tests.support.downloads import Source
 from tests.support.server import ArchiveServer
 
-from package_cache.outside.downloads import PARTIAL, Download, download
+from package_cache.outside.archives.downloads import PARTIAL, Download, download
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from package_cache.outside.downloads import Download, Patience, download
+from package_cache.outside.archives.downloads import Download, Patience, download
 uri, target, sha256, size, config = sys.argv[1:]
 try:
     download([Download((uri,), Path(target), sha256, int(size))], config=Path(config),

@@ -10,8 +10,8 @@ import pytest
 from tests.support.busybox import busybox_root, needs, processes_with, tree
 from tests.support.mounts import mounts_that_may_be_ours
 
-from package_cache.outside import namespaces
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots import namespaces
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.outside.run import CommandError
 from package_cache.values.errors import UsageError
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from tests.support.busybox import busybox_root, needs, python_of_everybody
 
-from package_cache.outside.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots.isolation import Isolation, strongest_isolation
 
-CHOOSE = "from package_cache.outside.isolation import *; print(strongest_isolation().name)"
+CHOOSE = "from package_cache.outside.roots.isolation import *; print(strongest_isolation().name)"
 
 WORK = """
 import sys
 from pathlib import Path
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 root, shared = Path(sys.argv[1]), Path(sys.argv[2])
 with throwaway(root, Isolation.USER_NAMESPACE, binds={"/ro": root}, writable_binds={"/shared": shared}) as container:
     container.run(["sh", "-c", "echo new > /etc/keep; echo out > /shared/result; touch /theirs"])
@@ -32,7 +32,7 @@ print((root / "etc/keep").read_text().strip(), (shared / "result").stat().st_uid
 SHOW = """
 import sys
 from pathlib import Path
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 with throwaway(Path(sys.argv[1]), Isolation.USER_NAMESPACE, binds={"/shown": Path(sys.argv[2])}) as container:
     print(container.run(["touch", "/shown/no"], check=False).stderr.strip().rpartition(": ")[2])
 """

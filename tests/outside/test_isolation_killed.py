@@ -11,12 +11,12 @@ from tests.support.busybox import busybox_root, needs, processes_with, tree
 from tests.support.mounts import mounts_that_may_be_ours
 
 import package_cache
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 HOLD = """
 import sys
 from pathlib import Path
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 with throwaway(Path(sys.argv[1]), Isolation[sys.argv[2]]) as container:
     container.run(["sh", "-c", f"setsid sleep {sys.argv[3]} >/dev/null 2>&1 &"])
     print("held", flush=True)

@@ -11,9 +11,9 @@ import pytest
 from debian.arfile import ArFile
 from tests.support.debs import make_deb
 
-from package_cache.outside import recompression
 from package_cache.outside.files import sha256_of
-from package_cache.outside.recompression import recompress
+from package_cache.outside.packages import recompression
+from package_cache.outside.packages.recompression import recompress
 from package_cache.values.compression import Compression
 from package_cache.values.errors import VerificationError
 

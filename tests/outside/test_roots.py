@@ -20,8 +20,8 @@ from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
 import package_cache
-from package_cache.outside.isolation import Isolation, strongest_isolation
-from package_cache.outside.roots import RootSource, make_root, remove_root
+from package_cache.outside.roots.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots.releases import RootSource, make_root, remove_root
 from package_cache.values.errors import ArchiveError, PackageCacheError, ToolMissingError, VerificationError
 from package_cache.values.events import Event, Step
 
@@ -144,8 +144,8 @@ def test_a_killed_build_is_removed_by_the_next(
     _stand_in(tmp_path, f"echo begun >&2; exec sleep {mark}")
     lines = ("deb http://127.0.0.1:9/ other main",)
     program = (
-        "import sys; from pathlib import Path; from package_cache.outside.isolation import *;"
-        "from package_cache.outside.roots import *;"
+        "import sys; from pathlib import Path; from package_cache.outside.roots.isolation import *;"
+        "from package_cache.outside.roots.releases import *;"
         f"make_root(RootSource('other', 'amd64', {lines!r}, Path({str(source.keyring)!r})),"
         f" state=Path({str(tmp_path)!r}), isolation=Isolation.{isolation.name})"
     )

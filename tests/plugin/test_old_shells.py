@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.plugin.shells import CONTEXTS, MakeCommand
 
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

@@ -15,8 +15,8 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.publish import publish
 from package_cache.cache.stored import StoredFile
 from package_cache.installer import INSTALLER
-from package_cache.outside.debs import control_text
 from package_cache.outside.files import sha256_of
+from package_cache.outside.packages.debs import control_text
 from package_cache.values.lock import LockedGroup, LockedPackage
 
 ELSEWHERE = "debian1"

@@ -125,7 +125,7 @@ def ill_registry(illness: str, address: str = "127.0.0.1") -> Iterator[str]:
 
 @pytest.mark.parametrize("illness", ["answers 500 at once", "answers 500", "closes midway", "hangs"])
 def test_a_registry_that_is_ill(built: World, illness: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("package_cache.outside.skopeo.LIMIT", 3.0 if illness == "hangs" else 60.0)
+    monkeypatch.setattr("package_cache.outside.images.skopeo.LIMIT", 3.0 if illness == "hangs" else 60.0)
     with ill_registry(illness) as host:
         status, out, err = push(built, host)
     assert (status, out) == (14, "")

@@ -15,7 +15,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.part import read_part
 from package_cache.images.cache_layers import add_cache
 from package_cache.images.init_form import CONFIG, description_files, program_files
-from package_cache.outside.oci import Layout
+from package_cache.outside.images.oci import Layout
 from package_cache.outside.run import Completed, run
 from package_cache.verbs.verify import verify
 

@@ -9,7 +9,7 @@ from tests.runtime.phase import PLUGINS, init_phase
 from tests.runtime.test_init_scripts import KEY
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

@@ -7,7 +7,7 @@ import pytest
 from tests.runtime.phase import PLUGINS, init_phase
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.outside.run import run
 
 pytestmark = pytest.mark.system

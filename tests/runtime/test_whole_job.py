@@ -10,7 +10,7 @@ from tests.runtime.pod import Pod, entry, job_of
 from tests.runtime.test_init_scripts import KEY
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

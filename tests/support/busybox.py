@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import package_cache
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.values.errors import PackageCacheError
 
 TOOLS = "sh cat echo env id ip ls mkdir mktemp nc ps rm seq setsid sleep test touch head wc stat hostname ln"
@@ -77,7 +77,7 @@ def python_of_everybody(user: list[str]) -> list[str]:
     for interpreter in (sys.executable, "/usr/bin/python3"):
         command = [*user, "env", "-C", "/", f"PYTHONPATH={sources}", interpreter]
         tried = subprocess.run(
-            [*command, "-c", "import package_cache.outside.isolation"], capture_output=True, check=False
+            [*command, "-c", "import package_cache.outside.roots.isolation"], capture_output=True, check=False
         )
         if tried.returncode == 0:
             return command

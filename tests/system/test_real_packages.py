@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.isolation import Container, Isolation, throwaway
+from package_cache.outside.roots.isolation import Container, Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

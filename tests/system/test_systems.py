@@ -7,7 +7,7 @@ from bench.systems import GROUPS, SYSTEMS, rows_of
 from tests.conftest import unavailable
 from tests.faults.spread import spread
 
-from package_cache.outside.isolation import Isolation
+from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import ArchiveError
 from package_cache.values.statuses import ExitStatus
 

@@ -8,9 +8,9 @@ import pytest
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifests import read_manifest
-from package_cache.outside.distributions import Release, release_of
+from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.outside.files import exclusive
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.values.system import System
 from package_cache.verbs import system_apt
 from package_cache.verbs.build import build

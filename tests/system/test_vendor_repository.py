@@ -11,7 +11,7 @@ from tests.support.server import ArchiveServer
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifests import read_manifest
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.verbs.build import build
 from package_cache.verbs.lock import make_lock
 from package_cache.verbs.options import Options

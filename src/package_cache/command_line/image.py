@@ -9,7 +9,7 @@ from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import cache_option, given_cache, given_options, json_option, mirror_options
 from package_cache.command_line.render import Renderer
 from package_cache.images.form import Form
-from package_cache.outside.skopeo import Destination
+from package_cache.outside.images.skopeo import Destination
 from package_cache.verbs.image import ImageResult, image
 
 

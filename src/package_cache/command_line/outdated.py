@@ -12,7 +12,7 @@ from package_cache.command_line.lock import existing_lock, lock_path
 from package_cache.command_line.options import archive_options, given_manifest, given_options, json_option
 from package_cache.command_line.render import Renderer
 from package_cache.command_line.tables import aligned
-from package_cache.outside.distributions import Support
+from package_cache.outside.archives.distributions import Support
 from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.outdated import Outdated, OutdatedPackage, outdated
 

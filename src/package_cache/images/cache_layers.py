@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from package_cache.cache.layout import DESCRIPTION, INSTALLER, CacheFolder, group_folder, pool_file
 from package_cache.cache.part import Part
 from package_cache.images.layers import Cut, PooledPackage, cut
-from package_cache.outside.oci import Layer, LayerFile, Layout
+from package_cache.outside.images.oci import Layer, LayerFile, Layout
 from package_cache.values.events import Listener, Progress, ignore
 
 

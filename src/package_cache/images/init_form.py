@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from package_cache.cache.description import Description
-from package_cache.outside.oci import LayerFile
+from package_cache.outside.images.oci import LayerFile
 
 STAGE_GROUPS = Path(__file__).with_name("stage_groups.sh")
 

@@ -15,7 +15,7 @@ from package_cache.cache.contents import read_group_files
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder
 from package_cache.cache.package_list import DescribedPackage, parse_list
-from package_cache.outside.copyrights import licences_of
+from package_cache.outside.packages.copyrights import licences_of
 from package_cache.outside.threads import in_threads
 from package_cache.values.ages import TIME
 from package_cache.values.errors import CacheError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.distributions import newest_release
+from package_cache.outside.archives.distributions import newest_release
 from package_cache.outside.files import exclusive, read_regular, write_atomically
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import run

@@ -19,12 +19,12 @@ from package_cache.cache.group_facts import (
     read_facts,
 )
 from package_cache.cache.layout import CacheFolder, pool_file
-from package_cache.outside.apt_words import half_installed
-from package_cache.outside.container_apt import AptAnswer, ContainerApt
-from package_cache.outside.dpkg_database import DpkgDatabase, KnownPackage, make_database, read_database
+from package_cache.outside.apt.container import AptAnswer, ContainerApt
+from package_cache.outside.apt.no_plan import Question, explain
+from package_cache.outside.apt.words import half_installed
 from package_cache.outside.files import sha256_of
-from package_cache.outside.no_plan import Question, explain
-from package_cache.outside.system_files import OS_RELEASE, SystemFiles, has_program, system_of
+from package_cache.outside.images.system_files import OS_RELEASE, SystemFiles, has_program, system_of
+from package_cache.outside.packages.dpkg_database import DpkgDatabase, KnownPackage, make_database, read_database
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.names import GROUP_NAME

@@ -15,9 +15,9 @@ from package_cache.images.cache_layers import add_cache
 from package_cache.images.form import Form
 from package_cache.images.init_form import CONFIG, description_files, program_files
 from package_cache.outside.files import exclusive
-from package_cache.outside.oci import Descriptor, Layer, Layout
+from package_cache.outside.images.oci import Descriptor, Layer, Layout
+from package_cache.outside.images.skopeo import Destination, check_destination, copy_image
 from package_cache.outside.run import find_tool
-from package_cache.outside.skopeo import Destination, check_destination, copy_image
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Step, ignore

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
+from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, Warn
 from package_cache.values.lock import Lock, LockedPackage, LockedSystem

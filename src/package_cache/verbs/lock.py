@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from package_cache.outside.apt import Apt, NoPlanError, PlannedPackage
-from package_cache.outside.apt_root import Source
-from package_cache.outside.distributions import Release
+from package_cache.outside.apt.root import Source
+from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
+from package_cache.outside.archives.distributions import Release
 from package_cache.outside.threads import in_threads
 from package_cache.values.errors import ManifestError, Problem
 from package_cache.values.events import Listener, Step, ignore

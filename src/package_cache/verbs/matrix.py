@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.isolation import strongest_isolation
+from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.values.errors import PackageCacheError, UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage, Manifest

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from debian.debian_support import Version
 
-from package_cache.outside.apt import Offer
-from package_cache.outside.distributions import Release, Support, support_of
+from package_cache.outside.apt.solver import Offer
+from package_cache.outside.archives.distributions import Release, Support, support_of
 from package_cache.outside.threads import in_threads
 from package_cache.values.events import Listener, ignore
 from package_cache.values.lock import Lock, LockedPackage, LockedSystem

@@ -3,8 +3,8 @@
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
 
-from package_cache.outside.apt import Apt
-from package_cache.outside.apt_preferences import stanza
+from package_cache.outside.apt.preferences import stanza
+from package_cache.outside.apt.solver import Apt
 from package_cache.values.errors import Problem
 from package_cache.values.manifest import Pin
 from package_cache.values.system import System

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.stored import Journal, Key, StoredFile, known_files
-from package_cache.outside.downloads import Download, download
-from package_cache.outside.mirrors import uri_below
-from package_cache.outside.recompression import recompress
+from package_cache.outside.archives.downloads import Download, download
+from package_cache.outside.archives.mirrors import uri_below
+from package_cache.outside.packages.recompression import recompress
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression, compression_for
 from package_cache.values.events import Listener, Progress

@@ -6,11 +6,11 @@ What they did to the root's apt (sources, keys, preferences) then decides what t
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from package_cache.outside.apt import Apt, config_text
-from package_cache.outside.apt_root import UPDATE_LIMIT, Source, unusable
-from package_cache.outside.distributions import Release
-from package_cache.outside.isolation import Container, strongest_isolation, throwaway
-from package_cache.outside.roots import make_root
+from package_cache.outside.apt.root import UPDATE_LIMIT, Source, unusable
+from package_cache.outside.apt.solver import Apt, config_text
+from package_cache.outside.archives.distributions import Release
+from package_cache.outside.roots.isolation import Container, strongest_isolation, throwaway
+from package_cache.outside.roots.releases import make_root
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.errors import PrecommandError
 from package_cache.values.events import Listener, Step

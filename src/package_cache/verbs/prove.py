@@ -7,7 +7,7 @@ from pathlib import Path
 
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.statuses import ExitStatus

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from package_cache.outside.apt_root import Source
-from package_cache.outside.distributions import Release
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.roots import RootSource, make_root
+from package_cache.outside.apt.root import Source
+from package_cache.outside.archives.distributions import Release
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.releases import RootSource, make_root
 from package_cache.verbs.options import Options
 from package_cache.verbs.sources import archive_sources
 

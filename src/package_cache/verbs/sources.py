@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from package_cache.outside.apt_root import Source
-from package_cache.outside.distributions import Archive, Release, release_of
-from package_cache.outside.keyrings import keyring_for
-from package_cache.outside.mirrors import mirrors_of
-from package_cache.outside.repository_keys import installed_keys, keyring_file
+from package_cache.outside.apt.root import Source
+from package_cache.outside.archives.distributions import Archive, Release, release_of
+from package_cache.outside.archives.keyrings import keyring_for
+from package_cache.outside.archives.mirrors import mirrors_of
+from package_cache.outside.archives.repository_keys import installed_keys, keyring_file
 from package_cache.values.errors import ManifestError, Problem, UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.lock import LockedRepository, LockedSystem

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from package_cache.outside.apt import Apt
-from package_cache.outside.apt_root import AptRoot, Source
-from package_cache.outside.distributions import Release, release_of
+from package_cache.outside.apt.root import AptRoot, Source
+from package_cache.outside.apt.solver import Apt
+from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.values.errors import ManifestError, UsageError
 from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.manifest import Group, Manifest

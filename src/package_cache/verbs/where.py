@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.container_files import container_files
-from package_cache.outside.image_root import image_root
-from package_cache.outside.image_source import source_image
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.system_files import RootFiles
+from package_cache.outside.images.container_files import container_files
+from package_cache.outside.images.root import image_root
+from package_cache.outside.images.source import source_image
+from package_cache.outside.images.system_files import RootFiles
+from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.system import System

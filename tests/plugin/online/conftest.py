@@ -10,7 +10,7 @@ from tests.faults.job import BUSYBOX
 from tests.installer.synthetic import Room
 from tests.plugin.online.image import Image
 
-from package_cache.outside.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, throwaway
 
 OpenImage = Callable[..., Image]
 

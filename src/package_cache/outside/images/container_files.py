@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from package_cache.outside.layered_files import LayeredFiles
+from package_cache.outside.images.layered_files import LayeredFiles
 from package_cache.outside.run import end, run, start
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
 

@@ -9,7 +9,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from package_cache.outside.distributions import Archive
+from package_cache.outside.archives.distributions import Archive
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import CommandError, run
 from package_cache.values.errors import ToolMissingError, UsageError

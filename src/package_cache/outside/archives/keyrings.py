@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.apt_root import AptRoot, Source
-from package_cache.outside.distributions import DATA, known_systems, newest_release
-from package_cache.outside.downloads import Download, download
+from package_cache.outside.apt.root import AptRoot, Source
+from package_cache.outside.archives.distributions import DATA, known_systems, newest_release
+from package_cache.outside.archives.downloads import Download, download
+from package_cache.outside.archives.mirrors import mirrors_of
 from package_cache.outside.files import write_atomically
-from package_cache.outside.mirrors import mirrors_of
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, Warn, ignore

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
-from package_cache.outside.chroot import copied_root
 from package_cache.outside.inside import on_the_host, resolved_inside
-from package_cache.outside.namespaces import Bind, new_root
+from package_cache.outside.roots.chroot import copied_root
+from package_cache.outside.roots.namespaces import Bind, new_root
 from package_cache.outside.run import Completed, find_tool, run
 from package_cache.values.errors import PackageCacheError, UsageError
 

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from package_cache.outside import unpack_layer
-from package_cache.outside.image_source import SourceImage
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.layered_files import read_layer
-from package_cache.outside.roots import as_root, keep_root
+from package_cache.outside.images import unpack_layer
+from package_cache.outside.images.layered_files import read_layer
+from package_cache.outside.images.source import SourceImage
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.releases import as_root, keep_root
 from package_cache.outside.run import end, run, start
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Progress, ignore
@@ -25,7 +25,7 @@ LIMIT = 600.0
 
 
 def image_root(image: SourceImage, *, state: Path, isolation: Isolation, listener: Listener = ignore) -> Path:
-    """Give the root of an image, for `outside.isolation.throwaway`; unpacked where it is not kept yet."""
+    """Give the root of an image, for `outside.roots.isolation.throwaway`; unpacked where it is not kept yet."""
 
     def fill(root: Path) -> None:
         with as_root(isolation) as prefix:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from package_cache.outside.inside import on_the_host
-from package_cache.outside.namespaces import Bind
+from package_cache.outside.roots.namespaces import Bind
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError
 

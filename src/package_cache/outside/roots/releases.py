@@ -1,6 +1,6 @@
 """Roots of other releases: made once by mmdebstrap(1) from signed archives, kept, never changed afterwards.
 
-    <state>/roots/<key>/root          the root, for `outside.isolation.throwaway`
+    <state>/roots/<key>/root          the root, for `outside.roots.isolation.throwaway`
     <state>/roots/<key>/root.json     from what it was made
     <state>/roots/.building-<key>/    being made (renamed when whole), or what a killed build left (removed by the next)
     <state>/roots/.<key>.lock         held by who makes it
@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.chroot import end_processes
 from package_cache.outside.files import exclusive, sha256_of, write_atomically
-from package_cache.outside.isolation import Isolation
-from package_cache.outside.namespaces import host_as_root
+from package_cache.outside.roots.chroot import end_processes
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.namespaces import host_as_root
 from package_cache.outside.run import CommandError, find_tool, run
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, ignore

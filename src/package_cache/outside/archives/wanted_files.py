@@ -6,7 +6,7 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from package_cache.outside.apt_helper import Fetch, present
+from package_cache.outside.apt.helper import Fetch, present
 from package_cache.outside.files import sha256_of
 from package_cache.outside.writing import NO_SPACE
 

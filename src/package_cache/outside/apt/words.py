@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from package_cache.outside.dpkg_database import DpkgDatabase
+from package_cache.outside.packages.dpkg_database import DpkgDatabase
 from package_cache.values.verdict import Obstacle, Reason
 
 _HEAD = re.compile(r" (\S+) : (.*)")

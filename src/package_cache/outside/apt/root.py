@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.apt import Apt, config_text
-from package_cache.outside.apt_narrow import narrowed
-from package_cache.outside.apt_preferences import VIEW, stanza, write_view
-from package_cache.outside.apt_trust import is_untrusted, stays_untrusted, why_untrusted
+from package_cache.outside.apt.narrow import narrowed
+from package_cache.outside.apt.preferences import VIEW, stanza, write_view
+from package_cache.outside.apt.solver import Apt, config_text
+from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, run
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to

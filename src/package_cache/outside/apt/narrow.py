@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from package_cache.outside.apt import Apt, Runner
+from package_cache.outside.apt.solver import Apt, Runner
 from package_cache.outside.files import exclusive
 from package_cache.outside.writing import writing_to
 from package_cache.values.names import PackageRequest

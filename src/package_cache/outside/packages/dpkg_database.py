@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from package_cache.outside.system_files import SystemFiles
+from package_cache.outside.images.system_files import SystemFiles
 from package_cache.values.names import ARCHITECTURE
 
 FOLDER = "/var/lib/dpkg"

@@ -21,10 +21,10 @@ from typing import IO, Any, Protocol
 import zstandard
 
 from package_cache.outside.files import open_regular
-from package_cache.outside.layered_files import LayeredFiles
-from package_cache.outside.oci import platform_of
+from package_cache.outside.images.layered_files import LayeredFiles
+from package_cache.outside.images.oci import platform_of
+from package_cache.outside.images.skopeo import is_loopback, said_by_skopeo
 from package_cache.outside.run import CommandError, run
-from package_cache.outside.skopeo import is_loopback, said_by_skopeo
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import DEFAULT_ARCHITECTURE

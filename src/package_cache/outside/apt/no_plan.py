@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from debian.deb822 import Deb822, PkgRelation
 
-from package_cache.outside.apt_words import NOT_CHOSEN, reasons, unmet
-from package_cache.outside.container_apt import AptAnswer, ContainerApt
-from package_cache.outside.dpkg_database import DpkgDatabase
+from package_cache.outside.apt.container import AptAnswer, ContainerApt
+from package_cache.outside.apt.words import NOT_CHOSEN, reasons, unmet
+from package_cache.outside.packages.dpkg_database import DpkgDatabase
 from package_cache.values.verdict import Obstacle, Reason
 
 ROUNDS = 6

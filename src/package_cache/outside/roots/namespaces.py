@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.identities import give_identities
+from package_cache.outside.roots.identities import give_identities
 from package_cache.outside.run import end, find_tool, run, start
 from package_cache.values.errors import PackageCacheError
 

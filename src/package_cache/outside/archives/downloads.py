@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.apt_helper import Fetch, fetch, present
-from package_cache.outside.wanted_files import PARTIAL, Download, Wanted
+from package_cache.outside.apt.helper import Fetch, fetch, present
+from package_cache.outside.archives.wanted_files import PARTIAL, Download, Wanted
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.events import Listener, Progress, ignore

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from debian.debian_support import NativeVersion
 
-from package_cache.outside.dpkg_database import DpkgDatabase
+from package_cache.outside.packages.dpkg_database import DpkgDatabase
 from package_cache.outside.run import Completed, run
 from package_cache.values.verdict import PlannedFile
 

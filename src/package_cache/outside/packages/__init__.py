@@ -1,0 +1,1 @@
+"""Package files and dpkg's database, read; and package files compressed anew."""

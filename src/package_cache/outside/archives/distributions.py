@@ -107,9 +107,12 @@ def _near(system: System, data: Path) -> list[str]:
 
 
 def _distributions(data: Path) -> list[str]:
-    folder = data / "python-apt" / "templates"
-    names = sorted(path.stem.lower() for path in folder.glob("*.info"))
-    return [name for name in names if (data / "distro-info" / f"{name}.csv").exists()]
+    return [name for name in sorted(_templates(data)) if (data / "distro-info" / f"{name}.csv").exists()]
+
+
+def _templates(data: Path) -> dict[str, Path]:
+    """Find the templates, by the distribution's name: `Ubuntu.info`, and `ubuntu.info` since python-apt 3."""
+    return {path.stem.lower(): path for path in (data / "python-apt" / "templates").glob("*.info")}
 
 
 def _rows(distribution: str, data: Path) -> Iterator[_Row]:
@@ -134,8 +137,8 @@ def _missing(package: str) -> ToolMissingError:
 
 def _archives(system: System, row: _Row, data: Path) -> tuple[Archive, ...]:
     """Read the release's own suite, its updates and its security updates from the template."""
-    path = data / "python-apt" / "templates" / f"{system.distribution.capitalize()}.info"
-    if not path.exists():
+    path = _templates(data).get(system.distribution)
+    if path is None:
         raise _missing("python-apt-common")
     found: dict[str, dict[str, list[str]]] = {}
     for stanza in path.read_text(encoding="utf-8").split("\n\n"):

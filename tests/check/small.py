@@ -65,7 +65,7 @@ PAIRS: dict[str, Pair] = {
     "what nobody has": Pair("impossible", ":", 13),
     "deep down, what nobody has": Pair("deep", ":", 13),
     "another architecture that dpkg takes": Pair("foreign", "dpkg --add-architecture i386"),
-    "another architecture that dpkg does not take": Pair("foreign", ":", 50),
+    "another architecture that dpkg does not take": Pair("foreign", ":", 13),
     "it is unpacked only": Pair("plain", "dpkg --unpack /debs/plain_1.0_all.deb", 22),
     "another one is unpacked only": Pair("plain", "dpkg --unpack /debs/one_1.0_all.deb", 22),
     "another one's script failed": Pair("plain", "dpkg -i /debs/failing_1.0_all.deb || :", 22),

@@ -13,6 +13,7 @@ from tests.support.debs import make_deb
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run
 from package_cache.outside.files import exclusive
+from package_cache.outside.os_release import OsRelease
 from package_cache.values.verdict import Prediction
 from package_cache.verbs.check import check, seen_by_status
 
@@ -157,7 +158,7 @@ def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_pa
     folder = CacheFolder(cache.path)
     aside = tmp_path / "aside"
     folder.group("tools", "ubuntu18.04").rename(aside)
-    seen = seen_by_status("it", str(base()["var/lib/dpkg/status"]).encode(), "ubuntu18.04")
+    seen = seen_by_status("it", str(base()["var/lib/dpkg/status"]).encode(), OsRelease("ubuntu", "18.04"))
     with exclusive(folder.lock):
         timer = threading.Timer(0.5, aside.rename, [folder.group("tools", "ubuntu18.04")])
         timer.start()

@@ -66,22 +66,6 @@ def test_the_file_may_be_named_by_the_environment(
     assert world.build("--manifest", str(world.folder / "package-cache.toml"))[0] == 0
 
 
-def test_without_a_password_the_error_says_where_it_belongs(world: World, vendor: Vendor, key: str, auth: Path) -> None:
-    status, _, err = vendor.lock(world, key)
-    assert status == 5
-    assert err.startswith("error: cannot reach any mirror of vendor (stable)\n")
-    assert "401  Unauthorized" in err
-    assert err.endswith(
-        "hint: the server wants a user and a password, or others: write them for apt, as apt_auth.conf(5) says, "
-        "into /etc/apt/auth.conf.d, or into a file for --auth-file\n"
-    )
-    auth.write_text(f"machine {vendor.server.uri} login {USER} password wrong\n")
-    manifest = str(world.folder / "package-cache.toml")
-    status, _, err = world.online("lock", "--manifest", manifest, "--auth-file", str(auth))
-    assert status == 5
-    assert "the server wants a user and a password, or others" in err
-
-
 def test_a_password_that_no_longer_holds_when_building(world: World, vendor: Vendor, key: str) -> None:
     assert vendor.lock(world, key)[0] == 0
     vendor.server.demand(USER, PASSWORD)

@@ -101,3 +101,20 @@ def test_one_with_suites_and_few_kinds_of_hashes(world: World, tmp_path: Path, h
     with ArchiveServer(archive.folder) as server:
         fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
         assert locked_and_built(world, server.uri, *fields) == (0, "")
+
+
+def test_one_whose_packages_have_no_sha_256(world: World, tmp_path: Path) -> None:
+    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("SHA512",))
+    archive.add(make_deb(tmp_path / "vendor-debs", "oddity"))
+    archive.publish()
+    with ArchiveServer(archive.folder) as server:
+        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
+        status, err = locked_and_built(world, server.uri, *fields)
+    manifest = world.folder / "package-cache.toml"
+    assert (status, err) == (
+        3,
+        "error: cannot lock this manifest\n"
+        f"{manifest}:3:12: group[0].systems[0]: group 'odd' cannot be installed in ubuntu18.04:\n"
+        "    its repository states no SHA-256 of pool/main/oddity/oddity_1.0_all.deb, by which a lock names a file\n"
+        "    ask who makes the repository for the field SHA256 in its Packages, or name another one\n",
+    )

@@ -153,27 +153,3 @@ def test_a_key_that_has_expired(world: World, vendor: Vendor) -> None:
     )
     asked = [path for path in vendor.server.requests if path.endswith("/InRelease")]
     assert len(asked) == 1  # another try would not change it
-
-
-def test_lists_that_were_altered_after_they_were_signed(world: World, vendor: Vendor) -> None:
-    line = by_key("vendor", world.folder / "vendor.asc")
-    release = vendor.archive.folder / "dists/stable/InRelease"
-    release.write_text(release.read_text().replace("Label: Vendor", "Label: vendor"))
-    status, _, err = vendor.lock(world, line)
-    assert status == 6
-    assert f"it does not fit its signature by the key {own()[-16:]}: it was altered" in err
-
-
-def test_a_repository_that_is_no_longer_signed(world: World, vendor: Vendor) -> None:
-    line = by_key("vendor", world.folder / "vendor.asc")
-    vendor.republish(signed=False)
-    status, _, err = vendor.lock(world, line)
-    assert status == 6
-    assert "vendor (stable) sent\nit is not signed\n" in err
-
-
-def test_lists_that_have_expired(world: World, vendor: Vendor) -> None:
-    vendor.archive.publish_expired()
-    status, _, err = vendor.lock(world, by_key("vendor", world.folder / "vendor.asc"))
-    assert status == 6
-    assert "its lists have expired (invalid since " in err

@@ -102,16 +102,6 @@ def test_a_first_that_no_longer_has_what_was_locked(
     assert built(world) == (0, "")
 
 
-def test_each_mirror_has_its_say_in_the_error(world: World, vendor: Vendor, key: str, other: ArchiveServer) -> None:
-    other.fail("*", 403)
-    vendor.server.fail("*", 500)
-    status, _, err = vendor.lock(world, key, uris=both(vendor, other))
-    assert status == 5
-    assert err.startswith("error: cannot reach any mirror of vendor (stable)\n")
-    assert f"E: Failed to fetch {other.uri}/dists/stable/InRelease  403  " in err
-    assert f"E: Failed to fetch {vendor.server.uri}/dists/stable/InRelease  500  " in err
-
-
 def test_one_name_for_two_systems_is_not_confused(world: World, vendor: Vendor, key: str, other: ArchiveServer) -> None:
     elsewhere = vendor.table(key, 'systems = ["debian12"]', uris=(other.uri,))
     status, _, err = vendor.lock(world, key, 'systems = ["ubuntu18.04"]', group=GROUP + elsewhere)

@@ -41,7 +41,7 @@ def problems(folder: Path, text: str) -> list[str]:
                 "8:1: pin[0].repository: it pins by a version already -> make two pins of it, or leave one of them out",
                 "9:1: pin[0].priority: 0 is not a priority -> write a number such as 700, as in apt_preferences(5)",
                 "10:1: pin[0].origin: the key 'origin' is unknown"
-                " -> the keys here are: packages, version, repository, priority, systems",
+                " -> name whose it is with repository, such as a [[repository]] of this manifest",
             ],
         ),
         (

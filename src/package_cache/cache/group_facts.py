@@ -2,17 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import FORMAT, GROUPS, INDEX, PACKAGE_LIST, CacheFolder, group_folder
 from package_cache.outside.files import read_regular
+from package_cache.outside.os_release import OsRelease
 from package_cache.values.names import GROUP_NAME
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.verdict import MissError
 
-_SYSTEM = re.compile(r"[a-z0-9._]+", re.ASCII)
+_SIGNS = re.compile(r"[a-z0-9._]+", re.ASCII)
+_LIKE = re.compile(r"[a-z0-9._ -]+", re.ASCII)
+_IN_MANIFESTS = ("debian", "ubuntu")
+"""Distributions whose releases a manifest can name; others are derived from them, or have no such packages."""
+
 _REQUEST = re.compile(r"(?!-)[a-zA-Z0-9+.:=~-]+", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -47,16 +52,26 @@ def group_names(cache: CacheFolder) -> tuple[str, ...]:
     return tuple(sorted({name for name, _ in _folders(cache) if GROUP_NAME.fullmatch(name)}))
 
 
-def read_facts(cache: CacheFolder, name: str, system: str, architecture: str) -> GroupFacts:
+def read_facts(cache: CacheFolder, name: str, release: OsRelease, architecture: str) -> GroupFacts:
     """Read what a group asks for. Raises `MissError`: 10, 11, 12, 31 or 32."""
-    return _Reader(cache, name, system, architecture).read()
+    return _Reader(cache, name, release, architecture).read()
 
 
-def check_system_name(system: str, file: str) -> None:
-    """Raise `MissError` where os-release gives no name of a system."""
-    if not _SYSTEM.fullmatch(system):
-        cause = f"{file} does not say which OS release this is"
-        raise MissError(ExitStatus.NOT_FOR_SYSTEM, cause, "use the fallback of this image")
+def check_release(release: OsRelease) -> None:
+    """Raise `MissError` where os-release gives no name of a system. 11"""
+    wrong = "" if release.is_there else "it is not there"
+    for key, value in (("ID", release.distribution), ("VERSION_ID", release.version)):
+        if not value:
+            wrong = wrong or f"it has no {key}{_NO_VALUE[key]}"
+        elif not _SIGNS.fullmatch(value):
+            wrong = wrong or f"its {key} has signs other than a-z 0-9 . _"
+    if wrong:
+        cause = f"{release.file} does not say which OS release this is: {wrong}"
+        raise MissError(ExitStatus.NOT_FOR_SYSTEM, cause, _FALLBACK)
+
+
+_NO_VALUE = {"ID": "", "VERSION_ID": ", as where a release is still being made (testing, unstable)"}
+_FALLBACK = "use the fallback of this image"
 
 
 def damaged(what: str) -> MissError:
@@ -89,9 +104,9 @@ def _folders(cache: CacheFolder) -> Iterator[tuple[str, str]]:
 
 
 class _Reader:
-    def __init__(self, cache: CacheFolder, name: str, system: str, architecture: str) -> None:
-        self.cache, self.name, self.system, self.architecture = cache, name, system, architecture
-        self.folder = group_folder(name, system)
+    def __init__(self, cache: CacheFolder, name: str, release: OsRelease, architecture: str) -> None:
+        self.cache, self.name, self.release, self.architecture = cache, name, release, architecture
+        self.folder = group_folder(name, release.system)
         self.own = f"{architecture}.group"
 
     def read(self) -> GroupFacts:
@@ -112,17 +127,23 @@ class _Reader:
         folders = list(_folders(self.cache))
         others = [system for name, system in folders if name == self.name]
         if others:
-            return MissError(
-                ExitStatus.NOT_FOR_SYSTEM,
-                f"the group {self.name} is not for {self.system}; it is for: {' '.join(others)}",
-                f"add {self.system} to the group in the manifest and build again",
-            )
+            return self._not_for_system(others)
         there = " ".join(dict.fromkeys(name for name, _ in folders)) or "none"
         return MissError(
             ExitStatus.NO_SUCH_GROUP,
             f"the cache has no group {self.name}; it has: {there}",
             "add it to the manifest and build again",
         )
+
+    def _not_for_system(self, others: Sequence[str]) -> MissError:
+        system, like = self.release.system, self.release.like
+        step = f"add {system} to the group in the manifest and build again"
+        derived = ""
+        if self.release.distribution not in _IN_MANIFESTS:  # the same version may mean another baseline of processors
+            step = _FALLBACK
+            derived = f", a derivative (ID_LIKE={like}) with packages of its own" if _LIKE.fullmatch(like) else ""
+        cause = f"the group {self.name} is not for {system}{derived}; it is for: {' '.join(others)}"
+        return MissError(ExitStatus.NOT_FOR_SYSTEM, cause, step)
 
     def _not_for_architecture(self) -> MissError:
         if self.own in _stated(content_of(self.cache, f"{self.folder}/Release")):

@@ -80,7 +80,10 @@ def lock_command(
     read = given_manifest(manifest)
     before = _lock_before(read, needed=keep or bool(names))
     if names and before is None:
-        raise LockError(f"cannot upgrade {', '.join(names)}: {lock_path(read)} is not there", hint="package-cache lock")
+        raise LockError(
+            f"cannot upgrade {', '.join(names)}: {lock_path(read)} is not there",
+            hint="make it first: package-cache lock",
+        )
     kept = Keep.all_but(names, before, read) if before and (keep or names) else None
     lock = write_lock(renderer, read, given_options(**rest, manifest=read), kept, dated=dated)
     packages = {package.sha256: package.size for system in lock.systems for package in system.packages}
@@ -144,7 +147,7 @@ def existing_lock(manifest: Manifest) -> Lock:
     lock = read_lock(lock_file_text(path), file=str(path))
     if lock.manifest_digest != manifest.digest:
         raise LockError(
-            f"cannot build from {path}: it is stale, for {manifest.path} was changed after it was locked",
+            f"cannot use {path}: it is stale, for {manifest.path} was changed after it was locked",
             hint=f"lock again: package-cache lock --manifest {manifest.path}",
         )
     return lock

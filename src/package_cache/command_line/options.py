@@ -184,7 +184,7 @@ def given_options(
     return Options(
         state=state or default_state(),
         mirrors={**from_environment, **(manifest.mirrors if manifest else {}), **chosen},
-        keyrings={name: Path(file) for name, file in keyrings},
+        keyrings={name: _keyring(name, Path(file)) for name, file in keyrings},
         auth=_auth_file(auth_file),
         gnupg=Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg"),
         precommand_timeout=precommand_timeout,
@@ -196,12 +196,21 @@ def _auth_file(named: Path | None) -> Path | None:
     path = named or (Path(os.environ[AUTH_VARIABLE]) if os.environ.get(AUTH_VARIABLE) else None)
     if path is None:
         return None
+    hint = f"name a file of the form of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
+    return _readable(path, "the file of passwords", hint)
+
+
+def _keyring(name: str, path: Path) -> Path:
+    """Give a keyring. Raises `UsageError` where it cannot be read: apt would call every signature untrusted."""
+    return _readable(path, f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
+
+
+def _readable(path: Path, what: str, hint: str) -> Path:
     try:
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
-        hint = f"name a file of the form of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
-        raise UsageError(f"cannot read the file of passwords {path}: {error.strerror}", hint=hint) from error
+        raise UsageError(f"cannot read {what} {path}: {error.strerror}", hint=hint) from error
     return path.absolute()
 
 

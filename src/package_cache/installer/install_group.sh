@@ -353,21 +353,48 @@ is_mounted() {
     return 1
 }
 
-# Set `system` to ID and VERSION_ID of os-release(5), which is read, never run.
+# Set `id`, `version` and `like` to ID, VERSION_ID and ID_LIKE of os-release(5), which is read, never run; `system` to the
+# first two. The same as outside/os_release.py.
 read_system() {
-    _id=
-    _version=
+    id=
+    version=
+    like=
+    os_release_is_there=
     [ -f "${OS_RELEASE}" ] || OS_RELEASE=/usr/lib/os-release
     if [ -f "${OS_RELEASE}" ] && [ -r "${OS_RELEASE}" ]; then
+        os_release_is_there=yes
         while read -r _line || [ -n "${_line}" ]; do
+            _line=${_line%[[:cntrl:]]} # a line end of DOS
             case ${_line} in
-                ID=*) unquote "${_line#*=}" && _id=${unquoted} ;;
-                VERSION_ID=*) unquote "${_line#*=}" && _version=${unquoted} ;;
+                ID=*) unquote "${_line#*=}" && id=${unquoted} ;;
+                VERSION_ID=*) unquote "${_line#*=}" && version=${unquoted} ;;
+                ID_LIKE=*) unquote "${_line#*=}" && like=${unquoted} ;;
                 *) ;;
             esac
         done <"${OS_RELEASE}"
     fi
-    system=${_id}${_version}
+    system=${id}${version}
+}
+
+# Check that os-release(5) gives a name of a system. 11
+check_system() {
+    [ -n "${os_release_is_there}" ] || no_system "it is not there"
+    check_sign ID "${id}" ""
+    check_sign VERSION_ID "${version}" ", as where a release is still being made (testing, unstable)"
+}
+
+# Check a field of os-release(5) for the signs that names in a cache have: NAME VALUE WHAT-IT-MEANS-WITHOUT-VALUE. 11
+check_sign() {
+    case $2 in
+        '') no_system "it has no $1$3" ;;
+        *[!a-z0-9._]*) no_system "its $1 has signs other than a-z 0-9 . _" ;;
+        *) ;;
+    esac
+}
+
+# End because nobody knows what this is. CAUSE. 11
+no_system() {
+    miss not-for-system "${OS_RELEASE} does not say which OS release this is: $1" "use the fallback of this image"
 }
 
 # Set `architecture` to dpkg's own; a dpkg whose configuration is wrong gives none. 22
@@ -390,10 +417,7 @@ unquote() {
 
 # Check that each group is there for this system and architecture, and read what it asks for. 10 11 12 31 32
 read_groups() {
-    case ${system} in
-        '' | *[!a-z0-9._]*) miss not-for-system "${OS_RELEASE} does not say which OS release this is" "use the fallback of this image" ;;
-        *) ;;
-    esac
+    check_system
     read_architecture
     for _group in ${groups}; do
         _folder=groups/${_group}-${system}
@@ -431,9 +455,24 @@ miss_group() {
         case ${_all} in *" ${_name%-*} "*) ;; *) _all="${_all}${_name%-*} " ;; esac
     done
     set -f
-    [ -z "${_others}" ] || miss not-for-system "the group $1 is not for ${system}; it is for:${_others}" "add ${system} to the group in the manifest and build again"
+    [ -z "${_others}" ] || miss_system "$1" "${_others}"
     [ "${_all}" != ' * ' ] || _all=' none '
     miss no-such-group "the cache has no group $1; it has:${_all% }" "add it to the manifest and build again"
+}
+
+# End because a group is not for this system: GROUP SYSTEMS. What is like another distribution may have other versions of
+# the same packages, or be for lesser processors under the same name, so that it is never taken for that one. 11
+miss_system() {
+    _derived=
+    case ${id} in
+        debian | ubuntu) miss not-for-system "the group $1 is not for ${system}; it is for:$2" "add ${system} to the group in the manifest and build again" ;;
+        *) ;;
+    esac
+    case ${like} in
+        '' | *[!a-z0-9._\ -]*) ;;
+        *) _derived=", a derivative (ID_LIKE=${like}) with packages of its own" ;;
+    esac
+    miss not-for-system "the group $1 is not for ${system}${_derived}; it is for:$2" "use the fallback of this image"
 }
 
 # End because a group is not for this architecture. FOLDER GROUP. 12 31
@@ -730,6 +769,7 @@ plan() {
         _before=${_plan}
     done
     read_plan "${_plan}"
+    check_architectures
 }
 
 # Put in order, once, what another installer left here that was killed after this one had begun. Status 1: nothing did.
@@ -811,6 +851,19 @@ take_file() {
     esac
     planned="${planned} ${_name}"
     file_of="${file_of}${_name}/${_hash} "
+}
+
+# Check that dpkg takes the architectures of what is planned: of a flat repository apt plans what it finds there. 13
+check_architectures() {
+    case ${planned} in *:*) ;; *) return ;; esac
+    _foreign=
+    for _arch in $("${DPKG}" --print-foreign-architectures); do _foreign="${_foreign} ${_arch}"; done
+    for _name in ${planned}; do
+        case "${_name#*:}${_foreign} " in
+            "${_name} "* | *" ${_name#*:} "*) ;;
+            *) miss no-plan "dpkg takes no packages of ${_name#*:} here, such as ${_name%%:*}" "run dpkg --add-architecture ${_name#*:} when the image is made" ;;
+        esac
+    done
 }
 
 # Set `steps` to the order in which apt unpacks and configures the plan, where a package must be configured before

@@ -17,6 +17,8 @@ from package_cache.manifests.tables import Table
 from package_cache.values.manifest import Pin
 
 PIN_KEYS = ("packages", "version", "repository", "priority", "systems")
+INSTEAD = {"origin": "name whose it is with repository, such as a [[repository]] of this manifest"}
+"""What apt_preferences(5) pins by and a manifest does not: hosts, which change with the mirror."""
 PATTERN = re.compile(r"[a-z0-9*?][a-z0-9*?+.-]*", re.ASCII)
 VERSION_PATTERN = re.compile(r"[0-9*?][A-Za-z0-9*?.+~:-]*", re.ASCII)
 
@@ -27,7 +29,7 @@ def read_pins(tables: Sequence[Table], repositories: Collection[str]) -> tuple[P
 
 
 def _pin(table: Table, repositories: Collection[str]) -> Pin:
-    table.only(*PIN_KEYS)
+    table.only(*PIN_KEYS, instead=INSTEAD)
     packages = _packages(table)
     version, repository = _version(table, packages), _repository(table, repositories)
     if "version" not in table.values and "repository" not in table.values:

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from package_cache.manifests.checks import CONTROL, Found, Problems
@@ -59,13 +60,16 @@ class Table:
         """Note a problem of a field of the table."""
         self.document.problems.add(self.place_of(*way), message, hint)
 
-    def only(self, *known: str) -> None:
-        """Note every key that is none of these: most are slips, and would else do nothing in silence."""
+    def only(self, *known: str, instead: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Note every key that is none of these: most are slips, and would else do nothing in silence.
+
+        `instead` has the hints for keys that are known elsewhere.
+        """
         for key in self.values:
             if key not in known:
                 near = difflib.get_close_matches(key.lower().replace("_", "-"), known, n=1)
                 hint = f"write {near[0]}" if near else f"the keys here are: {', '.join(known)}"
-                self.wrong([key], f"the key {key!r} is unknown", hint)
+                self.wrong([key], f"the key {key!r} is unknown", instead.get(key, hint))
 
     def tables(self, key: str) -> list["Table"]:
         """Give the tables of `[[key]]`."""

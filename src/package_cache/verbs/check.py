@@ -12,7 +12,7 @@ from package_cache.cache.being_written import once_settled
 from package_cache.cache.group_facts import (
     GroupFacts,
     check_cache,
-    check_system_name,
+    check_release,
     content_of,
     damaged,
     group_names,
@@ -23,7 +23,8 @@ from package_cache.outside.apt.container import AptAnswer, ContainerApt
 from package_cache.outside.apt.no_plan import Question, explain
 from package_cache.outside.apt.words import half_installed
 from package_cache.outside.files import sha256_of
-from package_cache.outside.images.system_files import OS_RELEASE, SystemFiles, has_program, system_of
+from package_cache.outside.images.system_files import SystemFiles, has_program, os_release_in
+from package_cache.outside.os_release import OsRelease
 from package_cache.outside.packages.dpkg_database import DpkgDatabase, KnownPackage, make_database, read_database
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, Step, ignore
@@ -40,9 +41,7 @@ class SeenSystem:
 
     name: str
     """For people: where it was read."""
-    system: str
-    """As the cache's folders name it, such as `ubuntu18.04`; whatever os-release says."""
-    system_file: str
+    release: OsRelease
     architecture: str | None
     """dpkg's own; None where nothing says it."""
     database: DpkgDatabase
@@ -58,17 +57,16 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
     own = database.architecture or (database.architectures[0] if database.architectures else None)
     if architecture and own and architecture != own:
         raise UsageError(f"cannot check {name} for {architecture}: its dpkg is of {own}")
-    system, file = system_of(files)
-    return SeenSystem(name, system, file, own or architecture, database, files, digest)
+    return SeenSystem(name, os_release_in(files), own or architecture, database, files, digest)
 
 
-def seen_by_status(name: str, status: bytes, system: str, architecture: str | None = None) -> SeenSystem:
-    """Make it of a dpkg status file alone, and the system that it is of."""
+def seen_by_status(name: str, status: bytes, release: OsRelease, architecture: str | None = None) -> SeenSystem:
+    """Make it of a dpkg status file alone, and the release that it is of."""
     database = make_database(status)
     own = database.architecture
     if architecture and own and architecture != own:
         raise UsageError(f"cannot check {name} for {architecture}: the dpkg in it is of {own}")
-    return SeenSystem(name, system, OS_RELEASE[0], own or architecture, database)
+    return SeenSystem(name, release, own or architecture, database)
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def check(groups: Sequence[str], cache: CacheFolder, seen: SeenSystem, listener:
         for name in dict.fromkeys(groups) or _all_groups(cache):
             listener(Step(f"checking {name} in {seen.name}"))
             verdicts.append(checker.verdict(name))
-    return CheckResult(seen.name, seen.system, seen.architecture or "", seen.digest, tuple(verdicts))
+    return CheckResult(seen.name, seen.release.system, seen.architecture or "", seen.digest, tuple(verdicts))
 
 
 def _all_groups(cache: CacheFolder) -> tuple[str, ...]:
@@ -150,8 +148,8 @@ class _Checker:
         check_cache(self.cache)
         self._need("/usr/bin/dpkg", "/usr/bin/dpkg-query")
         self._need("sha256sum")
-        check_system_name(self.seen.system, self.seen.system_file)
-        facts = read_facts(self.cache, name, self.seen.system, self._architecture())
+        check_release(self.seen.release)
+        facts = read_facts(self.cache, name, self.seen.release, self._architecture())
         missing = self._missing(facts)
         if not missing and self._absent(facts) is None:
             return Verdict(name, Prediction.THERE, ExitStatus.INSTALLED)
@@ -160,8 +158,8 @@ class _Checker:
         if not files:
             self._check_all(facts, missing)
             return Verdict(name, Prediction.THERE, ExitStatus.INSTALLED)
-        self._check_files(files)
         self._check_architectures(files)
+        self._check_files(files)
         return Verdict(name, Prediction.HIT, ExitStatus.INSTALLED, files)
 
     def _need(self, *programs: str) -> None:
@@ -272,10 +270,10 @@ class _Checker:
                 self._fits.add(item.sha256)
 
     def _check_architectures(self, files: Sequence[PlannedFile]) -> None:
-        """Raise `MissError` where dpkg will refuse a package that apt plans all the same. 50"""
+        """Raise `MissError` where dpkg would refuse a package that apt plans all the same. 13"""
         taken = {"all", self._architecture(), *self.seen.database.architectures}
         other = next((item for item in files if item.architecture not in taken), None)
         if other is not None:
             cause = f"dpkg takes no packages of {other.architecture} here, such as {other.name}"
             step = f"run dpkg --add-architecture {other.architecture} when the image is made"
-            raise MissError(ExitStatus.INSTALL_FAILED, cause, step)
+            raise MissError(ExitStatus.NO_PLAN, cause, step)

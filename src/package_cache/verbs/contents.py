@@ -54,7 +54,11 @@ def read_contents(path: Path) -> Contents:
     if path.is_dir():
         cache = CacheFolder(path)
         return once_settled(cache, lambda: _of_cache(cache))
-    return of_lock(read_lock(lock_file_text(path), file=str(path)))
+    try:
+        return of_lock(read_lock(lock_file_text(path), file=str(path)))
+    except LockError as error:
+        hint = "name two locks, or the folders of two caches"
+        raise LockError(error.message, problems=error.problems, hint=hint) from error
 
 
 def lock_file_text(path: Path) -> str:

@@ -9,6 +9,7 @@ from package_cache.outside.images.container_files import container_files
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
 from package_cache.outside.images.system_files import RootFiles
+from package_cache.outside.os_release import OsRelease
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
@@ -63,12 +64,13 @@ def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterato
 def _by_status(where: Where) -> SeenSystem:
     assert where.status is not None
     try:
-        name = System.parse(where.system or "").name
+        system = System.parse(where.system or "")
     except ValueError as error:
         raise UsageError(f"cannot check {where.status}: {error}") from error
     if not where.status.is_file():
         raise UsageError(f"cannot check {where.status}: there is no such file")
-    return seen_by_status(str(where.status), where.status.read_bytes(), name, where.architecture)
+    release = OsRelease(system.distribution, system.version)
+    return seen_by_status(str(where.status), where.status.read_bytes(), release, where.architecture)
 
 
 def _no_root(isolation: Isolation) -> Path:

@@ -196,7 +196,10 @@ class Apt:
         path = urllib.parse.unquote(uri.removeprefix(f"{base}/")).removeprefix("./")
         record = records.get((key[0], path))
         if record is None or "SHA256" not in record:
-            raise NoPlanError(f"the index does not give the SHA-256 of {path}: nothing could vouch for its bytes")
+            raise NoPlanError(
+                f"its repository states no SHA-256 of {path}, by which a lock names a file\n"
+                "ask who makes the repository for the field SHA256 in its Packages, or name another one"
+            )
         return PlannedPackage(*key, int(record["Size"]), record["SHA256"].lower(), base, path)
 
     def _base_uris(self) -> tuple[str, ...]:

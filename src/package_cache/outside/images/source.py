@@ -309,7 +309,11 @@ class _Registry:
         return content
 
     def fetch(self, digest: str) -> Path:
-        """Fetch one blob, also the configuration: skopeo calls both layers."""
+        """Fetch one blob, also the configuration: skopeo calls both layers.
+
+        That command is hidden and called deprecated in favour of `skopeo copy`, which fetches all layers. The other way
+        to a single blob, `experimental-image-proxy`, needs a protocol over a socket.
+        """
         found = self._blob(digest)
         if found is None:
             self._run("layers", self._reference(self._manifest), digest)

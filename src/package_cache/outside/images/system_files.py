@@ -7,9 +7,9 @@ from typing import Protocol
 
 from package_cache.outside.files import read_regular
 from package_cache.outside.inside import on_the_host, resolved_inside
+from package_cache.outside.os_release import OS_RELEASE, OsRelease, os_release_of
 from package_cache.values.errors import PackageCacheError
 
-OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """The installer's PATH."""
 
@@ -61,21 +61,8 @@ def has_program(files: SystemFiles, name: str) -> bool:
     return any(mode is not None and stat.S_ISREG(mode) and mode & 0o111 for mode in modes)
 
 
-def system_of(files: SystemFiles) -> tuple[str, str]:
-    """Give `ID` and `VERSION_ID` of os-release(5), one behind the other, and the file that says so."""
-    name = OS_RELEASE[0]
-    content = files.read(name)
-    if content is None:
-        name = OS_RELEASE[1]
-        content = files.read(name) or b""
-    found = {"ID": "", "VERSION_ID": ""}
-    for line in content.decode("utf-8", "replace").split("\n"):
-        key, equals, value = line.strip(" \t").partition("=")
-        if equals and key in found:
-            found[key] = _unquoted(value)
-    return found["ID"] + found["VERSION_ID"], name
-
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) >= 2 and value[0] in "\"'" and value[-1] == value[0]
-    return value[1:-1] if quoted else value
+def os_release_in(files: SystemFiles) -> OsRelease:
+    """Read a system's os-release(5)."""
+    first, second = OS_RELEASE
+    content = files.read(first)
+    return os_release_of(files.read(second), second) if content is None else os_release_of(content, first)

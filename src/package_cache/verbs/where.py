@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.outside.files import read_regular
 from package_cache.outside.images.container_files import container_files
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
-from package_cache.outside.images.system_files import RootFiles
+from package_cache.outside.images.system_files import LARGEST, RootFiles
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
@@ -68,7 +69,11 @@ def _by_status(where: Where) -> SeenSystem:
         raise UsageError(f"cannot check {where.status}: {error}") from error
     if not where.status.is_file():
         raise UsageError(f"cannot check {where.status}: there is no such file")
-    return seen_by_status(str(where.status), where.status.read_bytes(), name, where.architecture)
+    try:
+        content = read_regular(where.status, LARGEST)
+    except OSError as error:
+        raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
+    return seen_by_status(str(where.status), content, name, where.architecture)
 
 
 def _no_root(isolation: Isolation) -> Path:

@@ -2,9 +2,13 @@
 
 import json
 import os
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.installer.synthetic import restate
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
@@ -61,10 +65,9 @@ def test_what_is_needed_again_is_not_counted_on(world: World, volume: Path) -> N
     cache = CacheFolder(volume)
     gc(cache, 3600, 1e9)
     before = json.loads((volume / "pool/.unneeded").read_bytes())
-    needed = (volume / "groups/view-ubuntu18.04/Packages").read_text()
     victim = sorted(before)[0]
-    (volume / "groups/other-ubuntu18.04").mkdir()
-    (volume / "groups/other-ubuntu18.04/Packages").write_text(f"{needed}\nPackage: x\nFilename: pool/{victim}\n")
+    other = shutil.copytree(volume / "groups/view-ubuntu18.04", volume / "groups/other-ubuntu18.04") / "Packages"
+    restate(other, f"{other.read_text()}\nPackage: x\nFilename: pool/{victim}\n")
     assert gc(cache, 3600, 1e9 + 9999).removed == 1  # also of a group that nobody described
     assert victim in pool(volume)
 
@@ -107,9 +110,37 @@ def test_a_script_that_begins_meanwhile_ends_it(volume: Path, monkeypatch: pytes
     assert (found.busy, found.removed, pool(volume)) == (True, 0, before)
 
 
-def test_where_nobody_knows_what_a_group_needs_nothing_goes(world: World, volume: Path) -> None:
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def with_other_line_ends(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+INDEX = "groups/edit-ubuntu18.04/Packages"
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *((INDEX, damage) for damage in (Path.unlink, cut_short, with_other_line_ends, a_folder)),
+        ("groups/edit-ubuntu18.04/Release", Path.unlink),
+        (".staged/needed", a_folder),
+    ],
+)
+def test_where_nobody_knows_what_a_group_needs_nothing_goes(
+    file: str, damage: Callable[[Path], None], world: World, volume: Path
+) -> None:
+    (volume / ".staged").mkdir()
+    (volume / ".staged/needed").write_text("0" * 64)
     before = pool(volume)
-    (volume / "groups/edit-ubuntu18.04/Packages").unlink()
+    damage(volume / file)
     status, _, err = world.run("gc", "--cache", str(volume), "--grace", "0")
     assert (status, "nothing was removed" in err) == (31, True)
     assert pool(volume) == before
@@ -128,3 +159,36 @@ def test_notes_that_cannot_be_read_are_begun_anew(volume: Path) -> None:
     (volume / "pool/.unneeded").write_text('{"x": "soon", ')
     assert gc(CacheFolder(volume), 3600, 1e9).waiting == 2
     assert len(json.loads((volume / "pool/.unneeded").read_bytes())) == 2
+
+
+@pytest.mark.parametrize("note", ["true", "NaN", "-Infinity", "Infinity", "9" * 400, "-1", "0", "1e300", '"x"', "[]"])
+def test_a_note_that_is_no_time_past_is_begun_anew(note: str, volume: Path) -> None:
+    notes = dict.fromkeys(json.loads(gc_notes(volume)), 0)
+    (volume / "pool/.unneeded").write_text(json.dumps(notes).replace("0,", f"{note},").replace("0}", f"{note}}}"))
+    cache = CacheFolder(volume)
+    assert (gc(cache, 3600, 1e9 + 10).removed, gc(cache, 3600, 1e9 + 3611).removed) == (0, 2)
+
+
+def test_what_is_no_file_goes_too(volume: Path) -> None:
+    outside = volume.parent / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("ours")
+    for name in ("folder.deb", ".unneeded"):
+        (volume / "pool" / name / "below").mkdir(parents=True)
+    (volume / "pool/link.deb").symlink_to(outside)
+    (volume / "groups/.new-12345678").symlink_to(outside)
+    os.mkfifo(volume / "pool/pipe.deb")
+    assert gc(CacheFolder(volume), 3600, 1e9).removed == 2
+    assert gc(CacheFolder(volume), 3600, 1e9 + 3600).removed == 5
+    assert len(pool(volume)) == 3
+    assert (outside / "kept").read_text() == "ours"
+
+
+def test_a_killed_writer_of_whom_the_lock_tells_is_not_waited_for(volume: Path) -> None:
+    (volume / "groups/.new-abc_1234").mkdir()
+    assert not gc(CacheFolder(volume), 0, time.time()).busy
+    script = volume / "groups/.new-0ffe61d8-3b6c-4f7a-9d83-cb8b6e2f4f6e"
+    script.mkdir()
+    assert gc(CacheFolder(volume), 0, time.time()).busy
+    os.utime(script, (4e9, 4e9))  # of a clock that was wrong
+    assert not gc(CacheFolder(volume), 0, time.time()).busy

@@ -17,7 +17,7 @@ from package_cache.values.statuses import ExitStatus
 
 WRITERS_NAMES = re.compile(
     r"\.lock|\.(package-cache\.json|install_group\.sh)\.new-\w+|groups/\.new-[^/]+(/.*)?|pool/\.new-[^/]+"
-    r"|pool/\.partial(/.*)?|pool/\.recompressed"
+    r"|pool/\.partial(/.*)?|pool/\.(recompressed|unneeded)"
 )
 """What a writer that was killed may have left in a cache, by `docs/cache-format.md`."""
 LOCKS_NAMES = re.compile(r"\.package-cache\.lock\.new-\w+")

@@ -12,15 +12,22 @@ INPUTS = int(os.environ.get("PACKAGE_CACHE_FUZZ", "2500"))
 SEED = int(os.environ.get("PACKAGE_CACHE_FUZZ_SEED", "1"))
 
 SHARES = {
-    "columns": 0.19,
-    "toml": 0.19,
-    "lock": 0.20,
-    "description": 0.15,
+    "columns": 0.14,
+    "toml": 0.16,
+    "lock": 0.15,
+    "description": 0.11,
     "package list": 0.05,
-    "control files": 0.13,
-    "verbs": 0.07,
+    "proofs": 0.05,
+    "control files": 0.09,
+    "status": 0.09,
+    "roots": 0.02,
+    "images": 0.04,
+    "verbs": 0.06,
+    "gc": 0.01,
+    "bills": 0.004,
     "processes": 0.002,
     "index": 0.018,
+    "agreement": 0.006,
 }
 """What part of the inputs each format gets: those that cost most the fewest."""
 

@@ -117,7 +117,7 @@ class _Reader:
         names = (self.own, INDEX, PACKAGE_LIST, "Release")
         contents = {name: content_of(self.cache, f"{self.folder}/{name}") for name in names}
         facts = self._facts(contents[self.own].decode("utf-8", "replace"))
-        stated = _stated(contents["Release"])
+        stated = stated_digests(contents["Release"])
         for name in (self.own, INDEX, PACKAGE_LIST):
             if hashlib.sha256(contents[name]).hexdigest() != stated.get(name):
                 raise damaged(f"{self.folder}/{name} is not the file that its Release states (SHA-256)")
@@ -146,7 +146,7 @@ class _Reader:
         return MissError(ExitStatus.NOT_FOR_SYSTEM, cause, step)
 
     def _not_for_architecture(self) -> MissError:
-        if self.own in _stated(content_of(self.cache, f"{self.folder}/Release")):
+        if self.own in stated_digests(content_of(self.cache, f"{self.folder}/Release")):
             return damaged(f"{self.folder}/{self.own} is missing")
         others = sorted(path.stem for path in (self.cache.path / self.folder).glob("*.group"))
         if not others:
@@ -198,7 +198,7 @@ class _Reader:
 _NO_PACKAGE = "asks for no package"
 
 
-def _stated(release: bytes) -> dict[str, str]:
+def stated_digests(release: bytes) -> dict[str, str]:
     """Give the SHA-256 that a Release file states of each file."""
     found: dict[str, str] = {}
     within = False

@@ -19,9 +19,13 @@ FORMAT = 1
 MOST = 1000
 """How many are kept; the oldest go first."""
 
+LARGEST = 16_000_000
+"""Bytes of the file."""
+
 WRITER_LIMIT = 600.0
 """Seconds to wait for a build that holds the cache's lock."""
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d", re.ASCII)
 
 
@@ -73,23 +77,33 @@ def add_proofs(cache: CacheFolder, proofs: Iterable[Proof]) -> None:
 
     Raises `PackageCacheError` with READ_ONLY or NO_SPACE where the cache cannot be written.
     """
+    proofs = tuple(proofs)
     with writing_to(cache.path), exclusive(cache.lock, wait=WRITER_LIMIT):
         known = {proof.about: proof for proof in (*_read(cache), *proofs)}
-        kept = sorted(known.values(), key=lambda proof: proof.when)[-MOST:]
+        now = max((proof.when for proof in proofs), default="")
+        # What a wrong clock noted as later than now counts as of now: it must not push out what is new.
+        kept = sorted(known.values(), key=lambda proof: min(proof.when, now))[-MOST:]
         document = {"format": FORMAT, "proofs": [asdict(proof) for proof in kept]}
         write_atomically(cache.proofs, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
 
 
 def _read(cache: CacheFolder) -> tuple[Proof, ...]:
     try:
-        document = json.loads(read_regular(cache.proofs))
+        document = json.loads(read_regular(cache.proofs, LARGEST))
     except (OSError, ValueError, RecursionError):
         return ()
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict) or type(document.get("format")) is not int or document["format"] != FORMAT:
         return ()
-    reader = _ProofReader(str(cache.proofs))
-    proofs = tuple(reader.proof(table) for table in reader.tables(document, "", "proofs"))
-    return () if reader.problems else proofs
+    tables = document.get("proofs")
+    found = [_proof(table) for table in tables] if isinstance(tables, list) else []
+    return tuple(proof for proof in found if proof is not None)
+
+
+def _proof(table: Any) -> Proof | None:
+    """Give one; None where it is none: the others are none the worse for it."""
+    reader = _ProofReader("")
+    proof = reader.proof(table) if isinstance(table, dict) else None
+    return None if reader.problems else proof
 
 
 class _ProofReader(FieldReader):
@@ -111,7 +125,7 @@ class _ProofReader(FieldReader):
         self.match(ARCHITECTURE, proof.architecture, "architecture", "an architecture")
         self.match(SHA256, proof.release, "release", "a sha256")
         self.match(_TIME, proof.when, "when", "a time")
-        for text in (proof.where, proof.digest):
-            if not text.isprintable():
-                self.wrong("where", "holds control characters")
+        self.match(_DIGEST, proof.digest, "digest", "a digest")
+        if not proof.where.isprintable():
+            self.wrong("where", "holds control characters")
         return proof

@@ -3,6 +3,7 @@
 Loads next to nothing: the rest takes a tenth of a second, in which a signal shall be heard as well.
 """
 
+import io
 import signal
 import sys
 
@@ -14,6 +15,8 @@ def main() -> None:
     for sign in (*SIGNALS, signal.SIGALRM):
         signal.signal(sign, signal.default_int_handler)  # so that it ends what it started, whatever ends it
     sys.unraisablehook = _raise_again
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a locale may lack signs that we print
     try:
         from package_cache.command_line.main import run  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """The list of the command's verbs, and how every error becomes a message and an exit status."""
 
+import contextlib
 import errno
 import importlib
 import os
@@ -63,8 +64,18 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status; every error is told on standard error (with `--json`: as data)."""
     renderer = Renderer(json="--json" in arguments, verb=next((word for word in arguments if word in VERBS), ""))
     try:
+        status = _run(arguments, renderer)
+        if sys.stdout is not None:  # None: it was closed before we began
+            sys.stdout.flush()
+    except OSError as error:
+        return _without_output(error)
+    return status
+
+
+def _run(arguments: Sequence[str], renderer: Renderer) -> int:
+    """Run it; raise `OSError` where not even the error can be told."""
+    try:
         status = cli.main(list(arguments), prog_name="package-cache", standalone_mode=False, obj=renderer)
-        sys.stdout.flush()
     except click.UsageError as error:
         renderer.usage(error)
         return ExitStatus.USAGE.code
@@ -74,14 +85,25 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         renderer.interrupted()
         return ExitStatus.INTERRUPTED.code
-    except BrokenPipeError:  # the reader of our output went away: nothing more to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.INTERNAL.code
+    except BrokenPipeError:
+        raise
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         renderer.error(PackageCacheError(f"cannot go on: {name}{error.strerror or error}", status=_status_of(error)))
         return _status_of(error).code
     return status if isinstance(status, int) else 0
+
+
+def _without_output(error: OSError) -> int:
+    """Give the status where standard output takes nothing. A reader who went away is told nothing more."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError):  # else Python would try once more to write what it holds
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return ExitStatus.INTERNAL.code
+    with contextlib.suppress(OSError):
+        click.echo(f"error: cannot write to standard output: {error.strerror or error}", err=True)
+    return _status_of(error).code
 
 
 def _status_of(error: OSError) -> ExitStatus:

@@ -79,7 +79,19 @@ class Renderer:
     def _envelope(self, status: ExitStatus, **content: Any) -> None:
         reason = "ok" if status is ExitStatus.INSTALLED else status.reason
         head = {"format": JSON_FORMAT, "verb": self.verb, "status": status.code, "reason": reason}
-        click.echo(json_module.dumps({**head, **content}, indent=1, ensure_ascii=False))
+        text = json_module.dumps({**head, **content}, indent=1, ensure_ascii=False)
+        if not _can_be_printed(text):
+            text = json_module.dumps({**head, **content}, indent=1)
+        click.echo(text)
+
+
+def _can_be_printed(text: str) -> bool:
+    """Tell whether standard output has all signs: an image or a path may hold what no encoding has."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

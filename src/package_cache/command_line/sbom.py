@@ -12,7 +12,7 @@ from package_cache.command_line.options import cache_option, given_cache, json_o
 from package_cache.command_line.render import Renderer
 from package_cache.outside.files import write_atomically
 from package_cache.outside.writing import writing_to
-from package_cache.values.errors import ToolMissingError
+from package_cache.values.errors import ToolMissingError, UsageError
 from package_cache.values.lock_file import read_lock
 from package_cache.verbs.bill import Writer, bill_of
 from package_cache.verbs.contents import lock_file_text
@@ -70,6 +70,7 @@ def sbom_command(
     Example:
       package-cache sbom ssh --cache package_cache --format cyclonedx --output ssh.cdx.json
     """
+    _refuse_what_is_no_file(output)
     write = _writer(format_)
     read = read_lock(lock_file_text(lock), file=str(lock)) if lock else None
     with renderer.listening() as listener:
@@ -77,11 +78,23 @@ def sbom_command(
     text = write(bill)
     if output is None:
         return renderer.result(text.rstrip("\n"), json.loads(text) if renderer.json else None)
-    with writing_to(output.absolute().parent):
-        write_atomically(output, text.encode())
+    place = output.resolve()  # what a link leads to is replaced, not the link
+    with writing_to(place.parent):
+        write_atomically(place, text.encode())
     known = sum(bool(item.licences) for item in bill.packages)
     result = _Billed(output, len(bill.packages), known)
     return renderer.result(f"{output}: {count(len(bill.packages), 'package')}, licences known of {known}", result)
+
+
+def _refuse_what_is_no_file(output: Path | None) -> None:
+    """Raise `UsageError` for a device or a pipe, in whose place a file would be put, and where no folder is."""
+    if output is None:
+        return
+    if output.exists() and not output.is_file():
+        hint = "name a file; without --output it goes to standard output"
+        raise UsageError(f"cannot write to {output}: it is not a file", hint=hint)
+    if not output.resolve().parent.is_dir():
+        raise UsageError(f"cannot write to {output}: there is no folder {output.resolve().parent}")
 
 
 def _writer(format_: str) -> Writer:

@@ -27,10 +27,13 @@ def open_regular(path: Path) -> BufferedReader:
     return stream
 
 
-def read_regular(path: Path) -> bytes:
-    """Give the bytes of a file. Raises `OSError` as above."""
+def read_regular(path: Path, limit: int | None = None) -> bytes:
+    """Give the bytes of a file. Raises `OSError` as above, and where it has more than `limit` bytes (EFBIG)."""
     with open_regular(path) as stream:
-        return stream.read()
+        content = stream.read() if limit is None else stream.read(limit + 1)
+    if limit is not None and len(content) > limit:
+        raise OSError(errno.EFBIG, f"has more than {limit} bytes", str(path))
+    return content
 
 
 def sha256_of(path: Path) -> str:

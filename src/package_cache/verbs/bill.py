@@ -6,7 +6,7 @@ import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from debian.deb822 import Deb822
 
@@ -92,9 +92,7 @@ def _bill_of(
     wanted: Sequence[str], cache: CacheFolder, places: Mapping[str, tuple[str, str]], listener: Listener
 ) -> Bill:
     description = read_description(cache)
-    if not TIME.fullmatch(description.created):
-        message = f"cannot read {cache.description}: 'created' is no time: {description.created!r}"
-        raise CacheError(message, hint="build the cache again")
+    created = _time(description.created, cache)
     takers: dict[tuple[str, DescribedPackage], list[str]] = {}
     controls: dict[str, Deb822] = {}
     for group in _chosen(wanted, description):
@@ -122,11 +120,22 @@ def _bill_of(
     digest = hashlib.sha256(repr((description.created, description.built_by, ordered)).encode()).hexdigest()
     return Bill(
         cache.path.name,
-        datetime.fromisoformat(description.created),
+        created,
         description.built_by,
         uuid.uuid5(NAMESPACE, digest),
         ordered,
     )
+
+
+def _time(text: str, cache: CacheFolder) -> datetime:
+    """Read a time, in UTC."""
+    try:
+        if TIME.fullmatch(text):
+            return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):  # a 31st of February; an hour of another day before the first year
+        pass
+    message = f"cannot read {cache.description}: 'created' is no time: {text!r}"
+    raise CacheError(message, hint="build the cache again")
 
 
 def _chosen(names: Sequence[str], description: Description) -> list[DescribedGroup]:

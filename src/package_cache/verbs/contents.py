@@ -13,6 +13,9 @@ from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
 from package_cache.values.lock_file import read_lock
 
+LARGEST_LOCK = 200_000_000
+"""Bytes; the lock of a whole distribution has a tenth of that."""
+
 LOCK_HINT = "make it anew: package-cache lock"
 
 
@@ -64,7 +67,7 @@ def read_contents(path: Path) -> Contents:
 def lock_file_text(path: Path) -> str:
     """Give the text of a lock's file. Raises `LockError`."""
     try:
-        return read_regular(path).decode()
+        return read_regular(path, LARGEST_LOCK).decode()
     except UnicodeDecodeError as error:
         raise LockError(f"cannot read {path}: it is not UTF-8", hint=LOCK_HINT) from error
     except OSError as error:

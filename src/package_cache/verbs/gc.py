@@ -7,6 +7,8 @@ it leaves off where somebody else takes that away, or is at work already.
 """
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
 import re
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.description import read_description
+from package_cache.cache.group_facts import stated_digests
 from package_cache.cache.layout import GROUPS, INDEX, CacheFolder
 from package_cache.outside.files import exclusive, read_regular, write_atomically
 from package_cache.outside.writing import writing_to
@@ -28,6 +31,12 @@ OTHER_LIMIT = 600.0
 
 AT_WORK = 3600.0
 """Seconds for which a folder of somebody who stages is taken for one at work; after that, for a killed one's."""
+
+LARGEST_NOTES = 64_000_000
+"""Bytes: of a million files."""
+
+_OF_LOCK_HOLDER = re.compile(r"\.new-[a-z0-9_]{8}(?:\.old)?", re.ASCII)
+"""The folders of those who hold the lock (tempfile's names); the init form's script takes a UUID."""
 
 _FILENAME = re.compile(rb"^Filename: pool/([0-9a-f]{64}\.deb)$", re.MULTILINE)
 
@@ -68,12 +77,14 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
     """
     read_description(cache)
     if dry_run:
-        return _result(_look(cache, grace, now), dry_run=True, busy=_others(cache, now) is None)
+        return _result(_look(cache, grace, now), dry_run=True, busy=_others(cache, now, locked=False) is None)
     with writing_to(cache.path), exclusive(cache.lock, wait=OTHER_LIMIT):
-        killed = _others(cache, now)
+        killed = _others(cache, now, locked=True)
         found = _look(cache, grace, now)
         if killed is None:
             return _result(found, removed={}, busy=True)
+        if (cache.pool / NOTES).is_dir():  # no writer makes one
+            killed.append(cache.pool / NOTES)
         removed = _remove([*killed, *found.old], cache, {**found.old, **{path: _size(path) for path in killed}})
         if removed is None:
             return _result(_look(cache, grace, now), removed={}, busy=True)
@@ -81,19 +92,21 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
         return _result(found, removed=removed)
 
 
-def _others(cache: CacheFolder, now: float) -> list[Path] | None:
-    """Give the folders of killed writers; None where one may be at work."""
+def _others(cache: CacheFolder, now: float, *, locked: bool) -> list[Path] | None:
+    """Give the folders of killed writers; None where one may be at work. `locked`: we hold the cache's lock."""
     folders = list((cache.path / GROUPS).glob(".new-*"))
     for folder in folders:
+        if locked and _OF_LOCK_HOLDER.fullmatch(folder.name):
+            continue
         with contextlib.suppress(FileNotFoundError):
-            if now - folder.lstat().st_mtime < AT_WORK:
+            if abs(now - folder.lstat().st_mtime) < AT_WORK:
                 return None
     return folders
 
 
 def _look(cache: CacheFolder, grace: float, now: float) -> _Found:
     needed = _needed(cache)
-    before = _notes(cache)
+    before = _notes(cache, now)
     found = _Found({}, {}, {}, {})
     for path in cache.pool.iterdir():
         if path.name in needed:
@@ -118,24 +131,47 @@ def _needed(cache: CacheFolder) -> set[str]:
     seen = {path for path in groups.iterdir() if not path.name.startswith(".")}
     needed: set[str] = set()
     for folder in sorted(described | seen):
-        try:
-            content = read_regular(folder / INDEX)
-        except OSError as error:
-            message = f"cannot tell what {folder} needs: {error.strerror or error}"
-            raise CacheError(message, hint="build or stage the cache again; nothing was removed") from error
-        needed.update(name.decode() for name in _FILENAME.findall(content))
-    with contextlib.suppress(OSError):  # of the script of the init form: what it keeps for jobs of the time before
-        lines = read_regular(cache.path / ".staged" / "needed").decode("ascii", "replace").split()
-        needed.update(f"{line}.deb" for line in lines)
-    return needed
+        needed.update(name.decode() for name in _FILENAME.findall(_index(folder)))
+    return needed | _needed_before(cache)
 
 
-def _notes(cache: CacheFolder) -> dict[str, float]:
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        document = json.loads(read_regular(cache.pool / NOTES))
-        if isinstance(document, dict):
-            return {name: float(time) for name, time in document.items() if isinstance(time, int | float)}
-    return {}
+def _index(folder: Path) -> bytes:
+    """Give a group's index. Raises `CacheError` where it is not the one that it was: who knows what that one named?"""
+    try:
+        content = read_regular(folder / INDEX)
+        stated = stated_digests(read_regular(folder / "Release")).get(INDEX)
+    except OSError as error:
+        raise _unknown(folder, error.strerror or str(error)) from error
+    if hashlib.sha256(content).hexdigest() != stated:
+        raise _unknown(folder, f"{INDEX} is not the file that its Release states (SHA-256)")
+    return content
+
+
+def _needed_before(cache: CacheFolder) -> set[str]:
+    """Give what the script of the init form keeps for jobs of the time before."""
+    place = cache.path / ".staged" / "needed"
+    try:
+        lines = read_regular(place).decode("ascii", "replace").split()
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise _unknown(place, error.strerror or str(error)) from error
+    return {f"{line}.deb" for line in lines}
+
+
+def _unknown(place: Path, why: str) -> CacheError:
+    hint = "build or stage the cache again; nothing was removed"
+    return CacheError(f"cannot tell what {place} needs: {why}", hint=hint)
+
+
+def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
+    """Give when each file was first found. What is no time, or has not come yet, is of a wrong clock, or not ours."""
+    try:
+        document = json.loads(read_regular(cache.pool / NOTES, LARGEST_NOTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    found = document.items() if isinstance(document, dict) else ()
+    return {name: time for name, time in found if type(time) in (int, float) and 0 < time <= now}
 
 
 def _note(cache: CacheFolder, found: _Found) -> None:
@@ -148,10 +184,19 @@ def _note(cache: CacheFolder, found: _Found) -> None:
 
 def _remove(paths: Iterable[Path], cache: CacheFolder, sizes: dict[Path, int]) -> dict[Path, int] | None:
     """Remove what lies in the cache, as the script of the init form does. None where somebody else began meanwhile."""
-    own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache.path / GROUPS))
+    waiting = list(paths)
     removed = {}
     try:
-        for number, path in enumerate(paths):
+        own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache.path / GROUPS))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not waiting:
+            raise
+        first = waiting.pop(0)  # the disk is full, and this is how it gets empty
+        shutil.rmtree(first) if first.is_dir() and not first.is_symlink() else first.unlink()
+        removed[first] = sizes[first]
+        own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache.path / GROUPS))
+    try:
+        for number, path in enumerate(waiting):
             try:
                 path.rename(own / str(number))
             except FileNotFoundError:

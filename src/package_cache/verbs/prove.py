@@ -1,5 +1,6 @@
 """`check --run`: groups installed for real, each in a throw-away copy of a root, and compared with the prediction."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +8,9 @@ from pathlib import Path
 
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.outside.roots.isolation import Isolation, throwaway
+from package_cache.outside.files import read_regular
+from package_cache.outside.roots.isolation import Container, Isolation, throwaway
+from package_cache.outside.run import CommandError
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.statuses import ExitStatus
@@ -19,6 +22,11 @@ PLACE = "/run-by-package-cache"
 
 LIMIT = 3600.0
 """Seconds that installing a group may take."""
+
+LARGEST_RESULT = 1_000_000
+"""Bytes of what the installer says of it."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,19 +47,24 @@ def prove(
 ) -> tuple[Run, ...]:
     """Install each group that was checked in a copy of its own of `root`, without a network, and note what came of it.
 
-    Groups that the cache does not have are left out of what is noted. Where the cache cannot be written, a warning says
-    that nothing was noted.
+    Groups that the cache does not have, or has other ones of by the end, are left out of what is noted. Where the
+    cache cannot be written, a warning says that nothing was noted.
     """
     if not isolation.cuts_network:
         listener(Warn("this machine lets us not cut a root off from the network: the installer uses none all the same"))
     runs = []
+    proofs = []
     for verdict in result.verdicts:
         listener(Step(f"installing {verdict.group} in a copy of {result.name}"))
+        release = release_digest(cache, verdict.group, result.system)
         runs.append(_run(verdict, cache, root, isolation))
+        if release and release == release_digest(cache, verdict.group, result.system):  # else it was built meanwhile
+            proofs.append(_proof(result, runs[-1], release))
     try:
-        add_proofs(cache, _proofs(result, runs, cache))
-    except PackageCacheError as error:
-        listener(Warn(f"what came of it is not noted in the cache: {error.message}"))
+        add_proofs(cache, proofs)
+    except (PackageCacheError, OSError) as error:
+        why = error.message if isinstance(error, PackageCacheError) else error.strerror or str(error)
+        listener(Warn(f"what came of it is not noted in the cache: {why}"))
     return tuple(runs)
 
 
@@ -66,26 +79,32 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
     file = "/result-of-package-cache"
     with throwaway(root, isolation, binds={PLACE: cache.path}) as container:
         argv = ["sh", f"{PLACE}/{INSTALLER}", "--result", file, "--", verdict.group]
-        done = container.run(argv, timeout=LIMIT, check=False)
-        place = container.path(file)
-        text = place.read_text(encoding="utf-8", errors="replace") if place.is_file() else ""
+        try:
+            done = container.run(argv, timeout=LIMIT, check=False)
+        except CommandError as error:  # the time is over
+            return Run(verdict.group, ExitStatus.INTERNAL.code, 0, agreed=False, message=error.message)
+        text = _result_text(container, file)
+    status = done.returncode if done.returncode >= 0 else 128 - done.returncode  # killed by a signal, as a shell has it
     facts = {key: value for key, _, value in (line.partition("=") for line in text.splitlines())}
-    installed = int(facts["installed"]) if facts.get("installed", "").isdecimal() else 0
+    installed = int(facts["installed"]) if _NUMBER.fullmatch(facts.get("installed", "")) else 0
     expected = len(verdict.packages) if verdict.prediction is Prediction.HIT else 0
-    agreed = bool(facts) and (done.returncode, installed) == (verdict.status.code, expected)
+    agreed = bool(facts) and (status, installed) == (verdict.status.code, expected)
     last = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
-    return Run(verdict.group, done.returncode, installed, agreed, facts.get("message", "".join(last)))
+    return Run(verdict.group, status, installed, agreed, facts.get("message", "".join(last)))
 
 
-def _proofs(result: CheckResult, runs: Sequence[Run], cache: CacheFolder) -> list[Proof]:
+def _result_text(container: Container, file: str) -> str:
+    """Give what the installer wrote there; nothing where that is no file, or too large: an image has its own ideas."""
+    try:
+        return read_regular(container.path(file), LARGEST_RESULT).decode("utf-8", "replace")
+    except (OSError, PackageCacheError):
+        return ""
+
+
+def _proof(result: CheckResult, run: Run, release: str) -> Proof:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    found = []
-    for run in runs:
-        release = release_digest(cache, run.group, result.system)
-        if release:
-            proof = Proof(
-                run.group, result.system, result.architecture, result.name, result.digest, release, run.status,
-                run.installed, run.agreed, now,
-            )  # fmt: skip
-            found.append(proof)
-    return found
+    where = "".join(sign if sign.isprintable() else "?" for sign in result.name)
+    return Proof(
+        run.group, result.system, result.architecture, where, result.digest, release, run.status, run.installed,
+        run.agreed, now,
+    )  # fmt: skip

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.outside.files import read_regular
 from package_cache.outside.images.container_files import container_files
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
-from package_cache.outside.images.system_files import RootFiles
+from package_cache.outside.images.system_files import LARGEST, RootFiles
 from package_cache.outside.os_release import OsRelease
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import UsageError
@@ -69,8 +70,12 @@ def _by_status(where: Where) -> SeenSystem:
         raise UsageError(f"cannot check {where.status}: {error}") from error
     if not where.status.is_file():
         raise UsageError(f"cannot check {where.status}: there is no such file")
+    try:
+        content = read_regular(where.status, LARGEST)
+    except OSError as error:
+        raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
     release = OsRelease(system.distribution, system.version)
-    return seen_by_status(str(where.status), where.status.read_bytes(), release, where.architecture)
+    return seen_by_status(str(where.status), content, release, where.architecture)
 
 
 def _no_root(isolation: Isolation) -> Path:

@@ -61,7 +61,10 @@ class AptAnswer:
                 match = _URI.fullmatch(line)
                 if match is None:
                     return None
-                name, version, architecture = urllib.parse.unquote(match[2]).split("_")
+                parts = [urllib.parse.unquote(part) for part in match[2].split("_")]
+                if len(parts) != 3:
+                    return None
+                name, version, architecture = parts
                 found.append(PlannedFile(name, version, architecture, int(match[3]), match[1]))
         return tuple(found)
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO
 
+from package_cache.outside.images.system_files import LARGEST
+from package_cache.outside.tar_stream import BROKEN, tar_stream
 from package_cache.values.errors import PackageCacheError
 
 OpenLayer = Callable[[], AbstractContextManager[IO[bytes]]]
@@ -21,10 +23,7 @@ OpenLayer = Callable[[], AbstractContextManager[IO[bytes]]]
 WANTED = re.compile(
     r"(?:.*/)?(?:os-release[^/]*|dpkg/(?:status|arch|updates/[0-9][^/]*)|apt/extended_states)", re.ASCII
 )
-"""Files whose content is kept when a layer is read: those that `check` may ask for."""
-
-LARGEST = 128_000_000
-"""Bytes of such a file; dpkg's status has 5 MB at most, and memory is not for an image's author to fill."""
+"""Files whose content is kept when a layer is read: those that `check` may ask for; of all at most `LARGEST` bytes."""
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -65,11 +64,10 @@ def read_layer(stream: IO[bytes], name: str) -> Layer:
     """Read a whole tar archive, a layer of `name`. Raises `PackageCacheError` where it is none."""
     layer = Layer()
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for entry in archive:
+        with tar_stream(stream) as (archive, members):
+            for entry in members:
                 _note(layer, archive, entry)
-                archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+    except BROKEN as error:
         message = f"cannot read a layer of {name}: it is no tar archive, or it is cut short"
         raise PackageCacheError(message, details=str(error)) from error
     return layer
@@ -93,7 +91,7 @@ def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Non
         layer.members[path] = _Member(_TYPES.get(entry.type, stat.S_IFREG) | stat.S_IMODE(entry.mode), entry.linkname)
         layer.contents.pop(path, None)
         if entry.isfile() and WANTED.fullmatch(path):
-            if entry.size > LARGEST:
+            if entry.size + sum(map(len, layer.contents.values())) > LARGEST:
                 raise PackageCacheError(f"cannot read /{path} of the image: it has {entry.size} bytes")
             content = archive.extractfile(entry)
             layer.contents[path] = content.read() if content else b""

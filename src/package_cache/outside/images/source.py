@@ -25,6 +25,7 @@ from package_cache.outside.images.layered_files import LayeredFiles
 from package_cache.outside.images.oci import platform_of
 from package_cache.outside.images.skopeo import is_loopback, said_by_skopeo
 from package_cache.outside.run import CommandError, run
+from package_cache.outside.tar_stream import BROKEN, tar_stream
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import DEFAULT_ARCHITECTURE
@@ -33,9 +34,17 @@ LIMIT = 1800.0
 """Seconds that fetching one layer may take."""
 
 _FORMS = "docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR[:TAG], or oci-archive:FILE[:TAG]"
+_OTHER_TRANSPORTS = (
+    "containers-storage", "dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball",
+)  # fmt: skip
+"""Of containers-transports(5). An image of such a name can be written with docker:// before it."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _LARGEST_DOCUMENT = 32_000_000
+
+MOST_LAYERS = 1000
+"""Of an image; a container of more than 500 starts on no kernel (overlayfs)."""
 
 
 class _Blobs(Protocol):
@@ -103,6 +112,8 @@ def _parsed(reference: str) -> tuple[str, str]:
         if not rest.partition(":")[0]:
             raise UsageError(f"cannot read the image {reference!r}: it does not say where: write {_FORMS}")
         return transport, rest
+    if colon and transport in _OTHER_TRANSPORTS:
+        raise UsageError(f"cannot read the image {reference!r}: write {_FORMS}", hint="copy it there: skopeo copy")
     name = reference.removeprefix("docker://")
     shown = re.sub(r"[^/@]*@(?!sha256:)", "...@", name)  # a password must not get into a log
     if not re.fullmatch(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*", name, re.ASCII) or "//" in name:
@@ -127,6 +138,8 @@ def _chosen(reference: str, blobs: _Blobs, architecture: str | None) -> SourceIm
     if not isinstance(layers, list) or not isinstance(config, dict):
         hint = "push it again with a newer tool: this is not an OCI manifest, nor one of Docker's second schema"
         raise PackageCacheError(f"cannot read the image {reference}: its manifest names no layers", hint=hint)
+    if len(layers) > MOST_LAYERS:
+        raise PackageCacheError(f"cannot read the image {reference}: it has {len(layers)} layers")
     digests = tuple(_digest(layer, reference) for layer in layers)
     described = blobs.fetch(_digest(config, reference))
     _verify(described, _digest(config, reference))
@@ -189,7 +202,7 @@ def _json(content: bytes, reference: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Opener:
-    """Opens a layer, whatever it is compressed with: its first bytes say it (RFC 1952, RFC 8878)."""
+    """Opens a layer."""
 
     blobs: _Blobs
     digest: str
@@ -201,20 +214,26 @@ class _Opener:
     def _opened(self) -> Iterator[IO[bytes]]:
         path = self.blobs.fetch(self.digest)
         _verify(path, self.digest)
-        with open_regular(path) as stream:
-            magic = stream.read(4)
-            stream.seek(0)
-            try:
-                if magic[:2] == b"\x1f\x8b":
-                    with gzip.open(stream) as opened:
-                        yield opened  # type: ignore[misc]
-                elif magic == b"\x28\xb5\x2f\xfd":
-                    with zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as opened:
-                        yield opened
-                else:
-                    yield stream
-            except (zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
-                raise PackageCacheError(f"cannot unpack the layer {self.digest}", details=str(error)) from error
+        with open_regular(path) as file, _decompressed(file, f"the layer {self.digest}") as stream:
+            yield stream
+
+
+@contextlib.contextmanager
+def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """Give what a file holds, whatever it is compressed with: its first bytes say it (RFC 1952, RFC 8878)."""
+    magic = stream.read(4)
+    stream.seek(0)
+    try:
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(stream) as opened:
+                yield opened  # type: ignore[misc]
+        elif magic == b"\x28\xb5\x2f\xfd":
+            with zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as opened:
+                yield opened
+        else:
+            yield stream
+    except (zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+        raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
 
 
 def _verify(path: Path, digest: str) -> None:
@@ -267,14 +286,19 @@ class _Archive:
         self._file, self._folder = file, folder
 
     def unpacked(self) -> Path:
+        name = f"oci-archive:{self._file}"
         try:
-            with tarfile.open(self._file) as archive:
-                for member in archive:
+            with (
+                open_regular(self._file) as file,
+                _decompressed(file, name) as stream,
+                tar_stream(stream) as (archive, members),
+            ):
+                for member in members:
                     self._take(archive, member)
         except FileNotFoundError:
-            raise UsageError(f"cannot read the image oci-archive:{self._file}: there is no such file") from None
-        except (tarfile.TarError, EOFError, zlib.error) as error:
-            raise PackageCacheError(f"cannot read the image oci-archive:{self._file}: {error}") from error
+            raise UsageError(f"cannot read the image {name}: there is no such file") from None
+        except BROKEN as error:
+            raise PackageCacheError(f"cannot read the image {name}: {error}") from error
         return self._folder
 
     def _take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:

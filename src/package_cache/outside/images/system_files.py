@@ -1,5 +1,6 @@
 """The files of a container system that does not run here, and nothing of which is ever run: only read."""
 
+import errno
 import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,9 @@ from package_cache.values.errors import PackageCacheError
 
 PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """The installer's PATH."""
+
+LARGEST = 128_000_000
+"""Bytes of a file that is read; dpkg's status has 5 MB at most."""
 
 
 class SystemFiles(Protocol):
@@ -36,12 +40,18 @@ class RootFiles:
     def read(self, path: str) -> bytes | None:
         """Give a file's bytes."""
         mode = self.mode(path)
-        return read_regular(self._place(path)) if mode is not None and stat.S_ISREG(mode) else None
+        if mode is None or not stat.S_ISREG(mode):
+            return None
+        try:
+            return read_regular(self._place(path), LARGEST)
+        except OSError as error:
+            raise PackageCacheError(f"cannot read {path} in {self._root}: {error.strerror or error}") from error
 
     def names(self, folder: str) -> Sequence[str]:
         """Give the names in a folder."""
-        place = self._place(folder)
-        return sorted(entry.name for entry in place.iterdir()) if place.is_dir() else ()
+        mode = self.mode(folder)
+        is_folder = mode is not None and stat.S_ISDIR(mode)
+        return sorted(entry.name for entry in self._place(folder).iterdir()) if is_folder else ()
 
     def mode(self, path: str) -> int | None:
         """Give type and mode."""
@@ -49,6 +59,10 @@ class RootFiles:
             return self._place(path).lstat().st_mode
         except (FileNotFoundError, NotADirectoryError, PackageCacheError):  # the last: links in a circle
             return None
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):  # where a link leads
+                return None
+            raise
 
     def _place(self, path: str) -> Path:
         return on_the_host(self._root, resolved_inside(self._root, path))

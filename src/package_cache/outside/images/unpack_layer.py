@@ -35,6 +35,7 @@ def main() -> None:
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
         for member in archive:
             unpack(archive, member)
+            archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
 
 
 def unpack(archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -76,5 +77,5 @@ def remove(place: str) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, tarfile.TarError, EOFError) as error:
-        sys.exit(str(error))
+    except (OSError, tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError) as error:
+        sys.exit(str(error) or type(error).__name__)

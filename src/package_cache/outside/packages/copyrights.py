@@ -1,7 +1,6 @@
 """The licences that a package file's own debian/copyright names, where a machine can read it (Debian's DEP-5)."""
 
 import logging
-import tarfile
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +13,7 @@ from debian.copyright import (
 )
 
 from package_cache.outside.run import end, start
+from package_cache.outside.tar_stream import BROKEN, tar_stream
 
 LARGEST = 4 << 20
 """Bytes of a copyright file that are read: that of the largest packages has half as many."""
@@ -45,12 +45,12 @@ def _copyright_text(package: Path, name: str) -> str | None:
     assert process.stdout is not None
     tar: IO[bytes] = process.stdout.buffer  # type: ignore[attr-defined]  # text is only a layer over it
     try:
-        with tarfile.open(fileobj=tar, mode="r|") as archive:
-            for member in archive:
+        with tar_stream(tar) as (archive, members):
+            for member in members:
                 if member.name.removeprefix("./") == wanted:
                     stream = archive.extractfile(member) if member.isreg() and member.size <= LARGEST else None
                     return stream.read().decode("utf-8", "replace") if stream else None
-    except tarfile.TarError:
+    except BROKEN:
         return None
     finally:
         end(process)

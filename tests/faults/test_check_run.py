@@ -1,0 +1,225 @@
+"""`check --run` to which something happens: nothing stays behind, and what is noted in the cache is whole and true."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faults.published import judge_interrupted
+from tests.faults.spread import spread
+from tests.faults.verdicts import Verdict, verdict
+from tests.faults.writers import MARK, ended, run_in_process, wait_until_heard
+from tests.installer.synthetic import SyntheticCache, restate
+from tests.support.debs import make_deb
+from tests.support.mounts import mounts_that_may_be_ours
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.proofs import read_proofs
+from package_cache.outside.roots.isolation import Container, throwaway
+from package_cache.outside.run import Completed
+from package_cache.verbs import prove
+
+pytestmark = pytest.mark.injection
+SYSTEM = "ubuntu18.04"
+MOMENTS = 30
+PROGRAM = (sys.executable, "-c", "from package_cache.command_line.entry import main; main()")
+WAYS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
+_seconds: list[float] = []
+
+
+@dataclass
+class Proving:
+    """A run of `check --run` on a cache of its own."""
+
+    cache: CacheFolder
+    root: Path
+    state: Path
+    more: tuple[str, ...] = ()
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def words(self) -> list[str]:
+        return ["check", "--cache", str(self.cache.path), "--root", str(self.root), "--run", "--json",
+                "--state", str(self.state), *self.more]  # fmt: skip
+
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        """Start it, in a process group of its own."""
+        return subprocess.Popen(
+            [*(command or PROGRAM), *self.words],
+            env={**os.environ, MARK: self.mark, "TMPDIR": str(self.state)}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def processes(self) -> list[int]:
+        """Give what runs of it: those below it inherit its mark, or their root lies where it puts roots."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"{MARK}={self.mark}".encode() in (place / "environ").read_bytes():
+                    found.append(int(place.name))
+        return found
+
+
+@pytest.fixture
+def proving(real_root: Callable[..., Path], tmp_path: Path) -> Iterator[Proving]:
+    cache = SyntheticCache(tmp_path / "cache", SYSTEM)
+    slow = make_deb(tmp_path / "debs", "slow", scripts={"postinst": "sleep 0.2"})
+    cache.add("slow", ["slow"], [slow])
+    cache.add("plain", ["plain"], [make_deb(tmp_path / "debs", "plain")])
+    (tmp_path / "state").mkdir()
+    mounts = mounts_that_may_be_ours()
+    one = Proving(CacheFolder(cache.path), real_root(SYSTEM), tmp_path / "state")
+    yield one
+    with verdict(Verdict.LEFT_BEHIND):
+        deadline = time.monotonic() + 10
+        while one.processes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert one.processes() == []
+        assert mounts_that_may_be_ours() == mounts
+
+
+def judge_whole(one: Proving) -> None:
+    """See that all that is noted can be read, and nothing else lies in the cache but what a killed writer leaves."""
+    with verdict(Verdict.UNTRUE):
+        if one.cache.proofs.exists():
+            noted = json.loads(one.cache.proofs.read_text())["proofs"]
+            assert len(read_proofs(one.cache)) == len(noted) > 0
+    with verdict(Verdict.LEFT_BEHIND):
+        hidden = [path.name for path in one.cache.path.iterdir() if path.name[0] == "."]
+        assert [name for name in hidden if name != ".lock" and not name.startswith(".proofs.json.new-")] == []
+
+
+def judge_proved(one: Proving, done: Completed) -> None:
+    """See that a run that nothing disturbed did it all, and noted it."""
+    with verdict(Verdict.NOT_SANE):
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["status"] == 0
+    with verdict(Verdict.UNTRUE):
+        assert {(proof.group, proof.status, proof.agreed) for proof in read_proofs(one.cache)} == {
+            ("plain", 0, True), ("slow", 0, True),
+        }  # fmt: skip
+    with verdict(Verdict.LEFT_BEHIND):
+        assert {path.name for path in one.cache.path.iterdir() if path.name[0] == "."} == {".lock"}
+        assert not list(one.root.parent.glob(".throwaway-*"))
+
+
+def seconds(one: Proving) -> float:
+    """Measure once how long it takes undisturbed."""
+    if not _seconds:
+        process = one.start()
+        wait_until_heard(process)
+        began = time.monotonic()
+        judge_proved(one, ended(process))
+        _seconds.append(time.monotonic() - began)
+        one.cache.proofs.unlink()
+    return _seconds[0]
+
+
+@pytest.mark.parametrize(("way", "moment"), spread([(way, number) for number in range(MOMENTS) for way in WAYS], 6))
+def test_a_signal_and_the_same_command_again(way: str, moment: int, proving: Proving) -> None:
+    wait = seconds(proving) * (moment + 0.5) / MOMENTS
+    process = proving.start()
+    wait_until_heard(process)
+    time.sleep(wait)
+    if process.poll() is None:
+        process.send_signal(WAYS[way])
+    done = ended(process)
+    if way != "kill":
+        judge_interrupted(done)
+    judge_whole(proving)
+    if moment % 5 == 0 or way == "kill":
+        judge_proved(proving, run_in_process(proving.words))
+
+
+@pytest.mark.parametrize(("way", "step"), spread([(way, step) for way in ("kill", "full") for step in range(8)], 4))
+def test_something_happens_right_before_a_change_of_the_cache(way: str, step: int, proving: Proving) -> None:
+    program = Path(__file__).with_name("at_step.py")
+    done = ended(proving.start(sys.executable, str(program), str(step), way, str(proving.cache.path)))
+    if way == "full" and not proving.cache.proofs.exists():
+        with verdict(Verdict.WRONG_REASON):
+            assert done.returncode == 0
+            assert "not noted in the cache: cannot write to" in done.stderr
+    judge_whole(proving)
+    judge_proved(proving, run_in_process(proving.words))
+
+
+def test_three_at_once_all_end_well(proving: Proving) -> None:
+    for done in [ended(process) for process in [proving.start() for _ in range(3)]]:
+        judge_proved(proving, done)
+
+
+def make_read_only(cache: CacheFolder) -> None:
+    cache.path.chmod(0o555)
+
+
+def make_a_folder(cache: CacheFolder) -> None:
+    (cache.proofs / "below").mkdir(parents=True)
+
+
+def link_the_lock(cache: CacheFolder) -> None:
+    cache.lock.symlink_to("/nowhere")
+
+
+@pytest.mark.parametrize("damage", [make_read_only, make_a_folder, link_the_lock])
+def test_what_cannot_be_noted_is_told_and_changes_no_answer(
+    damage: Callable[[CacheFolder], None], proving: Proving
+) -> None:
+    damage(proving.cache)
+    done = ended(proving.start("setpriv", "--bounding-set", "-dac_override", *PROGRAM))
+    with verdict(Verdict.WRONG_REASON):
+        assert done.returncode == 0, done
+        assert "warning: what came of it is not noted in the cache: " in done.stderr
+        assert [group["run"]["status"] for group in json.loads(done.stdout)["result"]["groups"]] == [0, 0]
+    proving.cache.path.chmod(0o755)
+
+
+def test_what_is_built_meanwhile_is_not_taken_for_proved(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def and_then_built(*words: Any, **more: Any) -> Iterator[Container]:
+        with throwaway(*words, **more) as container:
+            yield container
+        group = proving.cache.group("plain", SYSTEM)
+        restate(group / "amd64.group", (group / "amd64.group").read_text().replace("end\n", "provides /x\nend\n"))
+
+    monkeypatch.setattr(prove, "throwaway", and_then_built)
+    proving.more = ("plain",)
+    done = run_in_process(proving.words)
+    with verdict(Verdict.UNTRUE):
+        assert done.returncode == 0, done
+        assert read_proofs(proving.cache) == ()
+
+
+NASTY_RESULTS = {
+    "a number of thousands of digits": "printf 'installed=%05000d\\n' 9",
+    "other digits": "printf 'installed=\\331\\243\\n'",
+    "a link out of the root": "ln -s /own-secret /result-of-package-cache",
+    "links in a circle": "ln -s result-of-package-cache /result-of-package-cache",
+    "a pipe": "mkfifo /result-of-package-cache",
+    "much": "head -c 9000000 /dev/zero",
+}
+
+
+@pytest.mark.parametrize("kind", NASTY_RESULTS)
+def test_what_runs_inside_writes_a_result_of_its_own(kind: str, proving: Proving) -> None:
+    script = NASTY_RESULTS[kind]
+    target = "" if "/result-of-package-cache" in script else " >/result-of-package-cache"
+    installer = proving.cache.installer
+    installer.write_text(f"{script}{target}\nkill -9 $$\n")
+    proving.more = ("plain",)
+    done = run_in_process(proving.words)
+    with verdict(Verdict.WRONG_REASON):
+        assert "Traceback" not in done.stderr
+        (group,) = json.loads(done.stdout)["result"]["groups"]
+        assert (group["run"]["installed"], group["run"]["agreed"]) == (0, False)
+        assert group["run"]["status"] > 128
+    (proof,) = read_proofs(proving.cache)
+    assert (proof.status, proof.agreed) == (group["run"]["status"], False)

@@ -1,0 +1,201 @@
+"""Whatever lies in a cache, `gc` removes what its law says and nothing else, at whichever times it is run."""
+
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fuzz.counts import Tried
+from tests.fuzz.effort import fuzzed
+from tests.fuzz.law import bounded
+
+from package_cache.cache.description import DescribedGroup, Description
+from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder
+from package_cache.cache.package_list import DescribedPackage, list_text
+from package_cache.outside.files import sha256_of
+from package_cache.values.errors import CacheError
+from package_cache.values.statuses import ExitStatus
+from package_cache.verbs.gc import gc
+from package_cache.verbs.verify import verify
+
+FILES = 8
+NAMES = ("a", "b-c", "d.e", "f+g-h")
+BEGIN, GRACE = 1e9, 100.0
+WAYS = ("folder", "link", "dangling", "pipe", "socket", "file", "no-utf8")
+
+
+@dataclass
+class Model:
+    """A cache, and what is known of it."""
+
+    cache: CacheFolder
+    random: Random
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    """Package files by group."""
+    described: set[str] = field(default_factory=set)
+    first: dict[str, float] = field(default_factory=dict)
+    """When a run first found a file unneeded, without another one since that found it needed."""
+
+    def __post_init__(self) -> None:
+        for folder in (self.cache.pool, self.cache.path / "groups"):
+            folder.mkdir(parents=True)
+        self.cache.installer.write_text("#!/bin/sh\n")
+
+    def put_group(self) -> None:
+        """Put a group there, or another one in its place."""
+        name = self.random.choice(NAMES)
+        contents = [
+            bytes([number]) * (number + 1) for number in self.random.sample(range(FILES), self.random.randint(0, 4))
+        ]
+        digests = [hashlib.sha256(content).hexdigest() for content in contents]
+        for digest, content in zip(digests, contents, strict=True):
+            self.cache.package(digest).write_bytes(content)
+        items = [
+            DescribedPackage(f"p{len(content)}", "1", "all", len(content), digest, digest)
+            for digest, content in zip(digests, contents, strict=True)
+        ]
+        index = "".join(
+            f"Package: {item.name}\nFilename: pool/{item.sha256}.deb\nSize: {item.size}\nSHA256: {item.sha256}\n\n"
+            for item in items
+        )
+        files = {INDEX: index, PACKAGE_LIST: list_text(items), "amd64.group": "format 1\nend\n"}
+        folder = self.cache.group(name, "ubuntu18.04")
+        folder.mkdir(exist_ok=True)
+        for file, text in files.items():
+            (folder / file).write_text(text)
+        lines = [f" {sha256_of(folder / file)} {len(text)} {file}\n" for file, text in files.items()]
+        (folder / "Release").write_text("".join(["SHA256:\n", *lines]))
+        self.groups[name] = digests
+        (self.described.add if self.random.randrange(4) else self.described.discard)(name)
+        self.describe()
+
+    def remove_group(self) -> None:
+        """Take one away."""
+        if self.groups:
+            name = self.random.choice(sorted(self.groups))
+            del self.groups[name]
+            self.described.discard(name)
+            self.describe()
+            shutil.rmtree(self.cache.group(name, "ubuntu18.04"))
+
+    def describe(self) -> None:
+        """Write the description."""
+        groups = []
+        sizes: dict[str, int] = {}
+        for name in sorted(self.described):
+            folder = self.cache.group(name, "ubuntu18.04")
+            own = {digest: self.cache.package(digest).stat().st_size for digest in self.groups[name]}
+            files = {path.name: sha256_of(path) for path in folder.iterdir()}
+            sizes |= own
+            groups.append(
+                DescribedGroup(name, "ubuntu18.04", ("amd64",), ("aa",), "zstd-19", len(own), sum(own.values()), files)
+            )
+        description = Description("2024-01-01T00:00:00+00:00", "x", "m", "d", "l", sha256_of(self.cache.installer))
+        description.with_groups(groups, sizes).write(self.cache)
+
+    def put_rubbish(self) -> None:
+        """Put something into the pool that no writer makes."""
+        names = (f"{self.random.randrange(16**64):064x}.deb", ".new-x", ".partial", "x", ".unneeded")
+        place = self.cache.pool / self.random.choice(names)
+        way = self.random.choice(WAYS)
+        if os.path.lexists(place) or (place.name == ".unneeded" and way != "folder"):
+            return
+        if way == "folder":
+            (place / "below").mkdir(parents=True)
+        elif way == "link":
+            place.symlink_to(self.cache.path.parent / "outside")
+        elif way == "dangling":
+            place.symlink_to("/nowhere")
+        elif way == "pipe":
+            os.mkfifo(place)
+        elif way == "socket":
+            with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
+                made.bind(f"{folder}/s")
+                shutil.move(f"{folder}/s", place)
+        elif way == "file":
+            place.write_bytes(b"rubbish")
+        else:
+            Path(os.fsdecode(os.fsencode(place) + b"\xff")).write_bytes(b"rubbish")
+
+    def put_notes(self) -> None:
+        """Let nobody know any more when what was found."""
+        if not (self.cache.pool / ".unneeded").is_dir():
+            (self.cache.pool / ".unneeded").write_bytes(self.random.randbytes(20))
+            self.first = {}
+
+    def leave_off(self) -> None:
+        """Let a writer be killed."""
+        place = self.cache.path / "groups" / f".new-{self.random.randrange(16**8):08x}"
+        place.mkdir()
+        (place / "some").write_text("x")
+
+    @property
+    def needed(self) -> set[str]:
+        return {f"{digest}.deb" for digests in self.groups.values() for digest in digests}
+
+    @property
+    def pool(self) -> set[str]:
+        return {path.name for path in self.cache.pool.iterdir() if path.name != ".unneeded"}
+
+    def tidy(self, now: float) -> None:
+        """Run `gc`, and see that it did what it should."""
+        unneeded = self.pool - self.needed
+        self.first = {name: self.first.get(name, now) for name in unneeded}
+        gone = {name for name, first in self.first.items() if now - first >= GRACE}
+        before = self.pool
+        with bounded():
+            found = gc(self.cache, GRACE, now)
+        assert before - self.pool == gone
+        assert (found.busy, found.waiting, found.kept) == (False, len(unneeded - gone), len(self.needed))
+        assert list((self.cache.path / "groups").glob(".*")) == []
+        assert verify(self.cache).problems == ()
+        for name in gone:
+            del self.first[name]
+
+    def tidy_damaged(self, now: float) -> None:
+        """Run it where something is wrong of which it depends: then it removes nothing, and says so."""
+        path = self.random.choice([*self.cache.path.glob("groups/[!.]*/Packages"), self.cache.description])
+        content, before = path.read_bytes(), self.pool
+        path.write_bytes(self.random.choice((content + b"Filename: x\n", content[:-9] or b"x")))
+        try:
+            gc(self.cache, 0, now)
+        except CacheError as error:
+            assert error.status is ExitStatus.CACHE_DAMAGED
+        else:
+            raise AssertionError(path)
+        path.write_bytes(content)
+        assert self.pool == before
+
+
+@fuzzed("gc")
+@given(random=st.randoms(use_true_random=False))
+def test_gc(tried: Tried, random: Random) -> None:
+    tried("gc")
+    with tempfile.TemporaryDirectory() as folder:
+        outside = Path(folder) / "outside"
+        outside.mkdir()
+        (outside / "kept").write_text("ours")
+        model = Model(CacheFolder(Path(folder) / "cache"), random)
+        model.put_group()
+        now = BEGIN
+        for _ in range(random.randint(2, 12)):
+            change = random.choice(
+                (
+                    model.put_group,
+                    model.put_group,
+                    model.remove_group,
+                    model.put_rubbish,
+                    model.put_notes,
+                    model.leave_off,
+                )
+            )
+            change()
+            now += random.choice((0, 1, GRACE / 2, GRACE, 3 * GRACE))
+            (model.tidy_damaged if random.randrange(5) == 0 else model.tidy)(now)
+        assert (outside / "kept").read_text() == "ours"

@@ -1,7 +1,7 @@
 """Programs of other architectures on this machine: by qemu's user-mode emulation, registered with binfmt_misc.
 
-Linux has a registry of its own for each user namespace since 6.7 (fs/binfmt_misc.c): what is registered there is seen by
-nobody else and gone with the namespace. Older kernels, and namespaces without one, use that of the whole machine.
+Since 6.7 Linux has a registry for each user namespace that mounts one (fs/binfmt_misc.c): what is registered there is
+seen by nobody else and gone with the namespace. Older kernels, and other namespaces, use that of the whole machine.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ def emulator_of(architecture: str) -> str:
 
 
 def registry_lines(place: str) -> list[str]:
-    """Give the lines of shell that mount a user namespace's own registry at `place`, with all emulators that are here."""
+    """Give the lines of shell that mount a user namespace's own registry at `place`, with the emulators of here."""
     return [f"mount -t binfmt_misc binfmt_misc {place}", *_registrations(place)]
 
 

@@ -74,8 +74,8 @@ def new_root(
 ) -> Iterator[Holder]:
     """Hold namespaces whose root is a copy-on-write view of `root` (None: an empty one) while the block runs.
 
-    `user`: in a new user namespace. `network`: keep the host's network, with its resolver's files. `emulated`, only with
-    `user`: programs of other architectures run there, as far as there are emulators.
+    `user`: in a new user namespace. `network`: keep the host's network, with its resolver's files. `emulated`, only
+    with `user`: programs of other architectures run there, as far as there are emulators.
     Raises `PackageCacheError` with what the system said where it does not let us.
     """
     flags = ["--mount", "--pid", "--ipc", "--uts"] + ([] if network else ["--net"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import strongest_isolation
+from package_cache.outside.roots.isolation import isolation_for
 from package_cache.values.errors import PackageCacheError, UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage, Manifest
@@ -62,7 +62,7 @@ def check_one(
         result = check(groups, cache, seen, listener)
         if not options.install or not where.has_root:
             return Cell(result)
-        isolation = strongest_isolation()
+        isolation = isolation_for(result.architecture)
         return Cell(result, prove(result, cache, make_root(isolation), isolation, listener))
 
 

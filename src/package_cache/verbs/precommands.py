@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from package_cache.outside.apt.root import UPDATE_LIMIT, Source, unusable
 from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.archives.distributions import Release
-from package_cache.outside.roots.isolation import Container, strongest_isolation, throwaway
+from package_cache.outside.roots.isolation import Container, isolation_for, throwaway
 from package_cache.outside.roots.releases import make_root
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.errors import PrecommandError
@@ -35,7 +35,7 @@ def prepared_apt(
 
     Raises `PrecommandError`, with their output, where they fail or run out of time.
     """
-    isolation = strongest_isolation()
+    isolation = isolation_for(release.system.architecture)
     root = make_root(root_source(release, sources), state=options.state, isolation=isolation, listener=listener)
     with throwaway(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))

@@ -39,6 +39,7 @@ def _archive_source(archive: Archive, mirrors: Mapping[str, Sequence[str]], keyr
         components=archive.components,
         keyring=keyring.absolute(),
         trusted=f"the keys of {keyring}",
+        is_archive=True,
     )
 
 

@@ -5,11 +5,11 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.outside.apt.narrow import narrowed
-from package_cache.outside.apt.preferences import VIEW, stanza, write_view
+from package_cache.outside.apt.preferences import VIEW, list_name, stanza, write_view
 from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
@@ -26,6 +26,12 @@ UPDATE_LIMIT = 900.0
 _STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
 """What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
 
+_ARCHITECTURES = re.compile(r"^Architectures: *(.*)$", re.MULTILINE)
+
+_WITHOUT_LISTS = re.compile(
+    r"/binary-(?P<missing>[a-z0-9-]+)/Packages\S*\s+404\s|has no packages of (?P<unstated>[a-z0-9-]+),"
+)
+"""What apt and we say of a mirror that has a release, but not for an architecture."""
 
 PAUSES = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each try, where a source has no other mirror."""
@@ -45,6 +51,8 @@ class Source:
     """Those keys as people know them, for messages."""
     allow_unsigned: bool = False
     priority: int | None = None
+    is_archive: bool = field(default=False, repr=False)
+    """Of the distribution: then a mirror that does not have the system's architecture is no good."""
 
     def deb822(self, uri: str, architectures: Sequence[str]) -> str:
         """Give the paragraph of a `.sources` file for one of its mirrors."""
@@ -117,7 +125,10 @@ class AptRoot:
             completed, words = self._apt_update()
             bad = self._failed(words)
             if completed.returncode == 0 and not bad:
-                return self._write_view()
+                lacking = self._lacking()
+                if not lacking:
+                    return self._write_view()
+                bad, words = list(lacking), "\n".join(lacking.values())
             self._next_mirrors(bad, words)
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
 
@@ -140,6 +151,30 @@ class AptRoot:
 
     def _failed(self, words: str) -> list[int]:
         return [index for index in range(len(self.sources)) if self._has_failed(index, words)]
+
+    def _lacking(self) -> dict[int, str]:
+        """Give those of the archives whose Release does not state our architecture, and words that say so.
+
+        apt is content with them: it passes over their lists (sources.list(5), Architectures).
+        """
+        own = self.architectures[0]
+        found: dict[int, str] = {}
+        for index, source in enumerate(self.sources):
+            uri = source.uris[self._chosen[index]]
+            for suite in source.suites if source.is_archive else ():
+                stated = self._stated_architectures(list_name(uri, suite))
+                if stated and own not in stated:
+                    words = f"E: The repository '{uri} {suite}' has no packages of {own}, only of {' '.join(stated)}"
+                    found.setdefault(index, words)
+        return found
+
+    def _stated_architectures(self, beginning: str) -> list[str]:
+        for name in ("InRelease", "Release"):
+            path = self.folder / "lists" / f"{beginning}{name}"
+            if path.is_file():
+                match = _ARCHITECTURES.search(path.read_text(encoding="utf-8", errors="replace"))
+                return match[1].split() if match else []
+        return []
 
     def _with_others(self, bad: Sequence[int]) -> list[int]:
         """Give those of the sources that have another mirror, which is asked before this one again."""
@@ -217,6 +252,9 @@ def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
         message = f"cannot trust what the mirrors of {what} sent"
         return VerificationError(message, problems=problems, details=details, hint=hint)
     hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else "check the network, or name a mirror with --mirror"
+    if without := _WITHOUT_LISTS.search(words):
+        architecture = without["missing"] or without["unstated"]
+        hint = f"name a mirror that has {architecture} with --mirror: it is asked where those before it fail"
     return ArchiveError(f"cannot reach any mirror of {what}", details=details, hint=hint)
 
 

@@ -5,6 +5,7 @@ What each tier cuts off and how one is chosen: `docs/isolation.md`.
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,9 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from package_cache.outside.inside import on_the_host, resolved_inside
 from package_cache.outside.roots.chroot import copied_root
+from package_cache.outside.roots.emulation import HOW_TO_INSTALL, MACHINES, emulator_of, probe_of
 from package_cache.outside.roots.namespaces import Bind, new_root
 from package_cache.outside.run import Completed, find_tool, run
-from package_cache.values.errors import PackageCacheError, UsageError
+from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
 
 ENVIRONMENT = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -29,6 +31,10 @@ class Isolation(Enum):
 
     ROOT_NAMESPACES = "its own mount, process and network namespaces, as root"
     USER_NAMESPACE = "its own mount, process and network namespaces, in a user namespace"
+    EMULATION = (
+        "its own mount, process and network namespaces, in a user namespace "
+        "in which programs of other architectures run by emulation"
+    )
     CHROOT = (
         "a chroot of a copy only: this machine lets us neither mount nor unshare, "
         "so neither the network nor the host's processes are cut off"
@@ -43,6 +49,11 @@ class Isolation(Enum):
     def cuts_network(self) -> bool:
         """True where "without network" is enforced."""
         return self is not Isolation.CHROOT
+
+    @property
+    def has_user_namespace(self) -> bool:
+        """True where root inside has no rights outside."""
+        return self in (Isolation.USER_NAMESPACE, Isolation.EMULATION)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,54 @@ def strongest_isolation() -> Isolation:
     )
 
 
+def isolation_for(architecture: str) -> Isolation:
+    """Give the strongest tier in which programs of an architecture (dpkg's name) run, by trying; emulated if need be.
+
+    Raises `PackageCacheError`: what `strongest_isolation` does, and `ToolMissingError` or another where this machine
+    cannot run such programs, with what to do about it.
+    """
+    strongest = strongest_isolation()
+    own = run(["dpkg", "--print-architecture"], timeout=30).stdout.strip()
+    if architecture in (own, *_ALSO_RUN.get(own, ())):
+        return strongest
+    what = f"cannot run programs of {architecture} on this machine, which is of {own}"
+    probe = probe_of(architecture)
+    if probe is None:
+        known = " and ".join(MACHINES)
+        raise PackageCacheError(what, hint=f"do it on a machine of {architecture}: emulated are only {known}")
+    refusals = [_refusal(strongest, probe)]
+    if refusals[0] and strongest is not Isolation.CHROOT:
+        try:
+            emulator_of(architecture)
+        except ToolMissingError as error:
+            raise ToolMissingError(f"{what}: it has no emulator of them", hint=HOW_TO_INSTALL) from error
+        strongest = Isolation.EMULATION
+        refusals.append(_refusal(strongest, probe))
+    if refusals[-1]:
+        details = "\n".join(refusals)
+        raise PackageCacheError(f"{what}: neither itself nor by emulation", details=details, hint=HOW_TO_INSTALL)
+    return strongest
+
+
+_ALSO_RUN = {"amd64": ("i386",)}
+"""What a processor runs besides its own programs."""
+
+
+def _refusal(isolation: Isolation, probe: bytes) -> str:
+    """Say why a program does not run in a root of its own; nothing where it does."""
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        root = Path(folder, "root")
+        root.mkdir()
+        (root / "probe").write_bytes(probe)
+        (root / "probe").chmod(0o755)
+        try:
+            with throwaway(root, isolation) as container:
+                container.run(["/probe"], timeout=30)
+        except PackageCacheError as error:
+            return error.details.strip() or error.message
+    return ""
+
+
 @contextlib.contextmanager
 def throwaway(
     root: Path,
@@ -134,7 +193,8 @@ def throwaway(
         with copied_root(root, seen, network=network) as copy:
             yield Container(isolation, (find_tool("chroot"), str(copy)), copy)
         return
-    with new_root(root, seen, user=isolation is Isolation.USER_NAMESPACE, network=network) as holder:
+    user, emulated = isolation.has_user_namespace, isolation is Isolation.EMULATION
+    with new_root(root, seen, user=user, network=network, emulated=emulated) as holder:
         yield Container(isolation, holder.enter, Path(f"/proc/{holder.pid}/root"))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.outside.roots.emulation import REGISTRY, registry_lines
 from package_cache.outside.roots.identities import give_identities
 from package_cache.outside.run import end, find_tool, run, start
 from package_cache.values.errors import PackageCacheError
@@ -68,25 +69,31 @@ class Holder:
 
 
 @contextlib.contextmanager
-def new_root(root: Path | None, binds: Sequence[Bind], *, user: bool, network: bool) -> Iterator[Holder]:
+def new_root(
+    root: Path | None, binds: Sequence[Bind], *, user: bool, network: bool, emulated: bool = False
+) -> Iterator[Holder]:
     """Hold namespaces whose root is a copy-on-write view of `root` (None: an empty one) while the block runs.
 
-    `user`: in a new user namespace. `network`: keep the host's network, with its resolver's files.
+    `user`: in a new user namespace. `network`: keep the host's network, with its resolver's files. `emulated`, only
+    with `user`: programs of other architectures run there, as far as there are emulators.
     Raises `PackageCacheError` with what the system said where it does not let us.
     """
     flags = ["--mount", "--pid", "--ipc", "--uts"] + ([] if network else ["--net"])
-    with hold(_mounts(root, binds, user=user, network=network), flags, user=user) as holder:
+    setup = _mounts(root, binds, user=user, network=network, emulated=emulated)
+    with hold(setup, flags, user=user) as holder:
         run([*holder.enter_mounts, sys.executable, "-I", "-S", "-c", _PIVOT, f"{STAGE}/merged"], timeout=30)
         yield holder
 
 
 @contextlib.contextmanager
-def host_as_root(*, user: bool) -> Iterator[Holder]:
+def host_as_root(*, user: bool, emulated: bool = False) -> Iterator[Holder]:
     """Hold namespaces in which the host's files are seen as they are, while the block runs.
 
-    For programs that must be root (in a user namespace with `user`) and that must not outlive us.
+    For programs that must be root (in a user namespace with `user`) and that must not outlive us. `emulated` is as for
+    `new_root`.
     """
-    with hold(["mount -t proc proc /proc"], ["--mount", "--pid"], user=user) as holder:
+    setup = ["mount -t proc proc /proc", *(registry_lines(f"/{REGISTRY}") if emulated else ())]
+    with hold(setup, ["--mount", "--pid"], user=user) as holder:
         yield holder
 
 
@@ -140,7 +147,7 @@ def _let_go(process: "subprocess.Popen[str]") -> None:
             stream.close()
 
 
-def _mounts(root: Path | None, binds: Sequence[Bind], *, user: bool, network: bool) -> list[str]:
+def _mounts(root: Path | None, binds: Sequence[Bind], *, user: bool, network: bool, emulated: bool) -> list[str]:
     """Give the lines that put the new root together in `STAGE`/merged."""
     lower = "mkdir lower" if root is None else f"mkdir lower; mount --bind {shlex.quote(str(root))} lower"
     return [
@@ -150,6 +157,7 @@ def _mounts(root: Path | None, binds: Sequence[Bind], *, user: bool, network: bo
         _OVERLAY.format(options=",userxattr" if user else ""),
         "cd merged; umask 022; mkdir -p proc sys dev etc; [ -d tmp ] || mkdir -m 1777 tmp",
         "mount -t proc proc proc",
+        *(registry_lines(REGISTRY) if emulated else ()),
         *_DEVICES,
         *(_resolver_line(name) for name in ("resolv.conf", "hosts") if network),
         *(line for bind in binds for line in _bind_lines(bind)),

@@ -1,6 +1,6 @@
 """Each common group in each system, installed offline in a real root of it: the table of docs/systems.md.
 
-    ./run bench systems [--systems debian12,ubuntu24.04] [--report]
+    ./run bench systems [--systems debian12,ubuntu24.04] [--architecture arm64] [--report]
 
 Makes a lock and a cache for each system by itself, so that one whose archive does not answer hides no other one.
 """
@@ -22,9 +22,9 @@ from package_cache.command_line.options import default_state, given_options
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import write_atomically
-from package_cache.outside.roots.isolation import Isolation, strongest_isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, isolation_for, throwaway
 from package_cache.values.errors import PackageCacheError
-from package_cache.values.system import System
+from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 from package_cache.verbs.build import build
 from package_cache.verbs.lock import make_lock
 from package_cache.verbs.release_root import release_root
@@ -52,40 +52,44 @@ def main() -> int:
     """Measure and write; status 1 where a group did not install."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="names, with commas between them")
+    parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE, help="another one than amd64 is emulated")
     parser.add_argument("--report", action="store_true", help="measure nothing: write the table into the document")
     arguments = parser.parse_args()
     if not arguments.report:
-        measure(arguments.systems.split(","))
+        measure([System.parse(name, arguments.architecture) for name in arguments.systems.split(",")])
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     write_between(DOCUMENT, BEGIN, END, report(results))
     return 0 if all(row.get("status") == 0 for row in results["rows"]) else 1
 
 
-def measure(systems: Sequence[str]) -> None:
+def measure(systems: Sequence[System]) -> None:
     """Try all groups in these systems; rows of other systems stay as they were."""
-    isolation, state = strongest_isolation(), default_state()
+    isolation, state = isolation_for(systems[0].architecture), default_state()
     known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
     rows = {(row["system"], row["group"]): row for row in known}
-    for name in systems:
-        print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201
-        folder = state / "bench" / "systems" / name
-        rows.update({(name, row["group"]): row for row in rows_of(name, GROUPS, folder, isolation)})
-    ordered = [rows[key] for key in ((system, group) for system in SYSTEMS for group in GROUPS) if key in rows]
+    for system in systems:
+        print(f"{system} ...", file=sys.stderr, flush=True)  # noqa: T201
+        folder = state / "bench" / "systems" / title(system)
+        rows.update({(row["system"], row["group"]): row for row in rows_of(system, GROUPS, folder, isolation)})
+    first = {key: place for place, key in enumerate((name, group) for name in SYSTEMS for group in GROUPS)}
+    ordered = [rows[key] for key in sorted(rows, key=lambda key: (first.get(key, len(first)), key[0]))]
     results = {"machine": machine_facts(state), "rows": ordered}
     write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
 
 
-def rows_of(name: str, groups: Mapping[str, str], folder: Path, isolation: Isolation) -> Iterator[Mapping[str, Any]]:
+def title(system: System) -> str:
+    """Give a system's name in the table: with its architecture where that is emulated."""
+    return system.name if system.architecture == DEFAULT_ARCHITECTURE else str(system)
+
+
+def rows_of(
+    system: System, groups: Mapping[str, str], folder: Path, isolation: Isolation
+) -> Iterator[Mapping[str, Any]]:
     """Lock, build and install groups (names and packages) for one system; a group's row says what came of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "package_cache_info"
-    path.write_text("".join(f"{group},{name},{packages}\n" for group, packages in groups.items()), encoding="utf-8")
-    manifest = read_manifest(path)
-    options = given_options((), (), None, manifest=manifest)
-    cache = CacheFolder(folder / "package_cache")
+    name = title(system)
     try:
-        build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
-        root = release_root(release_of(System.parse(name)), options, isolation)
+        cache = cache_of(system, groups, folder)
+        root = release_root(release_of(system), given_options((), (), None), isolation)
     except PackageCacheError as error:
         for group in groups:
             yield {"system": name, "group": group, "status": error.status.code, "reason": error.message}
@@ -93,6 +97,23 @@ def rows_of(name: str, groups: Mapping[str, str], folder: Path, isolation: Isola
     for described in read_description(cache).groups:
         size = {"system": name, "group": described.name, "packages": described.packages, "bytes": described.size}
         yield {**size, **installed(root, isolation, cache, described.name)}
+
+
+def cache_of(system: System, groups: Mapping[str, str], folder: Path) -> CacheFolder:
+    """Lock and build groups (names and packages) for one system below a folder. Raises what `build` raises."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "package-cache.toml"
+    path.write_text("".join(_table_of(system, group, packages) for group, packages in groups.items()), encoding="utf-8")
+    manifest = read_manifest(path)
+    options = given_options((), (), None, manifest=manifest)
+    cache = CacheFolder(folder / "package_cache")
+    build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
+    return cache
+
+
+def _table_of(system: System, group: str, packages: str) -> str:
+    where = f'systems = ["{system.name}"]\narchitectures = ["{system.architecture}"]\n'
+    return f'[[group]]\nname = "{group}"\n{where}packages = {json.dumps(packages.split())}\n'
 
 
 def installed(root: Path, isolation: Isolation, cache: CacheFolder, group: str) -> dict[str, Any]:

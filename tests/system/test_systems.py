@@ -10,6 +10,7 @@ from tests.faults.spread import spread
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import ArchiveError
 from package_cache.values.statuses import ExitStatus
+from package_cache.values.system import System
 
 pytestmark = pytest.mark.system
 
@@ -20,7 +21,8 @@ ALL = [NEWEST[0], *(name for name in SYSTEMS if name not in NEWEST), NEWEST[1]]
 
 @pytest.mark.parametrize("system", spread(ALL, 2))
 def test_ssh_installs(system: str, state: Path, isolation: Isolation) -> None:
-    (row,) = rows_of(system, {"ssh": GROUPS["ssh"]}, state / "tests" / "systems" / system, isolation)
+    folder = state / "tests" / "systems" / system
+    (row,) = rows_of(System.parse(system), {"ssh": GROUPS["ssh"]}, folder, isolation)
     if row["status"] == ExitStatus.ARCHIVE_UNREACHABLE.code:
         unavailable(f"the archive of {system}", ArchiveError(row["reason"]))
     assert (row["status"], row["reason"]) == (0, "installed")

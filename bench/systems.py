@@ -71,8 +71,11 @@ def measure(systems: Sequence[System]) -> None:
         print(f"{system} ...", file=sys.stderr, flush=True)  # noqa: T201
         folder = state / "bench" / "systems" / title(system)
         rows.update({(row["system"], row["group"]): row for row in rows_of(system, GROUPS, folder, isolation)})
-    first = {key: place for place, key in enumerate((name, group) for name in SYSTEMS for group in GROUPS)}
-    ordered = [rows[key] for key in sorted(rows, key=lambda key: (first.get(key, len(first)), key[0]))]
+    place, groups = {name: number for number, name in enumerate(SYSTEMS)}, list(GROUPS)
+    ordered = sorted(
+        rows.values(),
+        key=lambda row: (place.get(row["system"], len(place)), row["system"], groups.index(row["group"])),
+    )
     results = {"machine": machine_facts(state), "rows": ordered}
     write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
 

@@ -101,7 +101,8 @@ def build_a_cache() -> Path | None:
     if status in (ExitStatus.ARCHIVE_UNREACHABLE.code, ExitStatus.NOT_VERIFIED.code):
         own = read_os_release()
         name = f"{own.get('ID')}{own.get('VERSION_ID')}"
-        console.print(f"\n[yellow]The archive does not answer: the same is shown with this machine's {name}.[/yellow]")
+        cause = "does not answer" if status == ExitStatus.ARCHIVE_UNREACHABLE.code else "is not trusted here"
+        console.print(f"\n[yellow]The archive {cause}: the same is shown with this machine's {name}.[/yellow]")
         manifest = FOLDER / name / "package_cache_info"  # a folder of its own, for its lock
         manifest.parent.mkdir(exist_ok=True)
         manifest.write_text(

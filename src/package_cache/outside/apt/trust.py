@@ -10,6 +10,7 @@ UNTRUSTED = re.compile(
 
 _LASTING = re.compile(
     r"NO_PUBKEY|Missing key|EXPKEYSIG|REVKEYSIG|weak security information|is expired \(|is not valid yet \("
+    r"|SHA1 is not considered secure"
 )
 """What another try a few seconds later cannot change: unlike lists that are being replaced, or a broken connection."""
 
@@ -17,6 +18,12 @@ _REFUSED = re.compile(r"^E: Failed to fetch \S+InRelease +[45][0-9][0-9] ", re.M
 
 _KEY = r"(?P<key>[0-9A-F]{16,40})"
 _SAYINGS = (
+    (  # before "Missing key", which sqv says as well
+        rf"[Ss]igning key on {_KEY} is not bound[^\n]*SHA1 is not considered secure",
+        "it is signed with the key {key}, whose own signature has SHA-1, which this machine's apt takes no longer",
+        "prepare it on a system whose apt verifies with gpgv, such as Debian 12 or Ubuntu 24.04; or name a policy that "
+        "takes SHA-1 longer in SEQUOIA_CRYPTO_POLICY: a changed copy of /usr/share/apt/default-sequoia.config",
+    ),
     (
         r"(?:NO_PUBKEY|Missing key) (?P<key>[0-9A-F]{16,40})",
         "it is signed with the key {key}, which is not trusted",

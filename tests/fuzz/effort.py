@@ -22,6 +22,7 @@ SHARES = {
     "status": 0.09,
     "roots": 0.02,
     "images": 0.04,
+    "unpacked": 0.01,
     "verbs": 0.06,
     "gc": 0.01,
     "bills": 0.004,

@@ -10,7 +10,17 @@ from package_cache.values.names import ARCHITECTURE
 FOLDER = "/var/lib/dpkg"
 MARKS = "/var/lib/apt/extended_states"
 
-_FIELD = re.compile(r"^(Package|Status|Architecture|Version|Provides):[ \t]*(.*(?:\n[ \t].*)*)$", re.MULTILINE)
+_FIELD = re.compile(
+    r"^(Package|Status|Architecture|Version|Provides)[ \t]*:[ \t]*(.*(?:\n[ \t].*)*)$", re.MULTILINE | re.IGNORECASE
+)
+"""As dpkg reads it: names in whatever case, and perhaps a blank behind them; a NUL ends the value."""
+_STATUS = re.compile(
+    r"(unknown|install|hold|deinstall|purge)\s*(ok|reinstreq)\s*(not-installed|config-files|half-installed|unpacked"
+    r"|half-configured|triggers-awaited|triggers-pending|installed)",
+    re.ASCII,
+)
+"""All that dpkg takes; blanks between them it does not need."""
+
 _UPDATE = re.compile(r"[0-9].*", re.DOTALL)
 _NOTHING_LEFT = ("not-installed", "config-files")
 
@@ -95,10 +105,10 @@ def read_database(files: SystemFiles) -> DpkgDatabase:
 
 def _packages(content: bytes) -> Iterable[KnownPackage]:
     for paragraph in re.split(r"\n[ \t]*\n", content.decode("utf-8", "replace")):
-        fields = {match[1]: match[2].strip() for match in _FIELD.finditer(paragraph)}
-        state = fields.get("Status", "").split()
-        if "Package" in fields and len(state) == 3:
+        fields = {match[1].capitalize(): match[2].partition("\0")[0].strip() for match in _FIELD.finditer(paragraph)}
+        status = _STATUS.fullmatch(fields.get("Status", "").lower())
+        if "Package" in fields and status:
             names = ("Package", "Architecture", "Version")
             name, architecture, version = (fields.get(key, "") for key in names)
-            wanted, flag, is_in = state
+            wanted, flag, is_in = status.groups()
             yield KnownPackage(name, architecture, version, wanted, flag, is_in, fields.get("Provides", ""))

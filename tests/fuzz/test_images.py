@@ -1,0 +1,108 @@
+"""Whatever an image, its layers and its archive are: what is wrong is said, memory is bounded, nothing is written."""
+
+import gzip
+import io
+import resource
+import tarfile
+import tempfile
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.check.layouts import HandMade, base
+from tests.fuzz.counts import Tried
+from tests.fuzz.effort import fuzzed
+from tests.fuzz.law import bounded
+from tests.fuzz.layers import hostile_image
+from tests.fuzz.world import in_process
+from tests.installer.synthetic import SyntheticCache
+from tests.support.debs import make_deb
+
+from package_cache.outside.images.root import image_root
+from package_cache.outside.images.source import source_image
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.releases import remove_root
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.statuses import ExitStatus
+
+STATUSES = {0, 2, 6, 11, 12, 13, 21, 22, 50}
+"""Of what is said; and 1, with words of ours, of what cannot be read."""
+
+randoms = st.randoms(use_true_random=False)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    cache = SyntheticCache(folder / "cache")
+    cache.add(
+        "tools",
+        ["wanted"],
+        [make_deb(folder / "debs", "wanted", depends="needed"), make_deb(folder / "debs", "needed")],
+    )
+    return cache.path
+
+
+@fuzzed("images")
+@given(random=randoms)
+def test_check(cache: Path, tried: Tried, random: Random) -> None:
+    tried("images")
+    with tempfile.TemporaryDirectory() as folder:
+        reference = hostile_image(Path(folder), random)
+        with bounded(5.0):
+            done = in_process(["check", "tools", "--cache", str(cache), "--image", reference, "--json"])
+        assert "Traceback" not in done.err
+        assert done.status in STATUSES or (done.status == 1 and "error: cannot " in done.err), done
+        assert "cannot go on" not in done.err, done
+    assert not Path("/pwned").exists()
+
+
+@fuzzed("unpacked")
+@given(random=randoms)
+def test_unpack(isolation: Isolation, tried: Tried, random: Random) -> None:
+    tried("unpacked")
+    with tempfile.TemporaryDirectory() as folder:
+        outside = Path(folder) / "outside"
+        outside.mkdir()
+        (outside / "kept").write_text("ours")
+        reference = hostile_image(Path(folder), random)
+        root = None
+        try:
+            with source_image(reference) as image:
+                root = image_root(image, state=Path(folder) / "state", isolation=isolation)
+        except PackageCacheError as error:
+            assert "Traceback" not in str(error)
+            assert error.message.startswith("cannot ")
+        finally:
+            if root is not None:
+                remove_root(root, isolation)
+        left = (Path(folder) / "state/roots").iterdir() if (Path(folder) / "state").exists() else []
+        assert [path for path in left if path.suffix != ".lock"] == []
+        assert (outside / "kept").read_text() == "ours"
+    assert not Path("/pwned").exists()
+
+
+def bomb(size: int, kind: bytes, name: str) -> bytes:
+    """Give a layer that is small, and whose one member is large."""
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.size = kind, size
+    buffer = io.BytesIO()
+    with gzip.open(buffer, "wb", compresslevel=1) as stream:
+        stream.write(entry.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(size >> 20):
+            stream.write(bytes(1 << 20))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.REGTYPE])
+def test_a_small_layer_does_not_fill_the_memory(kind: bytes, cache: Path, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    content = bomb(200 << 20, kind, "var/lib/dpkg/status")
+    reference = layout.name(layout.image([base(), content], compression=""))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = in_process(["check", "tools", "--cache", str(cache), "--image", reference])
+    assert done.status == ExitStatus.INTERNAL.code, done
+    assert "cannot read " in done.err
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB

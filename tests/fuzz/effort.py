@@ -20,15 +20,12 @@ SHARES = {
     "proofs": 0.05,
     "control files": 0.09,
     "status": 0.09,
-    "roots": 0.02,
     "images": 0.04,
     "unpacked": 0.01,
     "verbs": 0.06,
     "gc": 0.01,
-    "bills": 0.004,
     "processes": 0.002,
     "index": 0.018,
-    "agreement": 0.006,
 }
 """What part of the inputs each format gets: those that cost most the fewest."""
 

@@ -110,3 +110,14 @@ def test_a_lock_that_cannot_be_read_is_not_kept_in_silence(locked: World) -> Non
     assert (status, "make it anew: package-cache lock" in err) == (4, True)
     assert locked.online("lock")[0] == 0
     assert versions(locked)["editor"] == "1.1"
+
+
+def test_what_is_kept_stays_where_something_is_pinned(locked: World) -> None:
+    manifest = locked.manifest(
+        '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
+        '[[pin]]\npackages = ["extras"]\nversion = "1.0"\npriority = 600\n',
+        "package-cache.toml",
+    )
+    status, _, err = locked.online("lock", "--keep", "--manifest", str(manifest))
+    assert (status, err) == (0, "")
+    assert versions(locked) == {"editor": "1.0", "libshared": "1.0"}

@@ -235,7 +235,9 @@ class AptRoot:
     def _plan_by(self, argv: Sequence[str]) -> Completed:
         """Run what asks apt for its plans: from the lists, or from the view in which pins hold."""
         view = self.folder / VIEW
-        options = ["-o", f"Dir::State::lists={self._lists}/", "-o", f"Dir::Cache={view}/cache"] if self._pins else []
+        options = []
+        if self._pins and argv[0].startswith("apt"):  # others are asked too: sh(1), mktemp(1)
+            options = ["-o", f"Dir::State::lists={self._lists}/", "-o", f"Dir::Cache={view}/cache"]
         return self._run([argv[0], *options, *argv[1:]])
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0) -> Completed:

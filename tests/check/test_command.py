@@ -165,3 +165,16 @@ def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_pa
         (verdict,) = check(["tools"], folder, seen).verdicts
         timer.join()
     assert verdict.prediction is Prediction.HIT
+
+
+def test_a_status_file_that_is_none_by_its_size(
+    cache: SyntheticCache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = tmp_path / "status"
+    with status.open("wb") as file:
+        file.truncate(128_000_001)
+    code = run(["check", "--cache", str(cache.path), "--status", str(status), "--system", "ubuntu18.04"])
+    assert (code, capsys.readouterr().err) == (
+        2,
+        f"error: cannot check {status}: has more than 128000000 bytes\n",
+    )

@@ -183,6 +183,18 @@ def test_a_manifest_that_is_none(document: Any, tmp_path: Path) -> None:
         pass
 
 
+def test_more_layers_than_any_container_has(tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    image = layout.image([base(), *({} for _ in range(1000))], compression="")
+    reference = layout.name(image)
+    with pytest.raises(PackageCacheError) as caught, source_image(reference):
+        pass
+    assert (caught.value.message, caught.value.hint) == (
+        f"cannot read the image {reference}: it has 1001 layers, more than 1000",
+        "build it with fewer: containers of more than 500 start nowhere",
+    )
+
+
 @pytest.mark.parametrize("cut", [20, 200, 1500])
 def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, isolation: Isolation) -> None:
     layout = HandMade(tmp_path / "image")
@@ -203,6 +215,7 @@ def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, iso
         ("oci-archive:/nowhere.tar", "no such file"),
         ("docker://me:secret@host/name", "credentials"),
         ("an image", "write docker://"),
+        ("docker-archive:job.tar", "write docker://.*, or oci-archive:"),
         ("", "write docker://"),
     ],
 )

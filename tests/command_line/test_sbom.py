@@ -6,6 +6,7 @@ import json
 import sys
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,3 +216,18 @@ def test_without_the_library_it_says_what_to_install(
     importlib.invalidate_caches()
     status, _, err = billed.run("sbom", "--cache", str(billed.cache), "--format", format_)
     assert (status, "pip install 'pod-package-cache[sbom]'" in err) == (8, True)
+
+
+def test_what_is_no_file_is_not_written_over(billed: World) -> None:
+    link, missing = billed.folder / "link", billed.folder / "nowhere" / "bill"
+    link.symlink_to("target")
+    for output, why in (
+        ("/dev/null", "it is not a file\nhint: name a file; without --output it goes to standard output"),
+        (missing, f"there is no folder {missing.parent}"),
+    ):
+        status, out, err = billed.run("sbom", "--cache", str(billed.cache), "--output", str(output))
+        assert (status, out, err) == (2, "", f"error: cannot write to {output}: {why}\n")
+    assert Path("/dev/null").is_char_device()
+    assert billed.run("sbom", "--cache", str(billed.cache), "--output", str(link))[0] == 0
+    assert link.is_symlink()
+    assert_spdx(json.loads((billed.folder / "target").read_text()))

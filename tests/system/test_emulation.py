@@ -1,13 +1,13 @@
 """Another architecture than this machine's: resolved and built by it, installed into by user-mode emulation."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from bench.systems import GROUPS, cache_of
 from tests.conftest import unavailable
+from tests.support.architectures import OTHER, OWN
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run
@@ -21,8 +21,7 @@ from package_cache.verbs.release_root import release_root
 
 pytestmark = pytest.mark.system
 
-HOST = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
-SYSTEM = System.parse("debian12", "amd64" if HOST == "arm64" else "arm64")
+SYSTEM = System.parse("debian12", OTHER)
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +66,9 @@ def test_it_is_missed_where_programs_are_this_machines_own(
     root = real_root(SYSTEM.name)
     with throwaway(root, isolation, binds={"/package_cache": cache.path}) as container:
         done = container.run(["sh", "/package_cache/install_group.sh", "ssh"], check=False, timeout=60)
-    cause = f"the group ssh is not for {HOST}; it is for: {SYSTEM.architecture}"
+    cause = f"the group ssh is not for {OWN}; it is for: {SYSTEM.architecture}"
     assert (done.returncode, done.stderr) == (
         12,
         f"package-cache: cannot install ssh: {cause}\n"
-        f"package-cache: nothing was changed; next step: add {HOST} to the group in the manifest and build again\n",
+        f"package-cache: nothing was changed; next step: add {OWN} to the group in the manifest and build again\n",
     )

@@ -139,7 +139,8 @@ def _chosen(reference: str, blobs: _Blobs, architecture: str | None) -> SourceIm
         hint = "push it again with a newer tool: this is not an OCI manifest, nor one of Docker's second schema"
         raise PackageCacheError(f"cannot read the image {reference}: its manifest names no layers", hint=hint)
     if len(layers) > MOST_LAYERS:
-        raise PackageCacheError(f"cannot read the image {reference}: it has {len(layers)} layers")
+        message = f"cannot read the image {reference}: it has {len(layers)} layers, more than {MOST_LAYERS}"
+        raise PackageCacheError(message, hint="build it with fewer: containers of more than 500 start nowhere")
     digests = tuple(_digest(layer, reference) for layer in layers)
     described = blobs.fetch(_digest(config, reference))
     _verify(described, _digest(config, reference))

@@ -7,6 +7,14 @@ import pytest
 from tests.support.vendor import Vendor, made_vendor
 from tests.support.world import World, made_world
 
+from package_cache.outside.apt.root import PAUSES
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many tries as ever, without the seconds between them: what is waited for here does not come."""
+    monkeypatch.setattr("package_cache.outside.apt.root.PAUSES", tuple(0.0 for _ in PAUSES))
+
 
 @pytest.fixture
 def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:

@@ -3,6 +3,8 @@
 import shutil
 import tomllib
 
+import pytest
+from tests.support.server import Failure
 from tests.support.world import World
 
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
@@ -174,3 +176,13 @@ def test_a_build_that_was_killed_goes_on(world: World) -> None:
     assert world.server.requests == []
     assert world.run("verify", "--cache", str(world.cache))[0] == 0
     assert not (world.cache / "groups" / ".new-abc").exists()
+
+
+@pytest.mark.parametrize("failure", [503, "drop"])
+def test_a_mirror_that_fails_three_times_is_asked_a_fourth_where_there_is_no_other(
+    world: World, failure: Failure
+) -> None:
+    world.manifest("edit,ubuntu18.04,editor\n")
+    world.server.fail("*/dists/bionic/InRelease", failure, times=3)
+    status, _, err = world.online("lock")
+    assert (status, err) == (0, "")

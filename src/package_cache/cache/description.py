@@ -129,7 +129,10 @@ def _damaged(path: Path, *problems: Problem) -> CacheError:
 
 
 _TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "installer_digest")
-_FILE = re.compile(r"Packages|Release|packages\.json|[a-z0-9][a-z0-9-]*\.group", re.ASCII)
+_FILE = re.compile(
+    rf"Packages(?:\.{ARCHITECTURE.pattern}\.{GROUP_NAME.pattern})?|Release|packages\.json|{ARCHITECTURE.pattern}\.group",
+    re.ASCII,
+)
 """The files of a group's folder: cache/layout.py."""
 
 

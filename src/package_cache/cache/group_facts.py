@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.cache.layout import FORMAT, GROUPS, INDEX, PACKAGE_LIST, CacheFolder, group_folder
+from package_cache.cache.layout import FORMAT, GROUPS, INDEX, PACKAGE_LIST, CacheFolder, group_folder, image_index
 from package_cache.outside.files import read_regular
 from package_cache.outside.os_release import OsRelease
 from package_cache.values.names import GROUP_NAME
@@ -29,8 +29,8 @@ class GroupFacts:
     """A group for one system."""
 
     name: str
-    index: Path
-    """Its `Packages`, whose hash fits."""
+    indexes: tuple[Path, ...]
+    """Its `Packages`, and those for images, whose hashes fit: the first with a plan counts."""
     requests: tuple[str, ...]
     provides: tuple[str, ...]
     recommends: bool
@@ -117,8 +117,10 @@ class _Reader:
         names = (self.own, INDEX, PACKAGE_LIST, "Release")
         contents = {name: content_of(self.cache, f"{self.folder}/{name}") for name in names}
         facts = self._facts(contents[self.own].decode("utf-8", "replace"))
+        images = [path.name for path in facts.indexes[1:]]
+        contents.update((name, content_of(self.cache, f"{self.folder}/{name}")) for name in images)
         stated = stated_digests(contents["Release"])
-        for name in (self.own, INDEX, PACKAGE_LIST):
+        for name in (self.own, INDEX, PACKAGE_LIST, *images):
             if hashlib.sha256(contents[name]).hexdigest() != stated.get(name):
                 raise damaged(f"{self.folder}/{name} is not the file that its Release states (SHA-256)")
         return facts
@@ -161,6 +163,7 @@ class _Reader:
         file = f"{self.folder}/{self.own}"
         requests: list[str] = []
         provides: list[str] = []
+        indexes = [INDEX]
         seen: set[str] = set()
         for line in text.split("\n")[:-1]:  # what no line end follows was cut short
             key, _, value = line.strip(" \t").partition(" ")
@@ -177,14 +180,22 @@ class _Reader:
                 requests.append(value)
             elif key == "provides":
                 provides.append(value)
+            elif key == "image":
+                if not GROUP_NAME.fullmatch(value):
+                    raise damaged(f"{file} has an image '{value}', which is no image's name")
+                indexes.append(image_index(self.architecture, value))
             elif key not in ("recommends", "pre-dependency", "end"):
                 raise damaged(f"{file} has a line that means nothing: {key}")
         for key, lacking in (("end", "is cut short"), ("format", "has no format number"), ("package", _NO_PACKAGE)):
             if key not in seen:
                 raise damaged(f"{file} {lacking}")
-        index = self.cache.path / self.folder / INDEX
+        folder = self.cache.path / self.folder
         return GroupFacts(
-            self.name, index, tuple(dict.fromkeys(requests)), tuple(provides), recommends="recommends" in seen
+            self.name,
+            tuple(folder / name for name in dict.fromkeys(indexes)),
+            tuple(dict.fromkeys(requests)),
+            tuple(provides),
+            recommends="recommends" in seen,
         )
 
     def _check_format(self, file: str, value: str) -> None:

@@ -4,18 +4,27 @@ import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from debian.deb822 import Deb822, PkgRelation
 
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import INDEX, PACKAGE_LIST, POOL, CacheFolder, group_file, pool_file
+from package_cache.cache.layout import (
+    INDEX,
+    PACKAGE_LIST,
+    POOL,
+    CacheFolder,
+    group_file,
+    image_index,
+    is_index,
+    pool_file,
+)
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.stored import StoredFile
 from package_cache.outside.files import read_regular
 from package_cache.values.errors import CacheError, VerificationError
-from package_cache.values.lock import LockedGroup, LockedPackage
+from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
 from package_cache.values.names import PackageRequest
 
 NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
@@ -99,23 +108,48 @@ def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedP
 
 
 def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
-    """Give the texts of a group's folder, by file name, from what it takes on each architecture."""
+    """Give the texts of a group's folder, by file name, from what it takes on each architecture, images among it."""
     unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
-    packages = "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
-    files = {INDEX: packages}
+    files = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
     for architecture, (group, items) in architectures.items():
         requests = [PackageRequest.parse(text) for text in group.requests]
-        size = sum(item.installed_kib for item in items)
+        size = sum(item.installed_kib for item in _own(group, items))
+        files.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
         files[f"{architecture}.group"] = group_file(
             requests,
             group.provides,
             size,
             pre_dependencies=_pre_dependencies(items),
             recommends=group.recommends,
+            images=[one.image for one in group.images],
         )
     files[PACKAGE_LIST] = list_text(item.described for item in unique.values())
     encoded = {name: text.encode() for name, text in files.items()}
     return {**files, "Release": release_text(encoded, sorted(architectures))}
+
+
+def _index(items: Iterable[IndexedPackage]) -> str:
+    """Give the text of a `Packages` file, each package file once."""
+    unique = {item.stored.sha256: item for item in items}
+    return "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
+
+
+def _own(group: LockedGroup, items: Iterable[IndexedPackage]) -> list[IndexedPackage]:
+    """Give those that are not there for images only."""
+    only_for_images = set(group.every_package) - set(group.packages)
+    return [item for item in items if item.locked.key not in only_for_images]
+
+
+def _of(one: ImageSet, group: LockedGroup, items: Sequence[IndexedPackage]) -> list[IndexedPackage]:
+    """Give what an image needs, and the group's own packages of other names: a container may have less than the image.
+
+    One version of each: of two apt would look at the newer one only, whichever fits.
+    """
+    keys = set(one.packages)
+    needed = [item for item in items if item.locked.key in keys]
+    names = {(item.locked.name, item.locked.architecture) for item in needed}
+    others = [item for item in _own(group, items) if (item.locked.name, item.locked.architecture) not in names]
+    return [*needed, *others]
 
 
 def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
@@ -140,10 +174,11 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
         description = read_description(cache)
         for group in description.groups if description.built_by == built_by else ():
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                content = read_regular(cache.group(group.name, group.system) / INDEX)
-                if hashlib.sha256(content).hexdigest() == group.files[INDEX]:
-                    matches = filter(None, map(_PARAGRAPH.fullmatch, content.decode().split("\n\n")))
-                    found.update((match[2], match[1] + "\n") for match in matches)
+                for name in filter(is_index, group.files):
+                    content = read_regular(cache.group(group.name, group.system) / name)
+                    if hashlib.sha256(content).hexdigest() == group.files[name]:
+                        matches = filter(None, map(_PARAGRAPH.fullmatch, content.decode().split("\n\n")))
+                        found.update((match[2], match[1] + "\n") for match in matches)
     return found
 
 

@@ -7,6 +7,7 @@
       pool/<sha256>.deb             each package file once, named by the hash of its bytes
       groups/<group>-<system>/      an ordinary flat apt repository, for one OS release, all architectures
         Packages                    deb822; `Filename: pool/<sha256>.deb`
+        Packages.<architecture>.<image>    the same for containers that those do not fit, see docs/skew.md; mostly none
         Release                     SHA256 of the other files of this folder
         <architecture>.group        for the installer, one fact a line: "<key> <value>", see `group_file`
         packages.json               the packages, and the hash of each file as the archive has it
@@ -37,6 +38,16 @@ INDEX = "Packages"
 PACKAGE_LIST = "packages.json"
 
 
+def image_index(architecture: str, image: str) -> str:
+    """Give the name of the index for what is like an image that a lock was made for, in a group's folder."""
+    return f"{INDEX}.{architecture}.{image}"
+
+
+def is_index(name: str) -> bool:
+    """Tell whether a file of a group's folder is an index."""
+    return name == INDEX or name.startswith(f"{INDEX}.")
+
+
 def pool_file(sha256: str) -> str:
     """Give a package file's place below the cache."""
     return f"{POOL}/{sha256}.deb"
@@ -54,6 +65,7 @@ def group_file(
     *,
     pre_dependencies: Sequence[str] = (),
     recommends: bool = False,
+    images: Sequence[str] = (),
 ) -> str:
     """Give the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
 
@@ -63,12 +75,14 @@ def group_file(
     package openssh-server        a request, in apt-get's syntax; one line each
     provides /usr/sbin/sshd       a file that must exist after installing; one line each
     pre-dependency libc6          a package on which another of the closure Pre-Depends; one line each
+    image training                another index, for where `Packages` has no plan: Packages.<architecture>.training
     end                           the last line: a file without it was cut short
     """
     lines = [f"format {FORMAT}", *(["recommends yes"] if recommends else []), f"installed-kib {installed_kib}"]
     lines += [f"package {request}" for request in requests]
     lines += [f"provides {path}" for path in provides]
     lines += [f"pre-dependency {name}" for name in pre_dependencies]
+    lines += [f"image {name}" for name in images]
     return "\n".join([*lines, "end", ""])
 
 

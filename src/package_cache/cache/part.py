@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from package_cache.cache.contents import read_group_files, read_installer
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.index import release_text
-from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, pool_file
+from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, image_index, pool_file
 from package_cache.cache.package_list import DescribedPackage, list_text, parse_list
 from package_cache.values.ages import TIME
 from package_cache.values.errors import CacheError
@@ -71,10 +71,10 @@ def _narrowed(whole: PartOfGroup, architecture: str) -> PartOfGroup:
         return whole
     left_out = set(group.architectures) - {architecture} - _asked_for(group.requests)
     packages = tuple(item for item in whole.packages if item.architecture not in left_out)
-    own = f"{architecture}.group"
+    own = (f"{architecture}.group", image_index(architecture, ""))
     files = {
         INDEX: _paragraphs(whole.files[INDEX], packages),
-        own: whole.files[own],
+        **{name: content for name, content in whole.files.items() if name.startswith(own)},
         PACKAGE_LIST: list_text(packages).encode(),
     }
     files["Release"] = release_text(files, [architecture]).encode()

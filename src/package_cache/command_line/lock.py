@@ -20,8 +20,10 @@ from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.contents import lock_file_text, of_lock
 from package_cache.verbs.diff import compared
+from package_cache.verbs.images_to_lock import image_to_lock, images_before
 from package_cache.verbs.keeping import Keep
 from package_cache.verbs.lock import make_lock
+from package_cache.verbs.lock_images import forget_images, lock_for_images
 from package_cache.verbs.options import Options
 
 
@@ -33,6 +35,15 @@ class _Locked:
     bytes: int
     changes: Mapping[str, int] | None
     """Of packages since the lock before; None where there was none that could be read."""
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What is said of images on the command line."""
+
+    images: tuple[str, ...]
+    forget: tuple[str, ...]
+    authfile: Path | None
 
 
 @click.command("lock")
@@ -49,6 +60,20 @@ class _Locked:
     is_flag=True,
     help="State when it was made, for build --max-age.  [default: where the manifest has max-age]",
 )
+@click.option(
+    "--for",
+    "images",
+    metavar="IMAGE",
+    multiple=True,
+    help="Add to the lock what this image needs, where a group's own packages do not fit it: an [[image]] of the "
+    "manifest, a reference (docker://..., oci:DIR:TAG, oci-archive:FILE) or a root folder. What is locked stays.",
+)
+@click.option("--forget", metavar="NAME", multiple=True, help="Remove from the lock what only this image needs.")
+@click.option(
+    "--authfile",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
+)
 @json_option
 @click.pass_obj
 def lock_command(
@@ -60,6 +85,9 @@ def lock_command(
     keep: bool,
     upgrade: bool,
     dated: bool,
+    images: tuple[str, ...],
+    forget: tuple[str, ...],
+    authfile: Path | None,
     **rest: Any,
 ) -> int:
     """Resolve a manifest to exact versions, hashes and origins, and write package-cache.lock beside it.
@@ -72,20 +100,29 @@ def lock_command(
       package-cache lock --manifest package_cache_info
       package-cache lock --keep               after a group was added to the manifest
       package-cache lock --upgrade ssh        the newest of the group ssh, all else as it was
+      package-cache lock --for docker://localhost:5000/job:2
     """
     if names and not upgrade:
         raise click.UsageError(f"to upgrade {' '.join(names)} only, write: --upgrade {' '.join(names)}")
     if keep and upgrade and not names:
         raise click.UsageError("--keep and --upgrade without a name contradict each other: name what to upgrade")
+    if (images or forget) and (keep or upgrade):
+        raise click.UsageError(
+            "--for and --forget leave all that is locked as it is: lock --keep or --upgrade by itself"
+        )
     read = given_manifest(manifest)
-    before = _lock_before(read, needed=keep or bool(names))
+    before = _lock_before(read, needed=keep or bool(names or images or forget))
     if names and before is None:
         raise LockError(
             f"cannot upgrade {', '.join(names)}: {lock_path(read)} is not there",
             hint="make it first: package-cache lock",
         )
-    kept = Keep.all_but(names, before, read) if before and (keep or names) else None
-    lock = write_lock(renderer, read, given_options(**rest, manifest=read), kept, dated=dated)
+    options = given_options(**rest, manifest=read)
+    if images or forget:
+        lock = _with_images(renderer, read, options, _Images(images, forget, authfile))
+    else:
+        kept = Keep.all_but(names, before, read) if before and (keep or names) else None
+        lock = write_lock(renderer, read, options, kept, before=before, authfile=authfile, dated=dated)
     packages = {package.sha256: package.size for system in lock.systems for package in system.packages}
     path = lock_path(read)
     changes = compared(path, of_lock(before), path, of_lock(lock)).changes if before else None
@@ -122,13 +159,39 @@ def lock_digest(manifest: Manifest) -> str | None:
 
 
 def write_lock(
-    renderer: Renderer, manifest: Manifest, options: Options, keep: Keep | None = None, *, dated: bool = False
+    renderer: Renderer,
+    manifest: Manifest,
+    options: Options,
+    keep: Keep | None = None,
+    *,
+    before: Lock | None = None,
+    authfile: Path | None = None,
+    dated: bool = False,
 ) -> Lock:
-    """Make a manifest's lock and write it beside it; `dated`, or where its ages are limited: with the time."""
+    """Make a manifest's lock and write it beside it; `dated`, or where its ages are limited: with the time.
+
+    It is for the images that the lock `before` was made for.
+    """
     with renderer.listening() as listener:
+        images = images_before(before, manifest, listener, authfile=authfile) if before else []
         lock = make_lock(manifest, options, listener, keep=keep)
+        lock = lock_for_images(lock, images, manifest, options, listener) if images else lock
     if dated or manifest.max_age is not None:
         lock = replace(lock, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    return _written(manifest, lock)
+
+
+def _with_images(renderer: Renderer, manifest: Manifest, options: Options, wanted: _Images) -> Lock:
+    """Write a manifest's lock again, for some images more or less; all else of it stays, its time too."""
+    lock = forget_images(existing_lock(manifest), wanted.forget)
+    with renderer.listening() as listener:
+        for text in wanted.images:
+            image = image_to_lock(text, manifest, lock, authfile=wanted.authfile)
+            lock = lock_for_images(lock, [image], manifest, options, listener)
+    return _written(manifest, lock)
+
+
+def _written(manifest: Manifest, lock: Lock) -> Lock:
     with writing_to(lock_path(manifest).parent):
         write_atomically(lock_path(manifest), lock_text(lock).encode())
     return lock

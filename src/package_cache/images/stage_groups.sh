@@ -223,7 +223,7 @@ odd() {
 
 # Print "<sha256> <bytes>" of the package files that the folders given need; each once.
 needed() {
-    for _folder in "$@"; do cat "${_folder}/Packages" 2>/dev/null || :; done |
+    for _folder in "$@"; do cat "${_folder}/Packages"* 2>/dev/null || :; done |
         awk '/^Filename: pool\// { name = substr($2, 6, 64) } /^Size: / { size = $2 } /^SHA256: / { print name, size }' |
         sort -u
 }

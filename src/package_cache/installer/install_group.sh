@@ -426,12 +426,17 @@ read_groups() {
         for _file in "${architecture}.group" Packages packages.json Release; do check_file "${_folder}/${_file}"; done
         read_group "${cache}/${_folder}" "${_folder}/${architecture}.group"
     done
+    for _file in ${image_indexes}; do check_file "${_file}"; done
     hashes=
     for _group in ${groups}; do
         for _file in "${architecture}.group" Packages packages.json; do # the last line of a Release that was cut short too
             read_release "groups/${_group}-${system}" "${_file}"
             hashes="${hashes}${stated:-none}  groups/${_group}-${system}/${_file}${NEWLINE}"
         done
+    done
+    for _file in ${image_indexes}; do
+        read_release "${_file%/*}" "${_file##*/}"
+        hashes="${hashes}${stated:-none}  ${_file}${NEWLINE}"
     done
     check_hashes "its Release"
 }
@@ -496,8 +501,8 @@ damaged() {
     miss cache-damaged "the cache is damaged: $1" "stage or build the cache again"
 }
 
-# Read one `.group` file (cache/layout.py, group_file) into requests, provides, pre_dependencies, installed_kib,
-# recommends. FOLDER NAME. 31 32
+# Read one `.group` file (cache/layout.py, group_file) into requests, provides, pre_dependencies, images,
+# image_indexes, installed_kib, recommends. FOLDER NAME. 31 32
 read_group() {
     _has_format=
     _has_package=
@@ -519,6 +524,7 @@ read_group() {
                 ;;
             provides) provides=${provides}${_value}${NEWLINE} ;;
             pre-dependency) pre_dependencies="${pre_dependencies} ${_value}" ;;
+            image) add_image "$2" "${_value}" ;;
             end) _end=yes ;;
             *) damaged "$2 has a line that means nothing: ${_key}" ;;
         esac
@@ -549,6 +555,18 @@ add_request() {
         *" $2 "*) ;;
         *) requests=${requests:+${requests} }$2 ;;
     esac
+}
+
+# Add an image's name to `images`, once, and the index for it to `image_indexes`: NAME IMAGE. 31
+add_image() {
+    case $2 in
+        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789+._-]*) _bad=yes ;;
+        *) _bad= ;;
+    esac
+    [ -z "${_bad}" ] && [ "${#2}" -le 64 ] || damaged "$1 has an image '$2', which is no image's name"
+    case " ${images} " in *" $2 "*) ;; *) images=${images:+${images} }$2 ;; esac
+    set -- "${1%/*}/Packages.${architecture}.$2"
+    case " ${image_indexes} " in *" $1 "*) ;; *) image_indexes="${image_indexes} $1" ;; esac
 }
 
 # ---- what is here already ----
@@ -713,8 +731,9 @@ ask_apt() {
 }
 
 # Give apt the groups' indexes, which read_groups has checked, as if it had fetched them: each under the name by which
-# apt knows what is at file:WORK/cache/NUMBER/, with _ for /. 41
+# apt knows what is at file:WORK/cache/NUMBER/, with _ for /. With IMAGE those for it, where a group has one. 41
 link_indexes() {
+    image=${1:-}
     _number=0
     _sources=
     for _group in ${groups}; do
@@ -725,7 +744,9 @@ link_indexes() {
         IFS=_
         _list="${work}/$*_cache_${_number}_Packages"
         unset IFS
-        ln -s "${cache}/groups/${_group}-${system}/Packages" "${_list}" || no_work
+        _index=groups/${_group}-${system}/Packages
+        case "${image_indexes} " in *" ${_index}.${architecture}.${image} "*) _index=${_index}.${architecture}.${image} ;; *) ;; esac
+        ln -sf "${cache}/${_index}" "${_list}" || no_work
     done
     { printf '%s' "${_sources}" >"${work}/sources.list" && write_configuration; } 2>/dev/null || no_work
 }
@@ -781,9 +802,11 @@ recover_others() {
     pool=${_pool}
 }
 
-# Set `_plan` to what apt says about installing what is missing. Status 1: there is `_trouble`.
+# Set `_plan` to what apt says about installing what is missing: out of the groups' own indexes or, where those have no
+# plan, out of the first for an image that has one. Status 1: there is `_trouble`.
 make_plan() {
     _trouble=
+    [ -z "${image}" ] || link_indexes
     ask_apt apt-get -y --no-remove --print-uris install ${missing} || _trouble=no-plan
     _plan=${_said}
     case ${_plan} in
@@ -795,7 +818,22 @@ make_plan() {
         [ ! -e "${_path}" ] || _trouble=dpkg-broken
     done
     set -f
+    [ "${_trouble}" != no-plan ] || ! plan_for_image || _trouble=
     [ -z "${_trouble}" ]
+}
+
+# Let apt plan out of the indexes for one image after the other. Status 1: none has a plan, and `_plan` stays.
+plan_for_image() {
+    for _image in ${images}; do
+        link_indexes "${_image}"
+        if ask_apt apt-get -y --no-remove --print-uris install ${missing}; then
+            _plan=${_said}
+            say "${groups}: the packages for the image ${image} fit here, the groups' own do not"
+            return
+        fi
+    done
+    [ -z "${image}" ] || link_indexes
+    return 1
 }
 
 # End because of `_trouble`. 13 22 31
@@ -1600,7 +1638,7 @@ install_missing() {
 # Begin. ARGUMENTS...
 main() {
     cache='' result='' lock_timeout=${LOCK_TIMEOUT} install_timeout=${INSTALL_TIMEOUT} verbose='' groups='' bad=''
-    architecture='' requests='' provides='' pre_dependencies='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks='' hashers=''
+    architecture='' requests='' provides='' pre_dependencies='' images='' image_indexes='' image='' installed_kib=0 recommends=false missing='' planned='' files='' logs='' runs=0 noted='' disks='' hashers=''
     installed=0 already_there=0 phases='' reason=internal message='' work='' run='' child='' touched=no untouched='' policy='' waiting=''
     recovered='' unchanged='nothing was changed' culprit='somebody else'
     set_environment

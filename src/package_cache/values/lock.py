@@ -35,6 +35,25 @@ class LockedRepository:
 
 
 @dataclass(frozen=True, order=True)
+class LockedImage:
+    """An image that a lock was also made for: newer or older in places than the group's own packages fit."""
+
+    name: str
+    reference: str = ""
+    """As skopeo writes it."""
+    root: str = ""
+    """A root's folder, as seen from that of the manifest. Without both: the manifest has an `[[image]]` of that name."""
+
+
+@dataclass(frozen=True, order=True)
+class ImageSet:
+    """What an image needs of a group, where the group's own packages do not fit: the keys of all that is installed."""
+
+    image: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, order=True)
 class LockedGroup:
     """A group for one system: what was asked for, and the keys of all packages it takes."""
 
@@ -43,6 +62,13 @@ class LockedGroup:
     packages: tuple[str, ...]
     provides: tuple[str, ...] = ()
     recommends: bool = False
+    images: tuple[ImageSet, ...] = ()
+    """Tried in this order, where the own packages cannot be combined with those of a container."""
+
+    @property
+    def every_package(self) -> tuple[str, ...]:
+        """The keys of its own packages and of those for images."""
+        return tuple(sorted({*self.packages, *(key for item in self.images for key in item.packages)}))
 
 
 @dataclass(frozen=True, order=True)
@@ -53,6 +79,7 @@ class LockedSystem:
     repositories: tuple[LockedRepository, ...]
     groups: tuple[LockedGroup, ...]
     packages: tuple[LockedPackage, ...]
+    images: tuple[LockedImage, ...] = ()
 
     def package(self, key: str) -> LockedPackage:
         """Give the package of a key. Raises `KeyError`."""

@@ -15,10 +15,17 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     name = "ubuntu"                                 without uri: the distribution's own, from any of its mirrors
     uri = "…"                                       else: the base URI, without credentials
 
+    [[system.image]]                                an image that it was also made for: lock --for
+    name = "training"                               with `reference`, or `root`; else: an [[image]] of the manifest
+
     [[system.group]]
     name = "ssh"
     requests = ["openssh-client", "openssh-server"] what the manifest asks for
     packages = ["adduser_3.116ubuntu1_all", …]      keys of the packages below: the whole closure
+
+    [[system.group.image]]                          where those do not fit an image: what is installed there instead
+    name = "training"
+    packages = ["openssh-client_1:7.6p1-4_amd64", …]
 
     [[system.package]]
     name / version / architecture / size (bytes) / sha256 / repository / path (below the repository's base URI)
@@ -26,7 +33,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tomli_w
@@ -34,7 +41,15 @@ import tomli_w
 from package_cache.values.ages import TIME
 from package_cache.values.errors import LockError, Problem
 from package_cache.values.fields import FieldReader, shown
-from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock import (
+    ImageSet,
+    Lock,
+    LockedGroup,
+    LockedImage,
+    LockedPackage,
+    LockedRepository,
+    LockedSystem,
+)
 from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
 from package_cache.values.system import System
 from package_cache.values.toml_text import load_toml
@@ -91,6 +106,7 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
             {"name": item.name} if item.uri is None else {"name": item.name, "uri": item.uri}
             for item in sorted(locked.repositories, key=lambda item: item.name)
         ],
+        **({"image": [_image_table(image) for image in sorted(locked.images)]} if locked.images else {}),
         "group": [
             {
                 "name": group.name,
@@ -98,6 +114,7 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
                 **({"provides": list(group.provides)} if group.provides else {}),
                 **({"recommends": True} if group.recommends else {}),
                 "packages": sorted(group.packages),
+                **({"image": [_set_table(item) for item in group.images]} if group.images else {}),
             }
             for group in sorted(locked.groups)
         ],
@@ -114,6 +131,14 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
             for item in sorted(locked.packages)
         ],
     }
+
+
+def _image_table(image: LockedImage) -> dict[str, str]:
+    return {key: value for key, value in vars(image).items() if value}
+
+
+def _set_table(item: ImageSet) -> dict[str, Any]:
+    return {"name": item.image, "packages": sorted(item.packages)}
 
 
 class _LockReader(FieldReader):
@@ -147,14 +172,17 @@ class _LockReader(FieldReader):
             self.package(item, f"{at}.package[{i}]", {item.name for item in repositories})
             for i, item in enumerate(self.tables(table, at, "package"))
         )
+        images = tuple(self.image(item, f"{at}.image[{i}]") for i, item in enumerate(self.tables(table, at, "image")))
         keys = {package.key for package in packages}
+        names = {image.name for image in images}
         groups = tuple(
-            self.group(item, f"{at}.group[{i}]", keys) for i, item in enumerate(self.tables(table, at, "group"))
+            self.group(item, f"{at}.group[{i}]", keys, names) for i, item in enumerate(self.tables(table, at, "group"))
         )
         self.once((item.name for item in repositories), f"{at}.repository", "repository")
+        self.once((item.name for item in images), f"{at}.image", "image")
         self.once((item.name for item in groups), f"{at}.group", "group")
         self.once((item.key for item in packages), f"{at}.package", "package")
-        return LockedSystem(system, repositories, groups, packages)
+        return LockedSystem(system, repositories, groups, packages, images)
 
     def repository(self, table: dict[str, Any], at: str) -> LockedRepository:
         uri = self.text(table, at, "uri") if "uri" in table else None
@@ -186,14 +214,39 @@ class _LockReader(FieldReader):
             self.wrong(f"{at}.path", "must not hold control characters")
         return package
 
-    def group(self, table: dict[str, Any], at: str, keys: set[str]) -> LockedGroup:
+    def image(self, table: dict[str, Any], at: str) -> LockedImage:
+        found = [self.text(table, at, key) if key in table else "" for key in ("reference", "root")]
+        image = LockedImage(self.text(table, at, "name"), *found)
+        self.match(GROUP_NAME, image.name, f"{at}.name", "an image's name")  # it becomes a part of a file's name
+        if image.reference and image.root:
+            self.wrong(f"{at}.root", "it has a reference already")
+        return image
+
+    def image_set(self, table: dict[str, Any], at: str, keys: set[str], images: set[str]) -> ImageSet:
+        found = ImageSet(self.text(table, at, "name"), self.texts(table, at, "packages"))
+        if found.image not in images:
+            self.wrong(f"{at}.name", f"there is no image {found.image!r} in this system")
+        self.known(found.packages, f"{at}.packages", keys)
+        return found
+
+    def known(self, packages: Iterable[str], at: str, keys: set[str]) -> None:
+        for index, key in enumerate(packages):
+            if key not in keys:
+                self.wrong(f"{at}[{index}]", f"there is no package {key!r} in this system")
+
+    def group(self, table: dict[str, Any], at: str, keys: set[str], images: set[str]) -> LockedGroup:
         group = LockedGroup(
             self.text(table, at, "name"),
             self.texts(table, at, "requests"),
             self.texts(table, at, "packages"),
             self.texts(table, at, "provides"),
             self.flag(table, at, "recommends"),
+            tuple(
+                self.image_set(item, f"{at}.image[{i}]", keys, images)
+                for i, item in enumerate(self.tables(table, at, "image"))
+            ),
         )
+        self.once((item.image for item in group.images), f"{at}.image", "image")
         self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
         if not table.get("requests"):  # what asks for nothing would be installed without anything
             self.wrong(f"{at}.requests", "must name at least one package")
@@ -205,9 +258,7 @@ class _LockReader(FieldReader):
         for index, file in enumerate(group.provides):
             if not file.startswith("/") or not file.isprintable():
                 self.wrong(f"{at}.provides[{index}]", f"{file!r} is not the path of a file")
-        for index, key in enumerate(group.packages):
-            if key not in keys:
-                self.wrong(f"{at}.packages[{index}]", f"there is no package {key!r} in this system")
+        self.known(group.packages, f"{at}.packages", keys)
         return group
 
 

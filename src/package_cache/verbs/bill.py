@@ -13,7 +13,7 @@ from debian.deb822 import Deb822
 from package_cache.cache.being_written import once_settled
 from package_cache.cache.contents import read_group_files
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder
+from package_cache.cache.layout import PACKAGE_LIST, CacheFolder, is_index
 from package_cache.cache.package_list import DescribedPackage, parse_list
 from package_cache.outside.packages.copyrights import licences_of
 from package_cache.outside.threads import in_threads
@@ -99,8 +99,9 @@ def _bill_of(
         files = read_group_files(cache, group)
         for item in parse_list(files[PACKAGE_LIST], str(cache.group(group.name, group.system) / PACKAGE_LIST)):
             takers.setdefault((group.system, item), []).append(group.name)
-        for paragraph in Deb822.iter_paragraphs(files[INDEX].decode("utf-8", "replace"), use_apt_pkg=False):
-            controls[str(paragraph.get("SHA256", ""))] = paragraph
+        for index in filter(is_index, files):
+            for paragraph in Deb822.iter_paragraphs(files[index].decode("utf-8", "replace"), use_apt_pkg=False):
+                controls[str(paragraph.get("SHA256", ""))] = paragraph
     listener(Step("reading the licences of the packages"))
     names = {item.sha256: item.name for _, item in takers}
     found = in_threads(lambda pair: _licences(cache, *pair), list(names.items()))

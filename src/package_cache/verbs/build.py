@@ -141,7 +141,7 @@ def _by_group(lock: Lock, *, recompress: bool) -> dict[tuple[str, str], _PerArch
         keys = {package.key: (package.sha256, compression) for package in system.packages}
         for group in system.groups:
             place = found.setdefault((group.name, system.system.name), {})
-            place[system.system.architecture] = (group, [keys[key] for key in group.packages])
+            place[system.system.architecture] = (group, [keys[key] for key in group.every_package])
     return dict(sorted(found.items()))
 
 

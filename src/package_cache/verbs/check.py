@@ -220,16 +220,27 @@ class _Checker:
         """Give the files that apt would have dpkg install. 13 22 31"""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             apt = ContainerApt(Path(folder), self.seen.database, self._architecture())
-            apt.use(facts.index, recommends=facts.recommends)
-            answer = apt.install(missing)
-            if answer.is_half_done or self.seen.database.updates:
-                raise self._half_done(answer)
+            answer = self._answer(apt, facts, facts.indexes[0], missing)
+            for index in facts.indexes[1:]:
+                if answer.succeeded:
+                    break
+                other = self._answer(apt, facts, index, missing)
+                answer = other if other.succeeded else answer
             if not answer.succeeded:
+                apt.use(facts.indexes[0], recommends=facts.recommends)
                 raise self._no_plan(apt, answer, facts, missing)
         files = answer.files()
         if files is None:
             raise damaged("its index names a file outside the pool")
         return files
+
+    def _answer(self, apt: ContainerApt, facts: GroupFacts, index: Path, missing: Sequence[str]) -> AptAnswer:
+        """Ask apt for a plan out of one index. 22"""
+        apt.use(index, recommends=facts.recommends)
+        answer = apt.install(missing)
+        if answer.is_half_done or self.seen.database.updates:
+            raise self._half_done(answer)
+        return answer
 
     def _half_done(self, answer: AptAnswer) -> MissError:
         return MissError(
@@ -248,7 +259,7 @@ class _Checker:
             cause = "apt cannot read the cache's indexes, though they are whole"
             step = "see that apt-get check works, or build the cache again"
             return MissError(ExitStatus.DPKG_BROKEN, cause, step, words=answer.words + health.words)
-        asked = Question(apt, missing, facts.index.read_bytes(), self.seen.database, self._architecture())
+        asked = Question(apt, missing, facts.indexes[0].read_bytes(), self.seen.database, self._architecture())
         return MissError(
             ExitStatus.NO_PLAN,
             "the packages here and those of the cache cannot be combined",

@@ -86,7 +86,7 @@ def of_lock(lock: Lock) -> Contents:
         }
         for group in system.groups:
             place = (group.name, system.system.name)
-            groups[place] = groups.get(place, frozenset()) | {items[key] for key in group.packages}
+            groups[place] = groups.get(place, frozenset()) | {items[key] for key in group.every_package}
     return Contents("lock", groups)
 
 

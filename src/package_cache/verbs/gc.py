@@ -20,7 +20,7 @@ from pathlib import Path
 
 from package_cache.cache.description import read_description
 from package_cache.cache.group_facts import stated_digests
-from package_cache.cache.layout import GROUPS, INDEX, CacheFolder
+from package_cache.cache.layout import GROUPS, INDEX, CacheFolder, is_index
 from package_cache.outside.files import exclusive, read_regular, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError
@@ -131,20 +131,23 @@ def _needed(cache: CacheFolder) -> set[str]:
     seen = {path for path in groups.iterdir() if not path.name.startswith(".")}
     needed: set[str] = set()
     for folder in sorted(described | seen):
-        needed.update(name.decode() for name in _FILENAME.findall(_index(folder)))
+        for index in _indexes(folder):
+            needed.update(name.decode() for name in _FILENAME.findall(index))
     return needed | _needed_before(cache)
 
 
-def _index(folder: Path) -> bytes:
-    """Give a group's index. Raises `CacheError` where it is not the one that it was: who knows what that one named?"""
+def _indexes(folder: Path) -> list[bytes]:
+    """Give a group's indexes. Raises `CacheError` where one is not as it was: who knows what that one named?"""
+    contents = []
     try:
-        content = read_regular(folder / INDEX)
-        stated = stated_digests(read_regular(folder / "Release")).get(INDEX)
+        stated = stated_digests(read_regular(folder / "Release"))
+        for name in sorted({INDEX, *filter(is_index, stated)}):
+            contents.append(read_regular(folder / name))
+            if hashlib.sha256(contents[-1]).hexdigest() != stated.get(name):
+                raise _unknown(folder, f"{name} is not the file that its Release states (SHA-256)")
     except OSError as error:
         raise _unknown(folder, error.strerror or str(error)) from error
-    if hashlib.sha256(content).hexdigest() != stated:
-        raise _unknown(folder, f"{INDEX} is not the file that its Release states (SHA-256)")
-    return content
+    return contents
 
 
 def _needed_before(cache: CacheFolder) -> set[str]:

@@ -68,7 +68,8 @@ class Kept:
         free |= {item.request.name for group in groups for item in group.packages if item.request.version}
         own = _taken(before, {group.name for group in groups})
         known = {(item.name, item.architecture) for item in own}
-        others = [item for item in before.packages if (item.name, item.architecture) not in known]
+        all_groups = _taken(before, {group.name for group in before.groups})
+        others = [item for item in all_groups if (item.name, item.architecture) not in known]
         return cls(system, [item for item in (*own, *others) if item.name not in free])
 
     def plan_all(self, groups: Sequence[Group], apt: Apt, narrow: Apt | None) -> Plans:

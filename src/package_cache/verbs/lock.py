@@ -111,13 +111,21 @@ class _Resolver:
         )
 
     def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:
-        repository = _repository(item, sources, {archive.name for archive in self.release.archives})
+        locked, repository = locked_package(item, sources, self.release)
         self.repositories[repository.name] = repository
-        locked = LockedPackage(
-            item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
-        )
         # Two repositories may hold different bytes of one version; the pool keeps both, the first one's is used.
         return self.packages.setdefault(locked.key, locked)
+
+
+def locked_package(
+    item: PlannedPackage, sources: Iterable[Source], release: Release
+) -> tuple[LockedPackage, LockedRepository]:
+    """Give a planned package as a lock has it, and the repository that it comes from."""
+    repository = _repository(item, sources, {archive.name for archive in release.archives})
+    locked = LockedPackage(
+        item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
+    )
+    return locked, repository
 
 
 def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:

@@ -84,12 +84,9 @@ def check_matrix(
     all_groups = tuple(dict.fromkeys(group.name for group in manifest.groups))
     rows = []
     for image in manifest.images:
-        where = Where(
-            image=image.reference, root=image.root, status=image.status, system=image.system,
-            architecture=image.architecture, authfile=authfile if image.reference else None,
-        )  # fmt: skip
+        where, groups = Where.of(image, authfile), image.groups or all_groups
         try:
-            rows.append(MatrixRow(image, check_one(image.groups or all_groups, cache, where, options, listener)))
+            rows.append(MatrixRow(image, check_one(groups, cache, where, options, listener)))
         except PackageCacheError as error:
             rows.append(MatrixRow(image, None, error))
     return tuple(rows)

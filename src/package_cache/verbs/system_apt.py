@@ -65,9 +65,15 @@ def known_releases(manifest: Manifest, options: Options, listener: Listener) -> 
 
 
 def each_apt(
-    manifest: Manifest, release: Release, options: Options, listener: Listener, use: Callable[[SystemApt], None]
+    manifest: Manifest,
+    release: Release,
+    options: Options,
+    listener: Listener,
+    use: Callable[[SystemApt], None],
+    *,
+    foreign: Iterable[str] = (),
 ) -> None:
-    """Call `use` with each apt of a system, which lives as long as the call.
+    """Call `use` with each apt of a system, which lives as long as the call, and knows `foreign` architectures as well.
 
     Raises `ArchiveError` and `VerificationError` where lists cannot be had, and `PrecommandError`.
     """
@@ -78,7 +84,7 @@ def each_apt(
     for source in added:
         if source.allow_unsigned:
             listener(Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs"))
-    architectures = _architectures(system, groups)
+    architectures = _architectures(system, groups, foreign)
     plain = tuple(group for group in groups if group.precommands is None)
     if plain:
         pins = pin_records(pins_for(system, manifest.pins))
@@ -99,6 +105,9 @@ def each_apt(
                 use(SystemApt(system.architecture, (group,), (*own, *added), apt))
 
 
-def _architectures(system: System, groups: Iterable[Group]) -> Sequence[str]:
-    foreign = {item.request.architecture for group in groups for item in group.packages_on(system.architecture)}
-    return [system.architecture, *sorted(name for name in foreign if name and name not in (system.architecture, "all"))]
+def _architectures(system: System, groups: Iterable[Group], foreign: Iterable[str]) -> Sequence[str]:
+    asked = {item.request.architecture for group in groups for item in group.packages_on(system.architecture)}
+    return [
+        system.architecture,
+        *sorted(name for name in asked.union(foreign) if name and name not in (system.architecture, "all")),
+    ]

@@ -14,6 +14,7 @@ from package_cache.outside.os_release import OsRelease
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
+from package_cache.values.manifest import CheckedImage
 from package_cache.values.system import System
 from package_cache.verbs.check import SeenSystem, seen_by_status, seen_in_files
 
@@ -32,6 +33,14 @@ class Where:
     system: str | None = None
     architecture: str | None = None
     authfile: Path | None = None
+
+    @classmethod
+    def of(cls, image: CheckedImage, authfile: Path | None) -> "Where":
+        """Give where an `[[image]]` of a manifest is."""
+        return cls(
+            image=image.reference, root=image.root, status=image.status, system=image.system,
+            architecture=image.architecture, authfile=authfile if image.reference else None,
+        )  # fmt: skip
 
     @property
     def has_root(self) -> bool:

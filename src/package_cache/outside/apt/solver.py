@@ -25,6 +25,9 @@ AUTH = Path("/etc/apt/auth.conf")
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
 
+WRITTEN_AT_ONCE = 30_000
+"""Characters in a word of a command: far below the kernel's limit, 128 KiB."""
+
 _UNMET = "The following packages have unmet dependencies:\n"
 
 PREFERRED = 30000
@@ -136,15 +139,21 @@ class Apt:
         return found
 
     @contextlib.contextmanager
-    def preferring(self, versions: Iterable[tuple[str, str, str]]) -> Iterator["Apt"]:
+    def preferring(
+        self,
+        versions: Iterable[tuple[str, str, str]],
+        *,
+        sources: Iterable[tuple[str, str]] = (),
+        priority: int = PREFERRED,
+    ) -> Iterator["Apt"]:
         """Give the same apt, which takes these versions (name, version, architecture) where the archives have them.
 
         It lives as long as the block. What apt_preferences(5) of this place say of single packages comes first.
+        `sources`: the same for all that is built of a source package (name, version), where this apt knows that.
         """
-        stanzas = [
-            f"Package: {self._name(name, architecture)}\nPin: version {version}\nPin-Priority: {PREFERRED}\n"
-            for name, version, architecture in versions
-        ]
+        wanted = [(self._name(name, architecture), version) for name, version, architecture in versions]
+        wanted += [(f"src:{name}", version) for name, version in sources]
+        stanzas = [f"Package: {name}\nPin: version {version}\nPin-Priority: {priority}\n" for name, version in wanted]
         if not stanzas:
             yield self
             return
@@ -154,6 +163,28 @@ class Apt:
             yield Apt(self._runner, self._architecture, options)
         finally:
             self._runner(["rm", "-rf", folder])
+
+    @contextlib.contextmanager
+    def seeing(self, status: bytes, marks: bytes) -> Iterator["Apt"]:
+        """Give the same apt, which believes that this dpkg status is the machine's; it lives as long as the block.
+
+        `marks` are apt's own, of what came as a dependency only.
+        """
+        folder = self._checked(["mktemp", "-d"]).strip()
+        try:
+            for name, content in (("status", status), ("extended_states", marks)):
+                self._write(f"{folder}/{name}", content)
+            places = (f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states"))
+            yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{place}" for place in places)))
+        finally:
+            self._runner(["rm", "-rf", folder])
+
+    def _write(self, path: str, content: bytes) -> None:
+        """Write a file where this apt lives, which may be a container: by words of commands, whose length is limited."""
+        text = content.replace(b"\0", b"").decode("utf-8", "surrogateescape")
+        self._checked(["touch", path])
+        for start in range(0, len(text), WRITTEN_AT_ONCE):
+            self._checked(["sh", "-c", 'printf %s "$2" >>"$1"', "sh", path, text[start : start + WRITTEN_AT_ONCE]])
 
     def plan(self, requests: Iterable[PackageRequest], *, recommends: bool = False) -> tuple[PlannedPackage, ...]:
         """Give every package that a bare system needs for the requests, in order of name.

@@ -42,7 +42,7 @@ class LockedImage:
     reference: str = ""
     """As skopeo writes it."""
     root: str = ""
-    """A root's folder, as seen from that of the manifest. Without both: the manifest has an `[[image]]` of that name."""
+    """A root's folder, seen from that of the manifest. Without both: the manifest has an `[[image]]` of that name."""
 
 
 @dataclass(frozen=True, order=True)

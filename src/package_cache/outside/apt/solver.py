@@ -174,13 +174,14 @@ class Apt:
         try:
             for name, content in (("status", status), ("extended_states", marks)):
                 self._write(f"{folder}/{name}", content)
-            places = (f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states"))
-            yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{place}" for place in places)))
+            options = [f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states")]
+            options.append("APT::Get::Upgrade-By-Source-Package=false")  # no more than must be
+            yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{option}" for option in options)))
         finally:
             self._runner(["rm", "-rf", folder])
 
     def _write(self, path: str, content: bytes) -> None:
-        """Write a file where this apt lives, which may be a container: by words of commands, whose length is limited."""
+        """Write a file where this apt lives, which may be a container: in words of commands, which are limited."""
         text = content.replace(b"\0", b"").decode("utf-8", "surrogateescape")
         self._checked(["touch", path])
         for start in range(0, len(text), WRITTEN_AT_ONCE):

@@ -1,0 +1,243 @@
+"""`lock --for`: what images need that are newer or older than a lock, beside what all others get."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.check.layouts import base, package
+from tests.support.world import World
+
+GROUPS = """
+[[group]]
+name = "dev"
+systems = ["ubuntu18.04"]
+packages = ["library-dev"]
+
+[[group]]
+name = "tools"
+systems = ["ubuntu18.04"]
+packages = ["editor"]
+"""
+
+
+def root_of(world: World, name: str, *paragraphs: str) -> Path:
+    """Write the files of a root that has these packages beside dpkg and the like."""
+    folder = world.folder / name
+    for path, content in base(*paragraphs).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            file.mkdir(exist_ok=True)
+        elif not str(content).startswith("-> "):
+            file.write_text(str(content))
+            file.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def old(world: World) -> World:
+    """A lock and a cache, after which the archive got a newer library."""
+    world.add("library")
+    world.add("library-dev", depends="library (= 1.0)", Source="library")
+    world.archive.publish()
+    world.manifest(GROUPS, "package-cache.toml")
+    assert locked(world) == (0, "")
+    add_newer(world, "1.1")
+    return world
+
+
+def add_newer(world: World, version: str) -> None:
+    world.add("library", version, suite="bionic-updates")
+    world.add("library-dev", version, suite="bionic-updates", depends=f"library (= {version})", Source="library")
+    world.archive.publish()
+
+
+def online(world: World, verb: str, *words: str) -> tuple[int, str, str]:
+    return world.online(verb, "--manifest", str(world.folder / "package-cache.toml"), *words)
+
+
+def locked(world: World, *words: str) -> tuple[int, str]:
+    status, _, err = online(world, "lock", *words)
+    return status, err
+
+
+def lock(world: World) -> dict[str, Any]:
+    (system,) = tomllib.loads((world.folder / "package-cache.lock").read_text())["system"]
+    return system
+
+
+def sets(world: World) -> dict[str, dict[str, Sequence[str]]]:
+    """Give what is locked for images, by group and image."""
+    groups = lock(world)["group"]
+    return {one["name"]: {of["name"]: of["packages"] for of in one.get("image", ())} for one in groups}
+
+
+def checked(world: World, root: Path) -> dict[str, list[str]]:
+    """Build, and give what `check` says would be installed in a root: the status first."""
+    assert online(world, "build", "--output", str(world.cache))[0] == 0
+    found = world.json("check", "--cache", str(world.cache), "--root", str(root))["result"]
+    return {
+        item["name"]: [str(item["status"]), *(f"{one['name']} {one['version']}" for one in item["packages"])]
+        for item in found["groups"]
+    }
+
+
+def test_a_newer_image_is_served_beside_those_as_they_were(old: World) -> None:
+    newer = root_of(old, "newer", package("library", "1.1"))
+    bare = root_of(old, "bare")
+    assert checked(old, newer)["dev"] == ["13"]
+    before = lock(old)
+    status, out, err = online(old, "lock", "--for", str(newer))
+    assert (status, err) == (0, "")
+    assert out.endswith("since the lock before: 1 new\n")
+    assert sets(old) == {"dev": {"newer": ["library-dev_1.1_all"]}, "tools": {}}
+    assert [one["packages"] for one in lock(old)["group"]] == [one["packages"] for one in before["group"]]
+    assert checked(old, newer) == {"dev": ["0", "library-dev 1.1"], "tools": ["0", "libshared 1.0", "editor 1.0"]}
+    assert checked(old, bare)["dev"] == ["0", "library 1.0", "library-dev 1.0"]
+
+
+def test_what_is_not_held_back_needs_nothing_of_its_own(old: World) -> None:
+    assert locked(old, "--for", str(root_of(old, "bare")))[0] == 0
+    assert sets(old) == {"dev": {}, "tools": {}}
+    assert lock(old)["image"] == [{"name": "bare", "root": "bare"}]
+
+
+def test_a_newer_lock_is_made_for_the_same_images(old: World) -> None:
+    newer = root_of(old, "newer", package("library", "1.1"))
+    assert locked(old, "--for", str(newer))[0] == 0
+    for name in ("library", "library-dev"):
+        old.archive.remove(name)
+    for version in ("1.0", "1.2"):
+        add_newer(old, version)
+    assert locked(old, "--keep") == (0, "")
+    assert sets(old) == {"dev": {"newer": ["library-dev_1.2_all", "library_1.2_all"]}, "tools": {}}
+    assert checked(old, newer)["dev"] == ["0", "library 1.2", "library-dev 1.2"]
+    assert locked(old) == (0, "")
+    assert (sets(old), lock(old)["image"][0]["name"]) == ({"dev": {}, "tools": {}}, "newer")
+
+
+def test_an_image_that_holds_an_older_version(old: World) -> None:
+    held = root_of(old, "held", package("library", "1.0", "hold ok installed"))
+    assert locked(old)[0] == 0
+    assert checked(old, held)["dev"] == ["13"]
+    assert locked(old, "--for", str(held)) == (0, "")
+    assert sets(old)["dev"] == {"held": ["library-dev_1.0_all"]}
+    assert checked(old, held)["dev"] == ["0", "library-dev 1.0"]
+    assert checked(old, root_of(old, "bare"))["dev"] == ["0", "library 1.1", "library-dev 1.1"]
+
+
+def test_an_image_that_is_forgotten(old: World) -> None:
+    before = (old.folder / "package-cache.lock").read_bytes()
+    assert locked(old, "--for", str(root_of(old, "newer", package("library", "1.1"))))[0] == 0
+    status, err = locked(old, "--forget", "never", "--forget", "newer")
+    assert (status, err) == (
+        2,
+        "error: cannot forget 'never': the lock was not made for such an image\nhint: it was made for: newer\n",
+    )
+    assert locked(old, "--forget", "newer") == (0, "")
+    assert (old.folder / "package-cache.lock").read_bytes() == before
+
+
+IMAGES = """
+[[image]]
+name = "training"
+status = "training.status"
+system = "ubuntu18.04"
+groups = ["dev"]
+"""
+
+
+def test_an_image_of_the_manifest(old: World) -> None:
+    status = root_of(old, "newer", package("library", "1.1")) / "var/lib/dpkg/status"
+    (old.folder / "training.status").write_text(status.read_text())
+    old.manifest(GROUPS + IMAGES, "package-cache.toml")
+    assert locked(old)[0] == 0
+    add_newer(old, "1.2")
+    status = root_of(old, "newest", package("library", "1.2")) / "var/lib/dpkg/status"
+    (old.folder / "training.status").write_text(status.read_text())
+    assert locked(old, "--for", "training") == (0, "")
+    assert lock(old)["image"] == [{"name": "training"}]
+    assert sets(old) == {"dev": {"training": ["library-dev_1.2_all"]}, "tools": {}}
+    old.manifest(GROUPS, "package-cache.toml")
+    assert locked(old, "--keep") == (
+        0,
+        "warning: the lock is no longer for the image training: the manifest does not name it any more\n",
+    )
+    assert "image" not in lock(old)
+
+
+def test_nothing_that_the_archives_have_fits(old: World) -> None:
+    before = (old.folder / "package-cache.lock").read_bytes()
+    status, err = locked(old, "--for", str(root_of(old, "newest", package("library", "9.0"))))
+    assert status == 3
+    assert err.replace(str(old.folder), "") == (
+        "error: cannot lock this manifest\n"
+        "/package-cache.toml:4:12: group[0].systems[0]: "
+        "group 'dev' cannot be installed in the image newest, whatever the archives have:\n"
+        "    E: Unable to correct problems, you have held broken packages.\n"
+        "    The following packages have unmet dependencies:\n"
+        "     library-dev : Depends: library (= 1.1) but 9.0 is to be installed\n"
+    )
+    assert (old.folder / "package-cache.lock").read_bytes() == before
+
+
+def test_an_image_of_another_system(old: World) -> None:
+    other = root_of(old, "other")
+    (other / "usr/lib/os-release").write_text('ID=ubuntu\nVERSION_ID="20.04"\n')
+    assert locked(old, "--for", str(other)) == (
+        2,
+        "error: cannot lock for the image other: it is ubuntu20.04 amd64, and no group of the manifest is for that\n"
+        "hint: the manifest is for: ubuntu18.04 amd64\n",
+    )
+
+
+def test_what_is_no_image(old: World) -> None:
+    assert locked(old, "--for", "training") == (
+        2,
+        "error: cannot lock for 'training': it is no image of the manifest, no reference and no folder\n"
+        "hint: images of the manifest: none; references: docker://HOST/NAME:TAG, oci:DIR:TAG, oci-archive:FILE\n",
+    )
+
+
+def test_an_image_that_is_gone(old: World) -> None:
+    root = root_of(old, "newer", package("library", "1.1"))
+    assert locked(old, "--for", str(root))[0] == 0
+    root.rename(old.folder / "elsewhere")
+    status, err = locked(old)
+    assert (status, err.replace(str(old.folder), "")) == (
+        2,
+        "error: cannot lock for the image newer: cannot check /newer: there is no such folder\n"
+        "hint: where it is gone for good: package-cache lock --forget newer\n",
+    )
+
+
+def test_names_of_images_that_are_alike(old: World) -> None:
+    (old.folder / "more").mkdir()
+    one = root_of(old, "Newer!", package("library", "1.1"))
+    other = root_of(old, "more/newer-", package("library", "1.1"))
+    for root in (one, other, one):
+        assert locked(old, "--for", str(root))[0] == 0
+    assert lock(old)["image"] == [{"name": "newer-", "root": "Newer!"}, {"name": "newer--2", "root": "more/newer-"}]
+
+
+def test_what_other_verbs_make_of_two_versions(old: World) -> None:
+    newer = root_of(old, "newer", package("library", "1.1"))
+    assert checked(old, newer)["dev"] == ["13"]
+    before = old.folder / "before.lock"
+    before.write_bytes((old.folder / "package-cache.lock").read_bytes())
+    assert locked(old, "--for", str(newer))[0] == 0
+    assert checked(old, newer)["dev"][0] == "0"
+    cache, lock_file = str(old.cache), str(old.folder / "package-cache.lock")
+    assert ": up to date: " in online(old, "build", "--output", cache)[1]
+    assert old.json("diff", lock_file, cache)["result"]["different"] is False
+    assert old.json("diff", str(before), cache)["result"]["changes"]["new"] == 1
+    assert old.run("verify", "--cache", cache)[0] == 0
+    assert old.run("gc", "--cache", cache, "--grace", "0")[0] == 0
+    assert old.run("stage", "--cache", cache, "--to", str(old.folder / "staged/package_cache"), "dev")[0] == 0
+    found = old.json("check", "--cache", str(old.folder / "staged/package_cache"), "--root", str(newer))["result"]
+    assert [item["prediction"] for item in found["groups"]] == ["hit"]
+    status, out, _ = old.run("sbom", "--cache", cache, "--format", "cyclonedx")
+    assert status == 0
+    assert out.count('"name": "library-dev"') == 2

@@ -92,6 +92,18 @@ PAIRS: dict[str, Pair] = {
     ),
     "another one of the same source is older": Pair("sourced", _installed("beside_1.0")),
     "another one of the same source is older, Debian 12": Pair("sourced", _installed("beside_1.0"), system="debian12"),
+    "a newer one is there, and an image has that": Pair("skewed", _installed("needed_3.0")),
+    "an older one is held, and an image has that": Pair("skewed", _held("needed", "1.0")),
+    "none of the images has that": Pair("skewed", _held("needed", "1.5"), 13),
+    "no image is needed": Pair("skewed"),
+    "what an image needs is there": Pair("skewed", _installed("needed_3.0", "skewed_3.0"), "already there"),
+    "what an image needs, Ubuntu 16.04": Pair("skewed", _installed("needed_3.0"), system="ubuntu16.04"),
+    "what an image needs, Debian 12": Pair("skewed", _held("needed", "1.0"), system="debian12"),
+    "a package file for an image was altered": Pair("half-altered", _installed("needed_3.0"), 31),
+    "a package file for another image was altered": Pair("half-altered"),
+    "an index for an image was altered": Pair("other-index", ":", 31),
+    "an index for an image is missing": Pair("no-index", ":", 31),
+    "an image without a name": Pair("no-name", ":", 31),
     "no such group": Pair("nothing", ":", 10),
     "of another system": Pair("elsewhere", ":", 11),
     "of another architecture": Pair("arm", ":", 12),
@@ -162,6 +174,25 @@ def make_cache(folder: Path, debs: Path, system: str) -> SyntheticCache:
     altered = deb("altered")
     cache.add("altered", ["altered"], [altered])
     cache.pool_file(altered).write_bytes(b"x" * altered.stat().st_size)
+    old, one, new = (deb("skewed", version, depends=f"needed (= {version})") for version in ("1.0", "2.0", "3.0"))
+    deb("needed", "1.5")
+    for name in ("skewed", "half-altered", "other-index", "no-index", "no-name"):
+        requests = ["altered-for-image"] if name == "half-altered" else ["skewed"]
+        sets = {"before": [old], "after": [new]}
+        if name == "half-altered":
+            own, later = (deb(*requests, version, depends=f"needed (= {version})") for version in ("2.0", "3.0"))
+            folder = cache.add(name, requests, [own, needed], images={"after": [later]})
+            cache.pool_file(later).write_bytes(b"x" * later.stat().st_size)
+        else:
+            folder = cache.add(name, ["skewed"], [one, needed], images=sets)
+        index = folder / "Packages.amd64.after"
+        if name == "other-index":
+            index.write_text(index.read_text() + "\n")
+        elif name == "no-index":
+            index.unlink()
+        elif name == "no-name":
+            file = folder / "amd64.group"
+            restate(file, file.read_text().replace("image after", "image ../after"))
     newer = cache.add("newer", ["plain"], [deb("plain")]) / "amd64.group"
     restate(newer, newer.read_text().replace("format 1", "format 2"))
     cut = cache.add("cut", ["plain"], [deb("plain")]) / "amd64.group"

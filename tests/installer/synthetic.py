@@ -17,7 +17,7 @@ from package_cache.outside.files import sha256_of
 from package_cache.outside.packages.debs import control_text
 from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import CommandError, end, start
-from package_cache.values.lock import LockedGroup, LockedPackage
+from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
 
 MAP = """
 cd / && find etc usr var bin sbin lib opt root -xdev -printf '%p %y %m %l\\n' | sort
@@ -49,16 +49,22 @@ class SyntheticCache:
         architecture: str = "amd64",
         system: str | None = None,
         recommends: bool = False,
+        images: Mapping[str, Sequence[Path]] | None = None,
     ) -> Path:
-        """Add a group and give its folder."""
+        """Add a group and give its folder; `images`: what each of them needs instead of the group's own packages."""
         folder = CacheFolder(self.path)
-        packages = []
-        for deb in debs:
+        packages = {}
+        for deb in dict.fromkeys((*debs, *(deb for those in (images or {}).values() for deb in those))):
             digest = sha256_of(deb)
             shutil.copyfile(deb, folder.package(digest))
-            packages.append(_indexed(deb, digest))
-        locked = LockedGroup(group, tuple(requests), (), tuple(provides), recommends)
-        files = group_files({architecture: (locked, packages)})
+            packages[deb] = _indexed(deb, digest)
+
+        def keys(some: Sequence[Path]) -> tuple[str, ...]:
+            return tuple(packages[deb].locked.key for deb in some)
+
+        sets = tuple(ImageSet(name, keys(those)) for name, those in (images or {}).items())
+        locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets)
+        files = group_files({architecture: (locked, list(packages.values()))})
         publish_group(folder, group, system or self.system, {name: text.encode() for name, text in files.items()})
         return folder.group(group, system or self.system)
 

@@ -174,27 +174,29 @@ def make_cache(folder: Path, debs: Path, system: str) -> SyntheticCache:
     altered = deb("altered")
     cache.add("altered", ["altered"], [altered])
     cache.pool_file(altered).write_bytes(b"x" * altered.stat().st_size)
-    old, one, new = (deb("skewed", version, depends=f"needed (= {version})") for version in ("1.0", "2.0", "3.0"))
-    deb("needed", "1.5")
-    for name in ("skewed", "half-altered", "other-index", "no-index", "no-name"):
-        requests = ["altered-for-image"] if name == "half-altered" else ["skewed"]
-        sets = {"before": [old], "after": [new]}
-        if name == "half-altered":
-            own, later = (deb(*requests, version, depends=f"needed (= {version})") for version in ("2.0", "3.0"))
-            folder = cache.add(name, requests, [own, needed], images={"after": [later]})
-            cache.pool_file(later).write_bytes(b"x" * later.stat().st_size)
-        else:
-            folder = cache.add(name, ["skewed"], [one, needed], images=sets)
-        index = folder / "Packages.amd64.after"
-        if name == "other-index":
-            index.write_text(index.read_text() + "\n")
-        elif name == "no-index":
-            index.unlink()
-        elif name == "no-name":
-            file = folder / "amd64.group"
-            restate(file, file.read_text().replace("image after", "image ../after"))
+    _add_skewed(cache, debs, needed)
     newer = cache.add("newer", ["plain"], [deb("plain")]) / "amd64.group"
     restate(newer, newer.read_text().replace("format 1", "format 2"))
     cut = cache.add("cut", ["plain"], [deb("plain")]) / "amd64.group"
     restate(cut, cut.read_text().removesuffix("end\n"))
     return cache
+
+
+def _add_skewed(cache: SyntheticCache, debs: Path, needed: Path) -> None:
+    """Add groups that have something for images with other versions of `needed`, and some that were altered there."""
+    make_deb(debs, "needed", "1.5")
+
+    def pair(name: str, version: str) -> Path:
+        return make_deb(debs, name, version, depends=f"needed (= {version})")
+
+    sets = {"before": [pair("skewed", "1.0")], "after": [pair("skewed", "3.0")]}
+    own = [pair("skewed", "2.0"), needed]
+    cache.add("skewed", ["skewed"], own, images=sets)
+    index = cache.add("other-index", ["skewed"], own, images=sets) / "Packages.amd64.after"
+    index.write_text(index.read_text() + "\n")
+    (cache.add("no-index", ["skewed"], own, images=sets) / "Packages.amd64.after").unlink()
+    file = cache.add("no-name", ["skewed"], own, images=sets) / "amd64.group"
+    restate(file, file.read_text().replace("image after", "image ../after"))
+    later = pair("half-altered", "3.0")
+    cache.add("half-altered", ["half-altered"], [pair("half-altered", "2.0"), needed], images={"after": [later]})
+    cache.pool_file(later).write_bytes(b"x" * later.stat().st_size)

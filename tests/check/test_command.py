@@ -66,7 +66,7 @@ def test_a_miss_says_what_needs_which_version_and_which_is_here(say: Run) -> Non
     assert out.endswith(
         "\ntools: the packages here and those of the cache cannot be combined\n"
         "    wanted needs needed (= 2.0): 3.0 is here\n"
-        "    next step: rebuild the cache, or use the fallback of this image\n"
+        "    next step: lock for this image as well (lock --for), or use the fallback of this image\n"
     )
     assert "tools   miss: no-plan (13)" in out
 

@@ -75,7 +75,7 @@ def test_a_table_of_images_and_groups(say: Run) -> None:
         "\n"
         "old, fight: the packages here and those of the cache cannot be combined\n"
         "    fighter conflicts with enemy: 1.0 is here, and would have to be removed\n"
-        "    next step: rebuild the cache, or use the fallback of this image\n"
+        "    next step: lock for this image as well (lock --for), or use the fallback of this image\n"
         "\n"
         "lost: cannot check nowhere: there is no such folder\n"
     )

@@ -64,6 +64,7 @@ def locked(world: World, *words: str) -> tuple[int, str]:
 
 
 def lock(world: World) -> dict[str, Any]:
+    system: dict[str, Any]
     (system,) = tomllib.loads((world.folder / "package-cache.lock").read_text())["system"]
     return system
 

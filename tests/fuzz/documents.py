@@ -8,7 +8,15 @@ from typing import Any
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.layout import FORMAT
 from package_cache.cache.package_list import DescribedPackage, list_text
-from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock import (
+    ImageSet,
+    Lock,
+    LockedGroup,
+    LockedImage,
+    LockedPackage,
+    LockedRepository,
+    LockedSystem,
+)
 from package_cache.values.lock_file import lock_text
 from package_cache.values.system import System
 
@@ -74,20 +82,22 @@ def _lock() -> Lock:
             ("tool", "2.0~rc1+dfsg-1", "amd64", 99, "tools"),
         )
     )
+    sets = (ImageSet("job", ("adduser_3.116ubuntu1_all",)), ImageSet("training", ()))
+    images = (LockedImage("job", reference="oci:job:1"), LockedImage("other", root="../root"), LockedImage("training"))
     groups = (
         LockedGroup("ssh", ("openssh-server",), tuple(item.key for item in packages[:2]), ("/usr/sbin/sshd",)),
-        LockedGroup("tool", ("tool=2.0~rc1+dfsg-1",), tuple(item.key for item in packages), (), True),
+        LockedGroup("tool", ("tool=2.0~rc1+dfsg-1",), tuple(item.key for item in packages), (), True, sets),
     )
     repositories = (LockedRepository("tools", "file:/tools"), LockedRepository("ubuntu"))
     systems = tuple(
-        LockedSystem(System.parse(name, architecture), repositories, groups, packages)
+        LockedSystem(System.parse(name, architecture), repositories, groups, packages, images)
         for name, architecture in (("ubuntu16.04", "amd64"), ("ubuntu18.04", "arm64"))
     )
     return Lock("package_cache_info", f"sha256:{digest(7)}", systems)
 
 
 def _description() -> Description:
-    names = ("Packages", "Release", "packages.json", "amd64.group", "arm64.group")
+    names = ("Packages", "Packages.amd64.job-2", "Release", "packages.json", "amd64.group", "arm64.group")
     groups = tuple(
         DescribedGroup(
             "ssh",

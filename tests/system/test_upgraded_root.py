@@ -1,7 +1,10 @@
-"""Roots with newer packages than the cache, which was locked on the release's first day."""
+"""Roots with newer packages than a cache locked on the release's first day, and the lock that serves both."""
 
 import dataclasses
+import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,11 +13,16 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.outside.files import exclusive
+from package_cache.outside.images.system_files import RootFiles
 from package_cache.outside.roots.isolation import Isolation, throwaway
+from package_cache.values.lock import Lock
 from package_cache.values.system import System
 from package_cache.verbs import system_apt
 from package_cache.verbs.build import build
+from package_cache.verbs.check import check, seen_in_files
+from package_cache.verbs.images_to_lock import image_to_lock
 from package_cache.verbs.lock import make_lock
+from package_cache.verbs.lock_images import lock_for_images
 from package_cache.verbs.options import Options
 from package_cache.verbs.sources import mirror_finder
 
@@ -30,27 +38,43 @@ def on_its_first_day(system: System) -> Release:
     return dataclasses.replace(release, archives=archives)
 
 
-@pytest.fixture
-def old_cache(state: Path, real_root: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> CacheFolder:
-    real_root("ubuntu18.04")  # skips where the archive does not answer
+@dataclass(frozen=True)
+class Pair:
+    """A cache of the first day, and one that was then also locked for an upgraded root."""
+
+    old: CacheFolder
+    both: CacheFolder
+    lock: Lock
+    """Of the second."""
+
+
+@pytest.fixture(scope="module")
+def pair(state: Path, real_root: Callable[..., Path]) -> Pair:
+    root = real_root("ubuntu18.04")  # skips where the archive does not answer
     folder = state / "tests" / "first-day"
     folder.mkdir(parents=True, exist_ok=True)
-    cache = CacheFolder(folder / "package_cache")
+    old, both = CacheFolder(folder / "package_cache"), CacheFolder(folder / "for-both" / "package_cache")
     with exclusive(folder / ".lock", wait=600):
         path = folder / "package_cache_info"
         path.write_text(MANIFEST)
         manifest = read_manifest(path)
-        monkeypatch.setattr(system_apt, "release_of", on_its_first_day)
-        lock = make_lock(manifest, Options(state))
-        build(lock, cache, mirror_finder(Options(state), manifest))
-    return cache
+        options = Options(state)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(system_apt, "release_of", on_its_first_day)
+            lock = make_lock(manifest, options)
+        build(lock, old, mirror_finder(options, manifest))
+        for_both = lock_for_images(lock, [image_to_lock(str(root), manifest, lock)], manifest, options)
+        if not both.path.exists():  # what both have need not be fetched and compressed again
+            shutil.copytree(old.path, both.path, copy_function=os.link)
+        build(for_both, both, mirror_finder(options, manifest))
+    return Pair(old, both, for_both)
 
 
 def test_what_the_image_has_newer_stays_and_the_group_installs_beside_it(
-    real_root: Callable[..., Path], old_cache: CacheFolder, isolation: Isolation
+    real_root: Callable[..., Path], pair: Pair, isolation: Isolation
 ) -> None:
     query = ["dpkg-query", "-W", "-f", "${Package} ${Version}\\n"]
-    with throwaway(real_root("ubuntu18.04"), isolation, binds={"/cache": old_cache.path}) as container:
+    with throwaway(real_root("ubuntu18.04"), isolation, binds={"/cache": pair.old.path}) as container:
         before = set(container.run(query).stdout.splitlines())
         completed = container.run(["sh", "/cache/install_group.sh", "ssh"], check=False, timeout=120)
         assert completed.returncode == 0, completed.stdout + completed.stderr
@@ -60,11 +84,33 @@ def test_what_the_image_has_newer_stays_and_the_group_installs_beside_it(
 
 
 def test_a_skew_is_a_clean_miss_that_names_the_packages_that_do_not_fit(
-    real_root: Callable[..., Path], old_cache: CacheFolder, isolation: Isolation
+    real_root: Callable[..., Path], pair: Pair, isolation: Isolation
 ) -> None:
-    with throwaway(real_root("ubuntu18.04"), isolation, binds={"/cache": old_cache.path}) as container:
+    with throwaway(real_root("ubuntu18.04"), isolation, binds={"/cache": pair.old.path}) as container:
         before = container.run(["sha256sum", "/var/lib/dpkg/status"]).stdout
         completed = container.run(["sh", "/cache/install_group.sh", "build"], check=False, timeout=120)
         assert completed.returncode == 13, completed.stdout + completed.stderr
         assert "libc6-dev" in completed.stderr
         assert container.run(["sha256sum", "/var/lib/dpkg/status"]).stdout == before
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_a_lock_for_both_serves_both(
+    real_root: Callable[..., Path], pair: Pair, isolation: Isolation, upgraded: bool
+) -> None:
+    root = real_root("ubuntu18.04", upgraded=upgraded)
+    ((of_image,),) = [group.images for group in pair.lock.systems[0].groups if group.images]  # ssh needs nothing
+    seen = seen_in_files("a root", RootFiles(root))
+    (verdict,) = check(["build"], pair.both, seen).verdicts
+    with throwaway(root, isolation, binds={"/cache": pair.both.path}) as container:
+        completed = container.run(["sh", "/cache/install_group.sh", "build"], check=False, timeout=300)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        assert ("fit here, the groups' own do not" in completed.stdout) is upgraded
+        form = ["dpkg-query", "-W", "-f", "${Package}_${Version}_${Architecture}\\n"]
+        there = set(container.run(form).stdout.splitlines())
+        planned = {f"{item.name}_{item.version}_{item.architecture}" for item in verdict.packages}
+        assert planned <= there
+        assert (planned == set(of_image.packages)) is upgraded
+        assert container.run(["dpkg", "--audit"]).stdout == ""
+        container.run(["apt-get", "check"])
+        container.run(["sh", "-c", "echo 'int main(void) { return 0; }' >/tmp/a.c && gcc -o /tmp/a /tmp/a.c && /tmp/a"])

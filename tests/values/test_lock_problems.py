@@ -11,7 +11,9 @@ from package_cache.values.statuses import ExitStatus
 HEAD = 'format = 1\nmanifest = "package_cache_info"\nmanifest-digest = "sha256:00"\n'
 SYSTEM = '[[system]]\nname = "ubuntu18.04"\narchitecture = "amd64"\n'
 REPOSITORY = '[[system.repository]]\nname = "ubuntu"\n'
+IMAGE = '[[system.image]]\nname = "job"\nroot = "../job"\n'
 GROUP = '[[system.group]]\nname = "ssh"\nrequests = ["openssh-server"]\npackages = ["ab_1:2_all"]\n'
+SET = '[[system.group.image]]\nname = "job"\npackages = ["ab_1:2_all"]\n'
 PACKAGE = f"""\
 [[system.package]]
 name = "ab"
@@ -22,7 +24,7 @@ sha256 = "{"0" * 64}"
 repository = "ubuntu"
 path = "pool/ab.deb"
 """
-WHOLE = HEAD + SYSTEM + REPOSITORY + GROUP + PACKAGE
+WHOLE = HEAD + SYSTEM + REPOSITORY + IMAGE + GROUP + SET + PACKAGE
 
 
 def problems(text: str) -> list[str]:
@@ -47,13 +49,31 @@ def test_the_lock_that_the_others_are_made_from_is_right() -> None:
         ("sha256:00", "", "l: manifest-digest: must be a text that is not empty"),
         ('"ubuntu18.04"', '"bionic"', "l: system[0].name: 'bionic' is not an OS release: write one like ubuntu18.04"),
         ('= "amd64"', '= "x_86"', "l: system[0].architecture: 'x_86' is not an architecture"),
-        ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = 3\n[[system.g', "l: system[0].repository[0].uri: must be a text"),
+        ('"ubuntu"\n[[system.i', '"ubuntu"\nuri = 3\n[[system.i', "l: system[0].repository[0].uri: must be a text"),
         (
-            '"ubuntu"\n[[system.g',
-            '"ubuntu"\nuri = "a b"\n[[system.g',
+            '"ubuntu"\n[[system.i',
+            '"ubuntu"\nuri = "a b"\n[[system.i',
             "l: system[0].repository[0].uri: 'a b' is not",
         ),
-        ('"ubuntu"\n[[system.g', '"ubuntu"\nuri = "-o"\n[[system.g', "l: system[0].repository[0].uri: '-o' is not"),
+        ('"ubuntu"\n[[system.i', '"ubuntu"\nuri = "-o"\n[[system.i', "l: system[0].repository[0].uri: '-o' is not"),
+        (
+            IMAGE,
+            IMAGE + IMAGE.replace('"job"', '"../job"'),
+            "l: system[0].image[1].name: '../job' is not an image's name",
+        ),
+        ('root = "', 'reference = "oci:a"\nroot = "', "l: system[0].image[0].root: it has a reference already"),
+        (
+            '"job"\npack',
+            '"other"\npack',
+            "l: system[0].group[0].image[0].name: there is no image 'other' in this system",
+        ),
+        (
+            SET,
+            SET.replace("2_all", "3_all"),
+            "l: system[0].group[0].image[0].packages[0]: there is no package 'ab_1:3_all'",
+        ),
+        (IMAGE, IMAGE * 2, "l: system[0].image[1]: image 'job' is there already"),
+        (SET, SET * 2, "l: system[0].group[0].image[1]: image 'job' is there already"),
         ('["openssh-server"]', "[]", "l: system[0].group[0].requests: must name at least one package"),
         ('"ssh"', '"../ssh"', "l: system[0].group[0].name: '../ssh' is not a group's name"),
         ('["openssh-server"]', '["a b"]', "l: system[0].group[0].requests[0]: 'a b' is not a package name"),

@@ -6,7 +6,15 @@ from typing import TypeVar
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock import (
+    ImageSet,
+    Lock,
+    LockedGroup,
+    LockedImage,
+    LockedPackage,
+    LockedRepository,
+    LockedSystem,
+)
 from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION
 from package_cache.values.system import SYSTEM_NAME, System
@@ -42,16 +50,24 @@ def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
     )
     packages = draw(st.lists(package, max_size=4, unique_by=lambda item: item.key))
     keys = [package.key for package in packages]
+    some_keys = (st.sets(st.sampled_from(keys)) if keys else st.just(set[str]())).map(
+        lambda found: tuple(sorted(found))
+    )
+    image = st.builds(LockedImage, groups_names) | st.builds(LockedImage, groups_names, any_text)
+    image |= st.builds(LockedImage, groups_names, st.just(""), any_text)
+    images = draw(st.lists(image, max_size=2, unique_by=lambda item: item.name))
+    sets = [st.builds(ImageSet, st.just(item.name), some_keys) for item in sorted(images)]
     group = st.builds(
         LockedGroup,
         groups_names,
         st.lists(package_names, min_size=1, max_size=3).map(tuple),
-        (st.sets(st.sampled_from(keys)) if keys else st.just(set[str]())).map(lambda found: tuple(sorted(found))),
+        some_keys,
         st.lists(printable.map(lambda path: f"/{path}"), max_size=2).map(tuple),
         st.booleans(),
+        st.just(()) | st.tuples(*sets),
     )
     groups = draw(st.lists(group, max_size=3, unique_by=lambda item: item.name))
-    return LockedSystem(system, repositories, tuple(sorted(groups)), tuple(sorted(packages)))
+    return LockedSystem(system, repositories, tuple(sorted(groups)), tuple(sorted(packages)), tuple(sorted(images)))
 
 
 @st.composite
@@ -76,6 +92,7 @@ def test_the_order_in_memory_does_not_show(lock: Lock, random: Random) -> None:
             shuffled(locked.repositories, random),
             shuffled(locked.groups, random),
             shuffled(locked.packages, random),
+            shuffled(locked.images, random),
         )
         for locked in shuffled(lock.systems, random)
     ]

@@ -560,10 +560,9 @@ add_request() {
 # Add an image's name to `images`, once, and the index for it to `image_indexes`: NAME IMAGE. 31
 add_image() {
     case $2 in
-        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789+._-]*) _bad=yes ;;
-        *) _bad= ;;
+        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789+._-]*) damaged "$1 has an image '$2', which is no image's name" ;;
+        *) [ "${#2}" -le 64 ] || damaged "$1 has an image '$2', which is no image's name" ;;
     esac
-    [ -z "${_bad}" ] && [ "${#2}" -le 64 ] || damaged "$1 has an image '$2', which is no image's name"
     case " ${images} " in *" $2 "*) ;; *) images=${images:+${images} }$2 ;; esac
     set -- "${1%/*}/Packages.${architecture}.$2"
     case " ${image_indexes} " in *" $1 "*) ;; *) image_indexes="${image_indexes} $1" ;; esac
@@ -842,7 +841,7 @@ no_plan() {
     complain_with "${_plan}"
     [ "${_trouble}" = no-plan ] || miss dpkg-broken "${culprit} left packages half installed here" "run dpkg --configure -a, then apt-get -f install"
     [ "${_checked}" = 0 ] || miss dpkg-broken "apt cannot read the cache's indexes, though they are whole, see above" "see that apt-get check works, or build the cache again"
-    miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "rebuild the cache, or use the fallback of this image"
+    miss no-plan "the packages here and those of the cache cannot be combined; apt says why, above" "lock for this image as well (lock --for), or use the fallback of this image"
 }
 
 # Read what `apt-get --print-uris` said: 'uri' name_version_architecture.deb size. 31

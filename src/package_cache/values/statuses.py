@@ -43,7 +43,10 @@ class ExitStatus(Enum):
         12, "the group is not for this architecture", "add the architecture to the group", clean_miss=True
     )
     NO_PLAN = Meaning(
-        13, "the container's packages and the cache's cannot be combined (a skew)", "rebuild the cache", clean_miss=True
+        13,
+        "the container's packages and the cache's cannot be combined (a skew)",
+        "lock --for this image",
+        clean_miss=True,
     )
     REGISTRY_FAILED = Meaning(
         14, "the registry did not answer, or refused the image", "check its name, the network, and the login"

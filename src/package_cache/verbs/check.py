@@ -263,7 +263,7 @@ class _Checker:
         return MissError(
             ExitStatus.NO_PLAN,
             "the packages here and those of the cache cannot be combined",
-            "rebuild the cache, or use the fallback of this image",
+            "lock for this image as well (lock --for), or use the fallback of this image",
             reasons=explain(asked, answer),
             words=answer.words,
         )

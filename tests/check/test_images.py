@@ -169,6 +169,15 @@ HOSTILE_DOCUMENTS: list[Any] = [
 ]  # fmt: skip
 
 
+def test_a_head_that_would_be_searched_for_minutes(tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = tarfile.XHDTYPE, 100 << 10
+    image = HandMade(tmp_path)
+    reference = image.name(image.image([entry.tobuf() + b"1" * entry.size + tar_of(base())]))
+    with source_image(reference) as source, pytest.raises(PackageCacheError, match=r"more than 32768 bytes"):
+        source.files().read("/etc/os-release")
+
+
 @pytest.mark.parametrize("document", HOSTILE_DOCUMENTS, ids=json.dumps)
 def test_a_manifest_that_is_none(document: Any, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")

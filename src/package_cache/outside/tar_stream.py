@@ -6,11 +6,16 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, Self
 
 LARGEST_HEAD = 128 << 10
 """Bytes of what comes before a member's own: its name, extended attributes (64 KiB is Linux's limit for one), maps of
-sparse files. Python reads all of it into memory, and searches it in a time that grows with its square (CVE-2024-6232).
+sparse files. Python reads all of it into memory.
+"""
+
+LARGEST_PAX = 32 << 10
+"""Bytes of a member's extended header (pax(1)). Python before 3.12.6 and 3.11.10 searches it in a time that grows with
+its square: seconds for 60 KiB of digits (CVE-2024-6232). Names have at most 4 KiB, attributes of files in images less.
 """
 
 MOST_MEMBERS = 5_000_000
@@ -23,6 +28,15 @@ BROKEN = (
     tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 """What Python raises of archives that are none, are cut short, or say nonsense: numbers, names, heads upon heads."""
+
+
+class _Member(tarfile.TarInfo):
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE) and member.size > LARGEST_PAX:
+            raise tarfile.ReadError(f"an extended header has more than {LARGEST_PAX} bytes")
+        return member
 
 
 class _Bounded:
@@ -51,7 +65,7 @@ def tar_stream(stream: IO[bytes]) -> Iterator[tuple[tarfile.TarFile, Iterator[ta
     Raises one of `BROKEN`, also while members are read.
     """
     bounded: Any = _Bounded(stream)
-    with tarfile.open(fileobj=bounded, mode="r|") as archive:
+    with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Member) as archive:
         yield archive, _members(archive, bounded)
 
 

@@ -118,3 +118,15 @@ def base(*packages: str, architecture: str = "amd64") -> dict[str, str | bytes |
         "usr/bin/df": "= usr/bin/timeout",
         "var/lib/dpkg/status": STATUS.format(architecture=architecture) + "".join(packages),
     }
+
+
+def write_root(folder: Path, *packages: str, architecture: str = "amd64") -> Path:
+    """Write the files of such a root, and give its folder."""
+    for path, content in base(*packages, architecture=architecture).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str) and not content.startswith(("-> ", "= ")):
+            file.write_text(content)
+            file.chmod(0o755)
+    (folder / "usr/bin/df").hardlink_to(folder / "usr/bin/timeout")
+    return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.check.layouts import base, package
+from tests.check.layouts import package, write_root
 from tests.support.world import World
 
 GROUPS = """
@@ -24,16 +24,7 @@ packages = ["editor"]
 
 def root_of(world: World, name: str, *paragraphs: str) -> Path:
     """Write the files of a root that has these packages beside dpkg and the like."""
-    folder = world.folder / name
-    for path, content in base(*paragraphs).items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            file.mkdir(exist_ok=True)
-        elif not str(content).startswith("-> "):
-            file.write_text(str(content))
-            file.chmod(0o755)
-    return folder
+    return write_root(world.folder / name, *paragraphs)
 
 
 @pytest.fixture

@@ -5,18 +5,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.check.layouts import base, package
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
 from package_cache.manifests import read_manifest
 from package_cache.values.errors import PrecommandError
-from package_cache.values.lock import Lock
+from package_cache.values.lock import Lock, LockedImage
 from package_cache.values.manifest import Manifest
+from package_cache.verbs.images_to_lock import ImageToLock
 from package_cache.verbs.keeping import Keep
 from package_cache.verbs.lock import make_lock
+from package_cache.verbs.lock_images import lock_for_images
 from package_cache.verbs.options import Options
 from package_cache.verbs.outdated import outdated
+from package_cache.verbs.where import Where
 
 pytestmark = pytest.mark.system
 
@@ -63,22 +67,31 @@ def test_a_package_comes_from_the_repository_that_a_precommand_added(
     assert "libc6" in {package.name for package in system.packages}
 
 
-def test_what_is_locked_can_be_kept_and_what_is_newer_is_told(
+def test_what_is_locked_can_be_kept_for_images_too_and_what_is_newer_is_told(
     tmp_path: Path, state: Path, real_root: Callable[..., Path], second_repository: tuple[SignedArchive, str]
 ) -> None:
     real_root("ubuntu18.04")
     archive, _ = second_repository
     words = adding(second_repository)
-    pins = "printf 'Package: our-tool\\nPin: version 1.*\\nPin-Priority: 900\\n' >/etc/apt/preferences.d/ours"
-    for version in ("1.0", "3.0"):
-        archive.add(make_deb(tmp_path / "debs", "our-tool", version, depends="libc6"))
-    archive.publish()
+    pins = "printf 'Package: our-tool our-data\\nPin: version 1.*\\nPin-Priority: 900\\n' >/etc/apt/preferences.d/ours"
+
+    def publish(*versions: str) -> None:
+        for version in versions:
+            archive.add(make_deb(tmp_path / "debs", "our-tool", version, depends=f"libc6, our-data (= {version})"))
+            archive.add(make_deb(tmp_path / "debs", "our-data", version))
+        archive.publish()
+
+    publish("1.0", "3.0")
     before = lock(tmp_path, state, words)
     assert [item.version for item in before.systems[0].packages if item.name == "our-tool"] == ["3.0"]
-    archive.add(make_deb(tmp_path / "debs", "our-tool", "4.0", depends="libc6"))
-    archive.publish()
+    publish("4.0")
     assert lock(tmp_path, state, words, keep=Keep(before)).systems == before.systems
-    pinned = lock(tmp_path, state, f"{words}; {pins}", keep=Keep(before, packages=frozenset({"our-tool"})))
+    (tmp_path / "status").write_text(str(base(package("our-data", "4.0"))["var/lib/dpkg/status"]))
+    image = ImageToLock(LockedImage("job"), Where(status=tmp_path / "status", system="ubuntu18.04"))
+    for_both = lock_for_images(before, [image], manifest(tmp_path, words), Options(state))
+    assert "our-tool_3.0_all" in for_both.systems[0].groups[0].packages
+    assert "our-tool_4.0_all" in for_both.systems[0].groups[0].images[0].packages
+    pinned = lock(tmp_path, state, f"{words}; {pins}", keep=Keep(before, packages=frozenset({"our-tool", "our-data"})))
     assert [item.version for item in pinned.systems[0].packages if item.name == "our-tool"] == ["1.0"]
     found = outdated(before, manifest(tmp_path, words), Options(state), datetime.date(2026, 1, 1))
     [tool] = [item for item in found.systems[0].packages if item.name == "our-tool"]

@@ -1,5 +1,6 @@
 """`lock --for`: what images need that are newer or older than a lock, beside what all others get."""
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,10 @@ from typing import Any
 import pytest
 from tests.check.layouts import package, write_root
 from tests.support.world import World
+
+from package_cache.values.lock import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
+from package_cache.values.system import System
+from package_cache.verbs.keeping import Keep, Kept
 
 GROUPS = """
 [[group]]
@@ -232,4 +237,40 @@ def test_what_other_verbs_make_of_two_versions(old: World) -> None:
     assert [item["prediction"] for item in found["groups"]] == ["hit"]
     status, out, _ = old.run("sbom", "--cache", cache, "--format", "cyclonedx")
     assert status == 0
-    assert out.count('"name": "library-dev"') == 2
+    both = [item for item in json.loads(out)["components"] if item["name"] == "library-dev"]
+    assert [item["version"] for item in both] == ["1.0", "1.1"]
+    assert both[0]["supplier"] == both[1]["supplier"]
+
+
+def test_an_image_with_a_second_architecture(world: World) -> None:
+    world.archive.architectures = ["amd64", "i386"]
+    world.manifest(GROUPS, "package-cache.toml")
+
+    def publish(version: str) -> None:
+        for architecture in ("amd64", "i386"):
+            world.add("library", version, architecture=architecture, Multi_Arch="same")
+        world.add("library-dev", version, architecture="amd64", depends=f"library (= {version})", Source="library")
+        world.archive.publish()
+
+    def of(architecture: str) -> str:
+        text = package("library", "1.1", Multi_Arch="same")
+        return text.replace("Architecture: all", f"Architecture: {architecture}")
+
+    publish("1.0")
+    assert locked(world) == (0, "")
+    for name in ("library", "library-dev"):
+        world.archive.remove(name)
+    publish("1.2")
+    root = root_of(world, "both", of("amd64"), of("i386"))
+    (root / "var/lib/dpkg/arch").write_text("amd64\ni386\n")
+    assert locked(world, "--for", str(root)) == (0, "")
+    needed = ["library-dev_1.2_amd64", "library_1.2_amd64", "library_1.2_i386"]
+    assert sets(world)["dev"] == {"both": needed}
+
+
+def test_no_more_than_one_version_is_kept_of_a_package() -> None:
+    system = System.parse("ubuntu18.04")
+    packages = tuple(LockedPackage("lib", version, "all", 1, "", "r", "lib") for version in ("1", "2"))
+    groups = (LockedGroup("dev", ("lib",), ("lib_1_all",), images=(ImageSet("job", ("lib_2_all",)),)),)
+    before = Lock("m", "d", (LockedSystem(system, (), groups, packages),))
+    assert Kept.of(Keep(before), (), system).packages == [packages[0]]

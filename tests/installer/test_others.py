@@ -65,6 +65,35 @@ def test_a_lock_on_a_clean_database(cache: SyntheticCache, debs: Path, open_room
     assert holder.communicate(timeout=30) == ("", "")
 
 
+PURGE = """
+local ($/, @ARGV) = ("", "/var/lib/dpkg/status");
+my @others = grep { !/^Package: needed$/m } <>;
+open(my $status, ">", "/var/lib/dpkg/status") or die;
+print $status @others;
+"""
+
+
+def test_what_was_planned_for_an_image_is_not_believed_after_a_wait(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    own = [make_deb(debs, "wanted", depends="needed (= 1.0)"), make_deb(debs, "needed")]
+    newer = make_deb(debs, "wanted", "2.0", depends="needed (= 2.0)")
+    cache.add("tools", ["wanted"], own, images={"newer": [newer]})
+    make_deb(debs, "needed", "2.0")
+    room = open_room(cache, binds={"/debs": debs})
+    room.sh("dpkg -i /debs/needed_2.0_all.deb")
+    holder = room.start(["perl", "-e", HOLD + PURGE], until="/var/busy")
+    room.sh("(sleep 1; touch /var/go) >/dev/null 2>&1 &")
+    done = room.install("tools")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(
+        "package-cache: tools: the packages for the image newer fit here, the groups' own do not\n"
+    )
+    assert "another process works with dpkg: waiting for it" in done.out
+    assert room.state("wanted", "needed") == {"wanted": "ii 1.0", "needed": "ii 1.0"}
+    assert holder.communicate(timeout=30) == ("", "")
+
+
 def test_a_lock_in_the_words_of_newer_dpkgs(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     prepare(cache, debs)
     room = open_room(cache)

@@ -22,7 +22,7 @@ from package_cache.command_line.options import given_options
 from package_cache.command_line.render import Renderer
 from package_cache.manifests import read_manifest
 from package_cache.values.events import Event, Listener, Progress, Step
-from package_cache.verbs.build import BuildResult
+from package_cache.verbs.building.build import BuildResult
 
 PHASES = ("lists", "resolve", "download", "recompress", "index", "publish")
 

@@ -18,8 +18,8 @@ from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.roots.isolation import strongest_isolation, throwaway
 from package_cache.outside.run import run
 from package_cache.values.system import System
+from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.options import Options
-from package_cache.verbs.release_root import release_root
 
 SIZES = (10, 1000)
 GROUP = "group5"

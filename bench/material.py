@@ -29,10 +29,10 @@ from package_cache.values.events import Listener, ignore
 from package_cache.values.lock import LockedSystem
 from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.system import System
-from package_cache.verbs.build import build
-from package_cache.verbs.lock import make_lock
-from package_cache.verbs.release_root import root_source
-from package_cache.verbs.sources import archive_sources
+from package_cache.verbs.archives.release_root import root_source
+from package_cache.verbs.archives.sources import archive_sources
+from package_cache.verbs.building.build import build
+from package_cache.verbs.locking.lock import make_lock
 
 QUOTE = "'"
 FORMAT = 1

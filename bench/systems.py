@@ -25,10 +25,10 @@ from package_cache.outside.files import write_atomically
 from package_cache.outside.roots.isolation import Isolation, isolation_for, throwaway
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
-from package_cache.verbs.build import build
-from package_cache.verbs.lock import make_lock
-from package_cache.verbs.release_root import release_root
-from package_cache.verbs.sources import mirror_finder
+from package_cache.verbs.archives.release_root import release_root
+from package_cache.verbs.archives.sources import mirror_finder
+from package_cache.verbs.building.build import build
+from package_cache.verbs.locking.lock import make_lock
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = PROJECT / "docs" / "systems.md"

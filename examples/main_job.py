@@ -33,8 +33,8 @@ from package_cache.plugin import CACHE_VARIABLE, WORK_VARIABLE
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import System
+from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.options import Options
-from package_cache.verbs.release_root import release_root
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / ".demo"

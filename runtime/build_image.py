@@ -26,9 +26,9 @@ from package_cache.outside.images.skopeo import Destination
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError
+from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.image import put_image
 from package_cache.verbs.options import Options
-from package_cache.verbs.release_root import release_root
 
 RUNTIME = Path(__file__).parent
 LIBRARY = Path(package_cache.__file__).parent

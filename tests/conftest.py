@@ -22,11 +22,11 @@ from package_cache.outside.roots.releases import make_root
 from package_cache.values.errors import ArchiveError, VerificationError
 from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.system import System
-from package_cache.verbs.build import build
-from package_cache.verbs.lock import make_lock
+from package_cache.verbs.archives.release_root import root_source
+from package_cache.verbs.archives.sources import archive_sources, mirror_finder
+from package_cache.verbs.building.build import build
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.release_root import root_source
-from package_cache.verbs.sources import archive_sources, mirror_finder
 
 # Who runs this by nohup, or in the background of a shell, hands signals down that are ignored: no test could send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -24,10 +24,10 @@ from package_cache.outside.files import exclusive, write_atomically
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.lock import Lock, LockedPackage, LockedSystem
 from package_cache.values.lock_file import lock_text, read_lock
-from package_cache.verbs.build import build
-from package_cache.verbs.lock import make_lock
+from package_cache.verbs.archives.sources import mirror_finder
+from package_cache.verbs.building.build import build
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.sources import mirror_finder
 
 PROJECT = Path(__file__).parent.parent.parent
 MANIFEST = PROJECT / "package_cache_info"

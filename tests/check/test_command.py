@@ -15,7 +15,7 @@ from package_cache.command_line.main import run
 from package_cache.outside.files import exclusive
 from package_cache.outside.os_release import OsRelease
 from package_cache.values.verdict import Prediction
-from package_cache.verbs.check import check, seen_by_status
+from package_cache.verbs.checking.check import check, seen_by_status
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -12,7 +12,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.outside.images.source import source_image
 from package_cache.outside.images.system_files import RootFiles
 from package_cache.values.verdict import Prediction, Verdict
-from package_cache.verbs.check import SeenSystem, check, seen_in_files
+from package_cache.verbs.checking.check import SeenSystem, check, seen_in_files
 
 
 def _put(room: Room, files: dict[str, str]) -> None:

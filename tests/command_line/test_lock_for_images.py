@@ -12,7 +12,7 @@ from tests.support.world import World
 
 from package_cache.values.lock import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
 from package_cache.values.system import System
-from package_cache.verbs.keeping import Keep, Kept
+from package_cache.verbs.locking.keeping import Keep, Kept
 
 GROUPS = """
 [[group]]

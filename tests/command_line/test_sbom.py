@@ -15,7 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from tests.support.world import World
 
-from package_cache.verbs.bill import Bill, BilledPackage
+from package_cache.verbs.bills.bill import Bill, BilledPackage
 
 COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -161,7 +161,7 @@ def test_a_third_party_is_named_with_its_uri_and_odd_fields_do_no_harm(world: Wo
     ],
 )
 def test_spdx_asserts_only_locations_that_it_takes(uri: str, location: str) -> None:
-    from package_cache.verbs.bill_spdx import spdx_text  # noqa: PLC0415 - as above
+    from package_cache.verbs.bills.spdx import spdx_text  # noqa: PLC0415 - as above
 
     facts: dict[str, Any] = {"source": "tool", "source_version": "1", "maintainer": "", "homepage": "", "licences": ()}
     rest: dict[str, Any] = {"sha256": "0" * 64, "original_sha256": "1" * 64, "size": 1, "groups": ("a",), "path": "x"}
@@ -203,7 +203,7 @@ def test_without_the_library_it_says_what_to_install(
 ) -> None:
     library = {"spdx": "spdx_tools", "cyclonedx": "cyclonedx"}[format_]
     for name in [*sys.modules]:
-        if name.partition(".")[0] == library or name == f"package_cache.verbs.bill_{format_}":
+        if name.partition(".")[0] == library or name == f"package_cache.verbs.bills.{format_}":
             monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
 

@@ -26,7 +26,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import read_proofs
 from package_cache.outside.roots.isolation import Container, throwaway
 from package_cache.outside.run import Completed
-from package_cache.verbs import prove
+from package_cache.verbs.checking import prove
 
 pytestmark = pytest.mark.injection
 SYSTEM = "ubuntu18.04"

@@ -16,8 +16,8 @@ from package_cache.outside.files import exclusive
 from package_cache.outside.roots.isolation import Isolation, isolation_for, throwaway
 from package_cache.values.errors import ArchiveError, PackageCacheError
 from package_cache.values.system import System
+from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.options import Options
-from package_cache.verbs.release_root import release_root
 
 pytestmark = pytest.mark.system
 

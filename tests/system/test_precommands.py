@@ -14,13 +14,13 @@ from package_cache.manifests import read_manifest
 from package_cache.values.errors import PrecommandError
 from package_cache.values.lock import Lock, LockedImage
 from package_cache.values.manifest import Manifest
-from package_cache.verbs.images_to_lock import ImageToLock
-from package_cache.verbs.keeping import Keep
-from package_cache.verbs.lock import make_lock
-from package_cache.verbs.lock_images import lock_for_images
+from package_cache.verbs.checking.where import Where
+from package_cache.verbs.locking.for_images import lock_for_images
+from package_cache.verbs.locking.images import ImageToLock
+from package_cache.verbs.locking.keeping import Keep
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
 from package_cache.verbs.outdated import outdated
-from package_cache.verbs.where import Where
 
 pytestmark = pytest.mark.system
 

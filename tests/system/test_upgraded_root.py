@@ -17,14 +17,14 @@ from package_cache.outside.images.system_files import RootFiles
 from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.values.lock import Lock
 from package_cache.values.system import System
-from package_cache.verbs import system_apt
-from package_cache.verbs.build import build
-from package_cache.verbs.check import check, seen_in_files
-from package_cache.verbs.images_to_lock import image_to_lock
-from package_cache.verbs.lock import make_lock
-from package_cache.verbs.lock_images import lock_for_images
+from package_cache.verbs.archives import system_apt
+from package_cache.verbs.archives.sources import mirror_finder
+from package_cache.verbs.building.build import build
+from package_cache.verbs.checking.check import check, seen_in_files
+from package_cache.verbs.locking.for_images import lock_for_images
+from package_cache.verbs.locking.images import image_to_lock
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.sources import mirror_finder
 
 pytestmark = pytest.mark.system
 

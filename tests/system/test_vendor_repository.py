@@ -12,10 +12,10 @@ from tests.support.server import ArchiveServer
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifests import read_manifest
 from package_cache.outside.roots.isolation import Isolation, throwaway
-from package_cache.verbs.build import build
-from package_cache.verbs.lock import make_lock
+from package_cache.verbs.archives.sources import mirror_finder
+from package_cache.verbs.building.build import build
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.sources import mirror_finder
 
 pytestmark = pytest.mark.system
 

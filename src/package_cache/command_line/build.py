@@ -22,10 +22,10 @@ from package_cache.command_line.options import (
 )
 from package_cache.command_line.render import Renderer
 from package_cache.values.manifest import Manifest
-from package_cache.verbs.build import BuildResult, build, up_to_date
+from package_cache.verbs.archives.sources import mirror_finder
+from package_cache.verbs.building.build import BuildResult, build, up_to_date
 from package_cache.verbs.max_age import refuse_old_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.sources import mirror_finder
 
 
 @click.command("build")

@@ -16,8 +16,8 @@ from package_cache.command_line.options import (
 )
 from package_cache.command_line.render import Renderer
 from package_cache.values.names import ARCHITECTURE
-from package_cache.verbs.matrix import CheckOptions, check_matrix, check_one, status_of_matrix
-from package_cache.verbs.where import Where
+from package_cache.verbs.checking.matrix import CheckOptions, check_matrix, check_one, status_of_matrix
+from package_cache.verbs.checking.where import Where
 
 
 @click.command("check")

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.tables import table
 from package_cache.values.verdict import Prediction, Verdict
-from package_cache.verbs.check import CheckResult
-from package_cache.verbs.matrix import MatrixRow
-from package_cache.verbs.prove import Run
+from package_cache.verbs.checking.check import CheckResult
+from package_cache.verbs.checking.matrix import MatrixRow
+from package_cache.verbs.checking.prove import Run
 
 
 def value_of(result: CheckResult, runs: Sequence[Run]) -> dict[str, object]:

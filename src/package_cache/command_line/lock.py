@@ -20,10 +20,10 @@ from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.contents import lock_file_text, of_lock
 from package_cache.verbs.diff import compared
-from package_cache.verbs.images_to_lock import image_to_lock, images_before
-from package_cache.verbs.keeping import Keep
-from package_cache.verbs.lock import make_lock
-from package_cache.verbs.lock_images import forget_images, lock_for_images
+from package_cache.verbs.locking.for_images import forget_images, lock_for_images
+from package_cache.verbs.locking.images import image_to_lock, images_before
+from package_cache.verbs.locking.keeping import Keep
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
 
 

@@ -14,7 +14,7 @@ from package_cache.outside.files import write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ToolMissingError, UsageError
 from package_cache.values.lock_file import read_lock
-from package_cache.verbs.bill import Writer, bill_of
+from package_cache.verbs.bills.bill import Writer, bill_of
 from package_cache.verbs.contents import lock_file_text
 
 FORMATS = ("spdx", "cyclonedx")
@@ -100,7 +100,7 @@ def _refuse_what_is_no_file(output: Path | None) -> None:
 def _writer(format_: str) -> Writer:
     """Load the writer of a format only when it is asked for: its library is an extra, and slow to load."""
     try:
-        module = importlib.import_module(f"package_cache.verbs.bill_{format_}")
+        module = importlib.import_module(f"package_cache.verbs.bills.{format_}")
     except ModuleNotFoundError as error:
         raise ToolMissingError(
             f"cannot write {format_}: the Python package of {error.name} is not installed",

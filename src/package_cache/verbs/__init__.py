@@ -1,1 +1,1 @@
-"""What a user can ask for: one module a verb. Each takes values, returns values, and tells events while it works."""
+"""What a user can ask for. Each takes values, returns values, and tells events while it works."""

@@ -19,10 +19,10 @@ from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
 from package_cache.values.names import PackageRequest
 from package_cache.values.system import System
-from package_cache.verbs.build import build
-from package_cache.verbs.lock import make_lock
+from package_cache.verbs.archives.sources import mirror_finder
+from package_cache.verbs.building.build import build
+from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
-from package_cache.verbs.sources import mirror_finder
 
 PACKAGE = "busybox-static"
 

@@ -13,9 +13,9 @@ from package_cache.values.events import Listener, ignore
 from package_cache.values.lock import Lock, LockedPackage, LockedSystem
 from package_cache.values.manifest import Manifest
 from package_cache.values.names import PackageRequest
-from package_cache.verbs.lock import SYSTEMS_AT_ONCE
+from package_cache.verbs.archives.system_apt import SystemApt, each_apt, known_releases
+from package_cache.verbs.locking.lock import SYSTEMS_AT_ONCE
 from package_cache.verbs.options import Options
-from package_cache.verbs.system_apt import SystemApt, each_apt, known_releases
 
 SECURITY_SUITES = ("-security", "/updates")
 """How the names of suites of security updates end; Debian's to 10: `buster/updates`."""

@@ -14,8 +14,8 @@ from package_cache.outside.roots.releases import make_root
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.errors import PrecommandError
 from package_cache.values.events import Listener, Step
+from package_cache.verbs.archives.release_root import root_source
 from package_cache.verbs.options import Options
-from package_cache.verbs.release_root import root_source
 
 FOLDER = "/var/lib/package-cache"
 """Of our apt's state, in the throw-away root."""

@@ -15,7 +15,7 @@ from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.verdict import Prediction, Verdict
-from package_cache.verbs.check import CheckResult
+from package_cache.verbs.checking.check import CheckResult
 
 PLACE = "/run-by-package-cache"
 """Where the cache is seen in the root."""

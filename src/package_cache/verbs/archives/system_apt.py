@@ -11,10 +11,10 @@ from package_cache.values.errors import ManifestError, UsageError
 from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.manifest import Group, Manifest
 from package_cache.values.system import System
+from package_cache.verbs.archives.pins import pin_records, pins_for
+from package_cache.verbs.archives.precommands import prepared_apt
+from package_cache.verbs.archives.sources import archive_sources, repository_sources
 from package_cache.verbs.options import Options
-from package_cache.verbs.pins import pin_records, pins_for
-from package_cache.verbs.precommands import prepared_apt
-from package_cache.verbs.sources import archive_sources, repository_sources
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from package_cache.values.events import Listener, Warn, ignore
 from package_cache.values.lock import Lock, LockedImage
 from package_cache.values.manifest import CheckedImage, Manifest
 from package_cache.values.names import GROUP_NAME
-from package_cache.verbs.where import Where
+from package_cache.verbs.checking.where import Where
 
 _REFERENCE = re.compile(r"(?:docker://|oci:|oci-archive:).+", re.DOTALL)
 

@@ -10,9 +10,9 @@ from package_cache.values.errors import PackageCacheError, UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage, Manifest
 from package_cache.values.statuses import ExitStatus
-from package_cache.verbs.check import CheckResult, check
-from package_cache.verbs.prove import Run, prove, status_of
-from package_cache.verbs.where import Where, opened
+from package_cache.verbs.checking.check import CheckResult, check
+from package_cache.verbs.checking.prove import Run, prove, status_of
+from package_cache.verbs.checking.where import Where, opened
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression, compression_for
 from package_cache.values.events import Listener, Progress
 from package_cache.values.lock import Lock, LockedPackage, LockedRepository, LockedSystem
-from package_cache.verbs.sources import MirrorFinder
+from package_cache.verbs.archives.sources import MirrorFinder
 
 AT_ONCE = 16
 """Package files that are recompressed at a time, at most: each takes up to 120 MB of memory."""

@@ -15,11 +15,11 @@ from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRe
 from package_cache.values.manifest import Group, Manifest, RequestedPackage
 from package_cache.values.system import System
 from package_cache.values.uris import without_credentials
-from package_cache.verbs.keeping import Keep, Kept
+from package_cache.verbs.archives.pins import pins_for, pins_without_effect
+from package_cache.verbs.archives.sources import repository_sources
+from package_cache.verbs.archives.system_apt import SystemApt, each_apt, known_releases
+from package_cache.verbs.locking.keeping import Keep, Kept
 from package_cache.verbs.options import Options
-from package_cache.verbs.pins import pins_for, pins_without_effect
-from package_cache.verbs.sources import repository_sources
-from package_cache.verbs.system_apt import SystemApt, each_apt, known_releases
 
 SYSTEMS_AT_ONCE = 8
 """More than there are processors: most of the time goes by waiting for mirrors."""

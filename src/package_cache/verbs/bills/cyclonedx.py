@@ -8,7 +8,7 @@ from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from package_cache.verbs.bill import Bill, BilledPackage
+from package_cache.verbs.bills.bill import Bill, BilledPackage
 
 
 def cyclonedx_text(bill: Bill) -> str:

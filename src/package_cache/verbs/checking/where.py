@@ -16,7 +16,7 @@ from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage
 from package_cache.values.system import System
-from package_cache.verbs.check import SeenSystem, seen_by_status, seen_in_files
+from package_cache.verbs.checking.check import SeenSystem, seen_by_status, seen_in_files
 
 MakeRoot = Callable[[Isolation], Path]
 """Makes a root of what was seen, that can be copied; only where `Where.has_root`."""

@@ -14,7 +14,7 @@ from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.validation.uri_validators import validate_download_location, validate_url
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
-from package_cache.verbs.bill import Bill, BilledPackage
+from package_cache.verbs.bills.bill import Bill, BilledPackage
 
 DOCUMENT = "SPDXRef-DOCUMENT"
 

@@ -7,8 +7,8 @@ from package_cache.outside.apt.root import Source
 from package_cache.outside.archives.distributions import Release
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import RootSource, make_root
+from package_cache.verbs.archives.sources import archive_sources
 from package_cache.verbs.options import Options
-from package_cache.verbs.sources import archive_sources
 
 
 def release_root(release: Release, options: Options, isolation: Isolation, *, include: Sequence[str] = ()) -> Path:

@@ -23,8 +23,8 @@ from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup
 from package_cache.values.lock_file import lock_text
-from package_cache.verbs.pool import Filled, fill_pool
-from package_cache.verbs.sources import MirrorFinder
+from package_cache.verbs.archives.sources import MirrorFinder
+from package_cache.verbs.building.pool import Filled, fill_pool
 
 BUILT_BY = f"package-cache {package_cache.__version__}"
 

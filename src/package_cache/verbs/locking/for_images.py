@@ -19,12 +19,12 @@ from package_cache.values.lock import ImageSet, Lock, LockedGroup, LockedPackage
 from package_cache.values.manifest import Manifest
 from package_cache.values.names import PACKAGE_NAME, VERSION, PackageRequest
 from package_cache.values.system import System
-from package_cache.verbs.check import SeenSystem
-from package_cache.verbs.images_to_lock import ImageToLock
-from package_cache.verbs.lock import locked_package
+from package_cache.verbs.archives.system_apt import SystemApt, each_apt
+from package_cache.verbs.checking.check import SeenSystem
+from package_cache.verbs.checking.where import opened
+from package_cache.verbs.locking.images import ImageToLock
+from package_cache.verbs.locking.lock import locked_package
 from package_cache.verbs.options import Options
-from package_cache.verbs.system_apt import SystemApt, each_apt
-from package_cache.verbs.where import opened
 
 PREFERRED_HERE = 999
 """The priority of versions that are preferred in an image: from 1000 on apt would downgrade (apt_preferences(5))."""

@@ -1,0 +1,1 @@
+"""`sbom`: a bill of materials, and one module for each format that it is written in."""

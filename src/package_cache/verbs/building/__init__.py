@@ -1,0 +1,1 @@
+"""`build`: from a lock to a cache and its pool."""

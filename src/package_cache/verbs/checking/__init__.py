@@ -1,0 +1,1 @@
+"""`check`: whether groups will install in a container system, wherever that is; found out, or tried for real."""

@@ -58,11 +58,12 @@ class Offer:
 
 
 class NoPlanError(Exception):
-    """Apt finds no way to install what was asked for. `words` are its own."""
+    """Apt finds no way to install what was asked for. `words` are its own; `hint`, where one is known: what to do."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, hint: str | None = None) -> None:
         super().__init__(words)
         self.words = words
+        self.hint = hint
 
 
 def config_text(
@@ -197,8 +198,8 @@ class Apt:
         record = records.get((key[0], path))
         if record is None or "SHA256" not in record:
             raise NoPlanError(
-                f"its repository states no SHA-256 of {path}, by which a lock names a file\n"
-                "ask who makes the repository for the field SHA256 in its Packages, or name another one"
+                f"its repository states no SHA-256 of {path}, by which a lock names a file",
+                "ask who makes the repository for the field SHA256 in its Packages, or name another one",
             )
         return PlannedPackage(*key, int(record["Size"]), record["SHA256"].lower(), base, path)
 

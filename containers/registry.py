@@ -56,7 +56,7 @@ class Registry:
 def loopback_registry(
     folder: Path, *, login: tuple[str, str] | None = None, logged: bool = True, port: int | None = None
 ) -> Iterator[Registry]:
-    """Run one that keeps its images in `folder`, on a port of 127.0.0.1, a free one if none is given, until the block ends.
+    """Run one that keeps its images in `folder`, on 127.0.0.1, until the block ends; without a `port` on a free one.
 
     With `login`, a name and a password, it serves nobody else. Where it is not `logged`, what was asked for is not
     known, and it is a little faster.

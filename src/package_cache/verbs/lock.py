@@ -182,8 +182,8 @@ def _next_step(words: str) -> str:
         names = ", ".join(dict.fromkeys(item.name for item in later))
         return f"ask for {names} as well, among the packages: then apt says what is in the way"
     if found:
-        name = found[0].package.partition(":")[0]
-        return f"name a version that goes with the others, such as {name}=VERSION, or a repository that has {_listed(found)}"
+        request = f"{found[0].package.partition(':')[0]}=VERSION"
+        return f"name a version that goes with the others, such as {request}, or a repository that has {_listed(found)}"
     return "put what does not go together into groups of their own, or name other versions, such as NAME=VERSION"
 
 

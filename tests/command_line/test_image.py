@@ -18,8 +18,7 @@ TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
 
 @pytest.fixture
 def built(world: World) -> World:
-    world.manifest(TWO_GROUPS)
-    assert world.build()[0] == 0
+    world.built(TWO_GROUPS)
     return world
 
 

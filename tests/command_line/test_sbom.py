@@ -34,6 +34,11 @@ License: GPL-2+
 @pytest.fixture
 def billed(world: World) -> World:
     """A cache with a package whose fields and licences are known, beside others."""
+    world.once("packages with licences", lambda: build_with_licences(world))
+    return world
+
+
+def build_with_licences(world: World) -> None:
     world.add(
         "openssh-server",
         "1:7.6p1-4",
@@ -46,7 +51,6 @@ def billed(world: World) -> World:
     world.archive.publish()
     world.manifest("ssh,ubuntu18.04,openssh-server\nedit,ubuntu18.04,editor\n")
     assert world.build()[0] == 0
-    return world
 
 
 def sbom(world: World, *words: str) -> Any:

@@ -19,8 +19,7 @@ from package_cache.outside.run import run
 
 @pytest.fixture
 def built(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    world.manifest("edit,ubuntu18.04,editor\n")
-    assert world.build()[0] == 0
+    world.built("edit,ubuntu18.04,editor\n")
     for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(world.folder))

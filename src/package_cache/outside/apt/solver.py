@@ -25,6 +25,9 @@ AUTH = Path("/etc/apt/auth.conf")
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
 
+SILENCE = 20.0
+"""Seconds after which apt leaves a server that has fallen silent."""
+
 _UNMET = "The following packages have unmet dependencies:\n"
 
 PREFERRED = 30000
@@ -84,8 +87,8 @@ def config_text(
         f"APT::Architectures {{ {' '.join(f'{chr(34)}{name}{chr(34)};' for name in architectures)} }};",
         'Acquire::Languages "none";',
         'Acquire::Retries "3";',
-        'Acquire::http::Timeout "20";',
-        'Acquire::https::Timeout "20";',
+        f'Acquire::http::Timeout "{SILENCE:g}";',
+        f'Acquire::https::Timeout "{SILENCE:g}";',
         'APT::Sandbox::User "root";',  # the folder is ours alone; apt's own user could not enter it
         'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock something else
         'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps

@@ -4,8 +4,10 @@ import http.client
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +53,16 @@ class Registry:
 
 
 @contextmanager
-def loopback_registry(folder: Path, *, login: tuple[str, str] | None = None, logged: bool = True) -> Iterator[Registry]:
-    """Run one that keeps its images in `folder`, on a free port of 127.0.0.1, until the block ends.
+def loopback_registry(
+    folder: Path, *, login: tuple[str, str] | None = None, logged: bool = True, port: int | None = None
+) -> Iterator[Registry]:
+    """Run one that keeps its images in `folder`, on 127.0.0.1, until the block ends; without a `port` on a free one.
 
     With `login`, a name and a password, it serves nobody else. Where it is not `logged`, what was asked for is not
     known, and it is a little faster.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    log, port = folder / "registry.log", _free_port()
+    log, port = folder / "registry.log", port or free_port()
     config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": not logged}},
@@ -86,7 +90,27 @@ def loopback_registry(folder: Path, *, login: tuple[str, str] | None = None, log
         end(process)
 
 
-def _free_port() -> int:
+@contextmanager
+def late_registry(folder: Path, *, after: float) -> Iterator[str]:
+    """Give the host of one that is there only some seconds after the block began."""
+    port, ended = free_port(), threading.Event()
+
+    def serve() -> None:
+        if not ended.wait(after):
+            with loopback_registry(folder, port=port):
+                ended.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve)
+        try:
+            yield f"localhost:{port}"
+        finally:
+            ended.set()
+            served.result()
+
+
+def free_port() -> int:
+    """Give a port of 127.0.0.1 where nobody listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from containers.registry import Registry, loopback_registry
+from containers.registry import Registry, free_port, late_registry, loopback_registry
 from tests.check.layouts import HandMade, base, package
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
@@ -83,9 +83,18 @@ def test_a_login(tmp_path: Path, cache: SyntheticCache, capfd: pytest.CaptureFix
 
 
 def test_no_such_image_and_no_registry(
-    registry: Registry, cache: SyntheticCache, capfd: pytest.CaptureFixture[str]
+    registry: Registry, cache: SyntheticCache, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("package_cache.outside.images.skopeo.RETRIES", 0)  # what is waited for here does not come
     words = ["check", "--cache", str(cache.path), "--image"]
     assert run_command([*words, f"{registry.host}/nothing:v1"]) == 14
     assert "cannot read the image" in capfd.readouterr().err
-    assert run_command([*words, "localhost:9/nothing:v1"]) == 14
+    assert run_command([*words, f"localhost:{free_port()}/nothing:v1"]) == 14
+
+
+def test_a_registry_that_comes_up_meanwhile_is_waited_for(cache: SyntheticCache, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    with loopback_registry(tmp_path / "registry") as registry:
+        put(layout, layout.image([base()]), f"docker://{registry.host}/job:v1")
+    with late_registry(tmp_path / "registry", after=0.5) as host:
+        assert run_command(["check", "--cache", str(cache.path), "--image", f"{host}/job:v1"]) == 0

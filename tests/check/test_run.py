@@ -21,11 +21,15 @@ from package_cache.outside.roots.releases import archive_root, remove_root
 @pytest.fixture
 def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
     with made_world(tmp_path, capfd) as made:
-        made.add("failing", scripts={"postinst": "echo the disk of this machine is blue; exit 1"})
-        made.archive.publish()
-        made.manifest("edit,ubuntu18.04,editor\nfail,ubuntu18.04,failing\n")
-        assert made.build()[0] == 0
+        made.once("a package that fails", lambda: build_what_fails(made))
         yield made
+
+
+def build_what_fails(world: World) -> None:
+    world.add("failing", scripts={"postinst": "echo the disk of this machine is blue; exit 1"})
+    world.archive.publish()
+    world.manifest("edit,ubuntu18.04,editor\nfail,ubuntu18.04,failing\n")
+    assert world.build()[0] == 0
 
 
 def test_a_root(world: World, real_root: Callable[..., Path]) -> None:

@@ -19,8 +19,13 @@ from package_cache.verbs.verify import verify
 @pytest.fixture
 def volume(world: World) -> Path:
     """A volume to which two generations were staged: the first one's editor and library are left over."""
-    world.manifest("edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n")
     volume = world.folder / "volume"
+    world.once("a volume with leftovers", lambda: stage_twice(world, volume))
+    return volume
+
+
+def stage_twice(world: World, volume: Path) -> None:
+    world.manifest("edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n")
     for version in ("1.0", "1.1"):
         world.add("editor", version, suite="bionic-updates", depends="libshared")
         world.add("libshared", version, suite="bionic-updates")
@@ -28,7 +33,6 @@ def volume(world: World) -> Path:
         assert world.online("lock")[0] == 0
         assert world.build()[0] == 0
         assert world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))[0] == 0
-    return volume
 
 
 def pool(volume: Path) -> set[str]:

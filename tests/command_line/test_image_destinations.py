@@ -19,8 +19,7 @@ COMMAND = str(Path(sys.executable).with_name("package-cache"))
 
 @pytest.fixture
 def built(world: World) -> World:
-    world.manifest("edit,ubuntu18.04,editor\n")
-    assert world.build()[0] == 0
+    world.built("edit,ubuntu18.04,editor\n")
     return world
 
 

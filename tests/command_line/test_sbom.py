@@ -34,6 +34,11 @@ License: GPL-2+
 @pytest.fixture
 def billed(world: World) -> World:
     """A cache with a package whose fields and licences are known, beside others."""
+    world.once("packages with licences", lambda: build_with_licences(world))
+    return world
+
+
+def build_with_licences(world: World) -> None:
     world.add(
         "openssh-server",
         "1:7.6p1-4",
@@ -46,7 +51,6 @@ def billed(world: World) -> World:
     world.archive.publish()
     world.manifest("ssh,ubuntu18.04,openssh-server\nedit,ubuntu18.04,editor\n")
     assert world.build()[0] == 0
-    return world
 
 
 def sbom(world: World, *words: str) -> Any:
@@ -197,10 +201,8 @@ def test_a_package_that_is_missing_is_told(billed: World) -> None:
     assert (status, "cannot read libshared" in err) == (31, True)
 
 
-@pytest.mark.parametrize("format_", ["spdx", "cyclonedx"])
-def test_without_the_library_it_says_what_to_install(
-    billed: World, format_: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def take_library_away(format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the library of a format one that is not installed."""
     library = {"spdx": "spdx_tools", "cyclonedx": "cyclonedx"}[format_]
     for name in [*sys.modules]:
         if name.partition(".")[0] == library or name == f"package_cache.verbs.bills.{format_}":
@@ -214,6 +216,13 @@ def test_without_the_library_it_says_what_to_install(
 
     monkeypatch.setattr(builtins, "__import__", without)
     importlib.invalidate_caches()
+
+
+@pytest.mark.parametrize("format_", ["spdx", "cyclonedx"])
+def test_without_the_library_it_says_what_to_install(
+    billed: World, format_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_library_away(format_, monkeypatch)
     status, _, err = billed.run("sbom", "--cache", str(billed.cache), "--format", format_)
     assert (status, "pip install 'pod-package-cache[sbom]'" in err) == (8, True)
 

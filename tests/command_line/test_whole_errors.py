@@ -3,13 +3,18 @@
 The texts stand in `whole_errors.txt`, to be read as a document. What differs from run to run has a name there.
 """
 
+import contextlib
 import json
 import re
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from containers.podman import can_run, throwaway_podman
+from containers.registry import loopback_registry
 from tests.command_line.test_max_age import OLD, age_lock
+from tests.command_line.test_sbom import take_library_away
 from tests.support.keys import throwaway_key
 from tests.support.vendor import Vendor
 from tests.support.world import World
@@ -17,6 +22,7 @@ from tests.support.world import World
 TEXTS = Path(__file__).with_name("whole_errors.txt")
 EDIT = "edit,ubuntu18.04,editor\n"
 GROUP = '[[group]]\nname = "gpu"\nsystems = ["ubuntu18.04"]\n'
+FIND_ENGINE = "package_cache.outside.images.container_files.find_engine"
 Scene = Callable[[World, Vendor], tuple[int, str, str]]
 SCENES: dict[str, Scene] = {}
 
@@ -47,6 +53,7 @@ def shown(world: World, vendor: Vendor, text: str) -> str:
         text = text.replace(value, name)
     text = re.sub(r"[0-9]+ days ago", "N days ago", text)
     text = re.sub(r"write one like ubuntu.*", "write one like RELEASES", text)
+    text = re.sub(r"dial tcp \S+: connect", "dial tcp ADDRESS: connect", text)
     text = re.sub(r"\[IP: [^\]]*\]", "[IP]", text)
     return re.sub(r"\b[0-9a-f]{64}\b", "SHA-256", text)
 
@@ -56,9 +63,8 @@ def signed(world: World) -> str:
     return 'key = "vendor.asc"'
 
 
-def built(world: World, manifest: str = EDIT) -> None:
-    world.manifest(manifest)
-    assert world.build()[0] == 0
+def built(world: World) -> None:
+    world.built(EDIT)
 
 
 row("no such package, no such version", f"{EDIT}a,ubuntu18.04,editr\nb,ubuntu18.04,viewer=9.9\n")
@@ -74,6 +80,24 @@ def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
     world.archive.publish()
     world.manifest("tool,ubuntu18.04,tool\n")
     return world.online("lock")
+
+
+def unmet_row(name: str, manifest: str, **fields: str) -> None:
+    """A scene in which apt has no way to the package `tool`, which these fields are of."""
+
+    @scene(name)
+    def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+        world.add("tool", **fields)
+        world.add("middle", depends="nowhere (>= 2)")
+        world.archive.publish()
+        world.manifest(manifest)
+        return world.online("lock")
+
+
+unmet_row("a package whose dependency has another version", "tool,ubuntu18.04,tool\n", depends="libshared (>= 2)")
+unmet_row("a package whose dependency lacks something itself", "tool,ubuntu18.04,tool\n", depends="middle")
+unmet_row("packages that conflict", "tool,ubuntu18.04,tool editor\n", Conflicts="editor")
+unmet_row("a version that does not go with another one", "tool,ubuntu18.04,tool editor=1.0\n", depends="editor (>= 2)")
 
 
 @scene("a package that one architecture alone has")
@@ -231,6 +255,21 @@ def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
     return world.run("sbom", "edit", "debug", "--cache", str(world.cache))
 
 
+def bill_row(format_: str) -> None:
+    """A scene in which the library of a format is not installed."""
+
+    @scene(f"a bill without the library of {format_}")
+    def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+        built(world)
+        with pytest.MonkeyPatch.context() as patch:
+            take_library_away(format_, patch)
+            return world.run("sbom", "--cache", str(world.cache), "--format", format_)
+
+
+bill_row("spdx")
+bill_row("cyclonedx")
+
+
 @scene("comparing with what is not there")
 def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
     built(world)
@@ -271,6 +310,74 @@ check_row("check of another architecture", "edit", "--status", "FOLDER/status", 
           "--architecture", "arm64")  # fmt: skip
 check_row("check of no such group", "none", "--status", "FOLDER/status", "--system", "ubuntu18.04", "--architecture",
           "amd64")  # fmt: skip
+
+
+@scene("check of a container that nobody knows")
+def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+    built(world)
+    if reason := can_run():
+        pytest.skip(reason)
+    with throwaway_podman() as podman, pytest.MonkeyPatch.context() as patch:
+        engine = world.folder / "podman"
+        variables = " ".join(f"{key}={value}" for key, value in podman.environment.items())
+        engine.write_text(f'#!/bin/sh\nexec env {variables} {" ".join(podman.argv())} "$@"\n')
+        engine.chmod(0o755)
+        patch.setattr(FIND_ENGINE, lambda name: str(engine) if name == "podman" else None)
+        return world.run("check", "--cache", str(world.cache), "--container", "nobody")
+
+
+@scene("check of a container where there is no engine")
+def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+    built(world)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FIND_ENGINE, lambda name: None)
+        return world.run("check", "--cache", str(world.cache), "--container", "nobody")
+
+
+def registry_row(name: str, verb: str, image: str = "team/image:v1", *, login: tuple[str, str] | None = None) -> None:
+    """A scene in which a registry on loopback, named REGISTRY, does not give an image or does not take one."""
+
+    @scene(name)
+    def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+        built(world)
+        with loopback_registry(world.folder / "registry", login=login) as registry, anonymous(world.folder):
+            return against_registry(world, verb, registry.host, image)
+
+
+def no_registry_row(name: str, verb: str) -> None:
+    """A scene in which nobody listens where a registry should."""
+
+    @scene(name)
+    def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+        built(world)
+        with pytest.MonkeyPatch.context() as patch, socket.socket() as bound:
+            patch.setattr("package_cache.outside.images.skopeo.RETRIES", 0)  # none comes, however long it is waited for
+            bound.bind(("127.0.0.1", 0))
+            return against_registry(world, verb, f"localhost:{bound.getsockname()[1]}", "team/image:v1")
+
+
+def against_registry(world: World, verb: str, host: str, image: str) -> tuple[int, str, str]:
+    option = {"check": "--image", "image": "--output"}[verb]
+    more = ("--state", str(world.folder / "state")) if verb == "image" else ()
+    status, out, err = world.run(verb, "--cache", str(world.cache), option, f"docker://{host}/{image}", *more)
+    return status, out, err.replace(host, "REGISTRY")
+
+
+@contextlib.contextmanager
+def anonymous(folder: Path) -> Iterator[None]:
+    """See that no login of this machine's user is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+            patch.delenv(name, raising=False)
+        patch.setenv("HOME", str(folder))
+        yield
+
+
+registry_row("check of an image that the registry does not have", "check")
+registry_row("check of an image where the registry wants a login", "check", login=("user", "secret"))
+no_registry_row("check of an image where there is no registry", "check")
+registry_row("pushing an image where the registry wants a login", "image", login=("user", "secret"))
+no_registry_row("pushing an image where there is no registry", "image")
 
 
 def expected() -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from package_cache.outside.apt.root import PAUSES
 from package_cache.outside.os_release import read_os_release
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Warn
@@ -18,10 +19,11 @@ NOBODY = dict.fromkeys((OWN, f"{OWN}-security"), ("http://127.0.0.1:1/",))
 
 
 @pytest.fixture
-def options(state: Path, tmp_path: Path) -> Options:
-    """A state that keeps one, and no mirror that answers."""
+def options(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
+    """A state that keeps one, and no mirror that answers, however long it is waited for."""
     static_busybox("amd64", Options(state))
     shutil.copytree(state / "busybox", tmp_path / "busybox")
+    monkeypatch.setattr("package_cache.outside.apt.root.PAUSES", tuple(0.0 for _ in PAUSES))
     return Options(tmp_path, mirrors=NOBODY)
 
 

@@ -20,6 +20,11 @@ GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\nview,ubuntu16.04,vie
 
 @pytest.fixture
 def tree(world: World) -> InitTree:
+    world.once("groups for two systems", lambda: build_for_two_systems(world))
+    return init_tree(world, world.folder)
+
+
+def build_for_two_systems(world: World) -> None:
     world.archive.suites += ["xenial", "xenial-updates", "xenial-security"]
     world.add("libshared", "0.9", suite="xenial")
     world.add("viewer", "0.9", suite="xenial", depends="libshared")
@@ -27,7 +32,6 @@ def tree(world: World) -> InitTree:
     world.manifest(GROUPS)
     status, _, err = world.build()
     assert status == 0, err
-    return init_tree(world, world.folder)
 
 
 def groups_of(volume: Path) -> list[tuple[str, str]]:

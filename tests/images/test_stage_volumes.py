@@ -22,8 +22,7 @@ GROUPS = "edit,ubuntu18.04,editor\nedit-more,ubuntu18.04,editor viewer\nview,ubu
 
 @pytest.fixture
 def tree(world: World) -> InitTree:
-    world.manifest(GROUPS)
-    assert world.build()[0] == 0
+    world.built(GROUPS)
     return init_tree(world, world.folder)
 
 

@@ -152,6 +152,19 @@ def test_the_container_is_not_fit_for_it(
     assert room.map() == before
 
 
+def test_an_apt_that_is_broken_has_its_say(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    break_apt(room)
+    done = room.install("tools")
+    assert (done.status, done.out, done.err) == (
+        22, "",
+        "package-cache:     E: it is broken\n"
+        "package-cache: cannot install tools: apt cannot read the cache's indexes, though they are whole, see above\n"
+        "package-cache: nothing was changed; next step: see that apt-get check works, or build the cache again\n",
+    )  # fmt: skip
+
+
 def test_apts_own_words_tell_why_there_is_no_plan(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="libc6 (>= 99)")])
     done = open_room(cache).install("tools")

@@ -3,6 +3,7 @@
 The indices are written here and not by apt-ftparchive: a whole publication takes milliseconds beside the signatures.
 """
 
+import copy
 import gzip
 import hashlib
 import os
@@ -71,6 +72,16 @@ class SignedArchive:
     def other_keyring(self) -> Path:
         """A good keyring that did *not* sign this archive."""
         return throwaway_key("stranger").export(self.folder / "other-keyring.gpg")
+
+    def copy(self, folder: Path) -> "SignedArchive":
+        """Give the same archive, as it was published, in another folder; what that held before is gone."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder, symlinks=True)
+        other = copy.copy(self)
+        other.folder, other.keyring = folder, folder / self.keyring.name
+        for name in ("suites", "components", "architectures", "_entries"):
+            setattr(other, name, list(getattr(self, name)))
+        return other
 
     def add(self, deb: Path, suite: str = "stable", component: str = "main") -> Path:
         """Copy a package into the pool and list it at the next `publish`; gives its path in the pool."""

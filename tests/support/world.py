@@ -1,7 +1,11 @@
 """A likeness of Ubuntu 18.04 on loopback, and the command `package-cache` run against it."""
 
+import atexit
+import functools
 import json
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +17,7 @@ from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
 from package_cache.command_line.main import run
+from package_cache.outside.files import text_digest
 
 
 @dataclass
@@ -34,6 +39,35 @@ class World:
         path = self.folder / name
         path.write_text(text)
         return path
+
+    def built(self, manifest: str) -> None:
+        """Have a cache of this manifest."""
+
+        def fill() -> None:
+            self.manifest(manifest)
+            status, _, err = self.build()
+            assert status == 0, err
+
+        self.once(f"built: {manifest}", fill)
+
+    def once(self, name: str, fill: Callable[[], object]) -> None:
+        """Bring this new world to what `fill` makes of one, which is done once in a test process and copied from then on.
+
+        `name` stands for what `fill` does. Of a vendor beside it nothing is kept. The server has been asked for nothing.
+        """
+        kept = _kept_folder() / text_digest(name)
+        if name in _FILLED:
+            shutil.copytree(kept, self.folder, symlinks=True, dirs_exist_ok=True)
+            self.archive = _FILLED[name].copy(self.archive.folder)
+        else:
+            fill()
+            others = {"archive", "vendor", "vendor-debs"}
+            shutil.copytree(
+                self.folder, kept, symlinks=True,
+                ignore=lambda path, names: others & {*names} if Path(path) == self.folder else (),
+            )  # fmt: skip
+            _FILLED[name] = self.archive.copy(kept.with_suffix(".archive"))
+        self.server.forget_requests()
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Run a verb and give status, standard output and standard error."""
@@ -64,20 +98,45 @@ class World:
         return json.loads(self.run(*words, "--json")[1])
 
 
-@contextmanager
-def made_world(folder: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
-    """A published archive with tools that share a library."""
-    (folder / "debs").mkdir()
+_FILLED: dict[str, SignedArchive] = {}
+"""The archives of the worlds that are kept, by their names."""
+
+
+@functools.cache
+def _kept_folder() -> Path:
+    """Give the folder of what is made once; it is gone after the test run."""
+    folder = Path(tempfile.mkdtemp(prefix="package-cache-worlds-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _published(folder: Path) -> SignedArchive:
+    """Put a published archive of tools that share a library into a folder."""
     archive = SignedArchive(
-        folder / "archive",
+        folder,
         suites=("bionic", "bionic-updates", "bionic-security"),
         components=("main", "universe", "restricted", "multiverse"),
     )
+    debs = folder.with_name("debs")
+    for name, fields in {
+        "libshared": {},
+        "editor": {"depends": "libshared"},
+        "viewer": {"depends": "libshared", "Recommends": "extras"},
+        "extras": {},
+    }.items():
+        archive.add(make_deb(debs, name, **fields), suite="bionic")  # type: ignore[arg-type]
+    archive.publish()
+    return archive
+
+
+@functools.cache
+def _template() -> SignedArchive:
+    return _published(_kept_folder() / "template/archive")
+
+
+@contextmanager
+def made_world(folder: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
+    """A published archive with tools that share a library."""
+    archive = _template().copy(folder / "archive")
     with ArchiveServer(archive.folder) as server:
-        made = World(folder, archive, server, capfd)
-        made.add("libshared")
-        made.add("editor", depends="libshared")
-        made.add("viewer", depends="libshared", Recommends="extras")
-        made.add("extras")
-        archive.publish()
-        yield made
+        yield World(folder, archive, server, capfd)

@@ -755,15 +755,24 @@ no_work() {
     miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"
 }
 
-# Print those lines of apt's output that tell what is wrong. TEXT
+# Print those lines of apt's output that tell what is wrong. Of its lists, which are indented below their heads, those
+# are left out that only tell what it would do. TEXT
 complain_with() {
     split_lines "$1"
+    _list=told
     for _line in ${lines}; do
         case ${_line} in
-            'W: Unable to read /dev/null'*) ;; # as apt 1.2 says of what it need not read
-            E:* | W:* | Err* | apt-get:* | 'The following packages have unmet'* | ' '*) complain "    ${_line}" ;;
-            *) ;;
+            'W: Unable to read /dev/null'*) continue ;; # as apt 1.2 says of what it need not read
+            ' '*)
+                [ -z "${_list}" ] || complain "    ${_line}"
+                continue
+                ;;
+            E:* | W:* | Err* | apt-get:* | 'Package '*' is a virtual package'* | *' not fully installed or removed.' | \
+                'The following packages have unmet'* | 'The following packages will be REMOVED'* | \
+                'The following packages will be DOWNGRADED'* | 'The following held packages'* | *'following essential '*) _list=told ;;
+            *) _list= ;;
         esac
+        [ -z "${_list}" ] || complain "    ${_line}"
     done
     unset IFS
 }

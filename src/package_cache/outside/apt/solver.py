@@ -28,6 +28,9 @@ SHOW_AT_ONCE = 200
 WRITTEN_AT_ONCE = 30_000
 """Characters in a word of a command: far below the kernel's limit, 128 KiB."""
 
+SILENCE = 20.0
+"""Seconds after which apt leaves a server that has fallen silent."""
+
 _UNMET = "The following packages have unmet dependencies:\n"
 
 PREFERRED = 30000
@@ -61,11 +64,12 @@ class Offer:
 
 
 class NoPlanError(Exception):
-    """Apt finds no way to install what was asked for. `words` are its own."""
+    """Apt finds no way to install what was asked for. `words` are its own; `hint`, where one is known: what to do."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, hint: str | None = None) -> None:
         super().__init__(words)
         self.words = words
+        self.hint = hint
 
 
 def config_text(
@@ -86,8 +90,8 @@ def config_text(
         f"APT::Architectures {{ {' '.join(f'{chr(34)}{name}{chr(34)};' for name in architectures)} }};",
         'Acquire::Languages "none";',
         'Acquire::Retries "3";',
-        'Acquire::http::Timeout "20";',
-        'Acquire::https::Timeout "20";',
+        f'Acquire::http::Timeout "{SILENCE:g}";',
+        f'Acquire::https::Timeout "{SILENCE:g}";',
         'APT::Sandbox::User "root";',  # the folder is ours alone; apt's own user could not enter it
         'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock something else
         'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps
@@ -229,8 +233,8 @@ class Apt:
         record = records.get((key[0], path))
         if record is None or "SHA256" not in record:
             raise NoPlanError(
-                f"its repository states no SHA-256 of {path}, by which a lock names a file\n"
-                "ask who makes the repository for the field SHA256 in its Packages, or name another one"
+                f"its repository states no SHA-256 of {path}, by which a lock names a file",
+                "ask who makes the repository for the field SHA256 in its Packages, or name another one",
             )
         return PlannedPackage(*key, int(record["Size"]), record["SHA256"].lower(), base, path)
 

@@ -24,6 +24,8 @@ _CANNOT_LOCATE = re.compile(r"E: (?:Unable to locate package (\S+)|Version '(\S+
 _NO_CANDIDATE = re.compile(r"E: Package '(\S+)' has no installation candidate")
 NOT_CHOSEN = "is not going to be installed"
 """Apt's words for a package that it could have had but for something else, which it does not tell."""
+NOT_INSTALLABLE = "is not installable"
+"""Apt's words for a package that none of its repositories has."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _of_unmet(item: Unmet, database: DpkgDatabase, architecture: str) -> Reason:
     if _is_held(item.name, database):
         obstacle = Obstacle.HELD
     text = f"{item.package} needs {named}: {what}"
-    if not here and "not installable" in item.said:
+    if not here and NOT_INSTALLABLE in item.said:
         text += ", and the group has none either"
     return Reason(obstacle, item.package, named, here, text)
 

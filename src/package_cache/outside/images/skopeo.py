@@ -18,6 +18,9 @@ from package_cache.values.statuses import ExitStatus
 LIMIT = 3600.0
 """Seconds that copying an image may take."""
 
+RETRIES = 3
+"""How often skopeo asks a registry again that is ill or not there; it waits for 1 s, 2 s, 4 s."""
+
 _FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:TAG]"
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
@@ -67,6 +70,11 @@ class Destination:
     def is_loopback(self) -> bool:
         """Tell whether it is a registry on this machine, which may speak plain HTTP."""
         return is_loopback(self.registry or "")
+
+
+def again() -> list[str]:
+    """Give the options that make skopeo try again."""
+    return ["--retry-times", str(RETRIES)]
 
 
 def is_loopback(registry: str) -> bool:
@@ -122,7 +130,7 @@ def copy_image(
     REGISTRY_FAILED where a registry refuses or cannot be reached, `ToolMissingError` without skopeo.
     """
     told = layout / "copied-digest"
-    options = ["--all", "--preserve-digests", "--quiet", "--retry-times", "3", "--digestfile", str(told)]
+    options = ["--all", "--preserve-digests", "--quiet", *again(), "--digestfile", str(told)]
     if authfile is not None:
         options += ["--dest-authfile", str(authfile)]
     if insecure or to.is_loopback:
@@ -182,6 +190,8 @@ def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:
         hint = f"log in: skopeo login {registry}, or name the file with the credentials with --authfile"
     elif re.search("server gave HTTP response to HTTPS client|does not look like a TLS handshake", said):
         hint = "the registry speaks plain HTTP: if its network is to be trusted, use --insecure-registry"
+    elif re.search("(manifest|name) unknown", said):
+        hint = "the registry is there and has no such image: check its name and its tag"
     elif "getting username and password" in said:
         hint = "mend the file with the credentials: containers-auth.json(5) says what it holds"
     elif re.search("x509|certificate", said):

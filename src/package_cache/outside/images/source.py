@@ -23,7 +23,7 @@ import zstandard
 from package_cache.outside.files import open_regular
 from package_cache.outside.images.layered_files import LayeredFiles
 from package_cache.outside.images.oci import platform_of
-from package_cache.outside.images.skopeo import is_loopback, said_by_skopeo
+from package_cache.outside.images.skopeo import again, is_loopback, said_by_skopeo
 from package_cache.outside.run import CommandError, run
 from package_cache.outside.tar_stream import BROKEN, tar_stream
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
@@ -360,7 +360,7 @@ class _Registry:
         return f"docker://{name}"
 
     def _run(self, verb: str, *words: str) -> str:
-        argv = ["skopeo", "--insecure-policy", verb, *self._options, "--retry-times=3", *words]
+        argv = ["skopeo", "--insecure-policy", verb, *self._options, *again(), *words]
         try:
             return run(argv, timeout=LIMIT, cwd=self._folder).stdout
         except CommandError as error:

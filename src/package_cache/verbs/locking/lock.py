@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from package_cache.outside.apt.root import Source
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
+from package_cache.outside.apt.words import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, unmet
 from package_cache.outside.archives.distributions import Release
 from package_cache.outside.threads import in_threads
 from package_cache.values.errors import ManifestError, Problem
@@ -88,7 +89,7 @@ class _Resolver:
             plans = kept.plan_all(asked.groups, asked.apt, narrow)
         for group, plan in plans:
             if isinstance(plan, NoPlanError):
-                self.problems += _explain(plan.words, group, asked.apt, system)
+                self.problems += _explain(plan, group, asked.apt, system)
             else:
                 self.groups.append(self._group(group, plan, asked.sources))
         if not self.problems:
@@ -152,9 +153,10 @@ _APT_SAYS = {
 }
 
 
-def _explain(words: str, group: Group, apt: Apt, system: System) -> list[Problem]:
+def _explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list[Problem]:
     """Turn apt's words about a group into problems at the packages they name, else one at the group."""
     problems: list[Problem] = []
+    words = error.words
     for name in _APT_SAYS["missing"].findall(words):
         near = ", ".join(_near(name.partition(":")[0], apt.names()))
         hint = f"near names: {near}" if near else "look it up in the distribution's package search"
@@ -172,8 +174,29 @@ def _explain(words: str, group: Group, apt: Apt, system: System) -> list[Problem
         problems += _at(group, system, name, message, f"there are: {there}")
     if not problems:
         indented = words.replace("\n", "\n    ")
-        problems.append(group.place.problem(f"group {group.name!r} cannot be installed in {system.name}:", indented))
+        message = f"group {group.name!r} cannot be installed in {system.name}:\n    {indented}"
+        problems.append(group.place.problem(message, error.hint or _next_step(words)))
     return problems
+
+
+def _next_step(words: str) -> str:
+    """Say what to write where apt found no way: for the first kind of obstacle that it names."""
+    found = [item for item in unmet(words) if item.relation in ("Depends", "Pre-Depends", "Recommends")]
+    nowhere = [item for item in found if NOT_INSTALLABLE in item.said]
+    later = [item for item in found if NOT_CHOSEN in item.said]
+    if nowhere:
+        return f"name a repository that has {_listed(nowhere)}: a [[repository]] in package-cache.toml"
+    if found and len(later) == len(found):
+        names = ", ".join(dict.fromkeys(item.name for item in later))
+        return f"ask for {names} as well, among the packages: then apt says what is in the way"
+    if found:
+        request = f"{found[0].package.partition(':')[0]}=VERSION"
+        return f"name a version that goes with the others, such as {request}, or a repository that has {_listed(found)}"
+    return "put what does not go together into groups of their own, or name other versions, such as NAME=VERSION"
+
+
+def _listed(relations: Iterable[Unmet]) -> str:
+    return ", ".join(dict.fromkeys(f"{item.name} {item.version}".rstrip() for item in relations))
 
 
 def _named(system: System, group: Group) -> str:

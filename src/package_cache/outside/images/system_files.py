@@ -72,7 +72,7 @@ class RootFiles:
 
 
 def is_there(files: SystemFiles, path: str) -> bool:
-    """Tell whether something is there, as `test -e` has it: what `..`, `.` or a last slash stands behind is a folder."""
+    """Tell whether something is there, as `test -e` has it: with the folders before `..`, `.` and a last slash."""
     parts = path.split("/")
     for number, part in enumerate(parts):
         if part in ("..", ".") or (part == "" and number == len(parts) - 1):

@@ -77,7 +77,8 @@ LAYERS: list[Tree] = [
     {"d/gone": "1", "d/stays": "1", "o/old": "1", "file": "1", "folder/x": "1", "link": "-> d", "abs": "-> /d"},
     {"d/.wh.gone": "", "o/new": "2", "o/.wh..wh..opq": "", "file/now": "2", "folder": "2", "hard": "= o/new",
      "run.sh": "#!2", "../../above": "2"},
-    {"link/through": "3", "abs/too": "3", "o/new": "3"},
+    {"link/alone": "3", "abs/.wh.x": "", "o/new": "3", "own": "-> d", "own/through": "3", "d/first": "3",
+     "d/second": "= own/first"},
 ]  # fmt: skip
 
 
@@ -90,11 +91,12 @@ def test_layers_upon_each_other(tmp_path: Path, isolation: Isolation) -> None:
     found = {str(path.relative_to(root)): path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
     contents = {name: path.read_text() for name, path in found.items() if not path.is_symlink()}
     assert contents == {
-        "d/stays": "1", "d/through": "3", "d/too": "3", "o/new": "3", "file/now": "2", "folder": "2", "hard": "2",
-        "run.sh": "#!2", "above": "2",
+        "d/stays": "1", "d/through": "3", "link/alone": "3", "o/new": "3", "file/now": "2", "folder": "2", "hard": "2",
+        "run.sh": "#!2", "above": "2", "d/first": "3", "d/second": "3",
     }  # fmt: skip
     assert stat.S_IMODE((root / "run.sh").stat().st_mode) == 0o755
-    assert (root / "link").readlink() == Path("d")
+    assert (root / "own").readlink() == Path("d")
+    assert list((root / "abs").iterdir()) == []  # as overlayfs shows it: no link of a lower layer is followed
     remove_root(root, isolation)
 
 
@@ -103,7 +105,8 @@ def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, isolation: Isolati
     (outside / "kept").write_text("ours")
     layout = HandMade(tmp_path / "image")
     layers: list[Tree] = [{"out": f"-> {outside}", "up": "-> ../../../../../../.."},
-                          {"out/kept": "theirs", "up/there": "theirs"}, {"out/.wh.kept": ""}]  # fmt: skip
+                          {"out/kept": "theirs", "up/there": "theirs"}, {"out/.wh.kept": ""},
+                          {"in": f"-> {outside}", "in/kept": "theirs", "in/.wh.kept": ""}]  # fmt: skip
     with source_image(layout.name(layout.image(layers))) as image:
         try:
             remove_root(image_root(image, state=tmp_path / "state", isolation=isolation), isolation)

@@ -26,6 +26,8 @@ SHARES = {
     "gc": 0.01,
     "processes": 0.002,
     "index": 0.018,
+    "facts": 0.01,
+    "stacks": 0.002,
 }
 """What part of the inputs each format gets: those that cost most the fewest."""
 

@@ -106,3 +106,15 @@ def test_a_small_layer_does_not_fill_the_memory(kind: bytes, cache: Path, tmp_pa
     assert done.status == ExitStatus.INTERNAL.code, done
     assert "cannot read " in done.err
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+def test_a_head_of_digits_takes_no_time(cache: Path, tmp_path: Path) -> None:
+    layout = HandMade(tmp_path / "image")
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = tarfile.XHDTYPE, 120_000
+    content = entry.tobuf(tarfile.GNU_FORMAT) + b"1" * 120_320
+    reference = layout.name(layout.image([base(), content * 5]))
+    with bounded(3.0):
+        done = in_process(["check", "tools", "--cache", str(cache), "--image", reference])
+    assert done.status == ExitStatus.INTERNAL.code
+    assert "an extended header has more than" in done.err

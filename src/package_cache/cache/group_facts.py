@@ -1,6 +1,7 @@
 """What the installer must know of a group, read and checked in its order, with its words and statuses."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from package_cache.cache.layout import FORMAT, GROUPS, INDEX, PACKAGE_LIST, Cach
 from package_cache.outside.files import read_regular
 from package_cache.outside.os_release import OsRelease
 from package_cache.values.names import GROUP_NAME
+from package_cache.values.shell_lines import shell_lines, shown
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.verdict import MissError
 
@@ -21,7 +23,6 @@ _IN_MANIFESTS = ("debian", "ubuntu")
 _REQUEST = re.compile(r"(?!-)[a-zA-Z0-9+.:=~-]+", re.ASCII)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_FOLDER = re.compile(r"(.+)-([a-z0-9._]+)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,15 @@ def check_cache(cache: CacheFolder) -> None:
     if not cache.path.is_dir():
         raise MissError(ExitStatus.CACHE_MISSING, f"there is no cache at {cache.path}", step)
     if not (cache.path / GROUPS).is_dir():
-        empty = not any(cache.path.iterdir())
+        empty = not any(not path.name.startswith(".") for path in cache.path.iterdir())
         cause = "is empty" if empty else "is no cache: it has no groups"
         raise MissError(ExitStatus.CACHE_MISSING, f"the folder {cache.path} {cause}", step)
 
 
 def group_names(cache: CacheFolder) -> tuple[str, ...]:
     """Give the names of all groups that a cache has, for whatever system."""
-    return tuple(sorted({name for name, _ in _folders(cache) if GROUP_NAME.fullmatch(name)}))
+    found = {name for name, system in _folders(cache) if _SIGNS.fullmatch(system) and GROUP_NAME.fullmatch(name)}
+    return tuple(sorted(found))
 
 
 def read_facts(cache: CacheFolder, name: str, release: OsRelease, architecture: str) -> GroupFacts:
@@ -76,7 +78,7 @@ _FALLBACK = "use the fallback of this image"
 
 def damaged(what: str) -> MissError:
     """Make the miss of a cache that is not what it was."""
-    return MissError(ExitStatus.CACHE_DAMAGED, f"the cache is damaged: {what}", "stage or build the cache again")
+    return MissError(ExitStatus.CACHE_DAMAGED, f"the cache is damaged: {shown(what)}", "stage or build the cache again")
 
 
 def content_of(cache: CacheFolder, name: str) -> bytes:
@@ -86,21 +88,25 @@ def content_of(cache: CacheFolder, name: str) -> bytes:
         raise damaged(f"{name} is missing")
     if not path.is_file():
         raise damaged(f"{name} is not a file")
+    if path.stat().st_size == 0:
+        raise damaged(f"{name} is empty")
     try:
-        content = read_regular(path)
+        return read_regular(path)
     except OSError as error:
         raise damaged(f"{name} cannot be read: see the permissions on it") from error
-    if not content:
-        raise damaged(f"{name} is empty")
-    return content
 
 
 def _folders(cache: CacheFolder) -> Iterator[tuple[str, str]]:
     """Give the name and the system of each group's folder, as the installer cuts their names."""
-    for path in sorted((cache.path / GROUPS).iterdir()):
-        match = None if path.name.startswith(".") else _FOLDER.fullmatch(path.name)
-        if match:
-            yield match[1], match[2]
+    for name in _visible(cache.path / GROUPS):
+        group, hyphen, system = name.rpartition("-")
+        if hyphen:
+            yield group, system
+
+
+def _visible(folder: Path) -> list[str]:
+    """Give the names in a folder as a shell's pattern gives them, in the C locale."""
+    return sorted((path.name for path in folder.iterdir() if not path.name.startswith(".")), key=os.fsencode)
 
 
 class _Reader:
@@ -116,7 +122,7 @@ class _Reader:
             raise self._not_for_architecture()
         names = (self.own, INDEX, PACKAGE_LIST, "Release")
         contents = {name: content_of(self.cache, f"{self.folder}/{name}") for name in names}
-        facts = self._facts(contents[self.own].decode("utf-8", "replace"))
+        facts = self._facts(contents[self.own])
         images = [path.name for path in facts.indexes[1:]]
         contents.update((name, content_of(self.cache, f"{self.folder}/{name}")) for name in images)
         stated = stated_digests(contents["Release"])
@@ -127,7 +133,7 @@ class _Reader:
 
     def _not_there(self) -> MissError:
         folders = list(_folders(self.cache))
-        others = [system for name, system in folders if name == self.name]
+        others = [system for name, system in folders if name == self.name and _SIGNS.fullmatch(system)]
         if others:
             return self._not_for_system(others)
         there = " ".join(dict.fromkeys(name for name, _ in folders)) or "none"
@@ -150,7 +156,8 @@ class _Reader:
     def _not_for_architecture(self) -> MissError:
         if self.own in stated_digests(content_of(self.cache, f"{self.folder}/Release")):
             return damaged(f"{self.folder}/{self.own} is missing")
-        others = sorted(path.stem for path in (self.cache.path / self.folder).glob("*.group"))
+        names = _visible(self.cache.path / self.folder)
+        others = [name.removesuffix(".group") for name in names if name.endswith(".group")]
         if not others:
             return damaged(f"the folder {self.folder} has no .group file")
         return MissError(
@@ -159,15 +166,13 @@ class _Reader:
             f"add {self.architecture} to the group in the manifest and build again",
         )
 
-    def _facts(self, text: str) -> GroupFacts:
+    def _facts(self, content: bytes) -> GroupFacts:
         file = f"{self.folder}/{self.own}"
         requests: list[str] = []
         provides: list[str] = []
         indexes = [INDEX]
         seen: set[str] = set()
-        for line in text.split("\n")[:-1]:  # what no line end follows was cut short
-            key, _, value = line.strip(" \t").partition(" ")
-            value = value.strip(" \t")
+        for key, value in shell_lines(content, 2):
             seen.add(key)
             if key == "format":
                 self._check_format(file, value)
@@ -179,7 +184,7 @@ class _Reader:
                     raise damaged(f"{file} asks for '{value}', which is no package's name")
                 requests.append(value)
             elif key == "provides":
-                provides.append(value)
+                provides += [value] if value else []
             elif key == "image":
                 if not GROUP_NAME.fullmatch(value):
                     raise damaged(f"{file} has an image '{value}', which is no image's name")
@@ -210,13 +215,14 @@ _NO_PACKAGE = "asks for no package"
 
 
 def stated_digests(release: bytes) -> dict[str, str]:
-    """Give the SHA-256 that a Release file states of each file."""
+    """Give the SHA-256 that a Release file states of each file, as `read_release` of the installer finds it."""
     found: dict[str, str] = {}
     within = False
-    for line in release.decode("utf-8", "replace").split("\n")[:-1]:
-        words = line.split(None, 2)
-        if len(words) == 3 and within and _HASH.fullmatch(words[0]):
-            found[words[2].strip()] = words[0]
-        elif len(words) == 1 and words[0].endswith(":"):
-            within = words[0] == "SHA256:"
-    return found
+    for first, _, name in shell_lines(release, 3):
+        if first + name == "SHA256:":
+            within = True
+        elif (first + name).endswith(":"):
+            within = False
+        elif within and len(first.encode("utf-8", "surrogateescape")) == 64:
+            found[name] = first
+    return {name: digest for name, digest in found.items() if _HASH.fullmatch(digest)}

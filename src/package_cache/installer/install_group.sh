@@ -456,7 +456,7 @@ miss_group() {
     set +f
     for _path in "${cache}/groups"/*-*; do
         _name=${_path##*/}
-        case ${_name} in "$1-"*[!a-z0-9._]*) ;; "$1"-*) _others="${_others} ${_name##*-}" ;; *) ;; esac
+        case ${_name} in "$1-" | "$1-"*[!a-z0-9._]*) ;; "$1"-*) _others="${_others} ${_name##*-}" ;; *) ;; esac
         case ${_all} in *" ${_name%-*} "*) ;; *) _all="${_all}${_name%-*} " ;; esac
     done
     set -f

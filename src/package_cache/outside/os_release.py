@@ -31,10 +31,10 @@ class OsRelease:
 def fields_of(content: bytes) -> dict[str, str]:
     """Give the fields of an os-release file: assignments, each on a line of its own, whole in quotes or without.
 
-    Line ends of DOS are taken; nothing is expanded, so that what holds shell stays what it is.
+    Line ends of DOS are taken, and NULs dropped; nothing is expanded, so that what holds shell stays what it is.
     """
     fields = {}
-    for line in content.decode("utf-8", "replace").split("\n"):
+    for line in content.replace(b"\0", b"").decode("utf-8", "replace").split("\n"):
         stripped = line.strip(" \t")
         if stripped and (stripped[-1] < " " or stripped[-1] == "\x7f"):
             stripped = stripped[:-1]

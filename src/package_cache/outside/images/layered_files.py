@@ -2,15 +2,17 @@
 
 OCI Image Layer Filesystem Changeset: a layer is a tar archive; `.wh.NAME` in it says that NAME of lower layers is gone,
 `.wh..wh..opq` that all of that folder's lower content is.
+
+What a layer has below a folder makes that a folder, also where it does not name it, and where a lower layer has a link
+or a file there: so overlayfs shows it, by which nearly every container runs. A link of the layer itself is followed.
 """
 
 import re
 import stat
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import IO
 
 from package_cache.outside.images.system_files import LARGEST
@@ -23,10 +25,14 @@ OpenLayer = Callable[[], AbstractContextManager[IO[bytes]]]
 WANTED = re.compile(
     r"(?:.*/)?(?:os-release[^/]*|dpkg/(?:status|arch|updates/[0-9][^/]*)|apt/extended_states)", re.ASCII
 )
-"""Files whose content is kept when a layer is read: those that `check` may ask for; of all at most `LARGEST` bytes."""
+"""Files whose content is kept when a layer is read: those that `check` asks for; of all at most `LARGEST` bytes. For
+what lies elsewhere a layer is read again."""
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+
+MOST_LINKS = 40
+"""On one way: the kernel's own limit."""
 
 _TYPES = {tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK, tarfile.FIFOTYPE: stat.S_IFIFO,
           tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}  # fmt: skip
@@ -38,14 +44,27 @@ class _Member:
     """Type and permissions."""
     target: str = ""
     """Of a symbolic link."""
+    number: int = -1
+    """Of the member of the archive that has its content."""
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+
+_FOLDER = _Member(stat.S_IFDIR | 0o755)
+"""One that no member of an archive names."""
 
 
 @dataclass
 class Layer:
-    """What one layer has, and what of lower ones it takes away."""
+    """What one layer has, and what of lower ones it takes away. No path in it leads through one of its own links."""
 
-    members: dict[str, _Member] = field(default_factory=dict)
-    contents: dict[str, bytes] = field(default_factory=dict)
+    members: dict[str, _Member] = field(default_factory=lambda: {"": _FOLDER})
+    names: dict[str, set[str]] = field(default_factory=dict)
+    """By folder."""
+    contents: dict[int, bytes] = field(default_factory=dict)
+    """By the member's number."""
     gone: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
 
@@ -53,48 +72,117 @@ class Layer:
         """Tell whether lower layers' `path` cannot be seen through this one, though it has nothing there itself."""
         if path in self.gone:
             return True
-        for folder in _folders(path):
-            member = self.members.get(folder)
-            if folder in self.gone or folder in self.opaque or (member and not stat.S_ISDIR(member.mode)):
+        while path:
+            path = path.rpartition("/")[0]
+            member = self.members.get(path)
+            if path in self.gone or path in self.opaque or (member and not member.is_folder):
                 return True
         return False
+
+    def put(self, path: str, member: _Member) -> None:
+        """Put something at a path whose folder is there; in the place of what is there."""
+        before = self.members.get(path)
+        if before is not None and before.is_folder and not member.is_folder:
+            self._remove(path)
+        self.members[path] = member
+        folder, _, name = path.rpartition("/")
+        self.names.setdefault(folder, set()).add(name)
+
+    def folder(self, path: str) -> str:
+        """Give where a folder of the layer lies; it is made where it is not there."""
+        done = ""
+        waiting = path.split("/")[::-1]
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                done = done.rpartition("/")[0]
+            elif part not in ("", "."):
+                here = f"{done}/{part}".lstrip("/")
+                member = self.members.get(here)
+                if member is not None and stat.S_ISLNK(member.mode) and links < MOST_LINKS:
+                    links += 1
+                    waiting += member.target.split("/")[::-1]
+                    done = "" if member.target.startswith("/") else done
+                    continue
+                if member is None or not member.is_folder:
+                    self.put(here, _FOLDER)
+                done = here
+        return done
+
+    def may_have(self, folder: str) -> bool:
+        """Tell whether nothing of the layer speaks against a folder: a file in its place, or that it is gone."""
+        while folder and folder not in self.gone:
+            member = self.members.get(folder)
+            if member is not None:
+                return member.is_folder or stat.S_ISLNK(member.mode)
+            folder = folder.rpartition("/")[0]
+        return not folder
+
+    def _remove(self, path: str) -> None:
+        """Remove what lies in a folder."""
+        folders = [path]
+        while folders:
+            folder = folders.pop()
+            for name in self.names.pop(folder, ()):
+                below = f"{folder}/{name}"
+                if self.members.pop(below).is_folder:
+                    folders.append(below)
 
 
 def read_layer(stream: IO[bytes], name: str) -> Layer:
     """Read a whole tar archive, a layer of `name`. Raises `PackageCacheError` where it is none."""
     layer = Layer()
-    try:
-        with tar_stream(stream) as (archive, members):
-            for entry in members:
-                _note(layer, archive, entry)
-    except BROKEN as error:
-        message = f"cannot read a layer of {name}: it is no tar archive, or it is cut short"
-        raise PackageCacheError(message, details=str(error)) from error
+    with _told(name), tar_stream(stream) as (archive, members):
+        for number, entry in enumerate(members):
+            _note(layer, archive, entry, number)
     return layer
 
 
-def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
-    path = normal(entry.name)
-    name = PurePosixPath(path).name
-    folder = path.removesuffix(name).rstrip("/")
+def _content(stream: IO[bytes], name: str, path: str, wanted: int) -> bytes:
+    """Read the content of one member, by its number."""
+    with _told(name), tar_stream(stream) as (archive, members):
+        for number, entry in enumerate(members):
+            if number == wanted:
+                if entry.size > LARGEST:
+                    raise PackageCacheError(f"cannot read /{path} of the image: it has {entry.size} bytes")
+                content = archive.extractfile(entry)
+                return content.read() if content else b""
+    raise PackageCacheError(f"cannot read a layer of {name}: it was altered meanwhile")
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BROKEN as error:
+        message = f"cannot read a layer of {name}: it is no tar archive, or it is cut short"
+        raise PackageCacheError(message, details=str(error)) from error
+
+
+def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo, number: int) -> None:
+    folder, _, name = normal(entry.name).rpartition("/")
+    is_whiteout = name.startswith(WHITEOUT) and name != WHITEOUT
+    if is_whiteout and not layer.may_have(folder):
+        return
+    folder = layer.folder(folder)
+    path = f"{folder}/{name}".lstrip("/")
     if name == OPAQUE:
         layer.opaque.add(folder)
-    elif name.startswith(WHITEOUT) and name != WHITEOUT:
+    elif is_whiteout:
         layer.gone.add(f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
     elif entry.islnk():  # a second name of a file of this layer
-        target = normal(entry.linkname)
-        if target in layer.members:
-            layer.members[path] = layer.members[target]
-        if target in layer.contents:
-            layer.contents[path] = layer.contents[target]
+        other, _, last = normal(entry.linkname).rpartition("/")
+        member = layer.members.get(f"{layer.folder(other)}/{last}".lstrip("/"))
+        if path and member is not None and not member.is_folder:
+            layer.put(path, member)
     elif path:
-        layer.members[path] = _Member(_TYPES.get(entry.type, stat.S_IFREG) | stat.S_IMODE(entry.mode), entry.linkname)
-        layer.contents.pop(path, None)
-        if entry.isfile() and WANTED.fullmatch(path):
-            if entry.size + sum(map(len, layer.contents.values())) > LARGEST:
-                raise PackageCacheError(f"cannot read /{path} of the image: it has {entry.size} bytes")
+        kind = _TYPES.get(entry.type, stat.S_IFREG)
+        layer.put(path, _Member(kind | stat.S_IMODE(entry.mode), entry.linkname, number))
+        fits = entry.size + sum(map(len, layer.contents.values())) <= LARGEST
+        if entry.isfile() and WANTED.fullmatch(path) and fits:
             content = archive.extractfile(entry)
-            layer.contents[path] = content.read() if content else b""
+            layer.contents[number] = content.read() if content else b""
 
 
 def normal(name: str) -> str:
@@ -112,8 +200,8 @@ class LayeredFiles:
     """The files of a stack of layers."""
 
     def __init__(self, layers: Sequence[OpenLayer], name: str) -> None:
-        """`layers`: the top one first. They are opened when they are needed, once."""
-        self._waiting = list(reversed(layers))
+        """`layers`: the top one first. They are opened when they are needed, as a rule once."""
+        self._openers = layers
         self._read: list[Layer] = []
         self._name = name
 
@@ -123,85 +211,75 @@ class LayeredFiles:
         return len(self._read)
 
     def read(self, path: str) -> bytes | None:
-        """Give the content of a file that `WANTED` names; None of all others, and where none is there."""
+        """Give the content of a file; None where none is there."""
         found = self._found(path)
         if found is None:
             return None
-        real, layer = found
-        return layer.contents.get(real)
+        real, index = found
+        layer = self._read[index]
+        member = layer.members[real]
+        if not stat.S_ISREG(member.mode):
+            return None
+        if member.number not in layer.contents:
+            with self._openers[index]() as stream:
+                layer.contents[member.number] = _content(stream, self._name, real, member.number)
+        return layer.contents[member.number]
 
     def names(self, folder: str) -> Sequence[str]:
         """Give the names in a folder."""
         found = self._found(folder)
-        within = (found[0] if found else normal(folder)) + "/"  # a folder may be there without a member of its own
-        names = {
-            path.removeprefix(within).partition("/")[0]
-            for layer in self._layers()
-            for path in layer.members
-            if path.startswith(within)
-        }
-        return sorted(name for name in names if self._seen(within + name) is not None)
+        if found is None or not self._read[found[1]].members[found[0]].is_folder:
+            return []
+        names = {name for layer in self._layers() for name in layer.names.get(found[0], ())}
+        return sorted(name for name in names if self._seen(f"{found[0]}/{name}".lstrip("/")) is not None)
 
     def mode(self, path: str) -> int | None:
         """Give type and mode of what is there."""
         found = self._found(path)
-        return None if found is None else found[1].members[found[0]].mode
+        return None if found is None else self._read[found[1]].members[found[0]].mode
 
     def _layers(self) -> Iterator[Layer]:
         """Give the layers from the top down, each read when it is needed."""
-        index = 0
-        while True:
+        for index, opened in enumerate(self._openers):
             if index == len(self._read):
-                if not self._waiting:
-                    return
-                self._read.append(self._open(self._waiting.pop()))
+                with opened() as stream:
+                    self._read.append(read_layer(stream, self._name))
             yield self._read[index]
-            index += 1
 
-    def _open(self, opened: OpenLayer) -> Layer:
-        with opened() as stream:
-            return read_layer(stream, self._name)
-
-    def _seen(self, path: str) -> Layer | None:
-        """Give the layer in which a path is seen, the path taken as it stands."""
-        for layer in self._layers():
+    def _seen(self, path: str) -> int | None:
+        """Give the number of the layer in which a path is seen, the path taken as it stands."""
+        for index, layer in enumerate(self._layers()):
             if path in layer.members:
-                return layer
+                return index
             if layer.hides(path):
                 return None
         return None
 
-    def _found(self, path: str) -> tuple[str, Layer] | None:
-        """Give where a path leads, and the layer that has it.
-
-        First as it stands: that is enough for most, and needs no layer that is lower. Else link by link.
-        """
-        path = normal(path)
-        for _ in range(40):  # the kernel's own limit
-            layer = self._seen(path)
-            if layer is not None and not stat.S_ISLNK(layer.members[path].mode):
-                return path, layer
-            if layer is None:
-                through = self._first_link(path)
-                if through is None:
+    def _found(self, path: str) -> tuple[str, int] | None:
+        """Give where a path leads, and the number of the layer that has it (path_resolution(7))."""
+        done, index = "", self._seen("")
+        waiting = path.split("/")[::-1]
+        links = 0
+        while waiting:
+            if index is None or not self._read[index].members[done].is_folder:
+                return None
+            part = waiting.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                done = done.rpartition("/")[0]
+                index = self._seen(done)
+                continue
+            here = f"{done}/{part}".lstrip("/")
+            at = self._seen(here)
+            member = None if at is None else self._read[at].members[here]
+            if member is not None and stat.S_ISLNK(member.mode):
+                links += 1
+                if links > MOST_LINKS or not member.target:
                     return None
-                link, target = through
-                path = normal(str(PurePosixPath("/", link).parent / target / path.removeprefix(link).lstrip("/")))
+                waiting += member.target.split("/")[::-1]
+                if member.target.startswith("/"):
+                    done, index = "", self._seen("")
             else:
-                path = normal(str(PurePosixPath("/", path).parent / layer.members[path].target))
-        return None
-
-    def _first_link(self, path: str) -> tuple[str, str] | None:
-        """Give the first folder of a path that is a link, and where that leads."""
-        for folder in reversed(list(_folders(path))):
-            layer = self._seen(folder)
-            if layer is not None and stat.S_ISLNK(layer.members[folder].mode):
-                return folder, layer.members[folder].target
-        return None
-
-
-def _folders(path: str) -> Iterable[str]:
-    """Give the folders above a path, the nearest first, the root last."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
+                done, index = here, at
+        return None if index is None else (done, index)

@@ -16,7 +16,7 @@ from package_cache.outside.run import end, run, start
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Progress, ignore
 
-FORMAT = 1
+FORMAT = 2
 """Raised when images are unpacked in another way."""
 
 BLOCK = 1 << 20

@@ -56,7 +56,10 @@ class RootFiles:
     def mode(self, path: str) -> int | None:
         """Give type and mode."""
         try:
-            return self._place(path).lstat().st_mode
+            place = self._place(path)
+            return (
+                place.stat() if place == self._root else place.lstat()
+            ).st_mode  # that folder may be named by a link
         except (FileNotFoundError, NotADirectoryError, PackageCacheError):  # the last: links in a circle
             return None
         except OSError as error:
@@ -66,6 +69,17 @@ class RootFiles:
 
     def _place(self, path: str) -> Path:
         return on_the_host(self._root, resolved_inside(self._root, path))
+
+
+def is_there(files: SystemFiles, path: str) -> bool:
+    """Tell whether something is there, as `test -e` has it: with the folders before `..`, `.` and a last slash."""
+    parts = path.split("/")
+    for number, part in enumerate(parts):
+        if part in ("..", ".") or (part == "" and number == len(parts) - 1):
+            mode = files.mode("/".join(parts[:number]) or "/")
+            if mode is None or not stat.S_ISDIR(mode):
+                return False
+    return files.mode(path) is not None
 
 
 def has_program(files: SystemFiles, name: str) -> bool:

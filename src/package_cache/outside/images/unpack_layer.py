@@ -19,6 +19,9 @@ from typing import Any
 TRUSTED: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
 """Owners, modes and links as they are; the first Pythons that know no filters do that anyway."""
 
+MOST_LINKS = 40
+"""On one way: the kernel's own limit."""
+
 
 def main() -> None:
     """Unpack what comes on standard input."""
@@ -26,43 +29,75 @@ def main() -> None:
     os.chdir("/")
     os.umask(0o022)
     hidden = json.loads(sys.stdin.buffer.readline())
+    layer = Unpacked()
     for path in hidden["gone"]:
-        remove(f"/{path}")
+        folder, _, name = path.rpartition("/")
+        remove(f"{layer.folder(folder)}/{name}")
     for path in hidden["opaque"]:
-        if os.path.isdir(f"/{path}") and not os.path.islink(f"/{path}"):  # noqa: PTH112, PTH114 - bare strings
-            for name in os.listdir(f"/{path}"):  # noqa: PTH208
-                remove(f"/{path}/{name}")
+        folder = layer.folder(path)
+        for name in os.listdir(folder or "/"):  # noqa: PTH208 - bare strings
+            remove(f"{folder}/{name}")
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
         for member in archive:
-            unpack(archive, member)
+            layer.unpack(archive, member)
             archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
 
 
-def unpack(archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-    """Unpack one member over what lower layers have there."""
-    member.name = os.path.normpath(f"/{member.name}").lstrip("/")
-    if not member.name or os.path.basename(member.name).startswith(".wh."):  # noqa: PTH119
-        return
-    if member.islnk():
-        member.linkname = os.path.normpath(f"/{member.linkname}").lstrip("/")
-    place = f"/{member.name}"
-    make_way(os.path.dirname(place))  # noqa: PTH120
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        if not (member.isdir() and stat.S_ISDIR(os.lstat(place).st_mode)):
-            remove(place)
-    try:
-        archive.extract(member, "/", numeric_owner=True, **TRUSTED)
-    except OSError:
-        if not member.isdev():  # a user namespace may make no devices
-            raise
+class Unpacked:
+    """The layer: as `outside.images.layered_files` has it, only its own links are followed."""
 
+    def __init__(self) -> None:
+        self.links: set[str] = set()
 
-def make_way(folder: str) -> None:
-    """Make the folders above a member where a layer does not name them; what else is in their place goes."""
-    if not os.path.isdir(folder):  # noqa: PTH112 - through links, too
-        make_way(os.path.dirname(folder))  # noqa: PTH120
-        remove(folder)
-        os.mkdir(folder, 0o755)  # noqa: PTH102
+    def unpack(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Unpack one member over what lower layers have there."""
+        name = os.path.normpath(f"/{member.name}").lstrip("/")
+        if not name or os.path.basename(name).startswith(".wh."):  # noqa: PTH119
+            return
+        place = self.place(name)
+        member.name = place.lstrip("/")
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if not (member.isdir() and stat.S_ISDIR(os.lstat(place).st_mode)):
+                remove(place)
+        self.links.discard(place)
+        if member.issym():
+            self.links.add(place)
+        if member.islnk():  # tarfile itself follows a link that has a second name
+            os.link(self.place(member.linkname), place, follow_symlinks=False)
+            return
+        try:
+            archive.extract(member, "/", numeric_owner=True, **TRUSTED)
+        except OSError:
+            if not member.isdev():  # a user namespace may make no devices
+                raise
+
+    def place(self, name: str) -> str:
+        """Give where a member lies; the folders above it are made."""
+        folder, _, last = os.path.normpath(f"/{name}").lstrip("/").rpartition("/")
+        return f"{self.folder(folder)}/{last}"
+
+    def folder(self, path: str) -> str:
+        """Give where a folder lies, without a slash at its end; what else is in its place goes."""
+        done = ""
+        waiting = path.split("/")[::-1]
+        hops = 0
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                done = done.rpartition("/")[0]
+            elif part not in ("", "."):
+                here = f"{done}/{part}"
+                if here in self.links and os.path.islink(here) and hops < MOST_LINKS:  # noqa: PTH114
+                    hops += 1
+                    target = os.readlink(here)  # noqa: PTH115
+                    waiting += target.split("/")[::-1]
+                    done = "" if target.startswith("/") else done
+                    continue
+                if os.path.islink(here) or not os.path.isdir(here):  # noqa: PTH112, PTH114
+                    remove(here)
+                    os.mkdir(here, 0o755)  # noqa: PTH102
+                done = here
+        return done
 
 
 def remove(place: str) -> None:

@@ -23,7 +23,7 @@ from package_cache.outside.apt.container import AptAnswer, ContainerApt
 from package_cache.outside.apt.no_plan import Question, explain
 from package_cache.outside.apt.words import half_installed
 from package_cache.outside.files import sha256_of
-from package_cache.outside.images.system_files import SystemFiles, has_program, os_release_in
+from package_cache.outside.images.system_files import SystemFiles, has_program, is_there, os_release_in
 from package_cache.outside.os_release import OsRelease
 from package_cache.outside.packages.dpkg_database import DpkgDatabase, KnownPackage, make_database, read_database
 from package_cache.values.errors import UsageError
@@ -184,20 +184,20 @@ class _Checker:
         return tuple(request for request in facts.requests if not self._is_known(request))
 
     def _is_known(self, text: str) -> bool:
-        named, _, version = text.partition("=")
-        name, _, architecture = named.partition(":")
-        architectures = (architecture or self._architecture(), "all")
+        named, has_version, version = text.partition("=")
+        name, has_architecture, architecture = named.partition(":")
+        architectures = (architecture if has_architecture else self._architecture(), "all")
 
         def meets(item: KnownPackage) -> bool:
             right = item.name == name and item.architecture in architectures
-            return right and version in ("", item.version) and item.is_whole
+            return right and (not has_version or version == item.version) and item.is_whole
 
         return any(map(meets, self.seen.database.packages))
 
     def _absent(self, facts: GroupFacts) -> str | None:
         """Give the first of the files that must be there and is not."""
         files = self.seen.files
-        return None if files is None else next((path for path in facts.provides if files.mode(path) is None), None)
+        return None if files is None else next((path for path in facts.provides if not is_there(files, path)), None)
 
     def _check_all(self, facts: GroupFacts, missing: Sequence[str]) -> None:
         """Raise `MissError` where not all is there, though apt finds nothing to install. 13"""

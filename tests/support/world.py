@@ -51,9 +51,9 @@ class World:
         self.once(f"built: {manifest}", fill)
 
     def once(self, name: str, fill: Callable[[], object]) -> None:
-        """Bring this new world to what `fill` makes of one, which is done once in a test process and copied from then on.
+        """Bring this new world to what `fill` makes of one; that is done once in a test process, then copied.
 
-        `name` stands for what `fill` does. Of a vendor beside it nothing is kept. The server has been asked for nothing.
+        `name` stands for what `fill` does. Of a vendor beside it nothing is kept. The server was asked for nothing.
         """
         kept = _kept_folder() / text_digest(name)
         if name in _FILLED:

@@ -5,6 +5,7 @@ that are served at a time the same speed, as a fair network does. Times are seco
 """
 
 import bisect
+import functools
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,9 @@ FORMS = (
 )
 
 
+NEVER = float("inf")
+
+
 @dataclass
 class Source:
     """Serves copies to whoever asks, all at the same speed."""
@@ -105,11 +109,14 @@ class Source:
     @property
     def speed(self) -> float:
         """Copies a second for one client."""
-        return min(self.each, self.capacity / len(self.clients)) if self.clients else 0.0
+        if not self.clients:
+            return 0.0
+        share = self.capacity / len(self.clients)
+        return share if share < self.each else self.each
 
-    def next_end(self, now: float) -> float:
-        """When the first of the clients has its copy, if nobody comes or goes before."""
-        return now + (self.clients[0][0] - self.done) / self.speed if self.speed else float("inf")
+    def next_end(self, now: float, speed: float) -> float:
+        """When the first of the clients has its copy at this speed, if nobody comes or goes before."""
+        return now + (self.clients[0][0] - self.done) / speed if speed else NEVER
 
 
 @dataclass(frozen=True)
@@ -128,23 +135,28 @@ def pull(starts: Sequence[float], capacity: float, each: float, peers_by: str = 
     """
     upload = UPLOAD.value * each
     origin, peers = Source(capacity, each), Source(0.0, each)
-    ends = [0.0] * len(starts)
-    came, from_peers, now, known = 0, 0, 0.0, float("inf")
-    while came < len(starts) or origin.clients or peers.clients:
-        start = starts[came] if came < len(starts) else float("inf")
-        end, source = min(((one.next_end(now), one) for one in (origin, peers)), key=lambda pair: pair[0])
-        then = min(start, end)
-        for one in (origin, peers):
-            one.done += one.speed * (then - now)
+    count = len(starts)
+    ends = [0.0] * count
+    came, from_peers, now, known = 0, 0, 0.0, NEVER
+    while came < count or origin.clients or peers.clients:  # millions of times for the tables of the documentation
+        start = starts[came] if came < count else NEVER
+        at_origin, among_peers = origin.speed, peers.speed
+        end, source = origin.next_end(now, at_origin), origin
+        if among_peers and (first := peers.next_end(now, among_peers)) < end:
+            end, source = first, peers
+        then = start if start < end else end
+        origin.done += at_origin * (then - now)
+        peers.done += among_peers * (then - now)
         now = then
         if end <= start:
             _, client = source.clients.popleft()
             ends[client] = now
             peers.capacity += upload if peers_by == "copies" else 0.0
-            known = min(known, now + ADVERTISED.value)
+            if known == NEVER:  # the first copy is the one that is known first
+                known = now + ADVERTISED.value
         else:
-            served = {"": False, "copies": now >= known, "pieces": came > 0}
-            source = peers if served[peers_by] else origin
+            served = came > 0 if peers_by == "pieces" else peers_by == "copies" and now >= known
+            source = peers if served else origin
             peers.capacity += upload if peers_by == "pieces" else 0.0
             source.clients.append((source.done + 1.0, came))
             from_peers += source is peers
@@ -177,7 +189,7 @@ class Outcome:
 def start_cluster(form: Form, nodes: int, inputs: Mapping[str, Any], around: Surroundings = USUAL) -> Outcome:
     """Start all pods of a cluster of new nodes at once, as fast as it starts pods."""
     pods = int(nodes * PODS_PER_NODE.value)
-    starts = [number / around.pod_starts.value for number in range(pods)]
+    starts = _starts(pods, around.pod_starts.value)
     if not form.image:
         return _online(form, nodes, starts, inputs)
     image, registry, seconds = inputs["images"][form.image], inputs["registry"], inputs["seconds"]
@@ -189,7 +201,7 @@ def start_cluster(form: Form, nodes: int, inputs: Mapping[str, Any], around: Sur
     }
     limit = min(limits, key=lambda name: limits[name])
     each = NODE_LINK.value / 8 / size
-    pulls = pull(starts[:nodes], limits[limit], each, form.peers)
+    pulls = _pulls(nodes, around.pod_starts.value, limits[limit], each, form.peers)
     there = [end + seconds["unpack"] for end in pulls.ends]
     if form.first:  # the nodes' own pods were before all others
         there = [end + seconds["stage"] for end in there]
@@ -209,6 +221,16 @@ def start_cluster(form: Form, nodes: int, inputs: Mapping[str, Any], around: Sur
         longest=max(end - start for end, start in zip(ready, starts, strict=True)),
         limit=limit,
     )
+
+
+def _starts(count: int, each_second: float) -> list[float]:
+    return [number / each_second for number in range(count)]
+
+
+@functools.lru_cache(maxsize=256)
+def _pulls(nodes: int, each_second: float, capacity: float, each: float, peers_by: str) -> Pulls:
+    """Let nodes pull an image. The forms that differ in what comes after that share it."""
+    return pull(_starts(nodes, each_second), capacity, each, peers_by)
 
 
 def _online(form: Form, nodes: int, starts: Sequence[float], inputs: Mapping[str, Any]) -> Outcome:

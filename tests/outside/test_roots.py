@@ -20,6 +20,7 @@ from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
 import package_cache
+from package_cache.outside.roots import releases
 from package_cache.outside.roots.isolation import Isolation, strongest_isolation
 from package_cache.outside.roots.releases import RootSource, make_root, remove_root
 from package_cache.values.errors import ArchiveError, PackageCacheError, ToolMissingError, VerificationError
@@ -180,8 +181,12 @@ def _needs_mmdebstrap() -> None:
         pytest.skip("needs mmdebstrap: apt-get install mmdebstrap")
 
 
-def test_an_archive_that_does_not_answer_is_named(tmp_path: Path, source: RootSource, isolation: Isolation) -> None:
+def test_an_archive_that_does_not_answer_is_named(
+    tmp_path: Path, source: RootSource, isolation: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _needs_mmdebstrap()
+    without_pauses = (*releases._APT_OPTIONS, 'Acquire::Retries::Delay "false"')  # as many tries as ever
+    monkeypatch.setattr(releases, "_APT_OPTIONS", without_pauses)
     with pytest.raises(ArchiveError, match="an archive did not answer") as caught:
         make_root(source, state=tmp_path, isolation=isolation)
     assert "http://127.0.0.1:9/" in caught.value.details

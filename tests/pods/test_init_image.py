@@ -36,19 +36,33 @@ def load(world: World, podman: Podman, name: str) -> None:
     podman("tag", podman("images", "--quiet", "--no-trunc").stdout.split()[0], f"localhost/{name}")
 
 
+@pytest.fixture(scope="session")
+def loaded(podman: Podman) -> Iterator[set[str]]:
+    """The images that were loaded already; they are gone after the last test."""
+    names: set[str] = set()
+    yield names
+    for name in names:
+        podman("rmi", "--force", f"localhost/{name}", check=False)
+
+
 @pytest.fixture
-def built(world: World, podman: Podman) -> Iterator[World]:
+def built(world: World, podman: Podman, loaded: set[str]) -> World:
     if not BUSYBOX.is_file() or b"/lib64/ld-linux" in BUSYBOX.read_bytes()[:4096]:
         pytest.skip("needs static busybox: apt-get install busybox-static")
+    world.once("a group of many parts", lambda: build_many_parts(world))
+    if "init" not in loaded:
+        load(world, podman, "init")
+        loaded.add("init")
+    return world
+
+
+def build_many_parts(world: World) -> None:
     for number in range(40):
         world.add(f"part{number}", files={f"/usr/lib/part{number}": os.urandom(100_000).hex()})
     world.add("whole", depends=", ".join(f"part{number}" for number in range(40)))
     world.archive.publish()
     world.manifest("whole,ubuntu18.04,whole\nedit,ubuntu18.04,editor\n")
     assert world.build()[0] == 0
-    load(world, podman, "init")
-    yield world
-    podman("rmi", "--force", "localhost/init", check=False)
 
 
 Stage = Callable[..., Completed]

@@ -51,7 +51,7 @@ class World:
         self.once(f"built: {manifest}", fill)
 
     def once(self, name: str, fill: Callable[[], object]) -> None:
-        """Bring this new world to what `fill` makes of one; done once in a test process and copied from then on.
+        """Bring this new world to what `fill` makes of one; that is done once in a test process, then copied.
 
         `name` stands for what `fill` does. Of a vendor beside it nothing is kept. The server was asked for nothing.
         """

@@ -72,12 +72,12 @@ def test_what_is_locked_can_be_kept_for_images_too_and_what_is_newer_is_told(
 ) -> None:
     real_root("ubuntu18.04")
     archive, _ = second_repository
-    words = adding(second_repository)
+    words = f": >/etc/apt/sources.list; {adding(second_repository)}"  # whose many lists each of the runs would fetch
     pins = "printf 'Package: our-tool our-data\\nPin: version 1.*\\nPin-Priority: 900\\n' >/etc/apt/preferences.d/ours"
 
     def publish(*versions: str) -> None:
         for version in versions:
-            archive.add(make_deb(tmp_path / "debs", "our-tool", version, depends=f"libc6, our-data (= {version})"))
+            archive.add(make_deb(tmp_path / "debs", "our-tool", version, depends=f"our-data (= {version})"))
             archive.add(make_deb(tmp_path / "debs", "our-data", version))
         archive.publish()
 

@@ -70,6 +70,12 @@ FAULTS = [
           "dpkg --no-triggers --configure watched", sane=False),
     Fault("its status file cut", "cp -p /var/lib/dpkg/status /root; head -c 1000 /root/status >/var/lib/dpkg/status",
           (ExitStatus.DPKG_BROKEN, ExitStatus.NO_PLAN), heal="cp -p /root/status /var/lib/dpkg/status", sane=False),
+    Fault("a field of its status file twice", "cp -p /var/lib/dpkg/status /root;"
+          " sed -i '0,/^Version/s/^Version/Version: 1\\nVersion/' /var/lib/dpkg/status", (ExitStatus.DPKG_BROKEN,),
+          "dpkg cannot read its database: parsing file", "cp -p /root/status /var/lib/dpkg/status", sane=False),
+    Fault("its status file without its last line end", "cp -p /var/lib/dpkg/status /root;"
+          " printf 'Package: x\\nStatus: install ok installed' >>/var/lib/dpkg/status", (ExitStatus.DPKG_BROKEN,),
+          "dpkg cannot read its database: ", "cp -p /root/status /var/lib/dpkg/status", sane=False),
     Fault("its old status and list of the available gone", "rm -f /var/lib/dpkg/status-old /var/lib/dpkg/available*"),
     Fault("told to do nothing", "echo no-act >/etc/dpkg/dpkg.cfg.d/none", (ExitStatus.INSTALL_FAILED,),
           "dpkg does not have installed: wanted", "rm /etc/dpkg/dpkg.cfg.d/none"),

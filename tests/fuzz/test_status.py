@@ -3,13 +3,15 @@
 import subprocess
 import tempfile
 from pathlib import Path
+from random import Random
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.fuzz.counts import Tried
 from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded
-from tests.fuzz.strategies import of_text
+from tests.fuzz.odd_databases import odd_paragraph
+from tests.fuzz.strategies import made_by, of_text
 
 from package_cache.outside.packages.dpkg_database import DpkgDatabase, make_database
 from package_cache.values.names import ARCHITECTURE
@@ -53,6 +55,11 @@ FORM = "${Package}\x1f${Architecture}\x1f${Version}\x1f${Status}\x1e"
 Row = tuple[str, ...]
 
 
+def odd_paragraphs(random: Random) -> bytes:
+    """Give a file of packages with one or two things wrong in each."""
+    return b"".join(odd_paragraph(random) for _ in range(random.randint(1, 4)))
+
+
 def edited(old: str, new: str) -> bytes:
     """Give the file with something else in one place."""
     assert old in STATUS
@@ -72,7 +79,7 @@ def edited(old: str, new: str) -> bytes:
 @example(content=STATUS.encode() + b"\n" + STATUS.encode())
 @example(content=b"\xff" + STATUS.encode())
 @example(content=(STATUS.encode() + b"\n") * 3000)
-@given(content=of_text(STATUS))
+@given(content=st.one_of(of_text(STATUS), made_by(odd_paragraphs)))
 def test_status(tried: Tried, content: bytes) -> None:
     tried("status")
     with bounded():

@@ -49,6 +49,16 @@ def test_dependencies_are_marked_beside_the_marks_that_are_there(
     assert room.sh("apt-mark showauto needed wanted") == "needed\n"
 
 
+def test_a_package_for_all_architectures_that_is_asked_for_by_one(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    cache.add("tools", ["wanted:amd64"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
+    room = open_room(cache)
+    assert room.install("tools").result["message"] == "2 packages installed"
+    assert room.sh("apt-mark showauto needed wanted") == "needed\n"
+    assert room.install("tools").result["message"] == "already there"
+
+
 def test_a_chain_of_pre_dependencies(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     first = make_deb(debs, "pre-c", scripts={"postinst": "touch /var/c-is-configured"})
     second = make_deb(

@@ -576,11 +576,13 @@ query() {
     exec "${DPKG_QUERY}" -W -f "$@" 2>/dev/null
 }
 
-# Set `missing` to the requests that dpkg does not have installed, `there` to the number of others. Status 0: all is there.
+# Set `missing` to the requests that dpkg does not have installed, `there` to the number of others, `looked` to dpkg's
+# status. Status 0: all is there.
 look() {
     _names=
-    for _request in ${requests}; do _names="${_names} ${_request%%=*}"; done
+    for _request in ${requests}; do _names="${_names} ${_request%%[:=]*}"; done # an "all" one is not of our architecture
     known=$(query "${PACKAGE_LINE}" ${_names})
+    looked=$?
     missing=
     there=0
     for _request in ${requests}; do
@@ -591,6 +593,13 @@ look() {
         fi
     done
     [ -z "${missing}" ] && files_are_there
+}
+
+# End because dpkg cannot read its own database. 22
+unreadable() {
+    _said=$("${DPKG_QUERY}" -W 2>&1 >/dev/null)
+    set -- ${_said##*dpkg-query: error: }
+    miss dpkg-broken "dpkg cannot read its database: $*" "mend what it complains of"
 }
 
 # Is a request among `known` and whole? Holding it (`hi`) does not make it less so.
@@ -1674,6 +1683,7 @@ main() {
     read_groups
     look
     _all=$?
+    [ "${looked}" -lt 2 ] || unreadable # 1: it does not know all of them
     already_there=${there}
     phase present
     if [ "${_all}" = 0 ]; then

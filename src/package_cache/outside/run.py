@@ -20,6 +20,7 @@ DEBIAN_PACKAGES = {
     "apt-get": "apt",
     "apt-helper": "apt",
     "dpkg-deb": "dpkg",
+    "dpkg-query": "dpkg",
     "gpgv": "gpgv",
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",

@@ -3,6 +3,7 @@
 The order and the kind of the checks are those of the installer, `main` in install_group.sh.
 """
 
+import functools
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,13 @@ from package_cache.outside.apt.words import half_installed
 from package_cache.outside.files import sha256_of
 from package_cache.outside.images.system_files import SystemFiles, has_program, is_there, os_release_in
 from package_cache.outside.os_release import OsRelease
-from package_cache.outside.packages.dpkg_database import DpkgDatabase, KnownPackage, make_database, read_database
+from package_cache.outside.packages.dpkg_database import (
+    DpkgDatabase,
+    KnownPackage,
+    make_database,
+    read_database,
+    refusal,
+)
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.names import GROUP_NAME
@@ -150,6 +157,9 @@ class _Checker:
         self._need("sha256sum")
         check_release(self.seen.release)
         facts = read_facts(self.cache, name, self.seen.release, self._architecture())
+        if refused := self._refusal:
+            cause = f"dpkg cannot read its database: {refused}"
+            raise MissError(ExitStatus.DPKG_BROKEN, cause, "mend what it complains of")
         missing = self._missing(facts)
         if not missing and self._absent(facts) is None:
             return Verdict(name, Prediction.THERE, ExitStatus.INSTALLED)
@@ -179,6 +189,10 @@ class _Checker:
         return self.seen.architecture
 
     # ---- what is here already ----
+
+    @functools.cached_property
+    def _refusal(self) -> str:
+        return refusal(self.seen.database)
 
     def _missing(self, facts: GroupFacts) -> tuple[str, ...]:
         return tuple(request for request in facts.requests if not self._is_known(request))

@@ -21,7 +21,7 @@ from tests.support.debs import make_deb
 from package_cache.cache.layout import CacheFolder
 from package_cache.outside.images.system_files import RootFiles
 from package_cache.values.verdict import Prediction, Verdict
-from package_cache.verbs.check import check, seen_in_files
+from package_cache.verbs.checking.check import check, seen_in_files
 
 __all__ = ["open_room"]
 

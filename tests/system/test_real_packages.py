@@ -1,14 +1,18 @@
 """Real packages in real Ubuntu roots without a network: the main job, and images that make trouble."""
 
 import hashlib
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.packages.recompression import recompress
 from package_cache.outside.roots.isolation import Container, Isolation, throwaway
+from package_cache.values.compression import compression_for
 
 pytestmark = pytest.mark.system
 
@@ -118,3 +122,20 @@ def test_a_damaged_cache_has_its_own_status_and_changes_nothing(
         assert completed.returncode == 31, completed.stdout + completed.stderr
         assert "cache is damaged" in completed.stderr
         assert (container.run(["sha256sum", "/var/lib/dpkg/status"]).stdout, fingerprint(container)) == before
+
+
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04", "debian12"])
+def test_dpkg_reads_what_is_stored_for_its_release(
+    system: str, real_root: Callable[..., Path], isolation: Isolation, tmp_path: Path
+) -> None:
+    """What comes again after seven megabytes: so far back zstd looks at its level 19."""
+    content = random.Random(1).randbytes(7_000_000) * 2
+    deb = make_deb(tmp_path, "large", files={"/usr/lib/large": content}, compression="xz")
+    (stored := tmp_path / "stored").mkdir()
+    made = recompress(deb, stored, compression_for(system, recompress=True))
+    assert made is not None
+    assert made[1] < 14_000_000 or system == "ubuntu16.04"  # gzip looks back 32 kB
+    with throwaway(real_root(system, upgraded=False), isolation, binds={"/stored": stored}) as container:
+        container.run(["dpkg", "--install", f"/stored/{made[0]}.deb"])
+        found = container.run(["sha256sum", "/usr/lib/large"]).stdout.split()[0]
+    assert found == hashlib.sha256(content).hexdigest()

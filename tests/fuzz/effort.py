@@ -29,6 +29,7 @@ SHARES = {
     "facts": 0.01,
     "stacks": 0.002,
     "databases": 0.006,
+    "bills": 0.008,
 }
 """What part of the inputs each format gets: those that cost most the fewest."""
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from debian.deb822 import Deb822
 
@@ -26,6 +27,14 @@ from package_cache.values.system import System
 
 NAMESPACE = uuid.UUID("6f3b1f0e-6f0c-5d8e-9a55-0d6f7f3a2c11")
 """Of the identifiers of our documents (RFC 9562, version 5): the same facts have the same one."""
+
+_SIGN = r"[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}"
+URI = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_SIGN})*@)?[A-Za-z0-9][A-Za-z0-9._~-]*(?::[0-9]{{1,5}})?(?=[/?#]|$)|(?!//))"
+    rf"(?:/(?:{_SIGN}|[@/])*)?(?:\?(?:{_SIGN}|[@/?])*)?(?:#(?:{_SIGN}|[@/?])*)?",
+    re.ASCII,
+)
+"""What both formats and their libraries take for a URI (RFC 3986), without addresses in brackets."""
 
 
 @dataclass(frozen=True, order=True)
@@ -107,7 +116,7 @@ def _bill_of(
     found = in_threads(lambda pair: _licences(cache, *pair), list(names.items()))
     licences = dict(zip(names, found, strict=True))
     packages = [
-        _billed(
+        billed(
             system,
             item,
             groups=groups,
@@ -158,15 +167,16 @@ def _licences(cache: CacheFolder, sha256: str, name: str) -> tuple[str, ...]:
     return licences_of(path, name)
 
 
-def _billed(
+def billed(
     system: str,
     item: DescribedPackage,
     *,
     groups: Sequence[str],
-    control: Deb822,
+    control: Mapping[str, Any],
     licences: tuple[str, ...],
     places: Mapping[str, tuple[str, str]],
 ) -> BilledPackage:
+    """Put together what a cache, a control file and a lock say of a package."""
     source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
     path, uri = places.get(item.original_sha256, ("", ""))
     return BilledPackage(
@@ -189,7 +199,7 @@ def _billed(
 
 
 def _uri(text: str) -> str:
-    return text if re.fullmatch(r"https?://[A-Za-z0-9][!#-;=?-Z_a-z~]*", text) else ""
+    return text if text.startswith(("http://", "https://")) and URI.fullmatch(text) else ""
 
 
 def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from package_cache.verbs.bills.bill import Bill, BilledPackage
+from package_cache.verbs.bills.bill import URI, Bill, BilledPackage
 
 
 def cyclonedx_text(bill: Bill) -> str:
@@ -19,7 +19,13 @@ def cyclonedx_text(bill: Bill) -> str:
         timestamp=bill.created,
         properties=[Property(name="package-cache:built-by", value=bill.built_by)],
     )
-    bom = Bom(components=map(_component, bill.packages), serial_number=bill.identity, metadata=metadata)
+    components = [_component(item) for item in bill.packages]
+    seen: set[str] = set()
+    for item, component in zip(bill.packages, components, strict=True):  # two files may have one package URL
+        if str(component.purl) in seen:
+            component.bom_ref.value = f"{component.purl}#{item.sha256}"
+        seen.add(str(component.purl))
+    bom = Bom(components=components, serial_number=bill.identity, metadata=metadata)
     bom.register_dependency(whole, list(bom.components))
     return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
 
@@ -35,7 +41,7 @@ def _component(item: BilledPackage) -> Component:
     }
     properties = [Property(name=f"package-cache:{name}", value=value) for name, value in facts.items() if value]
     references = []
-    if item.uri:
+    if URI.fullmatch(item.uri):
         original = HashType(alg=HashAlgorithm.SHA_256, content=item.original_sha256)
         references.append(
             ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(item.uri), hashes=[original])

@@ -58,7 +58,7 @@ def _package(item: BilledPackage) -> Package:
         version=item.version,
         file_name=f"./pool/{item.sha256}.deb",
         download_location=item.uri if _fits(item.uri, validate_download_location) else SpdxNoAssertion(),
-        supplier=_supplier(item.maintainer) if item.maintainer else SpdxNoAssertion(),
+        supplier=_supplier(item.maintainer),
         files_analyzed=False,
         checksums=[Checksum(ChecksumAlgorithm.SHA256, item.sha256)],
         homepage=item.homepage if _fits(item.homepage, validate_url) else SpdxNoAssertion(),
@@ -82,7 +82,9 @@ def _identifier(item: BilledPackage) -> str:
     return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", text)
 
 
-def _supplier(maintainer: str) -> Actor:
+def _supplier(maintainer: str) -> Actor | SpdxNoAssertion:
+    if not maintainer.strip(" ()<>"):  # no name that the format could write: it has the address in parentheses
+        return SpdxNoAssertion()
     match = re.fullmatch(r"(.*?)\s*<([^<>]+)>", maintainer)
     return (
         Actor(ActorType.ORGANIZATION, match[1] or match[2], match[2])

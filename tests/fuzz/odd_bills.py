@@ -1,0 +1,69 @@
+"""Packages whose control files and licences say odd things, as a bill of materials has to tell them."""
+
+from collections.abc import Sequence
+from random import Random
+
+from tests.fuzz.nasty import TEXTS
+
+from package_cache.cache.package_list import DescribedPackage
+from package_cache.verbs.bills.bill import BilledPackage, billed
+
+MAINTAINERS = [
+    "N <n@example.invalid>", "<>", "<n@x>", "N <>", "N <a> <b>", "N (x) <n@x>", "N <n@x", "> <", "(", "()", "a (b)",
+    "N, M <n>",
+    "\x1b[31m <n@x>", "\u202e<x@y>", "N\0M <a\0b>", "\x85", "\u2028", "N <n@x> ()", "( <)>", "Organization: x",
+    "NOASSERTION", "\ufffe",
+]  # fmt: skip
+HOMEPAGES = [
+    "https://example.com/", "http://a", "https://[::1]/", "https://a/%zz", "https://a b/", "https://a/\x1b",
+    "javascript:x",
+    "http://a:99999999/", "http://a/[x]", "http://a/^", "http://a/{x}", "http://a/|", "https://a/#b#c",
+    "http://a@b@c/", "http://a/`",
+    "https://\u00e9.example/", "http://a/" + "x" * 60, "<https://a.b/>", "http://1.2.3.4:80:80/", "http://a%/",
+    "http://a/%",
+    "https://a\\b/", "HTTP://A.B/", "http://a..b/", "http://a.b/?q=[", "http://a.b/#[", "http://a.b:x/",
+    "http://a.b/\n", "http://-/",
+]  # fmt: skip
+SOURCES = ["other", "other (1)", "other (", "other ()", "(1)", " ", "o\0r (1\x1b)", "a b c", "other (1:2-3) x", ") ("]
+LICENCES = [
+    "GPL-2+",
+    "Expat",
+    "NOASSERTION",
+    "",
+    "a" * 70_000,
+    "\x1b[31m",
+    "a, b",
+    "(a and b)",
+    "\0",
+    "\u2028",
+    "LicenseRef-x",
+    "é",
+]
+VERSIONS = ["1.0", "1:2~rc1+b-1", "1", "0:1", "1.0+dfsg~~"]
+NAMES = ["tool", "lib", "libstdc++6", "a.b", "0ad"]
+URIS = [
+    "", "https://tools.example.com/apt", "http://mirror:8080", "http://localhost", "file:/srv/x", "copy:/x y",
+    "http://[::1]:80/",
+    "https://h/%zz", "tor+https://x.onion", "mirror+file:/x", "cdrom:[x]/", "http://h/a b", "http://h/<x>",
+    "http://h/^`{|}", "x:",
+]  # fmt: skip
+
+
+def odd_package(random: Random) -> BilledPackage:
+    """Make one by chance, by the code that makes them of a cache."""
+    control: dict[str, str] = {}
+    for key, values in (("Maintainer", MAINTAINERS), ("Homepage", HOMEPAGES), ("Source", SOURCES)):
+        if random.randrange(5):
+            control[key] = random.choice((random.choice(values), random.choice(values), random.choice(TEXTS)))
+    names: Sequence[str] = random.choice((LICENCES, LICENCES, TEXTS))
+    digest = f"{random.randrange(4):x}" * 64
+    item = DescribedPackage(
+        random.choice(NAMES), random.choice(VERSIONS), random.choice(("amd64", "all", "i386")), 1, digest, digest
+    )
+    licences = {" ".join(random.choice(names).split()) for _ in range(random.randrange(4))}
+    uri = random.choice(URIS)
+    return billed(
+        random.choice(("ubuntu18.04", "debian12")), item, groups=random.choice((["a"], ["a", "b"], ["a" * 64])),
+        control=control, licences=tuple(sorted(licences - {""})),
+        places={digest: ("pool/a b/x_1%.deb", f"{uri}/pool/x_1%25.deb" if uri else "")} if random.randrange(2) else {},
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from tests.faults.spread import FULL
 from tests.faults.writers import wait_until_heard
 from tests.support.world import World, made_world
 
-MOMENTS = [0.02 * number for number in range(40)] if FULL else [0.6]
+MOMENTS = [0.02 * number for number in range(40)] if FULL else [0.02, 0.6]
 """Seconds after the program has begun to hear."""
 
 SIGNS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL] if FULL else [signal.SIGINT]

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -241,7 +242,9 @@ class AptRoot:
         return self._run([argv[0], *options, *argv[1:]])
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0) -> Completed:
-        return run(argv, env={"APT_CONFIG": str(self.folder / "apt.conf")}, timeout=timeout, check=False)
+        with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
+            env = {"APT_CONFIG": str(self.folder / "apt.conf"), "TMPDIR": temporary}
+            return run(argv, env=env, timeout=timeout, check=False)
 
 
 def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:

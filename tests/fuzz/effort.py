@@ -12,9 +12,9 @@ INPUTS = int(os.environ.get("PACKAGE_CACHE_FUZZ", "2500"))
 SEED = int(os.environ.get("PACKAGE_CACHE_FUZZ_SEED", "1"))
 
 SHARES = {
-    "columns": 0.15,
-    "toml": 0.16,
-    "lock": 0.16,
+    "columns": 0.14,
+    "toml": 0.152,
+    "lock": 0.152,
     "description": 0.11,
     "package list": 0.05,
     "proofs": 0.05,

@@ -89,9 +89,10 @@ heard() {
     fi
 }
 
-# Send a signal to a process group: dash takes a negative number only behind --, and busybox only without.
+# Send a signal to a process group, once: dash takes a negative number only behind --, and does nothing without; busybox
+# sends it also where it complains of --.
 kill_group() {
-    kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" "-$2" 2>/dev/null
+    kill -s "$1" "-$2" 2>/dev/null || kill -s "$1" -- "-$2" 2>/dev/null
 }
 
 # Send a signal to the child and all of its group. TERM stands for what the child cannot hear.

@@ -1,13 +1,17 @@
 """Signals to the job's entry point, in each shell: they reach what runs, and the post-scripts run all the same."""
 
 import os
+import re
 import signal
 import sys
 import time
 
 import pytest
 from tests.faults.spread import spread
+from tests.runtime.phase import REPOSITORY
 from tests.runtime.pod import Pod, alive, each_shell, entry, job_of
+
+from package_cache.outside.run import run, start
 
 SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2")
 each_signal = pytest.mark.parametrize("name", SIGNALS)
@@ -72,6 +76,20 @@ def test_each_of_many_is_handed_on(shell: str, pod: Pod) -> None:
         pod.wait_for(f"heard{count}")
     stdout, stderr = process.communicate(timeout=30)
     assert (stdout, process.returncode) == ("5\n", 0), stderr
+
+
+@each_shell
+def test_a_group_gets_it_once(shell: str) -> None:
+    """A second one would end a command that has heard the first and takes its handlers away to end by itself."""
+    job = (REPOSITORY / "runtime" / "job.sh").read_text()
+    function = re.search(r"^kill_group\(\) \{$.*?^\}$", job, re.MULTILINE | re.DOTALL)
+    assert function
+    with start(["sleep", "60"]) as sleeping:
+        script = f"set -x\n{function[0]}\nkill_group CONT {sleeping.pid}"
+        done = run([*(["busybox", "sh"] if shell == "busybox" else [shell]), "-c", script])
+        sleeping.kill()
+    tries = done.stderr.count("+ kill -s")
+    assert tries == (2 if shell == "dash" else 1), done.stderr  # dash does nothing at the first
 
 
 @each_shell

@@ -824,7 +824,7 @@ recover_others() {
 make_plan() {
     _trouble=
     [ -z "${image}" ] || link_indexes
-    ask_apt apt-get -y --no-remove --print-uris install ${missing} || _trouble=no-plan
+    ask_for_plan || _trouble=no-plan
     _plan=${_said}
     case ${_plan} in
         *' not fully installed or removed.'* | *'--fix-broken install'* | *'apt-get -f install'* | *' needs to be reinstalled'*) _trouble=dpkg-broken ;;
@@ -839,11 +839,16 @@ make_plan() {
     [ -z "${_trouble}" ]
 }
 
+# Let apt say what it would install. Sets `_said`.
+ask_for_plan() {
+    ask_apt apt-get -y --no-remove --print-uris install ${missing}
+}
+
 # Let apt plan out of the indexes for one image after the other. Status 1: none has a plan, and `_plan` stays.
 plan_for_image() {
     for _image in ${images}; do
         link_indexes "${_image}"
-        if ask_apt apt-get -y --no-remove --print-uris install ${missing}; then
+        if ask_for_plan; then
             _plan=${_said}
             say "${groups}: the packages for the image ${image} fit here, the groups' own do not"
             return

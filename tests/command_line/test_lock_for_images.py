@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.check.layouts import package, write_root
+from tests.check.layouts import HandMade, base, package, write_root
 from tests.support.world import World
 
 from package_cache.values.lock import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
@@ -135,6 +135,22 @@ def test_an_image_that_is_forgotten(old: World) -> None:
     )
     assert locked(old, "--forget", "newer") == (0, "")
     assert (old.folder / "package-cache.lock").read_bytes() == before
+
+
+def test_an_image_by_its_reference(old: World) -> None:
+    layout = HandMade(old.folder / "images")
+    reference = layout.name(layout.image([base(package("library", "1.1"))]), "job:2")
+    assert locked(old, "--for", reference) == (0, "")
+    (image,) = lock(old)["image"]
+    assert image == {"name": "images-job-2", "reference": reference}
+    assert sets(old)["dev"] == {"images-job-2": ["library-dev_1.1_all"]}
+    layout.name(layout.image([base(package("library", "9.0"))]), "job:3")
+    assert locked(old, "--for", f"oci:{layout.folder}:job:4") == (
+        2,
+        f"error: cannot lock for the image images-job-4: cannot read the image oci:{layout.folder}:job:4: "
+        "name one of its tags; there are: job:2, job:3\n"
+        "hint: where it is gone for good: package-cache lock --forget images-job-4\n",
+    )
 
 
 IMAGES = """

@@ -242,9 +242,11 @@ class AptRoot:
         return self._run([argv[0], *options, *argv[1:]])
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0) -> Completed:
-        with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
-            env = {"APT_CONFIG": str(self.folder / "apt.conf"), "TMPDIR": temporary}
+        env = {"APT_CONFIG": str(self.folder / "apt.conf")}
+        if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay
             return run(argv, env=env, timeout=timeout, check=False)
+        with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
+            return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
 
 
 def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:

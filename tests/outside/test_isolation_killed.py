@@ -36,6 +36,9 @@ def _hold_and_kill(root: Path, tier: Isolation, mark: str) -> None:
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
+        deadline = time.monotonic() + 20
+        while not processes_with(f"sleep {mark}") and time.monotonic() < deadline:  # it is started, and sleeps soon
+            time.sleep(0.01)
         assert len(processes_with(f"sleep {mark}")) == 1
         process.kill()
 

@@ -192,6 +192,8 @@ def test_nothing_that_the_archives_have_fits(old: World) -> None:
         "    E: Unable to correct problems, you have held broken packages.\n"
         "    The following packages have unmet dependencies:\n"
         "     library-dev : Depends: library (= 1.1) but 9.0 is to be installed\n"
+        "    upgrade the image, or leave the group to the image's fallback: "
+        "in an [[image]], groups = [...] names the others\n"
     )
     assert (old.folder / "package-cache.lock").read_bytes() == before
 
@@ -212,6 +214,24 @@ def test_what_is_no_image(old: World) -> None:
         "error: cannot lock for 'training': it is no image of the manifest, no reference and no folder\n"
         "hint: images of the manifest: none; references: docker://HOST/NAME:TAG, oci:DIR:TAG, oci-archive:FILE\n",
     )
+
+
+def test_an_image_without_dpkg_says_no_architecture(old: World) -> None:
+    root = root_of(old, "bare")
+    (root / "var/lib/dpkg/status").write_text("")
+    assert locked(old, "--for", str(root)) == (
+        2,
+        "error: cannot lock for the image bare: its dpkg does not say of which architecture it is\n"
+        "hint: name it in an [[image]] of the manifest: architecture\n",
+    )
+
+
+@pytest.mark.parametrize("other", ["--keep", "--upgrade"])
+@pytest.mark.parametrize("own", ["--for", "--forget"])
+def test_what_contradicts_an_image(own: str, other: str, old: World) -> None:
+    status, err = locked(old, own, "job", other)
+    assert status == 2
+    assert "--for and --forget leave all that is locked as it is: lock --keep or --upgrade by itself\n" in err
 
 
 def test_an_image_that_is_gone(old: World) -> None:

@@ -29,6 +29,10 @@ from package_cache.verbs.options import Options
 PREFERRED_HERE = 999
 """The priority of versions that are preferred in an image: from 1000 on apt would downgrade (apt_preferences(5))."""
 
+FITS_NOTHING = (
+    "upgrade the image, or leave the group to the image's fallback: in an [[image]], groups = [...] names the others"
+)
+
 
 def lock_for_images(
     lock: Lock, images: Sequence[ImageToLock], manifest: Manifest, options: Options, listener: Listener = ignore
@@ -169,7 +173,8 @@ class _Adder:
             planned = _Planner(requests, apt, database, recommends=group.recommends).plan(own)
         except NoPlanError as error:
             message = f"group {group.name!r} cannot be installed in the image {name}, whatever the archives have:"
-            self.problems.append(wanted.place.problem(message, error.words.replace("\n", "\n    ")))
+            words = f"{error.words}\n{error.hint or FITS_NOTHING}".replace("\n", "\n    ")
+            self.problems.append(wanted.place.problem(message, words))
             return
         found = [locked_package(item, asked.sources, self.release) for item in planned]
         keys = tuple(sorted(item.key for item, _ in found))

@@ -15,18 +15,3 @@ END
 LOCK = """(cd /var/lib/dpkg; exec perl /root/hold.pl {lock} {seconds}) </dev/null >/dev/null 2>&1 &
 until [ -e /root/busy ]; do sleep 0.05; done"""
 """The line that takes `lock` for `seconds`, or until /root/go is there."""
-
-NEW_WORDS = """mv /usr/bin/dpkg /usr/bin/dpkg.real; cat >/usr/bin/dpkg <<'END'
-#!/bin/sh
-case $* in
-    *{option}*)
-        if mkdir /var/locked 2>/dev/null; then
-            echo 'dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid 43' >&2
-            exit 2
-        fi ;;
-esac
-exec /usr/bin/dpkg.real "$@"
-END
-chmod 755 /usr/bin/dpkg
-"""
-"""Lines of shell that let dpkg say, once, that another process has its lock: in the words of 1.22 and newer."""

@@ -6,16 +6,8 @@ BALLAST_FILES='1 2 3 4 5 6 7 8' # the same in inodes
 
 # sweep: remove what killed installers left: folders of temporary files, and a policy-rc.d.
 sweep() {
-    local place='' path=''
-    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do
-        set +f
-        for path in "${place}"/package-cache.*; do
-            set -f
-            case ${path##*/package-cache.} in *[!0-9-]* | -*) continue ;; *) ;; esac
-            [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path##*/package-cache.}" || rm -rf "${path}"
-        done
-        set -f
-    done
+    local place=''
+    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do sweep_folders "${place}/package-cache"; done
     if ! find_installer && { [ -n "${policy_owner}" ] || ! is_there "${POLICY}"; }; then drop_policy 2>/dev/null; fi
 }
 

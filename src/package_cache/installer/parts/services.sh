@@ -6,17 +6,9 @@ POLICY_MARK='# package-cache: no service is started while this process installs:
 POLICY_TIMEOUT=5 # seconds that the image's own may take to answer
 
 # wait_for_others: until no process keeps dpkg or debconf locked, and no other installer is at work. Status 1: that
-# lasted longer than --lock-timeout, counted from the first wait after `patience` was emptied.
+# took too long.
 wait_for_others() {
-    while find_holder || find_installer; do
-        clock
-        if [ -z "${patience}" ]; then
-            say "${holder}: waiting for it, at most ${lock_timeout} s"
-            patience=$((now + lock_timeout * 100))
-        fi
-        [ "${now}" -lt "${patience}" ] || return 1
-        sleep 1
-    done
+    while find_holder || find_installer; do be_patient || return; done
 }
 
 # locked_too_long: 40

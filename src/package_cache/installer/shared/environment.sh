@@ -1,13 +1,15 @@
-# The surroundings in which dpkg, apt and the packages' scripts run.
+# The surroundings in which a program, dpkg, apt and the packages' scripts run.
 
-TIMEOUT=/usr/bin/timeout # with its path, for busybox's own hands no signal on
+set +e -fu # whatever options a caller's `sh -e` brings
+# shellcheck disable=SC2046,SC3044  # names, and what a bash knows: it takes functions from the environment, also where it is called sh
+[ -z "${BASH_VERSION-}" ] || unset -f $(compgen -A function)
 
 # clean_environment: set what the programs below read, and remove what would lead them, or packages' scripts, astray.
-# Sets `session`, the command that keeps a question off the terminal.
+# Sets `session`, and TIMEOUT to nothing if there is no timeout(1).
 clean_environment() {
     unset CDPATH ENV BASH_ENV
     [ -n "${BASH_VERSION-}" ] || unset SHELLOPTS BASHOPTS # a bash does not let go of them
-    unset DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED APT_CONFIG
+    unset DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED
     unset DEBIAN_HAS_FRONTEND DEBCONF_REDIR DEBCONF_SYSTEMRC DEBCONF_DB_OVERRIDE DEBCONF_DEBUG
     unset LD_PRELOAD LD_LIBRARY_PATH PERL5OPT PERL5LIB PERLLIB PYTHONHOME PYTHONPATH
     [ -d "${TMPDIR:-/}" ] || unset TMPDIR
@@ -15,7 +17,6 @@ clean_environment() {
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical
     umask 022
     reset_ifs
-    [ -x "${TIMEOUT}" ] || TIMEOUT=timeout
-    session=
-    ! command -v setsid >/dev/null 2>&1 || session=setsid
+    [ -x "${TIMEOUT}" ] || TIMEOUT=$(command -v timeout)
+    find_session
 }

@@ -41,17 +41,31 @@ has_open() {
     return 1
 }
 
-# says_locked LOG: dpkg and apt ended because another process has dpkg's lock. Only for where /proc/locks is missing:
-# "... is locked by another process" (dpkg 1.18), "... was locked by another process with pid 7" (from 1.19.1 on),
-# "... was locked by /usr/bin/apt process with pid 7" (from 1.22 on), "E: Could not get lock" (apt 1.2 to 3).
+# was_locked LOG: another process has what it needs locked, or the command that wrote LOG said so where the kernel does not.
+was_locked() { find_holder || { [ ! -r /proc/locks ] && says_locked "$1"; }; }
+
+# says_locked LOG: dpkg or apt ended because another process has dpkg's lock (docs/installer.md). Sets `holder`.
 says_locked() {
     local line=''
-    [ ! -r /proc/locks ] || return 1
     while read -r line; do
         case ${line} in
-            'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*) return 0 ;;
+            'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*)
+                holder='another process has dpkg locked'
+                return 0
+                ;;
             *) ;;
         esac
     done <"$1"
     return 1
+}
+
+# be_patient: wait a second for `holder`. Status 1: that took longer than `lock_timeout`, counted from the first time after
+# `patience` was emptied.
+be_patient() {
+    clock
+    if [ -z "${patience}" ]; then
+        say "${holder}: waiting for it, at most ${lock_timeout} s"
+        patience=$((now + lock_timeout * 100))
+    fi
+    [ "${now}" -lt "${patience}" ] && sleep 1
 }

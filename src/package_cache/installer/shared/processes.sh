@@ -1,5 +1,6 @@
 # Processes: who they are, and commands that run with a time limit and hear signals.
 
+TIMEOUT=/usr/bin/timeout # with its path, for busybox's own hands no signal on
 KILL_AFTER=10 # seconds until what does not end is killed
 
 # identify PID: set `identity` to PID-START (proc(5), stat), which no later process of that number has.
@@ -23,16 +24,28 @@ is_alive() {
     [ "${identity}" = "$1" ] && kill -0 "${1%%-*}" 2>/dev/null
 }
 
+# sweep_folders PREFIX: remove the folders PREFIX.IDENTITY of processes that are not alive any more.
+sweep_folders() {
+    local path=''
+    set +f
+    for path in "$1".*; do
+        set -f
+        case ${path#"$1".} in *[!0-9-]* | -*) continue ;; *) ;; esac
+        [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path#"$1".}" || rm -rf "${path}"
+    done
+    set -f
+}
+
 # run_bounded SECONDS LOG COMMAND...: run it with an end, its output in LOG, without the terminal; return its status.
 # It runs in the background as `child`, so that the shell hears a signal at once.
 run_bounded() {
     local seconds="$1" log="$2" ended=''
     shift 2
-    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${seconds}" "$@" >"${log}" 2>&1 </dev/null &
+    ${session} ${TIMEOUT:+"${TIMEOUT}" -k "${KILL_AFTER}" "${seconds}"} "$@" >"${log}" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     ended=$?
-    [ "${ended}" -lt 124 ] || kill_group "${child}"
+    [ "${ended}" -lt 124 ] || kill_group KILL "${child}" # a script that hears no signal, or whose dpkg was killed
     child=
     return "${ended}"
 }
@@ -42,12 +55,13 @@ end_child() {
     [ -n "${child}" ] || return 0
     kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on
     wait "${child}"
-    kill_group "${child}"
+    kill_group KILL "${child}"
     child=
 }
 
-# kill_group PID: kill what outlives its leader: a script that hears no signal, or whose dpkg was killed. Without "--",
-# which neither dash after a name nor busybox takes.
-kill_group() {
-    kill -KILL "-$1" 2>/dev/null
+# stop_listening: no further signal, and the shell's settings that the interrupted function had not yet put back.
+stop_listening() {
+    trap '' INT TERM HUP
+    reset_ifs
+    set +C -f
 }

@@ -1,5 +1,4 @@
 # The container: its OS release, its architecture, and what dpkg's database says of packages.
-
 DPKG=/usr/bin/dpkg # with its path, for a busybox sh may take its own dpkg for it
 DPKG_QUERY=/usr/bin/dpkg-query
 APT_MARKS=/var/lib/apt/extended_states # which packages are dependencies only
@@ -79,8 +78,7 @@ read_architecture() {
     done <"${DPKG_STATE}/arch"
 }
 
-# read_database: set `database` to a line for each package that dpkg knows, NAME/ARCHITECTURE/VERSION/STATE, with the
-# state as dpkg-query(1) abbreviates it. 22
+# read_database: set `database` to lines NAME/ARCHITECTURE/VERSION/STATE (dpkg-query(1), db:Status-Abbrev). 22
 read_database() {
     database=$(query "${PACKAGE_LINE}" 2>/dev/null)
     [ $? -lt 2 ] || miss dpkg-broken "dpkg cannot read its database: $(query "${PACKAGE_LINE}" 2>&1 >/dev/null)" "repair what it complains of"
@@ -92,8 +90,7 @@ query() {
     exec "${DPKG_QUERY}" -W -f "$1"
 }
 
-# select_packages NAME...: set `known` to the lines of `database`, as words, that are about these packages. A package is
-# named NAME or, if its architecture is a foreign one, NAME:ARCHITECTURE, here and everywhere.
+# select_packages NAME...: set `known` to the lines of `database` about them. Foreign ones are NAME:ARCHITECTURE everywhere.
 select_packages() {
     local each='' names=" $* "
     known=
@@ -102,8 +99,7 @@ select_packages() {
     done
 }
 
-# find_package NAME: set `version` and `state` to what `known` says, or to nothing and `un`, and `exact` to the name with
-# its architecture, as dpkg wants it where it has several of that name.
+# find_package NAME: set `version` and `state` to what `known` says, or to nothing and `un`; and `exact`, with architecture.
 find_package() {
     local each='' arch="${architecture} all"
     case $1 in *:*) arch=${1#*:} ;; *) ;; esac
@@ -119,8 +115,7 @@ find_package() {
     done
 }
 
-# in_state PATTERN NAME...: set `found` to the packages whose state matches, and `exactly` to their names with
-# architectures.
+# in_state PATTERN NAME...: set `found` to the packages in a state, and `exactly` to their names with architectures.
 in_state() {
     local pattern="$1" name='' version='' state='' exact=''
     shift
@@ -146,30 +141,26 @@ has_updates() {
     [ -e "$1" ]
 }
 
-# look: set `missing` to the requests that dpkg does not have installed, and `absent` to a file that the groups must
-# provide and that is not there. Status 0: there is neither.
+# look: set `missing` to requests that dpkg does not have installed, `absent` to a provided file. Status 0: neither is.
 look() {
-    local request=''
+    local request='' name='' version='' state='' exact=''
     read_database
     select_packages ${requests}
     missing='' absent=''
     for request in ${requests}; do
-        is_installed "${request}" || missing="${missing} ${request}"
+        name=${request%%=*}
+        find_package "${name%:"${architecture}"}"
+        case ${state}:${request} in
+            [ih]i:*"=${version}") ;;
+            [ih]i:*=* | [!ih]* | ?[!i]*) missing=${missing:+${missing} }${request} ;;
+            *) ;;
+        esac
     done
-    missing=${missing# }
     for_lines look_for_file "${provides}"
     [ -z "${missing}${absent}" ]
 }
 
 look_for_file() { [ -e "${root}$1" ] || absent=$1; }
-
-# is_installed REQUEST: by `known`, and configured; holding it does not change that.
-is_installed() {
-    local version='' state='' exact='' name="${1%%=*}"
-    find_package "${name%:"${architecture}"}"
-    case ${state} in [ih]i) ;; *) return 1 ;; esac
-    case $1 in *=*) [ "${1#*=}" = "${version}" ] ;; *) ;; esac
-}
 
 # find_provider NAME: set `provider` to the installed package and version that provides a virtual one. Status 1: none.
 find_provider() {

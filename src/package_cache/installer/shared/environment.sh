@@ -1,5 +1,4 @@
 # The surroundings in which dpkg, apt and the packages' scripts run.
-
 TIMEOUT=/usr/bin/timeout # with its path, for busybox's own hands no signal on
 
 # clean_environment: set what the programs below read, and remove what would lead them, or packages' scripts, astray.

@@ -1,5 +1,4 @@
 # Locks of other processes, asked of the kernel (proc(5), locks) and not of messages.
-
 DPKG_STATE=/var/lib/dpkg
 LOCKS="${DPKG_STATE}/lock-frontend ${DPKG_STATE}/lock /var/cache/debconf/config.dat /var/cache/debconf/passwords.dat
     /var/cache/debconf/templates.dat"
@@ -26,8 +25,7 @@ find_holder() {
     return 1
 }
 
-# has_open PID PATH: the kernel's table names the device as overlayfs and btrfs do not show it, so its inode could be
-# another file's. Where the process does not let us look, it is believed.
+# has_open PID PATH: an inode alone could be another file's. Where the process does not let us look, it is believed.
 has_open() {
     local file=''
     [ -r "/proc/$1/fd" ] || return 0

@@ -1,7 +1,5 @@
 # Processes: who they are, and commands that run with a time limit and hear signals.
 
-KILL_AFTER=10 # seconds until what does not end is killed
-
 # identify PID: set `identity` to PID-START (proc(5), stat), which no later process of that number has.
 identify() {
     local stat=''
@@ -10,10 +8,7 @@ identify() {
     set -- "$1" ${stat##*) }
     case ${2:-} in
         '' | Z | X) ;; # a zombie is dead
-        *)
-            shift 20
-            identity=${identity}$1
-            ;;
+        *) shift 20 && identity=${identity}$1 ;;
     esac
 }
 
@@ -23,12 +18,11 @@ is_alive() {
     [ "${identity}" = "$1" ] && kill -0 "${1%%-*}" 2>/dev/null
 }
 
-# run_bounded SECONDS LOG COMMAND...: run it with an end, its output in LOG, without the terminal; return its status.
-# It runs in the background as `child`, so that the shell hears a signal at once.
+# run_bounded SECONDS LOG COMMAND...: run it as `child`, in the background, so that the shell hears a signal at once.
 run_bounded() {
     local seconds="$1" log="$2" ended=''
     shift 2
-    ${session} "${TIMEOUT}" -k "${KILL_AFTER}" "${seconds}" "$@" >"${log}" 2>&1 </dev/null &
+    ${session} "${TIMEOUT}" -k 10 "${seconds}" "$@" >"${log}" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     ended=$?
@@ -46,8 +40,5 @@ end_child() {
     child=
 }
 
-# kill_group PID: kill what outlives its leader: a script that hears no signal, or whose dpkg was killed. Without "--",
-# which neither dash after a name nor busybox takes.
-kill_group() {
-    kill -KILL "-$1" 2>/dev/null
-}
+# kill_group PID: kill what outlives its leader. Without "--", which neither dash after a name nor busybox takes.
+kill_group() { kill -KILL "-$1" 2>/dev/null; }

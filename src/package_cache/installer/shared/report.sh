@@ -1,5 +1,4 @@
 # Messages, exit statuses, lists of lines, numbers, new files and time.
-
 NEWLINE='
 '
 # One table for all programs (docs/exit-statuses.md).

@@ -39,7 +39,7 @@ seconds_since() {
 choose_shell() {
     shell='sh'
     if command -v bash >/dev/null 2>&1; then shell=bash; fi
-    find_session
+    session=$(command -v setsid)
     if env --default-signal=INT,QUIT true >/dev/null 2>&1; then
         reset='env'
     elif perl -e 1 >/dev/null 2>&1; then

@@ -52,38 +52,28 @@
 set_state() {
     # read_arguments
     groups='' cache='' result='' verbose='' dry_run='' root='' given_architecture='' lock_timeout=120 install_timeout=1800
-    # find_cache, read_groups, read_system, read_architecture
-    pool='' requests='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 recommends=false
-    system='' derived='' remedy='' architecture='' foreign=''
-    # read_database, select_packages, in_state, look
-    database='' known='' found='' exactly='' missing='' absent='' wrong='' already_there=0
-    # make_work, link_indexes, ask_apt, plan, state_hash, start_hashing
-    work='' disks='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashes='' hashers=''
-    # sort_planned, begin_run, recover, take_policy, find_holder, wait_for_others, run_bounded, run_logged
-    fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder=''
-    patience='' child='' log='' logs=''
+    # find_cache, read_groups
+    pool='' requests='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 recommends=false hashes=''
+    # read_system, read_architecture, read_database, select_packages, in_state, look
+    system='' derived='' architecture='' foreign='' database='' known='' found='' exactly='' missing='' absent='' already_there=0
+    # make_work, link_indexes, ask_apt, plan, start_hashing
+    work='' disks='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
+    # sort_planned, begin_run, recover, take_policy, find_installer, find_holder, wait_for_others, run_logged
+    fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs=''
     # give_back, finish, phase, and the lines of the result
-    baseline='' unchanged='nothing was changed' outcome='' reason='' message='' next_step='' installed=0 phases=''
-    package_lines='' obstacle_lines='' apt_lines=''
+    baseline='' unchanged='nothing was changed' reason='' message='' next_step='' installed=0 phases='' package_lines='' obstacle_lines='' apt_lines=''
 }
 
 # install_missing: plan, verify and install, anew after each time that another process works with dpkg.
 install_missing() {
-    local first_phases='' began_plan=''
-    if [ -z "${dry_run}" ]; then
-        [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
-    fi
+    [ -n "${dry_run}" ] || [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout
     make_work
     link_indexes
     phase index
-    first_phases=${phases}
-    began_plan=${last}
     until try_to_install; do
         give_back
         wait_for_others || locked_too_long
-        phases=${first_phases}
-        last=${began_plan}
         phase wait
         disks=
         recovered=yes
@@ -95,6 +85,7 @@ install_missing() {
 
 # try_to_install: status 1: another process was quicker, and nothing happened.
 try_to_install() {
+    local hasher=''
     [ -n "${dry_run}" ] || wait_for_others || locked_too_long
     plan || return
     if [ -z "${files}" ]; then
@@ -104,7 +95,10 @@ try_to_install() {
     start_hashing
     phase plan
     sort_planned
-    verify
+    for hasher in ${hashers}; do
+        wait "${hasher}" || check_hashes 'the index' # to know which it is
+    done
+    hashers=
     phase verify
     count_packages ${files}
     if [ -n "${dry_run}" ]; then
@@ -117,11 +111,7 @@ try_to_install() {
     take_policy || return
     phase begin
     install_files
-    case $? in
-        0) ;;
-        1) return 1 ;;
-        *) fail "dpkg or a package's own script ended with an error" ;;
-    esac
+    case $? in 0) ;; 1) return 1 ;; *) fail "dpkg or a package's own script ended with an error" ;; esac
 }
 
 # count_packages HASH...: set `counted` to their number in words, and `megabytes`.
@@ -140,8 +130,7 @@ main() {
     clean_environment
     unset APT_CONFIG # nothing of the image's apt configuration is read
     clock
-    began=${now}
-    last=${now}
+    began=${now} last=${now}
     trap on_exit EXIT
     trap 'on_signal INT' INT
     trap 'on_signal TERM' TERM

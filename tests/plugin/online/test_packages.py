@@ -146,6 +146,6 @@ def test_without_timeout(image: Image) -> None:
 
 
 def test_what_a_killed_run_left_is_taken_away(image: Image) -> None:
-    image.room.sh("mkdir -p /var/lib/apt/package-cache-online.999999/lists")
+    image.room.sh("mkdir -p /var/lib/apt/package-cache-online.999999-1/lists")
     assert image.run("tool").returncode == 0
     assert image.leftovers() == ""

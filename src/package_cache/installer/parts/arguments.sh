@@ -1,14 +1,5 @@
 # The command line: all of it is read and checked before anything else is.
 
-# print_usage: the first comment of this program.
-print_usage() {
-    local line=''
-    while IFS= read -r line && [ -n "${line}" ]; do
-        line=${line#\#}
-        [ "${line#!}" != "${line}" ] || printf '%s\n' "${line# }"
-    done <"${script}"
-}
-
 # misuse CAUSE: exit because of a command line that makes no sense. 2
 misuse() {
     complain "cannot understand the command line: $1"
@@ -16,8 +7,7 @@ misuse() {
     finish usage "$1"
 }
 
-# read_arguments ARGUMENT...: set groups, cache, result, lock_timeout, install_timeout, verbose, dry_run, root and
-# given_architecture. 2
+# read_arguments ARGUMENT...: set what was asked for. 2
 read_arguments() {
     local bad='' option=''
     while [ $# -gt 0 ]; do
@@ -27,7 +17,7 @@ read_arguments() {
         case ${option} in
             --verbose) verbose=yes && continue ;;
             --dry-run) dry_run=yes && continue ;;
-            --help) print_usage && finish installed 'help shown' ;;
+            --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${script}" && finish installed 'help shown' ;; # the first comment of this program
             --) break ;;
             --cache) cache=${1-} ;;
             --result) result=${1-} ;;

@@ -1,5 +1,4 @@
 # The cache: where it is, and what the groups' files say. Nothing in it is believed before its hash is checked.
-
 FORMAT=1 # of the cache, cache/layout.py
 
 # find_cache: set `cache` to the absolute path of a cache, and `pool`. 30
@@ -37,8 +36,7 @@ is_mounted() {
     return 1
 }
 
-# read_groups: check that each group is there for this system and architecture, and read what it asks for.
-# 10 11 12 31 32
+# read_groups: check that each group is there for this system and architecture, and read what it asks for. 10 11 12 31 32
 read_groups() {
     local group='' file='' folder=''
     for group in ${groups}; do
@@ -46,14 +44,9 @@ read_groups() {
         [ -d "${cache}/${folder}" ] || miss_group "${group}"
         [ -e "${cache}/${folder}/${architecture}.group" ] || miss_architecture "${folder}" "${group}"
         for file in "${architecture}.group" Packages packages.json Release; do check_file "${folder}/${file}"; done
+        for file in "${architecture}.group" Packages packages.json; do state_hash "${folder}/${file}"; done
         read_group_file "${folder}/${architecture}.group"
     done
-    for file in ${image_indexes}; do check_file "${file}"; done
-    for group in ${groups}; do
-        # packages.json as well: the last line of a Release that was cut short.
-        for file in "${architecture}.group" Packages packages.json; do state_hash "groups/${group}-${system}/${file}"; done
-    done
-    for file in ${image_indexes}; do state_hash "${file}"; done
     check_hashes 'its Release'
 }
 
@@ -85,9 +78,7 @@ check_hashes() {
 }
 
 # find_bad_hash LINE: set `bad` to the first file whose line is not among `found`.
-find_bad_hash() {
-    case ${NEWLINE}${found}${NEWLINE} in *"${NEWLINE}$1${NEWLINE}"*) ;; *) bad=${bad:-${1#*  }} ;; esac
-}
+find_bad_hash() { case ${NEWLINE}${found}${NEWLINE} in *"${NEWLINE}$1${NEWLINE}"*) ;; *) bad=${bad:-${1#*  }} ;; esac; }
 
 # check_file NAME: a file of the cache with something in it; one that is a pipe would be waited for. 31
 check_file() {
@@ -120,8 +111,7 @@ miss_group() {
 miss_architecture() {
     local others='' path=''
     check_file "$1/Release"
-    state_hash "$1/${architecture}.group"
-    [ "${hashes%none  *}" != "${hashes}" ] || damaged "$1/${architecture}.group is missing"
+    case $(cat "${cache}/$1/Release") in *" ${architecture}.group"*) damaged "$1/${architecture}.group is missing" ;; *) ;; esac
     set +f
     for path in "${cache}/$1"/*.group; do path=${path##*/} others="${others} ${path%.group}"; done
     set -f
@@ -129,8 +119,7 @@ miss_architecture() {
     miss not-for-architecture "the group $2 is not for ${architecture}; it is for:${others}" "add ${architecture} to the group in the manifest and build again"
 }
 
-# read_group_file FILE (cache/layout.py, group_file): add to requests, provides, pre_dependencies, images,
-# image_indexes, installed_kib and recommends. 31 32
+# read_group_file FILE (cache/layout.py, group_file): add to what the groups ask for. 31 32
 read_group_file() {
     local key='' value='' seen=''
     while read -r key value; do
@@ -154,7 +143,10 @@ read_group_file() {
             image)
                 is_name "${value}" || damaged "$1 has an image '${value}', which is no image's name"
                 case "${images} " in *" ${value} "*) ;; *) images="${images} ${value}" ;; esac
-                image_indexes="${image_indexes} ${1%/*}/Packages.${architecture}.${value}"
+                value=${1%/*}/Packages.${architecture}.${value}
+                check_file "${value}"
+                state_hash "${value}"
+                image_indexes="${image_indexes} ${value}"
                 ;;
             end) ;;
             *) damaged "$1 has a line that means nothing: ${key}" ;;

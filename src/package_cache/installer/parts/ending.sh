@@ -20,14 +20,14 @@ finish() {
 give_back() {
     release_policy
     end_run
-    outcome=${unchanged}
-    is_as_before || outcome='this run changed nothing, but another process changed the packages here meanwhile'
+    outcome=${recovering:-${unchanged}}
+    [ -n "${recovering}" ] || is_as_before || outcome='this run changed nothing, but another process changed the packages here meanwhile'
 }
 
-# is_as_before: of all that dpkg and apt's marks rewrite when something changes, nothing differs from `baseline`.
+# is_as_before: nothing differs from `baseline`.
 is_as_before() { [ "$(print_state)" = "${baseline}" ]; }
 
-# print_state: inode, size and time of each.
+# print_state: inode, size and time of all that dpkg and apt rewrite when something changes.
 print_state() {
     stat -c '%n %i %s %y' "${DPKG_STATE}/status" "${DPKG_STATE}/updates" "${DPKG_STATE}/info" \
         "${DPKG_STATE}/diversions" "${DPKG_STATE}/statoverride" "${DPKG_STATE}/triggers" "${APT_MARKS}" 2>/dev/null
@@ -62,13 +62,7 @@ on_signal() {
 # undo_changes: end what runs, and undo what this run has changed. Sets `outcome`.
 undo_changes() {
     end_child
-    if [ -n "${recovering}" ]; then
-        outcome='what an earlier run left is not in order yet; run it again'
-    elif [ -z "${run}" ] || is_as_before; then
-        give_back
-    else
-        undo
-    fi
+    if [ -z "${run}" ] || is_as_before; then give_back; else undo; fi
 }
 
 # is_stream FILE: it is written to and not replaced.
@@ -110,16 +104,8 @@ print_result() {
     printf '%s\n' "status=${status}" "reason=${reason}" "group=${groups}" "installed=${installed}" \
         "already_there=${already_there}" "bytes=${bytes}"
     printf '%s' "${package_lines}${obstacle_lines}${apt_lines}${phases}"
-    [ -z "${next_step}" ] || one_line next "${next_step}"
-    one_line message "${message}"
-}
-
-# one_line KEY TEXT: print them without the line ends of TEXT.
-one_line() {
-    local key="$1" IFS="${NEWLINE}"
-    set -- $2
-    IFS=' '
-    printf '%s=%s\n' "${key}" "$*"
+    set -- ${message} # without line ends
+    printf '%s\n' "next=${next_step}" "message=$*"
 }
 
 # phase NAME: note how long the phase took that ends now; `total` counts from the beginning.

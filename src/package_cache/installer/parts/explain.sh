@@ -1,8 +1,6 @@
 # Why there is no plan: which package needs which version of what is here, in words that a person can act on.
 
-ROUNDS=6 # how often apt is asked; a chain of dependencies takes one for each link that hides the next
-
-# explain: set `obstacle_lines` to what is in the way, from `said`, apt's words, and print it.
+# explain: print what is in the way, from apt's words, asked again while one thing hides the next; set `obstacle_lines`.
 explain() {
     local section='' package='' relation='' hidden='' asked="${missing}" round=0 veiled='' words=''
     while :; do
@@ -11,7 +9,7 @@ explain() {
         select_packages ${words}
         [ "${trouble}" = no-plan ] || explain_half_done
         for_lines read_word_line "${said}"
-        [ -n "${hidden}" ] && [ "${trouble}" = no-plan ] && [ "${round}" -lt "${ROUNDS}" ] || break
+        [ -n "${hidden}" ] && [ "${trouble}" = no-plan ] && [ "${round}" -lt 6 ] || break
         round=$((round + 1))
         asked="${asked}${hidden}" # asked for itself, apt says what it lacks
         ask_for_plan ${asked}
@@ -34,9 +32,7 @@ add_obstacle() {
 }
 
 # read_error LINE: the last error stands for all.
-read_error() {
-    case $1 in E:*) obstacle_lines="obstacle=other||||apt says:${1#E:}${NEWLINE}" ;; *) ;; esac
-}
+read_error() { [ "${1#E:}" = "$1" ] || obstacle_lines="obstacle=other||||apt says:${1#E:}${NEWLINE}"; }
 
 # explain_half_done: name the packages that are half installed, and a journal of dpkg's that is not empty.
 explain_half_done() {

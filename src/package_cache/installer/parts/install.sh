@@ -18,32 +18,32 @@ run_patiently() {
     done
 }
 
-# install_files: install the plan. Status 0: done; 1: another process was quicker, and nothing happened; 2: it failed.
+# install_files: by dpkg alone, but where `first` must be configured before another package is unpacked (Debian Policy 7.2).
+# Status 0: done; 1: another process was quicker, and nothing happened; 2: it failed.
 install_files() {
-    local hash=''
-    if ! comes_first; then
+    local name='' first='' hash=''
+    for name in ${pre_dependencies}; do
+        case "${planned} " in *" ${name} "* | *" ${name}:"*) first=${name} ;; *) ;; esac
+    done
+    if [ -z "${first}" ]; then
         set --
         for hash in ${files}; do set -- "$@" "${pool}/${hash}.deb"; done
         run_logged "${DPKG}" ${DPKG_OPTIONS} --install "$@" && return
-        if is_as_before && was_locked "${log}"; then
-            be_patient || locked_too_long
-            return 1
-        fi
+        if is_as_before && was_locked "${log}"; then be_patient && return 1 || locked_too_long; fi
         say "${groups}: dpkg alone did not do it; trying apt's way"
     fi
     install_by_apt || return 2
 }
 
-# install_by_apt: what dpkg left half done is ours alone, for it was sane before: --fix-broken, which takes no names,
-# completes it.
+# install_by_apt: what is half done is ours alone, because dpkg was sane before; --fix-broken completes it.
 install_by_apt() {
     ln -s "${cache}" "${work}/cache" # spares apt every unusual character of the cache's path
     set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
 
-# sort_planned: set `fresh` to the planned packages that were not here before, `leftover` to those of which only the
-# conffiles were, and `automatic` to those of both that come as dependencies.
+# sort_planned: set `fresh` to the planned packages that were not here, `leftover` to those of which only the conffiles
+# were, and `automatic` to those of both that come as dependencies.
 sort_planned() {
     local name='' asked=' '
     for name in ${requests}; do
@@ -76,6 +76,4 @@ fail() {
 }
 
 # mark: mark the packages that came as dependencies as such, as apt would.
-mark() {
-    [ -z "${automatic}" ] || ask_apt apt-mark auto ${automatic} || complain "cannot mark the dependencies as automatically installed: ${said}"
-}
+mark() { [ -z "${automatic}" ] || ask_apt apt-mark auto ${automatic} || complain "cannot mark dependencies as automatically installed: ${said}"; }

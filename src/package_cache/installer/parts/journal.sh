@@ -1,8 +1,5 @@
 # What a run notes before it changes anything, and what is done with that: undo, or recovery after a kill.
-
 RUNS=/var/lib/package-cache # a folder for each run that changes something, for a later run to find
-BALLAST_KIB=4096            # what is kept free for undoing
-BALLAST_FILES='1 2 3 4 5 6 7 8' # the same in inodes
 
 # sweep: remove what killed installers left: folders of temporary files, and a policy-rc.d.
 sweep() {
@@ -21,17 +18,14 @@ begin_run() {
     errors=$(write_notes 2>&1) || miss no-space "no files can be written in ${RUNS%/*}: ${errors}" "free some space or inodes there"
 }
 
-# write_notes: a ballast, and what would have to be taken back.
+# write_notes: some inodes and bytes for undoing, and what would have to be taken back; in a subshell.
 write_notes() {
-    local name='' size="$((BALLAST_KIB * 1024))"
-    mkdir -p "${run}/ballast" || return
-    for name in ${BALLAST_FILES}; do printf '' >"${run}/ballast/${name}" || return; done
-    fallocate -l "${size}" "${run}/ballast/0" 2>/dev/null || head -c "${size}" /dev/zero >"${run}/ballast/0" || return
+    mkdir -p "${run}/ballast" && cd "${run}/ballast" && mkdir 1 2 3 4 5 6 7 || return
+    fallocate -l 4194304 space 2>/dev/null || head -c 4194304 /dev/zero >space || return
     printf '%s\n' "${pool}" "${file_of}" "${fresh}" "${leftover}" "${automatic}" end >"${run}/notes"
 }
 
-# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: that run had touched nothing yet,
-# for its notes are not complete.
+# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: incomplete: nothing was touched yet.
 read_notes() {
     local end='' each=''
     [ -f "$1/notes" ] || return
@@ -42,16 +36,11 @@ read_notes() {
     for each in ${file_of}; do planned="${planned} ${each%%/*}"; done
 }
 
-# end_run: nothing of this run is left to be taken back.
+# end_run [FOLDER]: forget this run, or another one: nothing of it is left to be taken back.
 end_run() {
-    [ -n "${run}" ] || return 0
-    forget "${run}"
-    run=
-}
-
-# forget PATH...: remove the folder of a run and what is not needed without it.
-forget() {
-    rm -rf "$@"
+    set -- "${1:-${run}}"
+    [ "$1" != "${run}" ] || run=
+    [ -z "$1" ] || rm -rf "$1"
     rmdir "${RUNS}" 2>/dev/null
 }
 
@@ -64,14 +53,14 @@ recover() {
     set -f
     for folder in "$@"; do
         if [ ! -d "${folder}" ] || is_alive "${folder##*/}"; then continue; fi
-        if read_notes "${folder}"; then recover_run "${folder}"; else forget "${folder}"; fi
+        if read_notes "${folder}"; then recover_run "${folder}"; else end_run "${folder}"; fi
     done
 }
 
 # recover_run FOLDER: its space first. A dpkg that it started may still be at work: its lock is waited for. 40
 recover_run() {
     say "an earlier run was killed before it ended: putting dpkg in order first"
-    recovering=yes
+    recovering='what an earlier run left is not in order yet; run it again'
     unchanged='nothing was changed but what an earlier run had left'
     rm -rf "$1/ballast"
     [ -n "${architecture}" ] || read_architecture
@@ -89,7 +78,7 @@ recover_run() {
     if is_sane; then
         in_state '[ih]i' ${automatic}
         [ -z "${found}" ] || ask_apt apt-mark auto ${found}
-        forget "$1"
+        end_run "$1"
     else
         complain "dpkg is not in order yet: see dpkg --audit"
         culprit=', left by an earlier run of this that was killed'
@@ -110,8 +99,7 @@ is_sane() {
 undo() {
     patience=
     rm -rf "${run}/ballast"
-    take_back
-    if is_sane && is_gone; then
+    if take_back && is_sane; then
         outcome='undone: the packages that came were removed again, and dpkg is sane'
         end_run
     else
@@ -120,42 +108,32 @@ undo() {
     fi
 }
 
-# is_gone: nothing of `fresh` is there any more, and of `leftover` only the conffiles.
-is_gone() {
-    in_state '?[!n]*' ${fresh}
-    [ -z "${found}" ] || return
-    in_state '?[!nc]*' ${leftover}
-    [ -z "${found}" ]
-}
-
-# take_back: remove the packages that were not here before and complete those that were.
+# take_back: remove the packages that were not here before and complete those that were. Status 1: not all are gone.
 take_back() {
     local name=''
     unpack_again
-    purge
-    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
-    if [ -n "${fresh}" ] && ! { is_sane && is_gone; }; then
+    if ! purge; then
         # A package whose own script does not let it go. It came a moment ago: its scripts have no say.
-        in_state '?[!n]*' ${fresh}
-        for name in ${found} ${exactly}; do
-            rm -f "${DPKG_STATE}/info/${name}.prerm" "${DPKG_STATE}/info/${name}.postrm"
-        done
+        for name in ${found} ${exactly}; do rm -f "${DPKG_STATE}/info/${name}.prerm" "${DPKG_STATE}/info/${name}.postrm"; done
         purge
-        run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
     fi
+    set -- $?
+    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
+    return "$1"
 }
 
-# purge: what was not here; what had left its conffiles leaves them again.
+# purge: what was not here; what had left its conffiles leaves them again. Status 1: not all are gone, but `found`.
 purge() {
-    read_database
     in_state '?[!n]*' ${fresh}
     [ -z "${exactly}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --purge ${exactly}
     in_state '?[!nc]*' ${leftover}
     [ -z "${exactly}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${exactly}
+    read_database
+    in_state '?[!nc]*' ${leftover}
+    [ -z "${found}" ] && in_state '?[!n]*' ${fresh} && [ -z "${found}" ]
 }
 
-# unpack_again: those whose unpacking broke off, so that dpkg knows all their files. Of one that is being upgraded half
-# is not there any more, so that nothing else completes it.
+# unpack_again: unpack those that are half unpacked; nothing else completes one that is being upgraded.
 unpack_again() {
     local name='' file=''
     read_database
@@ -168,4 +146,5 @@ unpack_again() {
         set -- "$@" "${pool}/${file}.deb"
     done
     [ $# = 0 ] || run_patiently "${DPKG}" ${DPKG_OPTIONS} --unpack "$@"
+    read_database
 }

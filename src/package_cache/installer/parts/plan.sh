@@ -1,11 +1,9 @@
 # The plan: the container's own apt says which of the cache's packages are missing, in which order.
-
 WORK_KIB=16384 # what temporary files take at most
 WORK_PLACES='/tmp /var/tmp /dev/shm'
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
 
-# make_work: set `work` to a private folder in the first place with room for it. Its name tells whose it is, for `sweep`.
-# Sets `disks`, what the same df(1) says of the others. 41
+# make_work: set `work` to a private folder in the first place with room, and `disks` to what df(1) says of others. 41
 make_work() {
     local place=''
     [ -z "${work}" ] || return 0
@@ -24,9 +22,8 @@ make_work() {
     miss no-space "no place for temporary files has ${WORK_KIB} KiB free: /run, TMPDIR, ${WORK_PLACES}" "free some space there"
 }
 
-# write_configuration: an apt.conf(5) that reads nothing of the image's but what dpkg has, and apt's marks.
-# Without caches, whose writing costs more than reading all again; and with all versions of apt planning as those before
-# 2.5.2, which upgrade nothing for the mere reason that it comes from the same source package.
+# write_configuration: an apt.conf(5) that reads nothing of the image's but what dpkg has, and apt's marks; without caches,
+# whose writing costs more than reading again; and with all versions of apt planning as those before 2.5.2 (NEWS.Debian).
 write_configuration() {
     {
         printf 'Dir::Etc%s "/dev/null";\n' '' ::main ::parts ::sourceparts ::preferences ::preferencesparts ::trusted \
@@ -46,8 +43,7 @@ write_configuration() {
 # ask_apt PROGRAM ARGUMENT...: set `said` to what it says with the private configuration.
 ask_apt() { said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} "$@" 2>&1 </dev/null); }
 
-# link_indexes [IMAGE]: give apt the groups' indexes, whose hashes were checked, as if it had fetched them: each under
-# the name by which apt knows what is at file:WORK/cache NUMBER/. With IMAGE those for it, where a group has one. 41
+# link_indexes [IMAGE]: give apt the groups' indexes, or those for IMAGE, named as if it had fetched them. 41
 link_indexes() {
     local number=0 sources='' group='' index='' list=''
     image=${1-}
@@ -65,8 +61,7 @@ link_indexes() {
 # no_work: 41
 no_work() { miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"; }
 
-# plan: set files (hashes, in apt's order), planned (their packages), file_of, bytes, need_kib. 13 22 31
-# Status 1: another process changed the packages meanwhile, so that all must be looked at anew.
+# plan: set files (in apt's order), planned, file_of, bytes, need_kib. Status 1: another process was at work. 13 22 31
 plan() {
     local trouble=''
     files='' planned='' file_of=' ' bytes=0 package_lines=''
@@ -76,10 +71,8 @@ plan() {
     elif ! ask_for_plan ${missing} && ! plan_for_image; then
         trouble=no-plan
     fi
-    if [ -n "${trouble}" ]; then
-        [ -n "${dry_run}" ] || ! is_disturbed || return 1
-        no_plan
-    fi
+    if [ -n "${trouble}" ] && [ -z "${dry_run}" ] && is_disturbed; then return 1; fi
+    [ -z "${trouble}" ] || no_plan
     for_lines read_plan_line "${said}"
 }
 
@@ -89,8 +82,7 @@ is_disturbed() { find_holder || ! is_as_before || { [ -d "${RUNS}" ] && [ -z "${
 # ask_for_plan REQUEST...: set `said` to what apt would install.
 ask_for_plan() { ask_apt apt-get -y --no-remove --print-uris install "$@"; }
 
-# plan_for_image: let apt plan out of the indexes for one image after the other. Status 1: none has a plan, and `said`
-# is what it was.
+# plan_for_image: let apt plan out of the indexes for one image after the other. Status 1: none has a plan; `said` stays.
 plan_for_image() {
     local own="${said}" each=''
     for each in ${images}; do
@@ -123,13 +115,14 @@ no_plan() {
 
 add_apt_line() { apt_lines="${apt_lines}apt=$1${NEWLINE}"; }
 
-# read_plan_line LINE of `apt-get --print-uris`: 'uri' name_version_architecture.deb size, and perhaps a hash; or
-# "After this operation, 10.8 MB of additional disk space will be used." 31
+# read_plan_line LINE of `apt-get --print-uris`: 'uri' name_version_architecture.deb size, or the space needed. 31
 read_plan_line() {
+    local size="${1#After this operation, }"
     case $1 in
         "'"*) add_file $1 ;;
-        'After this operation, '*' will be used.') read_size ${1#After this operation, } ;;
-        'After this operation, '*' will be freed.') need_kib=0 ;;
+        'After this operation, '*' GB '*' used.') need_kib=$((${size%%[. ]*} * 1000000 + 1000000)) ;;
+        'After this operation, '*' MB '*' used.') need_kib=$((${size%%[. ]*} * 1000 + 1000)) ;;
+        'After this operation, '*) need_kib=1000 ;;
         *) ;;
     esac
 }
@@ -154,24 +147,4 @@ add_file() {
     planned="${planned} ${name}"
     file_of="${file_of}${name}/${hash} "
     bytes=$((bytes + $3))
-}
-
-# read_size NUMBER UNIT ...: set need_kib.
-read_size() {
-    local tenth=0
-    case $1 in *.*) tenth=${1#*.} ;; *) ;; esac
-    case $2 in
-        GB) need_kib=$((${1%%.*} * 1000000 + tenth * 100000)) ;;
-        MB) need_kib=$((${1%%.*} * 1000 + tenth * 100)) ;;
-        *) need_kib=1000 ;;
-    esac
-}
-
-# comes_first: a package of the plan must be configured before another one is unpacked (Debian Policy 7.2, Pre-Depends).
-comes_first() {
-    local name=''
-    for name in ${pre_dependencies}; do
-        case "${planned} " in *" ${name} "* | *" ${name}:"*) return 0 ;; *) ;; esac
-    done
-    return 1
 }

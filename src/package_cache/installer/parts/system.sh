@@ -1,5 +1,4 @@
 # The container: its OS release, its architecture, and what dpkg's database says of packages.
-
 APT_MARKS=/var/lib/apt/extended_states # which packages are dependencies only
 OS_RELEASE=/etc/os-release
 
@@ -73,15 +72,13 @@ read_architecture() {
     done <"${DPKG_STATE}/arch"
 }
 
-# read_database: set `database` to a line for each package that dpkg knows, NAME/ARCHITECTURE/VERSION/STATE, with the
-# state as dpkg-query(1) abbreviates it. 22
+# read_database: set `database` to lines NAME/ARCHITECTURE/VERSION/STATE (dpkg-query(1), db:Status-Abbrev). 22
 read_database() {
     database=$(query "${PACKAGE_LINE}" 2>/dev/null)
     [ $? -lt 2 ] || miss dpkg-broken "dpkg cannot read its database: $(query "${PACKAGE_LINE}" 2>&1 >/dev/null)" "repair what it complains of"
 }
 
-# in_state PATTERN NAME...: set `found` to the packages whose state matches, and `exactly` to their names with
-# architectures.
+# in_state PATTERN NAME...: set `found` to the packages in a state, and `exactly` to their names with architectures.
 in_state() {
     local pattern="$1" name='' version='' state='' exact=''
     shift
@@ -107,17 +104,15 @@ has_updates() {
     [ -e "$1" ]
 }
 
-# look: set `missing` to the requests that dpkg does not have installed, and `absent` to a file that the groups must
-# provide and that is not there. Status 0: there is neither.
+# look: set `missing` to requests that dpkg does not have installed, `absent` to a provided file. Status 0: neither is.
 look() {
     local request=''
     read_database
     select_packages ${requests}
     missing='' absent=''
     for request in ${requests}; do
-        is_installed "${request}" || missing="${missing} ${request}"
+        is_installed "${request}" || missing=${missing:+${missing} }${request}
     done
-    missing=${missing# }
     for_lines look_for_file "${provides}"
     [ -z "${missing}${absent}" ]
 }

@@ -1,8 +1,7 @@
 # Verification: every byte that dpkg will read is hashed, and the disks have room.
-
 SPARE_KIB=12288 # what must be free beside the packages: for dpkg itself, lost in blocks, the ballast
 
-# start_hashing: hash the plan's files, by two processes, while other things are looked at. 31
+# start_hashing: hash the plan's files, by two processes, while other things are looked at; sets `hashers`. 31
 start_hashing() {
     local hash='' one='' other='' swapped=''
     hashes=
@@ -20,15 +19,6 @@ start_hashing() {
         { cd "${cache}" && exec sha256sum -c >/dev/null 2>&1; } <"${work}/hashes.${#hashers}" &
         hashers="${hashers} $!"
     done
-}
-
-# verify: wait for the hashes. 31
-verify() {
-    local hasher=''
-    for hasher in ${hashers}; do
-        wait "${hasher}" || check_hashes 'the index' # to know which it is
-    done
-    hashers=
 }
 
 # check_space: the packages fit on the disks. 41

@@ -1,11 +1,10 @@
 # The surroundings in which a program, dpkg, apt and the packages' scripts run.
-
 set +e -fu # whatever options a caller's `sh -e` brings
 # shellcheck disable=SC2046,SC3044  # names, and what a bash knows: it takes functions from the environment, also where it is called sh
 [ -z "${BASH_VERSION-}" ] || unset -f $(compgen -A function)
 
 # clean_environment: set what the programs below read, and remove what would lead them, or packages' scripts, astray.
-# Sets `session`, and TIMEOUT to nothing if there is no timeout(1).
+# Sets `session`, which keeps a question off the terminal, and TIMEOUT; to nothing if there is no such program.
 clean_environment() {
     unset CDPATH ENV BASH_ENV
     [ -n "${BASH_VERSION-}" ] || unset SHELLOPTS BASHOPTS # a bash does not let go of them
@@ -18,5 +17,5 @@ clean_environment() {
     umask 022
     reset_ifs
     [ -x "${TIMEOUT}" ] || TIMEOUT=$(command -v timeout)
-    find_session
+    session=$(command -v setsid)
 }

@@ -1,5 +1,4 @@
 # Locks of other processes, asked of the kernel (proc(5), locks) and not of messages.
-
 DPKG_STATE=/var/lib/dpkg
 LOCKS="${DPKG_STATE}/lock-frontend ${DPKG_STATE}/lock /var/cache/debconf/config.dat /var/cache/debconf/passwords.dat
     /var/cache/debconf/templates.dat"
@@ -26,8 +25,7 @@ find_holder() {
     return 1
 }
 
-# has_open PID PATH: the kernel's table names the device as overlayfs and btrfs do not show it, so its inode could be
-# another file's. Where the process does not let us look, it is believed.
+# has_open PID PATH: an inode alone could be another file's. Where the process does not let us look, it is believed.
 has_open() {
     local file=''
     [ -r "/proc/$1/fd" ] || return 0
@@ -47,14 +45,9 @@ was_locked() { find_holder || { [ ! -r /proc/locks ] && says_locked "$1"; }; }
 # says_locked LOG: dpkg or apt ended because another process has dpkg's lock (docs/installer.md). Sets `holder`.
 says_locked() {
     local line=''
+    holder='another process has dpkg locked'
     while read -r line; do
-        case ${line} in
-            'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*)
-                holder='another process has dpkg locked'
-                return 0
-                ;;
-            *) ;;
-        esac
+        case ${line} in 'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*) return 0 ;; *) ;; esac
     done <"$1"
     return 1
 }
@@ -63,9 +56,7 @@ says_locked() {
 # `patience` was emptied.
 be_patient() {
     clock
-    if [ -z "${patience}" ]; then
-        say "${holder}: waiting for it, at most ${lock_timeout} s"
-        patience=$((now + lock_timeout * 100))
-    fi
+    [ -n "${patience}" ] || say "${holder}: waiting for it, at most ${lock_timeout} s"
+    patience=${patience:-$((now + lock_timeout * 100))}
     [ "${now}" -lt "${patience}" ] && sleep 1
 }

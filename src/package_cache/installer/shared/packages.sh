@@ -1,17 +1,13 @@
 # Packages, as dpkg's database has them.
-
 DPKG=/usr/bin/dpkg # with its path, for a busybox sh may take its own dpkg for it
 DPKG_QUERY=/usr/bin/dpkg-query
 # shellcheck disable=SC2016  # what dpkg-query expands, not we
-PACKAGE_LINE='${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n'
-# shellcheck disable=SC2016  # as above
-PROVIDES_LINE='${Package} ${Version}/${db:Status-Abbrev}, ${Provides},\n'
+PACKAGE_LINE='${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n' PROVIDES_LINE='${Package} ${Version}/${db:Status-Abbrev}, ${Provides},\n'
 
 # query FORMAT: print dpkg's database, in a subshell.
 query() { exec "${DPKG_QUERY}" --admindir="${DPKG_STATE}" -W -f "$1"; }
 
-# select_packages NAME...: set `known` to the lines of `database`, as words, that are about these packages. A package is
-# named NAME or, if its architecture is a foreign one, NAME:ARCHITECTURE, here and everywhere.
+# select_packages NAME...: set `known` to the lines of `database` about them. Foreign ones are NAME:ARCHITECTURE everywhere.
 select_packages() {
     local each='' names=" $* "
     known=
@@ -20,8 +16,7 @@ select_packages() {
     done
 }
 
-# find_package NAME: set `version` and `state` to what `known` says, or to nothing and `un`, and `exact` to the name with
-# its architecture, as dpkg wants it where it has several of that name.
+# find_package NAME: set `version` and `state` to what `known` says, or to nothing and `un`; and `exact`, with architecture.
 find_package() {
     local each='' arch="${architecture} all"
     case $1 in *:*) arch=${1#*:} ;; *) ;; esac

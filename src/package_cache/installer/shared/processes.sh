@@ -1,7 +1,5 @@
 # Processes: who they are, and commands that run with a time limit and hear signals.
-
 TIMEOUT=/usr/bin/timeout # with its path, for busybox's own hands no signal on
-KILL_AFTER=10 # seconds until what does not end is killed
 
 # identify PID: set `identity` to PID-START (proc(5), stat), which no later process of that number has.
 identify() {
@@ -11,10 +9,7 @@ identify() {
     set -- "$1" ${stat##*) }
     case ${2:-} in
         '' | Z | X) ;; # a zombie is dead
-        *)
-            shift 20
-            identity=${identity}$1
-            ;;
+        *) shift 20 && identity=${identity}$1 ;;
     esac
 }
 
@@ -28,20 +23,18 @@ is_alive() {
 sweep_folders() {
     local path=''
     set +f
-    for path in "$1".*; do
+    for path in "$1".[0-9]*-[0-9]*; do
         set -f
-        case ${path#"$1".} in *[!0-9-]* | -*) continue ;; *) ;; esac
         [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path#"$1".}" || rm -rf "${path}"
     done
     set -f
 }
 
-# run_bounded SECONDS LOG COMMAND...: run it with an end, its output in LOG, without the terminal; return its status.
-# It runs in the background as `child`, so that the shell hears a signal at once.
+# run_bounded SECONDS LOG COMMAND...: run it as `child`, in the background, so that the shell hears a signal at once.
 run_bounded() {
     local seconds="$1" log="$2" ended=''
     shift 2
-    ${session} ${TIMEOUT:+"${TIMEOUT}" -k "${KILL_AFTER}" "${seconds}"} "$@" >"${log}" 2>&1 </dev/null &
+    ${session} ${TIMEOUT:+"${TIMEOUT}" -k 10 "${seconds}"} "$@" >"${log}" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     ended=$?

@@ -1,5 +1,4 @@
 # Lists of lines, numbers and new files.
-
 NEWLINE='
 '
 

@@ -14,7 +14,7 @@ from package_cache.cache.leftovers import is_whole, remove_unfinished, remove_un
 from package_cache.cache.publish import publish
 from package_cache.cache.stored import Key, StoredFile
 from package_cache.installer import install_group
-from package_cache.outside.files import exclusive, sha256_of, text_digest
+from package_cache.outside.files import exclusive, text_digest
 from package_cache.outside.packages.debs import control_text
 from package_cache.outside.threads import in_threads
 from package_cache.outside.writing import writing_to

@@ -9,7 +9,7 @@ import pytest
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
-from tests.support.locks import HOLD, LOCK
+from tests.support.locks import HOLD, HOLD_DEBCONF, LOCK
 
 from package_cache.installer import HERE, install_group
 from package_cache.outside.roots.isolation import Isolation, throwaway
@@ -25,11 +25,6 @@ RELEASES = (
 DPKG_LOCKS = ("/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend")
 DEBCONF_LOCK = "/var/cache/debconf/config.dat"
 FUNCTIONS = "".join((HERE / "shared" / f"{part}.sh").read_text() for part in ("report", "clock", "locks"))
-HOLD_DEBCONF = f"""
-flock {DEBCONF_LOCK} sh -c 'touch /root/busy; exec sleep 60' </dev/null >/dev/null 2>&1 &
-until [ -e /root/busy ]; do sleep 0.05; done
-"""
-
 Shell = Callable[[str], str]
 
 each_release = pytest.mark.parametrize("release", RELEASES)
@@ -59,9 +54,24 @@ def test_the_kernel_says_who_holds_a_lock(release: str, lock: str, shell: Shell)
     assert shell(f"rm {lock}; touch {lock}; find_holder || echo none") == "none\n"  # another file of that name
 
 
+OTHER_FILE = """
+for place in /mnt /srv; do mount -t tmpfs none ${place}; touch ${place}/lock; done
+mount --bind /srv/lock /var/lib/dpkg/lock
+"""
+"""Lines of shell that make /mnt/lock, a file with the inode number of dpkg's lock, on another file system."""
+
+
+@pytest.mark.parametrize("release", ["debian12"])
+def test_a_lock_on_a_file_with_the_same_inode_number_is_not_dpkgs(release: str, shell: Shell) -> None:
+    numbers = shell("set +f; " + OTHER_FILE + "stat -c %i /mnt/lock /var/lib/dpkg/lock").split()
+    assert numbers[0] == numbers[1]
+    shell(HOLD + LOCK.format(lock="/mnt/lock", seconds=60))
+    assert shell('find_holder || echo "none$holder"') == "none\n"
+
+
 @each_release
 def test_the_kernel_says_who_holds_debconfs_lock(release: str, shell: Shell) -> None:
-    shell(HOLD_DEBCONF)
+    shell(HOLD_DEBCONF.format(seconds=60))
     assert re.fullmatch(rf"process \d+ \(\w+\) has {DEBCONF_LOCK} locked\n", shell('find_holder && echo "$holder"'))
 
 
@@ -80,7 +90,7 @@ def test_the_words_of_a_locked_dpkg_are_recognized(release: str, lock: str, comm
 
 @each_release
 def test_debconfs_words_are_not_taken_for_dpkgs(release: str, shell: Shell) -> None:
-    shell(HOLD_DEBCONF)
+    shell(HOLD_DEBCONF.format(seconds=60))
     script = "echo GET debconf/frontend | debconf-communicate >/root/log 2>&1; says_locked /root/log; echo $?;"
     answer, _, words = shell(f"{script} cat /root/log").partition("\n")
     assert (answer, "is locked by another process" in words) == ("1", True), words

@@ -1,4 +1,4 @@
-"""Another process that has one of dpkg's locks."""
+"""Another process that has a lock which dpkg or debconf needs."""
 
 HOLD = r"""
 cat >/root/hold.pl <<'END'
@@ -15,3 +15,9 @@ END
 LOCK = """(cd /var/lib/dpkg; exec perl /root/hold.pl {lock} {seconds}) </dev/null >/dev/null 2>&1 &
 until [ -e /root/busy ]; do sleep 0.05; done"""
 """The line that takes `lock` for `seconds`, or until /root/go is there."""
+
+HOLD_DEBCONF = """
+flock /var/cache/debconf/config.dat sh -c 'touch /root/busy; exec sleep {seconds}' </dev/null >/dev/null 2>&1 &
+until [ -e /root/busy ]; do sleep 0.05; done
+"""
+"""Lines of shell that keep debconf's database locked as debconf does: by flock(2)."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from package_cache.cache.description import Description
 from package_cache.cache.layout import GROUPS, CacheFolder, group_folder, pool_file
+from package_cache.cache.stored import intact_packages
 from package_cache.outside.files import remove_abandoned, remove_folder, sha256_of
 
 
@@ -22,10 +23,9 @@ def remove_unfinished(cache: CacheFolder) -> None:
 
 
 def is_whole(cache: CacheFolder, description: Description) -> bool:
-    """Tell whether every file that a description names is there, and nothing that no cache needs.
+    """Return whether every file that a description names is intact, and nothing else is in the cache.
 
-    Of package files, whose hashes were checked before they got their names, number and size are compared. Raises
-    `OSError` where something cannot be read.
+    Raises `OSError` where something other than a package file cannot be read.
     """
     with os.scandir(cache.pool) as entries:
         sizes = [entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False)]
@@ -37,6 +37,7 @@ def is_whole(cache: CacheFolder, description: Description) -> bool:
         and set((cache.path / GROUPS).iterdir()) == set(folders)
         and not any(path.name[0] == "." for path in cache.path.iterdir() if path != cache.lock)
         and all(sha256_of(path) == digest for path, digest in digests.items())
+        and len(intact_packages(cache)) == description.packages
     )
 
 

@@ -2,12 +2,12 @@
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.stored import Journal, Key, StoredFile, known_files
+from package_cache.cache.stored import Journal, Key, StoredFile, intact_packages, known_files
 from package_cache.outside.archives.downloads import Download, download
 from package_cache.outside.archives.mirrors import uri_below
 from package_cache.outside.packages.recompression import recompress
@@ -40,16 +40,21 @@ def fill_pool(
     recompressing: bool,
     auth: Path | None = None,
 ) -> Filled:
-    """Make the pool hold each package of a lock, for the holder of the cache's lock.
+    """Make the pool hold each package of a lock intact, for the holder of the cache's lock.
 
-    Files that were recompressed before are taken as they are. Originals stay until the build removes what is unneeded:
-    an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
+    Files that were recompressed before are taken as they are; damaged ones are replaced. Originals stay until the build
+    removes what is unneeded: an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
     """
     wanted = _wanted(lock, recompressing=recompressing)
-    known = known_files(cache)
+    intact = intact_packages(cache)
+    known = known_files(cache, intact)
     files = {key: known[key] for key in wanted if key in known}
     lacking = {key: package for key, package in wanted.items() if key not in files}
-    downloaded = download(_downloads(lock, cache, lacking.values(), find_mirrors), listener=listener, auth=auth)
+    downloaded = download(
+        _downloads(lock, cache, {package.sha256 for package in lacking.values()} - intact, find_mirrors),
+        listener=listener,
+        auth=auth,
+    )
     for (original, compression), package in lacking.items():
         if compression is Compression.ORIGINAL:
             files[original, compression] = _original(package)
@@ -97,11 +102,8 @@ def _recompress(
     return dict(in_threads(one, largest_first, min(len(os.sched_getaffinity(0)), AT_ONCE)))
 
 
-def _downloads(
-    lock: Lock, cache: CacheFolder, lacking: Iterable[LockedPackage], find_mirrors: MirrorFinder
-) -> list[Download]:
-    """Give what is to be fetched of the packages that are lacking."""
-    wanted = {package.sha256 for package in lacking if not _original(package).is_in(cache)}
+def _downloads(lock: Lock, cache: CacheFolder, wanted: Collection[str], find_mirrors: MirrorFinder) -> list[Download]:
+    """Return what is to be fetched for these SHA-256 of originals."""
     items: dict[str, Download] = {}
     for system in lock.systems:
         bases = _Bases(system, find_mirrors)

@@ -77,7 +77,7 @@ def test_a_container_of_docker(
     assert run(["check", "--cache", str(cache.path), "--container", "job", "tools"]) == status
     out, err = capfd.readouterr()
     if status:
-        assert "docker export ended with 3\nbroken" in err
+        assert "docker export ended with status 3\nbroken" in err
     else:
         assert "tools   hit             1" in out
 

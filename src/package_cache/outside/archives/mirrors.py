@@ -1,6 +1,6 @@
 """Which mirrors of a distribution's archive are tried, in which order. No host name stands in our code.
 
-First what the user chose (manifest, command line, environment: the caller merges them), then this machine's own apt
+First what the user chose (command line, environment, manifest, merged by the caller in this order), then this machine's own apt
 sources where it runs the same distribution, then the distribution's own base URI.
 """
 

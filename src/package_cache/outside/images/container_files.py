@@ -34,7 +34,7 @@ def container_files(name: str) -> LayeredFiles:
         found = run([path, "container", "inspect", "--format", "{{.Id}}", name], check=False, timeout=60)
         if found.returncode == 0:
             return LayeredFiles([functools.partial(_exported, path, name)], f"the container {name}")
-        said.append(f"{engine}: {found.stderr.strip()}")
+        said.append(f"{engine}: {found.stderr.strip() or f'ended with status {found.returncode}'}")
     message = f"cannot find the container {name}"
     raise UsageError(message, hint=f"see: {engines[0][0]} ps --all", details="\n".join(said))
 

@@ -14,7 +14,7 @@ from package_cache import installer as installer_asset
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.outside.files import write_atomically
 from package_cache.plugin_command import installing_command, missing_command
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import CacheError, PackageCacheError
 from package_cache.values.names import GROUP_NAME
 
 CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
@@ -86,7 +86,13 @@ def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
 
 
 def _put_installer(staged: CacheFolder, target: Path) -> None:
-    """Put the installer beside the runtime's scripts: the staged cache's, which was verified, or the library's."""
-    source = staged.installer if staged.installer.is_file() else installer_asset.INSTALLER
+    """Put the installer beside the runtime's scripts: the staged cache's where it is intact, else the library's."""
+    from package_cache.cache.contents import read_installer  # noqa: PLC0415  (as above)
+    from package_cache.cache.description import read_description  # noqa: PLC0415
+
+    try:
+        content = read_installer(staged, read_description(staged))
+    except CacheError:
+        content = installer_asset.INSTALLER.read_bytes()
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, source.read_bytes(), mode=0o755)
+    write_atomically(target, content, mode=0o755)

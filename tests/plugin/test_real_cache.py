@@ -82,3 +82,11 @@ def test_a_group_that_the_cache_lacks_is_a_warning(volume: Path, caplog: pytest.
     try_to_install_by_cache("nothing")
     assert "cannot stage group nothing, so its fallback commands will run: cannot find the group" in caplog.text
     assert (volume / "runtime.d" / "install_group.sh").is_file()
+
+
+def test_an_altered_installer_on_the_volume_is_not_used(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try_to_install_by_cache("tools")
+    (volume / "package_cache" / "install_group.sh").write_text("touch /altered\n")
+    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(volume / "nowhere"))
+    try_to_install_by_cache("tools")
+    assert (volume / "runtime.d" / "install_group.sh").read_bytes() == INSTALLER.read_bytes()

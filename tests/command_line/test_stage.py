@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.support.world import World
@@ -73,6 +75,31 @@ def test_an_altered_package_of_the_same_size_is_staged_again(world: World) -> No
     assert "1 new file" in world.run(*words)[1]
     assert victim.read_bytes() == intact
     assert verify(CacheFolder(volume)).problems == ()
+
+
+def put_folder(place: Path) -> None:
+    (place / "in it").mkdir(parents=True)
+
+
+def put_link(place: Path) -> None:
+    place.symlink_to(next(path for path in place.parent.glob("*.deb") if not path.is_symlink()))
+
+
+@pytest.mark.parametrize("put", [put_folder, put_link, os.mkfifo])
+@pytest.mark.parametrize("verb", ["build", "stage"])
+def test_what_is_no_file_in_the_pool_is_replaced(verb: str, put: Callable[[Path], None], world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    words = ["stage", "edit", "view", "--cache", str(world.cache), "--to", str(world.folder / "volume")]
+    world.run(*words)
+    place = world.cache if verb == "build" else world.folder / "volume"
+    victim = next((place / "pool").glob("*.deb"))
+    victim.unlink()
+    put(victim)
+    status, _, err = world.build() if verb == "build" else world.run(*words)
+    assert (status, err) == (0, "")
+    assert verify(CacheFolder(place)).problems == ()
+    assert not victim.is_symlink()
 
 
 def test_a_job_that_writes_to_its_volume_does_not_write_to_the_cache(world: World) -> None:

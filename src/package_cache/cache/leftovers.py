@@ -12,7 +12,10 @@ from package_cache.outside.files import remove_abandoned, remove_folder, sha256_
 
 
 def remove_unfinished(cache: CacheFolder) -> None:
-    """Remove what writers that were killed left behind, for the holder of the cache's lock; downloads stay."""
+    """Remove what killed writers left behind, and folders in the place of package files; downloads stay.
+
+    For the holder of the cache's lock.
+    """
     for file in (cache.description, cache.installer, cache.proofs):
         remove_abandoned(file)
     for path in (cache.path / GROUPS).glob(".new-*"):
@@ -20,6 +23,9 @@ def remove_unfinished(cache: CacheFolder) -> None:
             remove_folder(path)  # in one rename, by which an init form's script that is still at work ends
     for path in cache.pool.glob(".new-*"):
         path.unlink(missing_ok=True)
+    for path in cache.pool.glob("*.deb"):
+        if path.is_dir() and not path.is_symlink():  # no rename would replace it
+            shutil.rmtree(path)
 
 
 def is_whole(cache: CacheFolder, description: Description) -> bool:

@@ -163,31 +163,24 @@ def piped(argv: Sequence[str], *, feed: bool = False, silence: float = SILENCE) 
             stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
             stderr=said,
         )
-        stalled = False
+        pipe = process.stdin if feed else process.stdout
+        assert pipe is not None
+        raw = _Pipe(pipe.fileno(), silence)
         try:
-            with contextlib.suppress(BrokenPipeError):  # it ended early: its status and its words say why
-                pipe = process.stdin if feed else process.stdout
-                assert pipe is not None
-                raw = _Pipe(pipe.fileno(), silence)
-                with pipe:
-                    yield raw if feed else io.BufferedReader(raw)  # type: ignore[misc]  # neither is an IO in typeshed
-            process.wait(silence)
-        except (_StalledError, subprocess.TimeoutExpired):
-            stalled = True
+            with contextlib.suppress(BrokenPipeError), pipe:  # it ended early: its status and its words say why
+                yield raw if feed else io.BufferedReader(raw)  # type: ignore[misc]  # neither is an IO in typeshed
+            status: int | None = process.wait(silence)
+        except subprocess.TimeoutExpired:
+            status = None
         finally:
             end(process)
-        if stalled or process.returncode != 0:
+        if status != 0:
             said.seek(0)
-            how = f"did not move for {silence:g} s"
-            raise CommandError(argv, None if stalled else process.returncode, said.read(), how)
-
-
-class _StalledError(Exception):
-    pass
+            raise CommandError(argv, status, said.read(), f"did not move for {silence:g} s")
 
 
 class _Pipe(io.RawIOBase):
-    """A pipe that raises `_StalledError` where nothing moves for `silence` seconds."""
+    """A pipe that raises `subprocess.TimeoutExpired` where nothing moves for `silence` seconds."""
 
     def __init__(self, descriptor: int, silence: float) -> None:
         os.set_blocking(descriptor, False)
@@ -215,7 +208,7 @@ class _Pipe(io.RawIOBase):
         poll = select.poll()
         poll.register(self._descriptor, event)
         if not poll.poll(self._silence * 1000):
-            raise _StalledError
+            raise subprocess.TimeoutExpired("", self._silence)
 
 
 def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,10 +95,14 @@ def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listen
     choice = _choose(names, cache)
     intact = intact_packages(target, choice.packages)
     missing = [package for digest, package in choice.packages.items() if digest not in intact]
-    methods = _stage_packages(missing, cache, target, listener)
+    methods, done, total = set(), 0, sum(package.size for package in missing)
+    listener(Progress("staging", done, total))
+    for package in missing:
+        methods.add(_put(package, cache, target))
+        done += package.size
+        listener(Progress("staging", done, total))
     publish(target, _merged(choice, target), choice.files, choice.installer)
-    total = sum(item.size for item in missing)
-    return StageResult(tuple(names), len(missing), total, " and ".join(methods) or "nothing to do")
+    return StageResult(tuple(names), len(missing), total, " and ".join(sorted(methods)) or "nothing to do")
 
 
 def _chosen(names: Sequence[str], description: Description) -> Sequence[DescribedGroup]:
@@ -119,19 +122,6 @@ def _chosen(names: Sequence[str], description: Description) -> Sequence[Describe
 def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:
     message = f"cannot stage {package.name} {package.version}: {cache.package(package.sha256)} is not the file it was"
     return CacheError(message, hint="build the cache again")
-
-
-def _stage_packages(
-    packages: Sequence[DescribedPackage], cache: CacheFolder, target: CacheFolder, listener: Listener
-) -> Sequence[str]:
-    methods: Counter[str] = Counter()
-    total, done = sum(item.size for item in packages), 0
-    listener(Progress("staging", done, total))
-    for item in packages:
-        methods[_put(item, cache, target)] += 1
-        done += item.size
-        listener(Progress("staging", done, total))
-    return sorted(methods)
 
 
 def _put(package: DescribedPackage, cache: CacheFolder, target: CacheFolder) -> str:

@@ -14,7 +14,7 @@ from package_cache.outside.packages.recompression import recompress
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression, compression_for
 from package_cache.values.events import Listener, Progress
-from package_cache.values.lock import Lock, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock import Lock, LockedPackage
 from package_cache.verbs.archives.sources import MirrorFinder
 
 AT_ONCE = 16
@@ -106,25 +106,12 @@ def _downloads(lock: Lock, cache: CacheFolder, wanted: Collection[str], find_mir
     """Return what is to be fetched for these SHA-256 of originals."""
     items: dict[str, Download] = {}
     for system in lock.systems:
-        bases = _Bases(system, find_mirrors)
+        repositories = {item.name: item for item in system.repositories}
+        bases: dict[str, Sequence[str]] = {}  # of repositories, each looked up once, and only where a file is missing
         for package in system.packages:
             if package.sha256 in wanted and package.sha256 not in items:
-                target = cache.package(package.sha256)
-                items[package.sha256] = Download(bases.uris(package), target, package.sha256, package.size)
+                name = package.repository
+                bases[name] = bases.get(name) or find_mirrors(system, repositories[name])
+                uris = tuple(uri_below(base, package.path) for base in bases[name])
+                items[package.sha256] = Download(uris, cache.package(package.sha256), package.sha256, package.size)
     return list(items.values())
-
-
-class _Bases:
-    """The mirrors of one system's repositories, each looked up once, and only when something is missing."""
-
-    def __init__(self, system: LockedSystem, find_mirrors: MirrorFinder) -> None:
-        self._system = system
-        self._find = find_mirrors
-        self._repositories: Mapping[str, LockedRepository] = {item.name: item for item in system.repositories}
-        self._known: dict[str, Sequence[str]] = {}
-
-    def uris(self, package: LockedPackage) -> tuple[str, ...]:
-        name = package.repository
-        if name not in self._known:
-            self._known[name] = self._find(self._system, self._repositories[name])
-        return tuple(uri_below(base, package.path) for base in self._known[name])

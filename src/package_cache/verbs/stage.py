@@ -138,11 +138,9 @@ def _put(package: DescribedPackage, cache: CacheFolder, target: CacheFolder) -> 
 
 def _merged(choice: _Choice, target: CacheFolder) -> Description:
     """Describe the groups and, beside them, the others that are in the target."""
-    sizes = {item.sha256: item.size for item in choice.packages.values()}
+    groups, packages = [*choice.groups], {**choice.packages}
     with contextlib.suppress(CacheError):  # nothing there yet, or nothing that can be read: it is then all there is
         others = [group for group in read_description(target).groups if (group.name, group.system) not in choice.files]
-        older = all_packages(target, others)
-        return choice.description.with_groups(
-            [*choice.groups, *others], {**sizes, **{item.sha256: item.size for item in older.values()}}
-        )
-    return choice.description.with_groups(choice.groups, sizes)
+        packages |= all_packages(target, others)
+        groups += others
+    return choice.description.with_groups(groups, {item.sha256: item.size for item in packages.values()})

@@ -31,10 +31,9 @@ package_cache_say() { ( printf 'package-cache: %%s: %%s\\n' %(group)s "$1" >&2 )
 """
 
 _INSTALL = """\
-package_cache_install() { [ -f %(installer)s ] || { ( printf '%%s\\n' %(no_installer)s >&2 ); return %(missing)d; }
-/bin/sh %(installer)s --cache %(cache)s -- %(group)s </dev/null; }
-package_cache_install; package_cache_status=$?
-[ "$package_cache_status" -ne 137 ] || { package_cache_install; package_cache_status=$?; }
+package_cache_install() { if [ -f %(installer)s ]; then /bin/sh %(installer)s --cache %(cache)s -- %(group)s </dev/null
+else ( printf '%%s\\n' %(no_installer)s >&2 ); ( exit %(missing)d ); fi; package_cache_status=$?; }
+for package_cache_try in 1 2; do package_cache_install; [ "$package_cache_status" -eq 137 ] || break; done
 [ "$package_cache_status" -ne 0 ] || { package_cache_say 'served by the cache' 'by the cache'; exit 0; }
 """
 
@@ -50,8 +49,7 @@ _FALLBACK = """\
 package_cache_check() { [ "$1" -eq 0 ] || exit "$1"; set -e; }
 package_cache_fallback() { [ -z "${BASH_VERSION-}" ] || trap 'exit "$?"' ERR; set -e
 %s; }
-( set -e; false; : )
-[ "$?" -eq 0 ] || { ( package_cache_fallback "$@" ); exit "$?"; }
+( set -e; false; : ); [ "$?" -eq 0 ] || { ( package_cache_fallback "$@" ); exit "$?"; }
 trap 'set +e; ( package_cache_fallback "$@" ); exit "$?"' EXIT; exit 1 ); }"""
 
 _NO_FALLBACK = 'exit "$package_cache_status" ); }'

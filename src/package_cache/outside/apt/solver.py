@@ -5,6 +5,7 @@ archives alone.
 """
 
 import contextlib
+import functools
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
@@ -119,7 +120,6 @@ class Apt:
         self._runner = runner
         self._architecture = architecture
         self._options = tuple(options)
-        self._bases: tuple[str, ...] | None = None
         self._names: frozenset[str] | None = None
 
     def names(self) -> frozenset[str]:
@@ -131,8 +131,8 @@ class Apt:
     def versions(self, *names: str) -> list[str]:
         """Give the versions of packages that the lists hold, newest first of each."""
         rows: list[str] = []
-        for start in range(0, len(names), SHOW_AT_ONCE):
-            rows += self._checked(["apt-cache", "madison", *names[start : start + SHOW_AT_ONCE]]).splitlines()
+        for some in _parts(names):
+            rows += self._checked(["apt-cache", "madison", *some]).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
     def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
@@ -224,7 +224,7 @@ class Apt:
         return found
 
     def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
-        base = max((base for base in self._base_uris() if uri.startswith(f"{base}/")), key=len, default="")
+        base = max((base for base in self._base_uris if uri.startswith(f"{base}/")), key=len, default="")
         path = urllib.parse.unquote(uri.removeprefix(f"{base}/")).removeprefix("./")
         record = records.get((key[0], path))
         if record is None or "SHA256" not in record:
@@ -234,11 +234,10 @@ class Apt:
             )
         return PlannedPackage(*key, int(record["Size"]), record["SHA256"].lower(), base, path)
 
-    def _base_uris(self) -> tuple[str, ...]:
-        if self._bases is None:
-            text = self._checked(["apt-get", "indextargets", "--format", "$(REPO_URI)"])
-            self._bases = tuple(dict.fromkeys(line.rstrip("/") for line in text.splitlines()))
-        return self._bases
+    @functools.cached_property
+    def _base_uris(self) -> frozenset[str]:
+        text = self._checked(["apt-get", "indextargets", "--format", "$(REPO_URI)"])
+        return frozenset(line.rstrip("/") for line in text.splitlines())
 
     def _run(self, argv: Sequence[str], stdin: str | None = None) -> Completed:
         options = self._options if argv[0].startswith("apt") else ()

@@ -125,6 +125,25 @@ def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -
         checked(layout.name(images[1], "one"), cache, "arm", "amd64")
 
 
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([], "its index names no image for Linux"),
+        ([{"platform": {"os": "windows", "architecture": "amd64"}}], "its index names no image for Linux"),
+        ([{"platform": {"os": "linux"}}], "the image is for an architecture that its index does not name"),
+    ],
+)
+def test_an_index_that_names_no_platform(
+    entries: list[dict[str, Any]], message: str, cache: SyntheticCache, tmp_path: Path
+) -> None:
+    layout = HandMade(tmp_path / "image")
+    image = layout.image([base()])
+    reference = layout.name(layout.index([{**image, **entry} for entry in entries]))
+    with pytest.raises(UsageError) as caught:
+        checked(reference, cache, "tools")
+    assert caught.value.message == f"cannot check {reference} for amd64: {message}"
+
+
 def test_an_archive(cache: SyntheticCache, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     layout.name(layout.image([base()]), "v1")

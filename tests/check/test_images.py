@@ -22,7 +22,8 @@ from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking.check import CheckResult, check, seen_in_files
+from package_cache.verbs.checking.check import CheckResult, check
+from package_cache.verbs.checking.where import seen_in_files
 
 RELEASE = "usr/lib/os-release"
 ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {

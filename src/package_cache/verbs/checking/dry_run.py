@@ -117,7 +117,8 @@ def _read_result(group: str, name: str, text: str) -> Verdict:
 
 
 def _file(value: str) -> PlannedFile:
-    name, version, architecture, size, sha256 = value.split(" ")
+    name, rest = value.split(" ", 1)
+    version, architecture, size, sha256 = rest.rsplit(" ", 3)
     return PlannedFile(name, version, architecture, int(size), sha256)
 
 

@@ -1,6 +1,5 @@
 """Where a container system is that is to be checked, and what can be seen of it there."""
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +23,8 @@ DPKG = "/var/lib/dpkg"
 STATUS = f"{DPKG}/status"
 MARKS = "/var/lib/apt/extended_states"
 
-_UPDATE = re.compile(r"[0-9][^/\0]*", re.DOTALL)
-"""A file of dpkg's journal, as the installer looks for it."""
-
-_LONGEST_NAME = 255
-"""Bytes of a file's name: the limit of Linux. An archive may have longer ones."""
+_UPDATE = re.compile(r"[0-9][^/\0]{0,60}", re.DOTALL)
+"""A file of dpkg's journal, as the installer looks for it; an archive may have names that are too long for a file."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
     first, second = OS_RELEASE
     updates = f"{DPKG}/updates"
     paths = [STATUS, f"{DPKG}/arch", MARKS, first]
-    paths += [f"{updates}/{update}" for update in files.names(updates) if _is_update(update)]
+    paths += [f"{updates}/{update}" for update in files.names(updates) if _UPDATE.fullmatch(update)]
     read = {path: files.read(path) for path in paths}
     if read[first] is None:
         read[second] = files.read(second)
@@ -83,10 +79,6 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
     fields = fields_of(contents.get(first) or contents.get(second) or b"")
     system = fields.get("ID", "") + fields.get("VERSION_ID", "")
     return SeenSystem(name, system, own or architecture, files, contents, digest)
-
-
-def _is_update(name: str) -> bool:
-    return bool(_UPDATE.fullmatch(name)) and len(os.fsencode(name)) <= _LONGEST_NAME
 
 
 def _architecture_of(status: bytes) -> str | None:

@@ -45,7 +45,7 @@ def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
         words = ["--dry-run", "--root", str(root), "--cache", str(cache.path), "--result", str(result)]
         words += ["--architecture", seen.architecture] if seen.architecture else []
         done = run(["sh", str(script), *words, "--", group], timeout=LIMIT, check=False)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             return _read_result(group, seen.name, read_regular(result, LARGEST).decode("utf-8", "replace"))
     message = f"cannot check {seen.name}: the installer ended with status {done.returncode} and no result"
     raise PackageCacheError(message, details=done.stdout + done.stderr)
@@ -76,12 +76,11 @@ def _put_provided(root: Path, path: str, files: SystemFiles) -> None:
         return
     mode = files.mode(path)
     place = on_the_host(root, path)
-    if mode is None or place.exists():
-        return
-    if stat.S_ISDIR(mode):
-        place.mkdir(parents=True)
-    else:
-        _put(root, path)
+    with contextlib.suppress(OSError):  # a name that is too long
+        if mode is not None and stat.S_ISDIR(mode):
+            place.mkdir(parents=True, exist_ok=True)
+        elif mode is not None and not place.exists():
+            _put(root, path)
 
 
 def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]:

@@ -78,14 +78,12 @@ REASONS = {
     "held": ("tools", [package("needed", "1.0", "hold ok installed")],
              "wanted needs needed (= 2.0): 1.0 is here, and held"),
     "an enemy": ("fight", [package("enemy")],
-                 "fighter conflicts with enemy: 1.0 is here, and would have to be removed"),
+                 "fighter conflicts with enemy: 1.0 is here"),
     "deep down": ("deep", [], "middle needs bottom (>= 7): it is not here, and the group has none either"),
     "half configured": ("tools", [package("other", status="install ok half-configured")],
                         "other 1.0 is half-configured"),
     "without what it needs": ("tools", [package("other", Depends="more (>= 2)")],
                               "other is here without what it needs: more (>= 2), it is not here"),
-    "broken off": ("tools", [package("other", status="install reinstreq half-installed")],
-                   "other 1.0 is half-installed, and must be installed again"),
 }  # fmt: skip
 
 

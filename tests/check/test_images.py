@@ -143,7 +143,7 @@ def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tm
     foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
     assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
     own = layout.image([base(architecture=HOSTILE)])
-    with pytest.raises(UsageError, match="does not say of which architecture"):
+    with pytest.raises(PackageCacheError, match="does not say of which architecture"):
         checked(layout.name(own, "own"), cache, "tools")
 
 

@@ -17,7 +17,7 @@ from package_cache.outside.files import read_regular
 from package_cache.outside.images.system_files import SystemFiles, has_program
 from package_cache.outside.inside import on_the_host
 from package_cache.outside.run import run
-from package_cache.values.errors import PackageCacheError, UsageError
+from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.verdict import Obstacle, PlannedFile, Prediction, Reason, Verdict
 from package_cache.verbs.checking.where import DPKG, SeenSystem
@@ -35,7 +35,7 @@ _PROGRAMS = ("/usr/bin/dpkg", "/usr/bin/dpkg-query", "sha256sum", "apt-get", "df
 def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
     """Return what the installer would come to.
 
-    Raises `UsageError` where the installer needs to be told more, `PackageCacheError` where it does not run here.
+    Raises `PackageCacheError` if the installer needs to be told more (USAGE), or does not run here.
     """
     with tempfile.TemporaryDirectory(prefix="package-cache-") as name:
         folder = Path(name)
@@ -46,7 +46,8 @@ def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
         words += ["--architecture", seen.architecture] if seen.architecture else []
         done = run(["sh", str(script), *words, "--", group], timeout=LIMIT, check=False)
         with contextlib.suppress(OSError):
-            return _read_result(group, seen.name, read_regular(result, LARGEST).decode("utf-8", "replace"))
+            text = read_regular(result, LARGEST).decode("utf-8", "replace").replace(str(root), "")
+            return _read_result(group, seen, text)
     message = f"cannot check {seen.name}: the installer ended with status {done.returncode} and no result"
     raise PackageCacheError(message, details=done.stdout + done.stderr)
 
@@ -95,7 +96,7 @@ def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]
                 yield value
 
 
-def _read_result(group: str, name: str, text: str) -> Verdict:
+def _read_result(group: str, seen: SeenSystem, text: str) -> Verdict:
     """Read a result file: `key=value` lines, in which a key may come more than once."""
     values: dict[str, list[str]] = {}
     for line in text.split("\n"):
@@ -103,13 +104,13 @@ def _read_result(group: str, name: str, text: str) -> Verdict:
         values.setdefault(key, []).append(value)
     code, message, next_step = (values.get(key, [""])[-1] for key in ("status", "message", "next"))
     status = next((one for one in ExitStatus if str(one.code) == code), ExitStatus.INTERNAL)
-    if status is ExitStatus.USAGE:
-        raise UsageError(f"cannot check {name}: {message}", hint=next_step or None)
+    if status is ExitStatus.USAGE and seen.architecture is None:
+        message, next_step = "its dpkg does not say of which architecture it is", "name it with --architecture"
     if status is ExitStatus.INSTALLED:
         files = tuple(_file(value) for value in values.get("package", ()))
         return Verdict(group, Prediction.HIT if files else Prediction.THERE, status, files)
     if status.code not in range(10, 40):  # of this machine, such as one without space
-        raise PackageCacheError(f"cannot check {name}: {message}", hint=next_step or None, status=status)
+        raise PackageCacheError(f"cannot check {seen.name}: {message}", hint=next_step or None, status=status)
     reasons = tuple(_reason(value) for value in values.get("obstacle", ()))
     words = "".join(f"{line}\n" for line in values.get("apt", ()))
     return Verdict(group, Prediction.MISS, status, (), message, next_step, reasons, words)

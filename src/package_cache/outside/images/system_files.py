@@ -3,15 +3,12 @@
 import errno
 import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from package_cache.outside.files import read_regular
 from package_cache.outside.inside import on_the_host, resolved_inside
 from package_cache.values.errors import PackageCacheError
-
-PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""The installer's PATH."""
 
 LARGEST = 128_000_000
 """Bytes of a file that is read; dpkg's status has 5 MB at most."""
@@ -87,10 +84,3 @@ class OnlyFiles:
     def mode(self, path: str) -> int | None:
         """Return the mode of a program."""
         return stat.S_IFREG | 0o755
-
-
-def has_program(files: SystemFiles, name: str) -> bool:
-    """Return whether root would find a program there by its name, or by its path."""
-    paths = [name] if name.startswith("/") else [str(PurePosixPath(folder) / name) for folder in PROGRAM_FOLDERS]
-    modes = (files.mode(path) for path in paths)
-    return any(mode is not None and stat.S_ISREG(mode) and mode & 0o111 for mode in modes)

@@ -1,5 +1,6 @@
 """`check`: whether groups will install offline in a container system, found out without running anything of it."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ class CheckResult:
 def check(groups: Sequence[str], cache: CacheFolder, seen: SeenSystem, listener: Listener = ignore) -> CheckResult:
     """Predict for each group, or for all that the cache has, what the installer comes to in this system.
 
-    Raises `UsageError` for what is no group's name, and where nothing tells the architecture.
+    Raises `UsageError` for what is no group's name, `CacheError` if the cache has no groups, and what `dry_run` raises.
     """
     for name in groups:
         if not GROUP_NAME.fullmatch(name):
@@ -51,25 +52,17 @@ def check(groups: Sequence[str], cache: CacheFolder, seen: SeenSystem, listener:
     return CheckResult(seen.name, seen.system, seen.architecture or "", seen.digest, tuple(verdicts))
 
 
-class _MissError(CacheError):
-    """The cache does not have what was asked for, perhaps only for a moment."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(f"cannot install: {verdict.message}", status=verdict.status)
-        self.verdict = verdict
-
-
 def _verdict(name: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
-    def run() -> Verdict:
-        verdict = dry_run(name, cache, seen)
-        if verdict.status in _OF_THE_CACHE:
-            raise _MissError(verdict)
-        return verdict
+    verdicts: list[Verdict] = []
 
-    try:
-        return once_settled(cache, run)
-    except _MissError as miss:
-        return miss.verdict
+    def run() -> None:
+        verdicts.append(dry_run(name, cache, seen))
+        if verdicts[-1].status in _OF_THE_CACHE:
+            raise CacheError(f"cannot install: {verdicts[-1].message}")
+
+    with contextlib.suppress(CacheError):
+        once_settled(cache, run)
+    return verdicts[-1]
 
 
 def _all_groups(cache: CacheFolder) -> tuple[str, ...]:

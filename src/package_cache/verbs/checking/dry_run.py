@@ -14,7 +14,7 @@ from pathlib import Path
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import install_group
 from package_cache.outside.files import read_regular
-from package_cache.outside.images.system_files import SystemFiles, has_program
+from package_cache.outside.images.system_files import SystemFiles
 from package_cache.outside.inside import on_the_host
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError
@@ -28,8 +28,9 @@ LIMIT = 600.0
 LARGEST = 16_000_000
 """Bytes of a result file, or of a group's file."""
 
-_PROGRAMS = ("/usr/bin/dpkg", "/usr/bin/dpkg-query", "sha256sum", "apt-get", "df", "timeout")
-"""Those that the installer needs; the first two by their paths."""
+_PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout")
+_PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""What the installer needs, and its PATH."""
 
 
 def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
@@ -57,9 +58,10 @@ def _write_root(root: Path, seen: SeenSystem, provided: Iterator[str]) -> None:
         _put(root, path, content)
     for folder in ("updates", "info"):  # without them dpkg-query refuses the database
         on_the_host(root, f"{DPKG}/{folder}").mkdir(parents=True, exist_ok=True)
-    for program in _PROGRAMS:
-        if has_program(seen.files, program):
-            _put(root, program if program.startswith("/") else f"/usr/bin/{program}", mode=0o755)
+    for path in (f"{folder}/{name}" for folder in _PROGRAM_FOLDERS for name in _PROGRAMS):
+        mode = seen.files.mode(path)
+        if mode is not None and stat.S_ISREG(mode) and mode & 0o111:
+            _put(root, path, mode=0o755)
     for path in sorted(provided, reverse=True):  # what lies in a folder before the folder
         _put_provided(root, path, seen.files)
 

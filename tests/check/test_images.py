@@ -22,7 +22,8 @@ from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking.check import CheckResult, check, seen_in_files
+from package_cache.verbs.checking.check import CheckResult, check
+from package_cache.verbs.checking.where import seen_in_files
 
 RELEASE = "usr/lib/os-release"
 ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {
@@ -161,7 +162,7 @@ def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tm
     foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
     assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
     own = layout.image([base(architecture=HOSTILE)])
-    with pytest.raises(UsageError, match="does not say of which architecture"):
+    with pytest.raises(PackageCacheError, match="does not say of which architecture"):
         checked(layout.name(own, "own"), cache, "tools")
 
 

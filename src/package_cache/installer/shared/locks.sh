@@ -52,8 +52,7 @@ says_locked() {
     return 1
 }
 
-# be_patient: wait a second for `holder`. Status 1: that took longer than `lock_timeout`, counted from the first time after
-# `patience` was emptied.
+# be_patient: wait a second for `holder`. Status 1: `lock_timeout` is over, from the first time after `patience` was emptied.
 be_patient() {
     clock
     [ -n "${patience}" ] || say "${holder}: waiting for it, at most ${lock_timeout} s"

@@ -21,13 +21,11 @@ is_alive() {
 
 # sweep_folders PREFIX: remove the folders PREFIX.IDENTITY of processes that are not alive any more.
 sweep_folders() {
-    local path=''
+    local prefix="$1" path=''
     set +f
-    for path in "$1".[0-9]*-[0-9]*; do
-        set -f
-        [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path#"$1".}" || rm -rf "${path}"
-    done
+    set -- "$1".[0-9]*-[0-9]*
     set -f
+    for path in "$@"; do [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path#"${prefix}".}" || rm -rf "${path}"; done
 }
 
 # run_bounded SECONDS LOG COMMAND...: run it as `child`, in the background, so that the shell hears a signal at once.

@@ -143,9 +143,10 @@ def test_not_root_and_no_apt(image: Image) -> None:
     assert image.run("tool").returncode == ExitStatus.NO_DPKG.code
 
 
-def test_without_timeout(image: Image) -> None:
+@each_shell
+def test_without_timeout(shell: str, image: Image) -> None:
     image.room.sh("rm /usr/bin/timeout")
-    assert image.run("tool").returncode == 0
+    assert image.run("tool", shell=SHELLS[shell]).returncode == 0
 
 
 @pytest.mark.parametrize("identity", ["999999-1", "1-1"])

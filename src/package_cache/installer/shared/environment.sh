@@ -15,6 +15,7 @@ clean_environment() {
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical
     umask 022
     reset_ifs
-    [ -x "${TIMEOUT}" ] || TIMEOUT=$(command -v timeout)
+    # With its path, because the one of a busybox sh hands no signal on.
+    for TIMEOUT in /usr/bin/timeout /bin/timeout ''; do [ ! -x "${TIMEOUT}" ] || break; done
     session=$(command -v setsid)
 }

@@ -1,6 +1,4 @@
 # Processes: who they are, and commands that run with a time limit and hear signals.
-TIMEOUT=/usr/bin/timeout # with its path, for busybox's own hands no signal on
-
 # identify PID: set `identity` to PID-START (proc(5), stat), which no later process of that number has.
 identify() {
     local stat=''

@@ -32,6 +32,8 @@ class Job:
     """Of a web server on the container's own loopback: the source of its fallback."""
     cache: str = "/cache"
     provides: Sequence[str] = ()
+    architecture: str = "amd64"
+    """dpkg's own in the container."""
     options: str = ""
     """More of the installer's, which a test has less patience than: `--lock-timeout 2`."""
 

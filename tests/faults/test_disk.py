@@ -6,8 +6,9 @@ import pytest
 from tests.faults.conftest import RealJob
 from tests.faults.disk import GROW, eat, small_disk
 from tests.faults.fault import Fault, inject
-from tests.faults.judge import conclude, judge, look
+from tests.faults.judge import conclude, judge
 from tests.faults.spread import spread
+from tests.faults.state import look
 
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
@@ -41,7 +42,8 @@ def test_a_disk_that_fills_up(kib: int, job: tuple[str, str], real_job: RealJob)
     trial = real_job(*job)
     small_disk(trial, kib=100 * 1024)
     eat(trial, kib=kib)
-    conclude(trial, judge(trial, trial.run(), allowed=FILLED), GROW)
+    before = look(trial)
+    conclude(trial, judge(trial, trial.run(), before, allowed=FILLED), GROW)
 
 
 @pytest.mark.parametrize(("inodes", "job"), spread(list(itertools.product([60, 120, 250, 500], JOBS)), 2))

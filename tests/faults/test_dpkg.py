@@ -87,7 +87,7 @@ FAULTS = [
     Fault("pinned", "printf 'Package: *\\nPin: version 9*\\nPin-Priority: 1001\\n' >/etc/apt/preferences; "
           "printf 'Package: wanted\\nPin: version *\\nPin-Priority: -1\\n' >/etc/apt/preferences.d/never"),
     Fault("a file diverted", "dpkg-divert --quiet --add --rename --divert /usr/share/mine /usr/share/needed",
-          after="[ -e /usr/share/mine ] || echo not diverted"),
+          after="[ -e /usr/share/mine ] || echo not diverted", writes=["/usr/share/mine"]),
     Fault("the provided file diverted", "dpkg-divert --quiet --add --rename --divert /usr/bin/mine /usr/bin/wanted",
           (ExitStatus.INSTALL_FAILED,), "the file /usr/bin/wanted is not there",
           "dpkg-divert --quiet --rename --remove /usr/bin/wanted"),

@@ -51,7 +51,7 @@ def real_job(
         # The cache is kept and shared; the installer is always this checkout's.
         binds = {"/cache": real_cache.path, "/cache/install_group.sh": INSTALLER, BUSYBOX: Path("/bin/busybox")}
         container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
-        job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port())
+        job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port(), is_real=True)
         job.prepare(f"/cache groups/{group}-{system}/")
         if own_cache:
             copy = f"""

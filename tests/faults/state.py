@@ -18,6 +18,7 @@ PROCESSES = f"{BUSYBOX} ps -o pid,ppid,args"
 FILE, FOLDER, LINK = "8", "4", "a"
 """The first digit of a mode: inode(7), S_IFMT."""
 DATABASE = "/var/lib/dpkg/status"
+MARKS = "/var/lib/apt/extended_states"
 INFO = (
     "list", "md5sums", "conffiles", "preinst", "postinst", "prerm", "postrm", "config", "templates", "triggers",
     "shlibs", "symbols",
@@ -105,18 +106,19 @@ class State:
 
     @cached_property
     def entries(self) -> dict[str, str]:
-        """What counts after something was undone, by path: type, mode, owner, content; of the database its stanzas."""
+        """What is compared unless all must be as before, by path; stanzas, marks and users one by one."""
         found = {}
         for line in self.lines:
             path, bar, rest = line.partition("|")
             kind = _kind(line)
-            if not bar or path == DATABASE or path in self.users:
+            if not bar or path in (DATABASE, MARKS, *self.users):
                 found[path] = ""
             elif kind in (FILE, LINK):
                 found[path] = f"{_owner(rest)} {line.rpartition(' ')[2]}"
             else:
                 found[path] = _owner(rest)
         found.update((f"{DATABASE} {key}", package.stanza) for key, package in self.packages.items())
+        found.update((f"{MARKS} {mark}", "automatic") for mark in self.marks)
         for path, text in self.users.items():
             found.update((f"{path} {line}", "") for line in text.splitlines())
         return found
@@ -141,7 +143,7 @@ def look(job: Job) -> State:
         mounts=job.room.sh("cat /proc/self/mounts"),
         processes=_processes(job),
         database=_text(job, DATABASE),
-        extended_states=_text(job, "/var/lib/apt/extended_states"),
+        extended_states=_text(job, MARKS),
         users={path: _text(job, path) for path in USERS},
         architecture=job.architecture,
     )

@@ -22,7 +22,7 @@ NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 """Options by which apt keeps nothing of what it has read: the judgement itself changes nothing."""
 
 LEFT_BEHIND = r"""
-/busybox find / \( -path /proc -o -path /sys -o -path /small -o -path /cache -o -path /own \) -prune \
+/busybox find / \( -path /proc -o -path /sys -o -path /small -o -path /cache -o -path '/own*' \) -prune \
     -o -name '*package-cache*' -print -o -name '*.dpkg-[nt][em][wp]' -print
 [ ! -f /usr/sbin/policy-rc.d ] || grep -sl package-cache /usr/sbin/policy-rc.d
 """

@@ -8,7 +8,7 @@ from tests.faults.job import BUSYBOX, Job
 
 MAP = r"""
 /busybox find / \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /small \
-    -o -path /cache -o -path /good -o -path /debs -o -path /own \) -prune -o -print0 |
+    -o -path /cache -o -path /good -o -path /debs -o -path '/own*' \) -prune -o -print0 |
     /busybox xargs -0 stat -c '%n|%f %u %g %Y|%h %s|%z'
 /busybox find /tmp /run
 """
@@ -24,6 +24,8 @@ INFO = (
     "shlibs", "symbols",
 )  # fmt: skip
 """What dpkg keeps of a package below `info`."""
+MERGED = ("/bin/", "/lib", "/sbin/")
+"""What dpkg's lists have though it is a link to a folder below /usr (hier(7), usrmerge)."""
 USERS = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
 
 _contents: dict[str, str] = {}
@@ -220,7 +222,9 @@ def files_of(job: Job, packages: Iterable[Package]) -> frozenset[str]:
     found = set()
     for package in packages:
         for name in (package.name, f"{package.name}:{package.architecture}"):
-            found.update(_text(job, f"/var/lib/dpkg/info/{name}.list").splitlines())
+            paths = _text(job, f"/var/lib/dpkg/info/{name}.list").splitlines()
+            found.update(paths)
+            found.update(f"/usr{path}" for path in paths if path.startswith(MERGED))
             found.update(f"/var/lib/dpkg/info/{name}.{kind}" for kind in INFO)
         found.add(f"{DATABASE} {package.name}:{package.architecture}")
     return frozenset(found)

@@ -72,9 +72,9 @@ def group(folder: Path, postinst: str) -> dict[str, Any]:
     return {"requests": ["wanted", "needed"], "debs": debs, "provides": ["/usr/bin/wanted", "/usr/share/wanted"]}
 
 
-def points_of(job: Job) -> list[int]:
-    """Return the numbers of the points of a run that no signal disturbs; those in subshells are counted once."""
-    job.run(env={"PACKAGE_CACHE_POINTS": "/root/points"})
+def points_of(job: Job, **env: str) -> list[int]:
+    """Return the numbers of the points of a run that no signal disturbs."""
+    job.run(env={"PACKAGE_CACHE_POINTS": "/root/points", **env})
     lines = job.room.sh("cat /root/points; rm /root/points").splitlines()
     return list(range(1, 1 + max(int(line.split()[0]) for line in lines)))
 

@@ -3,6 +3,7 @@
 import contextlib
 import statistics
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from bench.kubernetes.ground import LIMIT, Ground, finished
 from bench.kubernetes.material import GROUPS, SYSTEM
 from bench.rounds import Tell
 from package_cache.cache.layout import CacheFolder
-from package_cache.installer import INSTALLER
+from package_cache.installer import install_group
 from package_cache.outside.run import end, start
 from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.verify import verify
@@ -34,7 +35,7 @@ MISSES = {
 """What the installer may say of a volume that is not complete. All else is a broken promise."""
 
 _JUDGE = f"""\
-sh /installer/{INSTALLER.name} --cache /package_cache {GROUP} >&2
+sh /installer/install_group.sh --cache /package_cache {GROUP} >&2
 echo "$?"
 dpkg-query -W -f '${{Package}} ${{db:Status-Abbrev}}\\n' {" ".join(PACKAGES)} 2>/dev/null
 dpkg --audit
@@ -145,8 +146,10 @@ def _killed_at(ground: Ground, gate: Gate, moment: float, latency: float) -> tup
 
 def _judged(ground: Ground, volume: Path) -> str:
     """Have a real container install from the volume, with an installer of its own, and ask dpkg afterwards."""
-    options = ["--volume", f"{volume}:/package_cache:ro", "--volume", f"{INSTALLER.parent}:/installer:ro"]
-    done = ground.podman.run(ground.job_image, "sh", "-c", _JUDGE, options=options, check=False)
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        Path(folder, "install_group.sh").write_text(install_group())
+        options = ["--volume", f"{volume}:/package_cache:ro", "--volume", f"{folder}:/installer:ro"]
+        done = ground.podman.run(ground.job_image, "sh", "-c", _JUDGE, options=options, check=False)
     return judgement(done.stdout)
 
 

@@ -6,7 +6,7 @@ What they do stands in the script, `installer/online_fallback.sh`; here only its
 import shlex
 from collections.abc import Iterable, Sequence
 
-from package_cache.installer import ONLINE_FALLBACK
+from package_cache.installer import online_fallback as online_fallback_program
 from package_cache.values.names import PackageRequest
 
 LIMIT = 1800
@@ -33,8 +33,7 @@ def online_fallback(packages: Sequence[str], *, recommends: bool = False, limit:
     if not 1 <= limit < 10_000_000:
         raise ValueError(f"limit must be from 1 to 9999999 seconds, not {limit}")
     options = [*(["--recommends"] if recommends else []), "--limit", str(limit)]
-    script = ONLINE_FALLBACK.read_text(encoding="utf-8")
-    return [shlex.join(["/bin/sh", "-c", script, "online_fallback", *options, "--", *names])]
+    return [shlex.join(["/bin/sh", "-c", online_fallback_program(), "online_fallback", *options, "--", *names])]
 
 
 def _requests(packages: object) -> list[PackageRequest]:

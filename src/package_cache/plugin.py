@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from package_cache import installer as installer_asset
 from package_cache.cache.layout import INSTALLER, CacheFolder
+from package_cache.installer import install_group
 from package_cache.outside.files import write_atomically
 from package_cache.plugin_command import installing_command, missing_command
 from package_cache.values.errors import PackageCacheError
@@ -87,6 +87,6 @@ def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
 
 def _put_installer(staged: CacheFolder, target: Path) -> None:
     """Put the installer beside the runtime's scripts: the staged cache's, which was verified, or the library's."""
-    source = staged.installer if staged.installer.is_file() else installer_asset.INSTALLER
+    content = staged.installer.read_bytes() if staged.installer.is_file() else install_group().encode()
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, source.read_bytes(), mode=0o755)
+    write_atomically(target, content, mode=0o755)

@@ -15,7 +15,7 @@ from tests.support.archive import SignedArchive
 from tests.support.server import ArchiveServer
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.installer import INSTALLER
+from package_cache.installer import install_group
 from package_cache.outside.roots.isolation import Isolation, throwaway
 
 REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
@@ -43,13 +43,19 @@ def rooms() -> Iterator[contextlib.ExitStack]:
 
 @pytest.fixture
 def real_job(
-    rooms: contextlib.ExitStack, real_root: Callable[..., Path], real_cache: CacheFolder, isolation: Isolation
+    rooms: contextlib.ExitStack,
+    real_root: Callable[..., Path],
+    real_cache: CacheFolder,
+    isolation: Isolation,
+    tmp_path: Path,
 ) -> RealJob:
     """Open a job that wants a real group: `real_job("ubuntu18.04", "ssh")`. `own_cache`: a copy that may be damaged."""
 
     def open_one(system: str, group: str, *, own_cache: bool = False) -> Job:
         # The cache is kept and shared; the installer is always this checkout's.
-        binds = {"/cache": real_cache.path, "/cache/install_group.sh": INSTALLER, BUSYBOX: Path("/bin/busybox")}
+        installer = tmp_path / "install_group.sh"
+        installer.write_text(install_group())
+        binds = {"/cache": real_cache.path, "/cache/install_group.sh": installer, BUSYBOX: Path("/bin/busybox")}
         container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
         job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port(), is_real=True)
         job.prepare(f"/cache groups/{group}-{system}/")

@@ -18,7 +18,7 @@ NEWER = ("ubuntu18.04", "debian12")
 OLD_LOCK, NEW_LOCK = "lock", "lock-frontend"
 NO_PLAN = (ExitStatus.NO_PLAN,)
 CANNOT = "cannot be combined"
-HALF = "somebody else left packages half installed here"
+HALF = "packages are half installed here"
 
 
 def install(package: str) -> str:
@@ -36,7 +36,7 @@ def locked(name: str, lock: str, *, for_ever: bool, systems: tuple[str, ...]) ->
     says = "waiting for it, at most"
     if for_ever:
         cause = HOLD + LOCK.format(kind="fcntl", files=lock, seconds=600)
-        why = "another process kept dpkg locked for 2 s"
+        why = "dpkg was locked for 2 s"
         return Fault(name, cause, (ExitStatus.DPKG_LOCKED,), why, FREE, options="--lock-timeout 2", systems=systems)
     return Fault(name, HOLD + LOCK.format(kind="fcntl", files=lock, seconds=2), says=says, systems=systems)
 

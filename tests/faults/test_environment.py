@@ -29,7 +29,7 @@ LOCALES = [
     Fault("a locale of German", env={"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de"}),
     Fault("German", env=GERMAN),
     Fault("German, and dpkg left half-configured", "touch /var/broken; dpkg -i /debs/half_*.deb >/dev/null 2>&1 || :",
-          (ExitStatus.DPKG_BROKEN,), "somebody else left packages half installed", "rm /var/broken",
+          (ExitStatus.DPKG_BROKEN,), "packages are half installed here", "rm /var/broken",
           sane=False, env=GERMAN),
     Fault("German, and dpkg locked for 2 s", BUSY, says="waiting for it", meanwhile=["busy"], env=GERMAN),
     Fault("German, and an older version held", "dpkg -i /debs/needed_0.1_all.deb >/dev/null; touch "

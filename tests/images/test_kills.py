@@ -15,7 +15,7 @@ from tests.installer.synthetic import Outcome, Room
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.installer import INSTALLER
+from package_cache.installer import install_group
 from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.outside.run import start
 from package_cache.values.statuses import ExitStatus
@@ -41,11 +41,15 @@ def tree(world: World) -> InitTree:
 
 
 @pytest.fixture
-def install(real_root: Callable[[str], Path], isolation: Isolation) -> Install:
+def install(real_root: Callable[[str], Path], isolation: Isolation, tmp_path: Path) -> Install:
     """Run the installer on a volume, as a job that starts too early would: a container that has its own copy of it."""
 
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    (runtime / "install_group.sh").write_text(install_group())
+
     def run_it(volume: Path) -> Outcome:
-        binds = {"/package_cache": volume, "/runtime": INSTALLER.parent}
+        binds = {"/package_cache": volume, "/runtime": runtime}
         with throwaway(real_root("ubuntu18.04"), isolation, binds=binds) as container, contextlib.ExitStack() as stack:
             room = Room(container, "/runtime", stack)
             done = room.install("--cache", "/package_cache", "whole")

@@ -12,7 +12,7 @@ from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.publish import publish_group
 from package_cache.cache.stored import StoredFile
-from package_cache.installer import INSTALLER
+from package_cache.installer import install_group
 from package_cache.outside.files import sha256_of
 from package_cache.outside.packages.debs import control_text
 from package_cache.outside.roots.isolation import Container
@@ -37,7 +37,7 @@ class SyntheticCache:
         folder = CacheFolder(self.path)
         folder.pool.mkdir(parents=True)
         (self.path / "groups").mkdir()
-        shutil.copyfile(INSTALLER, folder.installer)
+        folder.installer.write_text(install_group())
 
     def add(
         self,

@@ -17,12 +17,12 @@ ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     ),
     "a path for a group": (
         ("../tools",), 2, "usage",
-        "package-cache: cannot understand the command line: '../tools' is no group's name: it takes a-z 0-9 + . _ - "
+        "package-cache: cannot understand the command line: '../tools' is not a group's name: it has a-z 0-9 + . _ - "
         "and begins with a letter or digit\npackage-cache: see: sh install_group.sh --help\n",
     ),
     "shell for a group": (
         ("--", "$(touch /var/owned)"), 2, "usage",
-        "package-cache: cannot understand the command line: '$(touch /var/owned)' is no group's name: it takes a-z 0-9 "
+        "package-cache: cannot understand the command line: '$(touch /var/owned)' is not a group's name: it has a-z 0-9 "
         "+ . _ - and begins with a letter or digit\npackage-cache: see: sh install_group.sh --help\n",
     ),
     "no group": (
@@ -37,33 +37,33 @@ ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     ),
     "no such group": (
         ("other",), 10, "no-such-group",
-        "package-cache: cannot install other: the cache has no group other; it has: newer tools\n"
+        "package-cache: cannot install other (no-such-group): the cache has no group other; it has: newer tools\n"
         "package-cache: nothing was changed; next step: add it to the manifest and build again\n",
     ),
     "another system": (
         ("newer",), 11, "not-for-system",
-        "package-cache: cannot install newer: the group newer is not for ubuntu18.04; it is for: debian12\n"
+        "package-cache: cannot install newer (not-for-system): the group newer is not for ubuntu18.04; it is for: debian12\n"
         "package-cache: nothing was changed; next step: add ubuntu18.04 to the group in the manifest and build again\n",
     ),
     "no cache": (
         ("--cache", "/nowhere", "tools"), 30, "cache-missing",
-        "package-cache: cannot install tools: there is no cache at /nowhere\n"
+        "package-cache: cannot install tools (cache-missing): there is no cache at /nowhere\n"
         "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
     ),
     "an empty folder": (
         ("--cache", "/mnt", "tools"), 30, "cache-missing",
-        "package-cache: cannot install tools: the folder /mnt is empty, and nothing is mounted there\n"
+        "package-cache: cannot install tools (cache-missing): the folder /mnt is empty, and nothing is mounted there\n"
         "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
     ),
     "an empty volume": (
         ("--cache", "/volume/", "tools"), 30, "cache-missing",
-        "package-cache: cannot install tools: the volume at /volume/ is empty\n"
+        "package-cache: cannot install tools (cache-missing): the volume at /volume/ is empty\n"
         "package-cache: nothing was changed; next step: fill it; an image volume arrives empty where the API server "
         "or the node's container runtime does not know image volumes\n",
     ),
     "no cache, but files": (
         ("--cache", "/etc", "tools"), 30, "cache-missing",
-        "package-cache: cannot install tools: the folder /etc is no cache: it has no groups\n"
+        "package-cache: cannot install tools (cache-missing): the folder /etc is no cache: it has no groups\n"
         "package-cache: nothing was changed; next step: check the mount, or name the folder with --cache\n",
     ),
 }  # fmt: skip
@@ -120,12 +120,12 @@ def install_enemy(room: Room) -> None:
 STATES: dict[Callable[[Room], None], tuple[int, str]] = {
     remove_apt: (21, "there is no apt-get here"),
     remove_dpkg: (21, "there is no dpkg here: this is not an image of the Debian family"),
-    break_apt: (22, "apt cannot read the cache's indexes, though they are whole, see above"),
-    interrupt_dpkg: (22, "somebody else left packages half installed here"),
-    force_dependencies: (22, "somebody else left packages half installed here"),
-    hold_needed: (13, "apt says why, above"),
-    install_newer: (13, "apt says why, above"),
-    install_enemy: (13, "apt says why, above"),
+    break_apt: (22, "apt says: it is broken"),
+    interrupt_dpkg: (22, "half 1.0 is unpacked"),
+    force_dependencies: (22, "unmet is here without what it needs: nowhere-to-be-had, it is not here"),
+    hold_needed: (13, "wanted needs needed (= 2.0): 1.0 is here, and held"),
+    install_newer: (13, "wanted needs needed (= 2.0): 3.0 is here"),
+    install_enemy: (13, "wanted conflicts with enemy: 1.0 is here"),
 }
 
 
@@ -159,17 +159,19 @@ def test_an_apt_that_is_broken_has_its_say(cache: SyntheticCache, debs: Path, op
     done = room.install("tools")
     assert (done.status, done.out, done.err) == (
         22, "",
-        "package-cache:     E: it is broken\n"
-        "package-cache: cannot install tools: apt cannot read the cache's indexes, though they are whole, see above\n"
-        "package-cache: nothing was changed; next step: see that apt-get check works, or build the cache again\n",
+        "package-cache:     apt says: it is broken\n"
+        "package-cache: cannot install tools (dpkg-broken): apt-get check does not work here\n"
+        "package-cache: nothing was changed; next step: see that it does, or build the cache again\n",
     )  # fmt: skip
 
 
-def test_apts_own_words_tell_why_there_is_no_plan(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+def test_a_miss_tells_which_version_of_what_is_here_is_needed(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="libc6 (>= 99)")])
     done = open_room(cache).install("tools")
     assert done.status == 13
-    assert "wanted : Depends: libc6 (>= 99) but 2." in done.err
+    assert "package-cache:     wanted needs libc6 (>= 99): 2." in done.err
 
 
 def test_another_architecture(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:

@@ -14,8 +14,8 @@ from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.publish import publish
 from package_cache.cache.stored import StoredFile
-from package_cache.installer import INSTALLER
-from package_cache.outside.files import sha256_of
+from package_cache.installer import install_group
+from package_cache.outside.files import sha256_of, text_digest
 from package_cache.outside.packages.debs import control_text
 from package_cache.values.lock import LockedGroup, LockedPackage
 
@@ -37,9 +37,9 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {name: text.encode() for name, text in texts.items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), "original", 1, package.size, digests)
-    description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", sha256_of(INSTALLER))
+    description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", text_digest(install_group()))
     description = description.with_groups([group], {package.sha256: package.size})
-    publish(cache, description, {("tools", ELSEWHERE): files}, INSTALLER.read_bytes())
+    publish(cache, description, {("tools", ELSEWHERE): files}, install_group().encode())
     monkeypatch.setenv("PACKAGE_CACHE_DIR", str(cache.path))
     monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
     return tmp_path / "work"

@@ -1,14 +1,29 @@
-"""What runs in the job's container: POSIX shell scripts, each valid by itself.
+"""The shell programs that run in containers: each is joined from its own file and the parts that it names.
 
-Only the assets live here. The installer is copied into every cache; what it promises is in `docs/installer.md`. The
-fallback travels in the command that `online_fallback` gives; what it promises is in `docs/plugins.md`. The exit
-statuses of both are in `values/statuses.py`.
+A program names a part by a line `. shared/report.sh`, relative to this folder, and travels as one file that needs
+nothing beside it. What they promise: `docs/installer.md`, `docs/plugins.md`. Their exit statuses: `exit_statuses`.
 """
 
+import re
+from functools import cache
 from pathlib import Path
 
-INSTALLER = Path(__file__).with_name("install_group.sh")
-"""The installer's path in this installation of the library."""
+HERE = Path(__file__).parent
 
-ONLINE_FALLBACK = Path(__file__).with_name("online_fallback.sh")
-"""The path of the script that installs packages from the image's own apt sources."""
+_PART = re.compile(r"^\. (\S+\.sh)\n", re.MULTILINE)
+
+
+@cache
+def joined(program: Path) -> str:
+    """Return the text of a program with each line that names a part replaced by that part."""
+    return _PART.sub(lambda line: (HERE / line[1]).read_text(encoding="utf-8"), program.read_text(encoding="utf-8"))
+
+
+def install_group() -> str:
+    """Return the installer, which every cache carries."""
+    return joined(HERE / "install_group.sh")
+
+
+def online_fallback() -> str:
+    """Return the program that installs packages from the image's own apt sources."""
+    return joined(HERE / "online_fallback.sh")

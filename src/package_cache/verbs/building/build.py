@@ -13,8 +13,8 @@ from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import is_whole, remove_unfinished, remove_unneeded
 from package_cache.cache.publish import publish
 from package_cache.cache.stored import Key, StoredFile
-from package_cache.installer import INSTALLER
-from package_cache.outside.files import exclusive, sha256_of, text_digest
+from package_cache.installer import install_group
+from package_cache.outside.files import exclusive, text_digest
 from package_cache.outside.packages.debs import control_text
 from package_cache.outside.threads import in_threads
 from package_cache.outside.writing import writing_to
@@ -98,7 +98,7 @@ def up_to_date(
                 group.compression == compression_for(group.system, recompress=recompress).value
                 for group in description.groups
             )
-            and description.installer_digest == sha256_of(INSTALLER)
+            and description.installer_digest == text_digest(install_group())
             and is_whole(cache, description)
         )
     except (CacheError, OSError):
@@ -177,10 +177,10 @@ def _publish(
         manifest=lock.manifest,
         manifest_digest=lock.manifest_digest,
         lock_digest=lock_digest,
-        installer_digest=sha256_of(INSTALLER),
+        installer_digest=text_digest(install_group()),
         locked=lock.created,
     ).with_groups(groups, sizes)
-    publish(cache, description, files, INSTALLER.read_bytes())
+    publish(cache, description, files, install_group().encode())
     return description, set(sizes)
 
 

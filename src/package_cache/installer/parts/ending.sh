@@ -1,0 +1,131 @@
+# The end of a run: what is said, the result file, and what the container gets back.
+
+# miss REASON CAUSE NEXT-STEP: exit without having changed anything.
+miss() {
+    complain "cannot install${groups:+ ${groups}} ($1): $2"
+    next_step=$3
+    give_back
+    complain "${outcome}; next step: $3"
+    finish "$1" "$2"
+}
+
+# finish REASON MESSAGE: exit; the EXIT trap does the rest.
+finish() {
+    reason=$1
+    message=$2
+    exit
+}
+
+# give_back: nothing was changed, and nothing is left that shows this run was here. Sets `outcome`, which is measured.
+give_back() {
+    release_policy
+    end_run
+    outcome=${recovering:-${unchanged}}
+    [ -n "${recovering}" ] || is_as_before || outcome='this run changed nothing, but another process changed the packages here meanwhile'
+}
+
+# is_as_before: nothing differs from `baseline`.
+is_as_before() { [ "$(print_state)" = "${baseline}" ]; }
+
+# print_state: inode, size and time of all that dpkg and apt rewrite when something changes.
+print_state() {
+    stat -c '%n %i %s %y' "${DPKG_STATE}/status" "${DPKG_STATE}/updates" "${DPKG_STATE}/info" \
+        "${DPKG_STATE}/diversions" "${DPKG_STATE}/statoverride" "${DPKG_STATE}/triggers" "${APT_MARKS}" 2>/dev/null
+}
+
+# on_exit: the EXIT trap. An end that no `finish` announced is one that nobody foresaw.
+on_exit() {
+    stop_listening
+    [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
+    if [ -z "${reason}" ]; then
+        undo_changes
+        reason=internal
+        message="the installer ended unexpectedly; ${outcome}"
+        complain "${message}; next step: report it, with the text above"
+    fi
+    release_policy
+    [ -z "${work}" ] || rm -rf "${work}"
+    status_of "${reason}"
+    [ -z "${result}" ] || write_result 2>/dev/null || complain "cannot write the result to ${result}"
+    exit "${status}"
+}
+
+# on_signal NAME: the trap of signals. 130
+on_signal() {
+    stop_listening
+    complain "cannot go on: SIG$1 came"
+    undo_changes
+    complain "${outcome}"
+    finish interrupted "SIG$1 came; ${outcome}"
+}
+
+# stop_listening: no further signal, and the shell's settings that the interrupted function had not yet put back.
+stop_listening() {
+    trap '' INT TERM HUP
+    reset_ifs
+    set +C -f
+}
+
+# undo_changes: end what runs, and undo what this run has changed. Sets `outcome`.
+undo_changes() {
+    end_child
+    if [ -z "${run}" ] || is_as_before; then give_back; else undo; fi
+}
+
+# is_stream FILE: it is written to and not replaced.
+is_stream() {
+    case $1 in
+        /dev/stdout | /dev/stderr | /dev/fd/[0-9]* | /proc/self/fd/[0-9]*) ;;
+        *) [ -c "$1" ] ;;
+    esac
+}
+
+# check_result: see that a result can be written, while that can still be said. 2 42
+check_result() {
+    local wanted="${result}"
+    if [ -z "${wanted}" ] || is_stream "${wanted}"; then return; fi
+    result=
+    [ ! -d "${wanted}" ] || misuse "--result takes a file, and ${wanted} is a folder"
+    rm -f "${wanted}.${$}"
+    write_new "${wanted}.${$}" '' || miss read-only "no file can be written beside ${wanted}, where the result is wanted" 'name a place that can be written to'
+    rm -f "${wanted}.${$}"
+    result=${wanted}
+}
+
+# write_result: in one rename, so that a link is replaced and not followed.
+write_result() {
+    phase rest
+    phase total
+    if is_stream "${result}"; then
+        print_result >>"${result}"
+    else
+        rm -f "${result}.${$}" # of a killed run, or planted
+        write_new "${result}.${$}" "$(print_result)" && mv -f "${result}.${$}" "${result}" && return
+        rm -f "${result}.${$}"
+        return 1
+    fi
+}
+
+# print_result: the keys stand in docs/installer.md.
+print_result() {
+    printf '%s\n' "status=${status}" "reason=${reason}" "group=${groups}" "installed=${installed}" \
+        "already_there=${already_there}" "bytes=${bytes}"
+    printf '%s' "${package_lines}${obstacle_lines}${apt_lines}${phases}"
+    set -- ${message} # without line ends
+    printf '%s\n' "next=${next_step}" "message=$*"
+}
+
+# phase NAME: note how long the phase took that ends now; `total` counts from the beginning.
+phase() {
+    clock
+    [ "$1" != total ] || last=${began}
+    as_seconds "$((now - last))"
+    last=${now}
+    phases="${phases}seconds_$1=${seconds}${NEWLINE}"
+}
+
+# as_seconds HUNDREDTHS: set `seconds`.
+as_seconds() {
+    seconds=$(($1 % 100 + 100))
+    seconds=$(($1 / 100)).${seconds#1}
+}

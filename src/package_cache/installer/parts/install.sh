@@ -1,0 +1,80 @@
+# The installation: one dpkg run or, where that does not do it, apt's own way with the same files; then apt's marks.
+
+# run_logged COMMAND...: run it with a time limit, its output in a new one of `logs`; return its status.
+run_logged() {
+    log=${work}/log.$((${#logs} + 1))
+    logs="${logs} ${log}"
+    run_bounded "${install_timeout}" "${log}" "$@"
+}
+
+# run_patiently COMMAND...: the same, once more after each time that another process had locked what it needs.
+run_patiently() {
+    local failed=''
+    while :; do
+        wait_for_others
+        run_logged "$@" && return
+        failed=$?
+        { find_holder || says_locked "${log}"; } && wait_for_others || return "${failed}"
+        sleep 1
+    done
+}
+
+# install_files: by dpkg alone, but where `first` must be configured before another package is unpacked (Debian Policy 7.2).
+# Status 0: done; 1: another process was quicker, and nothing happened; 2: it failed.
+install_files() {
+    local name='' first='' hash=''
+    for name in ${pre_dependencies}; do
+        case "${planned} " in *" ${name} "* | *" ${name}:"*) first=${name} ;; *) ;; esac
+    done
+    if [ -z "${first}" ]; then
+        set --
+        for hash in ${files}; do set -- "$@" "${pool}/${hash}.deb"; done
+        run_logged "${DPKG}" ${DPKG_OPTIONS} --install "$@" && return
+        if is_as_before && { find_holder || says_locked "${log}"; }; then return 1; fi
+        say "${groups}: dpkg alone did not do it; trying apt's way"
+    fi
+    install_by_apt || return 2
+}
+
+# install_by_apt: what is half done is ours alone, because dpkg was sane before; --fix-broken completes it.
+install_by_apt() {
+    ln -s "${cache}" "${work}/cache" # spares apt every unusual character of the cache's path
+    set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
+    run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
+}
+
+# sort_planned: set `fresh` to the planned packages that were not here, `leftover` to those of which only the conffiles
+# were, and `automatic` to those of both that come as dependencies.
+sort_planned() {
+    local name='' asked=' '
+    for name in ${requests}; do
+        name=${name%%=*}
+        asked="${asked}${name%:"${architecture}"} "
+    done
+    in_state '?n*' ${planned}
+    fresh=${found}
+    in_state '?c*' ${planned}
+    leftover=${found}
+    automatic=
+    for name in ${fresh} ${leftover}; do
+        case ${asked} in *" ${name} "*) ;; *) automatic="${automatic} ${name}" ;; esac
+    done
+}
+
+# fail CAUSE: exit because of what dpkg or a package's own script did: show the log, undo. 40 50
+fail() {
+    local shown=''
+    if is_as_before && find_holder; then locked_too_long; fi
+    shown=$(cat ${logs} 2>/dev/null | tail -n 40)
+    [ -z "${shown}" ] || {
+        complain "the last lines of dpkg's output:"
+        printf '%s\n' "${shown}" >&2
+    }
+    undo
+    complain "cannot install ${groups} (install-failed): $1"
+    complain "${outcome}; next step: read the lines above, or use the fallback of this image"
+    finish install-failed "$1; ${outcome}"
+}
+
+# mark: mark the packages that came as dependencies as such, as apt would.
+mark() { [ -z "${automatic}" ] || ask_apt apt-mark auto ${automatic} || complain "cannot mark dependencies as automatically installed: ${said}"; }

@@ -1,0 +1,157 @@
+# What a run notes before it changes anything, and what is done with that: undo, or recovery after a kill.
+RUNS=/var/lib/package-cache # a folder for each run that changes something, for a later run to find
+
+# sweep: remove what killed installers left: folders of temporary files, and a policy-rc.d.
+sweep() {
+    local place='' path=''
+    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do
+        set +f
+        for path in "${place}"/package-cache.[0-9]*-[0-9]*; do
+            set -f
+            [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path##*/package-cache.}" || rm -rf "${path}"
+        done
+        set -f
+    done
+    if ! find_installer && { [ -n "${policy_owner}" ] || ! is_there "${POLICY}"; }; then drop_policy 2>/dev/null; fi
+}
+
+# begin_run: note what is about to be touched, and keep some space for undoing it. 41 42
+begin_run() {
+    local path='' errors=''
+    for path in /usr /etc "${RUNS%/*}"; do
+        [ -w "${path}" ] || miss read-only "${path} cannot be written to" "give the container a root file system that can be written to"
+    done
+    run=${RUNS}/${me}
+    errors=$(write_notes 2>&1) || miss no-space "no files can be written in ${RUNS%/*}: ${errors}" "free some space or inodes there"
+}
+
+# write_notes: some inodes and bytes for undoing, and what would have to be taken back; in a subshell.
+write_notes() {
+    mkdir -p "${run}/ballast" && cd "${run}/ballast" && mkdir 1 2 3 4 5 6 7 || return
+    fallocate -l 4194304 space 2>/dev/null || head -c 4194304 /dev/zero >space || return
+    printf '%s\n' "${pool}" "${file_of}" "${fresh}" "${leftover}" "${automatic}" end >"${run}/notes"
+}
+
+# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: incomplete: nothing was touched yet.
+read_notes() {
+    local end='' each=''
+    [ -f "$1/notes" ] || return
+    { IFS= read -r pool && read -r file_of && read -r fresh && read -r leftover && read -r automatic && read -r end; } <"$1/notes"
+    case ${end}:" ${fresh} ${leftover} ${automatic} ${file_of}" in end:*[!a-zA-Z0-9+.:/\ -]* | end:*' -'*) return 1 ;; end:*) ;; *) return 1 ;; esac
+    file_of=" ${file_of} "
+    planned=
+    for each in ${file_of}; do planned="${planned} ${each%%/*}"; done
+}
+
+# end_run [FOLDER]: forget this run, or another one: nothing of it is left to be taken back.
+end_run() {
+    set -- "${1:-${run}}"
+    [ "$1" != "${run}" ] || run=
+    [ -z "$1" ] || rm -rf "$1"
+    rmdir "${RUNS}" 2>/dev/null
+}
+
+# recover: put dpkg in order where an earlier run was killed in the middle of it. 40
+recover() {
+    local folder='' pool=''
+    [ -d "${RUNS}" ] || return 0
+    set +f
+    set -- "${RUNS}"/*
+    set -f
+    for folder in "$@"; do
+        if [ ! -d "${folder}" ] || is_alive "${folder##*/}"; then continue; fi
+        if read_notes "${folder}"; then recover_run "${folder}"; else end_run "${folder}"; fi
+    done
+}
+
+# recover_run FOLDER: its space first. A dpkg that it started may still be at work: its lock is waited for. 40
+recover_run() {
+    say "an earlier run was killed before it ended: putting dpkg in order first"
+    recovering='what an earlier run left is not in order yet; run it again'
+    unchanged='nothing was changed but what an earlier run had left'
+    rm -rf "$1/ballast"
+    [ -n "${architecture}" ] || read_architecture
+    make_work
+    until wait_for_others && take_policy; do [ "${now}" -lt "${patience:-0}" ] || locked_too_long; done
+    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a || ! find_holder || locked_too_long
+    if ! is_sane; then
+        # What is complete stays: others may have come to need it since.
+        in_state '?[!in]*' ${fresh}
+        fresh=${found}
+        in_state '?[!inc]*' ${leftover}
+        leftover=${found}
+        take_back
+    fi
+    if is_sane; then
+        in_state '[ih]i' ${automatic}
+        [ -z "${found}" ] || ask_apt apt-mark auto ${found}
+        end_run "$1"
+    else
+        complain "dpkg is not in order yet: see dpkg --audit"
+        culprit=', left by an earlier run of this that was killed'
+    fi
+    release_policy
+    recovering=
+    disks=
+    baseline=$(print_state)
+}
+
+# is_sane: nothing is half done, and everything that is installed has what it depends on; a run begins only so.
+is_sane() {
+    read_database
+    ! is_half_done && ask_apt apt-get -o Debug::NoLocking=true check
+}
+
+# undo: take back what this run did. Sets `outcome`.
+undo() {
+    patience=
+    rm -rf "${run}/ballast"
+    if take_back && is_sane; then
+        outcome='undone: the packages that came were removed again, and dpkg is sane'
+        end_run
+    else
+        outcome='not wholly undone: see dpkg --audit; the next run of this goes on with it'
+        run= # stays for the next one
+    fi
+}
+
+# take_back: remove the packages that were not here before and complete those that were. Status 1: not all are gone.
+take_back() {
+    local name=''
+    unpack_again
+    if ! purge; then
+        # A package whose own script does not let it go. It came a moment ago: its scripts have no say.
+        for name in ${found} ${exactly}; do rm -f "${DPKG_STATE}/info/${name}.prerm" "${DPKG_STATE}/info/${name}.postrm"; done
+        purge
+    fi
+    set -- $?
+    run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a
+    return "$1"
+}
+
+# purge: what was not here; what had left its conffiles leaves them again. Status 1: not all are gone, but `found`.
+purge() {
+    in_state '?[!n]*' ${fresh}
+    [ -z "${exactly}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --purge ${exactly}
+    in_state '?[!nc]*' ${leftover}
+    [ -z "${exactly}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${exactly}
+    read_database
+    in_state '?[!nc]*' ${leftover}
+    [ -z "${found}" ] && in_state '?[!n]*' ${fresh} && [ -z "${found}" ]
+}
+
+# unpack_again: unpack those that are half unpacked; nothing else completes one that is being upgraded.
+unpack_again() {
+    local name='' file=''
+    read_database
+    in_state '?H*' ${planned}
+    set --
+    for name in ${found}; do
+        file=${file_of#*" ${name}/"}
+        file=${file%% *}
+        printf '%s  %s\n' "${file}" "${pool}/${file}.deb" | sha256sum -c >/dev/null 2>&1 || continue
+        set -- "$@" "${pool}/${file}.deb"
+    done
+    [ $# = 0 ] || run_patiently "${DPKG}" ${DPKG_OPTIONS} --unpack "$@"
+    read_database
+}

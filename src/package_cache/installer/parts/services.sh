@@ -1,0 +1,81 @@
+# Alone with dpkg, and no service starts: locks of others are waited for, and a policy-rc.d says no.
+POLICY=/usr/sbin/policy-rc.d # invoke-rc.d(8) asks it whether a service may start
+POLICY_KEPT=${POLICY}.kept-by-package-cache
+POLICY_MARK='# package-cache: no service is started while this process installs:'
+
+# wait_for_others: until nobody keeps dpkg or debconf locked. Status 1: --lock-timeout is over since `patience` was emptied.
+wait_for_others() {
+    while find_holder || find_installer; do
+        clock
+        if [ -z "${patience}" ]; then
+            say "${holder}: waiting for it, at most ${lock_timeout} s"
+            patience=$((now + lock_timeout * 100))
+        fi
+        [ "${now}" -lt "${patience}" ] || return 1
+        sleep 1
+    done
+}
+
+# locked_too_long: 40
+locked_too_long() { miss dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, or give --lock-timeout more seconds"; }
+
+# find_installer: set `holder` to another installer that is at work. Status 1: there is none. Sets `policy_owner`, the
+# identity of the installer whose policy-rc.d is there, or to nothing.
+find_installer() {
+    local line=''
+    policy_owner=
+    [ -f "${POLICY}" ] && [ -z "${policy}" ] || return 1 # a pipe would be waited for
+    while read -r line; do
+        case ${line} in "${POLICY_MARK} "*) policy_owner=${line##* } ;; *) ;; esac
+    done <"${POLICY}"
+    [ -n "${policy_owner}" ] && is_alive "${policy_owner}" || return 1
+    holder="another installer, process ${policy_owner%%-*}, is at work"
+}
+
+# take_policy: forbid services to start. Status 1: another installer has just done so. 42
+# By a link, which two installers cannot both make; complete when it appears, also where the disk is full.
+take_policy() {
+    local new="${POLICY}.${me}"
+    [ -z "${policy}" ] || return 0
+    ! find_installer || return 1
+    [ -z "${policy_owner}" ] || drop_policy 2>/dev/null # of one that was killed
+    if is_there "${POLICY}"; then
+        ! says_no || return 0 # it stays
+        ! is_mounted "${POLICY}" || services_could_start "${POLICY} is a mount that cannot be replaced"
+    fi
+    policy=ours
+    if { ! is_there "${POLICY}" || mv -f "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } &&
+        write_new "${new}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101" && chmod 755 "${new}" && ln "${new}" "${POLICY}" 2>/dev/null; then
+        rm -f "${new}"
+        return
+    fi
+    release_policy
+    ! find_installer || return 1
+    services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
+}
+
+# services_could_start CAUSE: 42
+services_could_start() { miss read-only "services could start: $1" "let ${POLICY} exit with 101, or give the container a /usr/sbin that can be written to"; }
+
+# says_no: the image's own policy forbids services to start. One that does not answer soon does not.
+says_no() {
+    [ -f "${POLICY}" ] || return 1
+    "${TIMEOUT}" -k 1 5 "${POLICY}" package-cache start >/dev/null 2>&1 </dev/null
+    [ $? = 101 ]
+}
+
+# release_policy: take ours away; the image's own comes back, or one that a package has brought meanwhile stays.
+release_policy() {
+    [ -n "${policy}" ] || return 0
+    policy=
+    rm -f "${POLICY}.${me}"
+    find_installer
+    if [ "${policy_owner}" = "${me}" ] || ! is_there "${POLICY}"; then drop_policy; else rm -rf "${POLICY_KEPT}"; fi
+}
+
+# drop_policy: put the image's own policy-rc.d back, or none.
+drop_policy() {
+    # mv(1) puts no folder over a file, nor a link over what it leads to.
+    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}" || return; fi
+    ! is_there "${POLICY_KEPT}" || mv -f "${POLICY_KEPT}" "${POLICY}"
+}

@@ -1,0 +1,44 @@
+# Processes: who they are, and commands that run with a time limit and hear signals.
+
+# identify PID: set `identity` to PID-START (proc(5), stat), which no later process of that number has.
+identify() {
+    local stat=''
+    identity=$1-
+    { read -r stat <"/proc/$1/stat"; } 2>/dev/null
+    set -- "$1" ${stat##*) }
+    case ${2:-} in
+        '' | Z | X) ;; # a zombie is dead
+        *) shift 20 && identity=${identity}$1 ;;
+    esac
+}
+
+# is_alive IDENTITY
+is_alive() {
+    identify "${1%%-*}"
+    [ "${identity}" = "$1" ] && kill -0 "${1%%-*}" 2>/dev/null
+}
+
+# run_bounded SECONDS LOG COMMAND...: run it as `child`, in the background, so that the shell hears a signal at once.
+run_bounded() {
+    local seconds="$1" log="$2" ended=''
+    shift 2
+    ${session} "${TIMEOUT}" -k 10 "${seconds}" "$@" >"${log}" 2>&1 </dev/null &
+    child=$!
+    wait "${child}"
+    ended=$?
+    [ "${ended}" -lt 124 ] || kill_group "${child}"
+    child=
+    return "${ended}"
+}
+
+# end_child: end the command that runs, with all of its process group.
+end_child() {
+    [ -n "${child}" ] || return 0
+    kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on
+    wait "${child}"
+    kill_group "${child}"
+    child=
+}
+
+# kill_group PID: kill what outlives its leader. Without "--", which neither dash after a name nor busybox takes.
+kill_group() { kill -KILL "-$1" 2>/dev/null; }

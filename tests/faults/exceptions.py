@@ -33,7 +33,7 @@ EXEMPT = (
     ),
     Exempt(("/var/lib/apt/extended_states*",), (INSTALLED,), "apt's marks, which have a column of their own"),
     Exempt(
-        ("/var/cache/debconf/config.dat", "/var/cache/debconf/templates.dat"),
+        ("/var/cache/debconf", "/var/cache/debconf/*.dat"),
         (INSTALLED,),
         "debconf keeps the questions of packages and their answers",
     ),

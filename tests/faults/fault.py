@@ -43,7 +43,8 @@ def inject(job: Job, fault: Fault) -> None:
     done = job.run(env=fault.env, shell=fault.shell)
     status = judge(job, done, before, allowed=fault.expected, says=fault.says, terms=fault)
     with verdict(Verdict.OTHER):
-        assert job.room.sh(fault.after) == ""
+        found = job.room.sh(fault.after)
+        assert found == "", f"{found}{done.stdout}{done.stderr}"
     conclude(job, status, fault.heal, sane=fault.sane)
 
 

@@ -118,7 +118,7 @@ class State:
             elif kind in (FILE, LINK):
                 found[path] = f"{_owner(rest)} {line.rpartition(' ')[2]}"
             else:
-                found[path] = _owner(rest)
+                found[path] = rest if kind == FOLDER else _owner(rest)
         found.update((f"{DATABASE} {key}", package.stanza) for key, package in self.packages.items())
         found.update((f"{MARKS} {mark}", "automatic") for mark in self.marks)
         for path, text in self.users.items():
@@ -135,7 +135,7 @@ def _owner(rest: str) -> str:
 
 
 def look(job: Job) -> State:
-    """Return the state of a container: of each file path, mode, owner, time, links and hash; of folders less."""
+    """Return the state of a container: of each file path, mode, owner, time, links and hash; of folders mode and owner only."""
     lines = job.room.sh(MAP, check=False).splitlines()
     new = [line for line in lines if line not in _contents]
     _read_contents(job, [line for line in new if _kind(line) == FILE], ("sha256sum",))
@@ -190,7 +190,7 @@ def _kind(line: str) -> str:
 def _line(line: str) -> str:
     if _kind(line) in (FILE, LINK):
         return f"{line.rpartition('|')[0]} {_contents[line]}"
-    return line.rsplit("|", 2)[0] if _kind(line) == FOLDER else line
+    return line.rsplit("|", 2)[0].rpartition(" ")[0] if _kind(line) == FOLDER else line
 
 
 def started(before: State, after: State) -> list[str]:

@@ -83,7 +83,7 @@ USERS = [
     Fault("users, read-only, and a package that adds one", RO.format("/etc/passwd"), FAILED, "undone: ",
           UNMOUNT.format("/etc/passwd"), writes=["/etc/.pwd.lock"]),
     Fault("users, mounted, and a package that adds one", BIND.format("/etc/passwd"), FAILED, "undone: ",
-          UNMOUNT.format("/etc/passwd"), writes=["/etc/.pwd.lock"]),
+          UNMOUNT.format("/etc/passwd"), writes=["/etc/.pwd.lock", "/etc/passwd+"]),
 ]  # fmt: skip
 
 

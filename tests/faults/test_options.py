@@ -64,12 +64,14 @@ STAYS = "grep -vx mine /root/kept || :;"
 WRITTEN = "{{ [ ! -L {0} ] && grep -qx status=0 {0}; }} || echo not written; ls {0}.* 2>/dev/null || :"
 
 
-def result(name: str, path: str, cause: str = "", *, after: str = "", refused: bool = False, heal: str = "") -> Option:
+def result(
+    name: str, path: str, cause: str = "", *, after: str = "", refused: bool = False, heal: str = "", writes: str = ""
+) -> Option:
     """A fault in which the result is to be at a path."""
     options = f"--result {path}"
     if refused:
         return Option(name, cause, REFUSED, options=options, heal=heal)
-    return Option(name, cause, after=after, options=options, heal=heal, writes=[path.strip("'"), f"{path}/*"])
+    return Option(name, cause, after=after, options=options, heal=heal, writes=[writes or path.strip("'")])
 
 
 RESULTS = [
@@ -87,10 +89,10 @@ RESULTS = [
     result("a result at a link to itself", "/var/result", "ln -s result /var/result",
            after=WRITTEN.format("/var/result")),
     result("a result in a linked folder", "/var/linked/result", "mkdir /var/real; ln -s real /var/linked",
-           after="grep -qx status=0 /var/real/result && rm /var/real/result || echo not written"),
+           after="grep -qx status=0 /var/real/result || echo not written", writes="/var/real/result"),
     result("a result with a blank in its name", "'/var/a result'",
            after="grep -qx status=0 '/var/a result' || echo no"),
-    result("a result that is relative", "result", after="grep -qx status=0 result && rm result || echo not written"),
+    result("a result that is relative", "result", after="grep -qx status=0 result || echo not written", writes="/result"),
     result("a result on null", "/dev/null", after="[ -c /dev/null ] || echo no device"),
     result("a result on standard output", "/dev/stdout", after="[ -L /dev/stdout ] || echo no link"),
     result("a result on a descriptor", "/dev/fd/1"),

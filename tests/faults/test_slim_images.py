@@ -24,8 +24,7 @@ SLIM = {
     "no logs, no caches, no lists": "rm -rf /var/log/* /var/cache/* /var/lib/apt/lists",
     "no debconf": "rm -rf /var/cache/debconf",
     "no templates": "rm -f /var/lib/dpkg/info/*.templates /var/lib/dpkg/info/*.config",
-    "no old status, available and triggers": "rm -rf /var/lib/dpkg/*-old /var/lib/dpkg/available"
-    " /var/lib/dpkg/triggers",
+    "no old status, no list of the available": "rm -rf /var/lib/dpkg/*-old /var/lib/dpkg/available*",
     "no alternatives, diversions and overrides": "rm -rf /var/lib/dpkg/alternatives/* /var/lib/dpkg/diversions*"
     " /var/lib/dpkg/statoverride*",
     "all of these": "rm -rf /var/lib/dpkg/info/*.md5sums /var/lib/dpkg/info/hostname.list /usr/share/doc /usr/share/man"
@@ -34,9 +33,12 @@ SLIM = {
 AUDIT = "; dpkg --audit >/root/audit 2>&1"
 SAME = "dpkg --audit >/root/now 2>&1; cmp /root/audit /root/now;"
 FAIL = "; touch /var/fail"
+LISTS = ["/var/lib/dpkg/info/*.list"]
+"""dpkg strikes folders that are gone from the lists of those that had them."""
 FAULTS = [
-    *(Fault(name, cause + AUDIT, after=SAME, sane=False) for name, cause in SLIM.items()),
-    *(Fault(f"{name}, and a failure", cause + AUDIT + FAIL, FAILED, "undone: ", "rm /var/fail", after=SAME, sane=False)
+    *(Fault(name, cause + AUDIT, after=SAME, sane=False, writes=LISTS) for name, cause in SLIM.items()),
+    *(Fault(f"{name}, and a failure", cause + AUDIT + FAIL, FAILED, "undone: ", "rm /var/fail", after=SAME, sane=False,
+            writes=LISTS)
       for name, cause in SLIM.items()),
 ]  # fmt: skip
 

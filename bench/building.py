@@ -66,7 +66,7 @@ def timed_build(manifest: Path, folder: Path) -> tuple[Phases, BuildResult]:
     """Lock a manifest anew where it changed, and build."""
     phases = Phases()
     read = read_manifest(manifest)
-    options = given_options((), (), folder / "state", 600.0, read)
+    options = given_options((), (), folder / "state", 600.0)
     result = build_cache(phases, read, CacheFolder(folder / "package_cache"), options)
     phases.begin("end")
     return phases, result

@@ -25,7 +25,7 @@ from bench.measure import Sample, read_measurement
 from bench.roots import bench_root, root_isolation, set_up
 from package_cache.command_line.options import default_state
 from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.run import start
+from package_cache.outside.run import piped
 
 MEASURED = ("ssh", "nfs", "build")
 TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}
@@ -68,11 +68,8 @@ def write(source: Path, target: Path, kind: Kind) -> None:
 
 
 def _tar(package: Path, option: str) -> bytes:
-    process = start(["dpkg-deb", option, str(package)])
-    assert process.stdout is not None
-    content: bytes = process.stdout.buffer.read()  # type: ignore[attr-defined]  # text is only a layer over it
-    process.communicate()
-    return content
+    with piped(["dpkg-deb", option, str(package)]) as stream:
+        return stream.read()
 
 
 def make(files: Sequence[Path], folder: Path, kind: Kind) -> float:

@@ -77,8 +77,8 @@ def prepare(
     with exclusive(folder / ".lock", wait=3600):
         write_atomically(folder / "package_cache_info", text.encode())
         manifest = read_manifest(folder / "package_cache_info")
-        options = given_options((), (), state, 600.0, manifest)
-        sources = archive_sources(release, options.mirrors, options, listener)
+        options = given_options((), (), state, 600.0)
+        sources = archive_sources(release, options.mirrors_over(manifest.mirrors), options, listener)
         root = make_root(root_source(release, sources), state=state, isolation=isolation, listener=listener)
         lock_file = folder / "package-cache.lock"
         if not lock_file.exists():  # written last: then the mirror is whole, and of the same moment

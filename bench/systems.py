@@ -108,7 +108,7 @@ def cache_of(system: System, groups: Mapping[str, str], folder: Path) -> CacheFo
     path = folder / "package-cache.toml"
     path.write_text("".join(_table_of(system, group, packages) for group, packages in groups.items()), encoding="utf-8")
     manifest = read_manifest(path)
-    options = given_options((), (), None, manifest=manifest)
+    options = given_options((), (), None)
     cache = CacheFolder(folder / "package_cache")
     build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
     return cache

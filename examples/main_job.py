@@ -25,7 +25,6 @@ from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
-from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.roots.isolation import Container, Isolation, strongest_isolation, throwaway
@@ -60,10 +59,9 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     began = time.monotonic()
     isolation = strongest_isolation()
-    manifest = build_a_cache()
-    if manifest is None:
+    if not build_a_cache():
         return 1
-    options = given_options((), (), None, 600.0, read_manifest(manifest))
+    options = given_options((), (), None)
     systems = sorted({group.system for group in read_description(cache_folder()).groups})
     heading("throw-away roots")
     console.print(f"isolation: {isolation.description}")
@@ -92,8 +90,8 @@ def cache_folder() -> CacheFolder:
     return CacheFolder(FOLDER / "package_cache")
 
 
-def build_a_cache() -> Path | None:
-    """Build the cache of the seed's manifest, else one for this machine's own system; gives the manifest, or None."""
+def build_a_cache() -> bool:
+    """Build the cache of the seed's manifest, else one for this machine's own system; return whether that worked."""
     FOLDER.mkdir(exist_ok=True)
     manifest = FOLDER / "package_cache_info"
     shutil.copyfile(PROJECT / "package_cache_info", manifest)
@@ -109,7 +107,7 @@ def build_a_cache() -> Path | None:
             "".join(f"{group},{name},{packages}\n" for group, packages in PACKAGES.items()), encoding="utf-8"
         )
         status = build(manifest)
-    return manifest if status == 0 else None
+    return status == 0
 
 
 def build(manifest: Path) -> int:

@@ -24,7 +24,6 @@ from examples.main_job import a_root, build_a_cache, cache_folder, console, head
 from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
-from package_cache.manifests import read_manifest
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError
@@ -41,10 +40,9 @@ def main() -> int:
     if reason := can_run():
         console.print(f"cannot run a pod: {reason}: sudo ./run pod")
         return 1
-    manifest = build_a_cache()
-    if manifest is None:
+    if not build_a_cache():
         return 1
-    options = given_options((), (), None, 600.0, read_manifest(manifest))
+    options = given_options((), (), None)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="package-cache-")))
         registry = stack.enter_context(loopback_registry(folder / "registry"))

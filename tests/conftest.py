@@ -99,7 +99,7 @@ def real_cache(state: Path) -> CacheFolder:
         path = folder / "package_cache_info"
         write_atomically(path, MANIFEST.encode())
         manifest = read_manifest(path)
-        options = given_options((), (), state, 600.0, manifest)
+        options = given_options((), (), state, 600.0)
         lock_file = folder / "package-cache.lock"
         try:
             if not lock_file.exists():

@@ -91,7 +91,7 @@ def prepare_seed(state: Path) -> Seed:
     folder = state / "bench" / "kubernetes"
     folder.mkdir(parents=True, exist_ok=True)
     manifest = read_manifest(MANIFEST)
-    options = given_options((), (), state, 600.0, manifest)
+    options = given_options((), (), state, 600.0)
     with exclusive(folder / ".lock", wait=3600):
         file = folder / "package-cache.lock"
         lock = read_lock(file.read_text(encoding="utf-8"), file=str(file)) if file.exists() else None

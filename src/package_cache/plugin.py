@@ -14,7 +14,7 @@ from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.installer import install_group
 from package_cache.outside.files import write_atomically
 from package_cache.plugin_command import installing_command, missing_command
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import CacheError, PackageCacheError
 from package_cache.values.names import GROUP_NAME
 
 CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
@@ -86,7 +86,13 @@ def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
 
 
 def _put_installer(staged: CacheFolder, target: Path) -> None:
-    """Put the installer beside the runtime's scripts: the staged cache's, which was verified, or the library's."""
-    content = staged.installer.read_bytes() if staged.installer.is_file() else install_group().encode()
+    """Put the installer beside the runtime's scripts: the staged cache's where it is intact, else the library's."""
+    from package_cache.cache.contents import read_installer  # noqa: PLC0415  (as above)
+    from package_cache.cache.description import read_description  # noqa: PLC0415
+
+    try:
+        content = read_installer(staged, read_description(staged))
+    except CacheError:
+        content = install_group().encode()
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, content, mode=0o755)

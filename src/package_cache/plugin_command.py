@@ -10,6 +10,7 @@ What shaped it, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and
   are looked at after each command; and where a probe finds errexit ignored, the fallback runs from an EXIT
   trap, whose commands no longer belong to that condition.
 - A line of ours is printed in a subshell: where its reader went away, SIGPIPE ends that, not the whole with status 141.
+- Why the cache did not serve is said by the installer, on a line of its own before ours.
 - A program around, such as the runtime's entry point, learns who served from the file PACKAGE_CACHE_REPORT, where it
   has named one: a line for each group, so that it need not parse what is for people.
 - An installer that was killed (SIGKILL: 128 + 9) runs once more: it puts in order what it left half done, with which a
@@ -23,82 +24,65 @@ from pathlib import Path
 
 from package_cache.values.statuses import ExitStatus
 
-_FALLBACK = """\
-package_cache_check() { [ "$1" -eq 0 ] || exit "$1"; }
-package_cache_fallback() {
-if [ -n "${BASH_VERSION-}" ]; then trap 'exit "$?"' ERR; fi
-%s
-}
-( set -e; false; : )
-if [ "$?" -eq 0 ]; then
-trap 'set +e; ( package_cache_fallback "$@" ); exit "$?"' EXIT
-exit 1
-fi
-( package_cache_fallback "$@" )
-exit "$?"
+_HEAD = """\
+{ ( set +e; [ -z "${BASH_VERSION-}" ] || trap - ERR
+package_cache_say() { ( printf 'package-cache: %%s: %%s\\n' %(group)s "$1" >&2 )
+( [ -z "${PACKAGE_CACHE_REPORT-}" ] || printf '%%s %%s\\n' %(group)s "$2" >>"$PACKAGE_CACHE_REPORT" ) 2>/dev/null; }
 """
 
 _INSTALL = """\
-if [ -f %(installer)s ]; then
-for package_cache_try in 1 2; do
-/bin/sh %(installer)s --cache %(cache)s -- %(group)s </dev/null
-package_cache_status=$?
-[ "$package_cache_status" -eq 137 ] || break
-done
-case $package_cache_status in %(reasons)s (137) package_cache_why=killed ;; (*) package_cache_why=unknown ;; esac
-else
-package_cache_status=%(missing)d
-package_cache_why=%(no_installer)s
-fi
-if [ "$package_cache_status" -eq 0 ]; then
-( printf '%%s\\n' %(served)s >&2 ) || :
-if [ -n "${PACKAGE_CACHE_REPORT-}" ]; then
-( printf '%%s by the cache\\n' %(group)s >>"$PACKAGE_CACHE_REPORT" ) 2>/dev/null || :
-fi
-exit 0
-fi
+package_cache_install() { if [ -f %(installer)s ]; then /bin/sh %(installer)s --cache %(cache)s -- %(group)s </dev/null
+else ( printf '%%s\\n' %(no_installer)s >&2 ); ( exit %(missing)d ); fi; package_cache_status=$?; }
+for package_cache_try in 1 2; do package_cache_install; [ "$package_cache_status" -eq 137 ] || break; done
+[ "$package_cache_status" -ne 0 ] || { package_cache_say 'served by the cache' 'by the cache'; exit 0; }
+"""
+
+_NO_GROUP = """\
+( printf '%%s\\n' %(message)s >&2 ); package_cache_status=%(usage)d
 """
 
 _MISS = """\
-( printf '%%s (status %%s, %%s)%%s\\n' %s "$package_cache_status" "$package_cache_why" %s >&2 ) || :
-if [ -n "${PACKAGE_CACHE_REPORT-}" ]; then
-( printf '%%s not by the cache: status %%s\\n' %s "$package_cache_status" >>"$PACKAGE_CACHE_REPORT" ) 2>/dev/null || :
-fi
+package_cache_say "not by the cache (status $package_cache_status)%s" "not by the cache: status $package_cache_status"
 """
+
+_FALLBACK = """\
+package_cache_check() { [ "$1" -eq 0 ] || exit "$1"; set -e; }
+package_cache_fallback() { [ -z "${BASH_VERSION-}" ] || trap 'exit "$?"' ERR; set -e
+%s; }
+( set -e; false; : ); [ "$?" -eq 0 ] || { ( package_cache_fallback "$@" ); exit "$?"; }
+trap 'set +e; ( package_cache_fallback "$@" ); exit "$?"' EXIT; exit 1 ); }"""
+
+_NO_FALLBACK = 'exit "$package_cache_status" ); }'
 
 
 def installing_command(group: str, installer: Path, cache: Path, fallback: Sequence[str]) -> str:
-    """Give the command that runs `installer` on a group of `cache` (absolute paths), then, at a miss, the fallback."""
-    reasons = " ".join(f"({status.code}) package_cache_why={status.reason} ;;" for status in ExitStatus)
+    """Return the command that runs `installer` on a group of `cache` (absolute paths), at a miss the fallback."""
+    status = ExitStatus.CACHE_MISSING
+    no_installer = f"no installer at {installer}: is the volume mounted?"
     install = _INSTALL % {
         "installer": shlex.quote(str(installer)),
         "cache": shlex.quote(str(cache)),
         "group": shlex.quote(group),
-        "reasons": reasons,
-        "missing": ExitStatus.CACHE_MISSING.code,
-        "no_installer": shlex.quote(f"no installer at {installer}: is the volume mounted?"),
-        "served": shlex.quote(f"package-cache: {group}: served by the cache"),
+        "missing": status.code,
+        "no_installer": shlex.quote(f"package-cache: cannot install {group} ({status.reason}): {no_installer}"),
     }
     return _command(install, group, fallback)
 
 
 def missing_command(group: str, fallback: Sequence[str]) -> str:
-    """Give the command for what is not a group's name: it runs the fallback and nothing else."""
-    status = ExitStatus.USAGE.code
-    why = f"package_cache_status={status}\npackage_cache_why='not the name of a group'\n"
-    return _command(why, ascii(group), fallback)
+    """Return the command for what is not a group's name: it runs the fallback and nothing else."""
+    status = ExitStatus.USAGE
+    message = f"package-cache: cannot install {group!a} ({status.reason}): that is not the name of a group"
+    return _command(_NO_GROUP % {"message": shlex.quote(message), "usage": status.code}, ascii(group), fallback)
 
 
 def _command(install: str, group: str, fallback: Sequence[str]) -> str:
     what_next = ": running the fallback" if fallback else ", and there is no fallback"
-    texts = (f"package-cache: {group}: not by the cache", what_next, group)
-    miss = _MISS % tuple(map(shlex.quote, texts))
-    end = _FALLBACK % "\n".join(map(_step, fallback)) if fallback else 'exit "$package_cache_status"\n'
-    quiet = 'set +e\nif [ -n "${BASH_VERSION-}" ]; then trap - ERR; fi\n'
-    return f"{{ (\n{quiet}{install}{miss}{end}); }}"
+    end = _FALLBACK % "\n".join(map(_step, fallback)) if fallback else _NO_FALLBACK
+    return _HEAD % {"group": shlex.quote(group)} + install + _MISS % what_next + end
 
 
 def _step(command: str) -> str:
-    """Give the lines that run one fallback command. The newline ends a comment, `\\`, or here-document in it."""
+    """Return the lines that run one fallback command. The newline ends a comment, `\\`, or here-document in it."""
     text = f" {command}" if command.startswith("-") else command  # bash's eval would take it for an option
-    return f'set -e; eval {shlex.quote(text + chr(10))}\npackage_cache_check "$?"'
+    return f'eval {shlex.quote(text + chr(10))}; package_cache_check "$?"'

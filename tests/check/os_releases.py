@@ -38,7 +38,7 @@ def _unclear(why: str, files: dict[str, str], file: str = "/etc/os-release") -> 
 
 UBUNTU = ("ID=ubuntu", 'VERSION_ID="18.04"')
 NO_VERSION = "it has no VERSION_ID, as where a release is still being made (testing, unstable)"
-SIGNS = "has signs other than a-z 0-9 . _"
+SIGNS = "has characters other than a-z 0-9 . _"
 
 ROWS: dict[str, Row] = {
     "Ubuntu": Row(_text('NAME="Ubuntu"', 'VERSION="18.04.6 LTS (Bionic Beaver)"', "ID=ubuntu", "ID_LIKE=debian",

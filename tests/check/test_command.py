@@ -6,16 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.check.layouts import base, package
+from tests.check.layouts import base, package, write_root
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run
 from package_cache.outside.files import exclusive
-from package_cache.outside.os_release import OsRelease
+from package_cache.outside.images.system_files import RootFiles
+from package_cache.values.errors import PackageCacheError
 from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking.check import check, seen_by_status
+from package_cache.verbs.checking import dry_run
+from package_cache.verbs.checking.check import check
+from package_cache.verbs.checking.where import seen_in_files
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -75,7 +78,7 @@ REASONS = {
     "held": ("tools", [package("needed", "1.0", "hold ok installed")],
              "wanted needs needed (= 2.0): 1.0 is here, and held"),
     "an enemy": ("fight", [package("enemy")],
-                 "fighter conflicts with enemy: 1.0 is here, and would have to be removed"),
+                 "fighter conflicts with enemy: 1.0 is here"),
     "deep down": ("deep", [], "middle needs bottom (>= 7): it is not here, and the group has none either"),
     "half configured": ("tools", [package("other", status="install ok half-configured")],
                         "other 1.0 is half-configured"),
@@ -119,7 +122,7 @@ def test_data_for_programs(say: Run) -> None:
         ("--status status", "--system ubuntu18.04"),
         ("--root / --system ubuntu18.04", "--system ubuntu18.04"),
         ("--status status --system Ubuntu", "'Ubuntu' is not an OS release"),
-        ("--status status --system ubuntu18.04 --architecture arm64", "the dpkg in it is of amd64"),
+        ("--status status --system ubuntu18.04 --architecture arm64", "the architecture of its dpkg is amd64"),
         ("--root / --architecture a;b", "'a;b' is not an architecture"),
         ("--status status --system ubuntu18.04 -- ../tools", "not a group's name"),
     ],
@@ -158,7 +161,7 @@ def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_pa
     folder = CacheFolder(cache.path)
     aside = tmp_path / "aside"
     folder.group("tools", "ubuntu18.04").rename(aside)
-    seen = seen_by_status("it", str(base()["var/lib/dpkg/status"]).encode(), OsRelease("ubuntu", "18.04"))
+    seen = seen_in_files("it", RootFiles(write_root(tmp_path / "root")))
     with exclusive(folder.lock):
         timer = threading.Timer(0.5, aside.rename, [folder.group("tools", "ubuntu18.04")])
         timer.start()
@@ -178,3 +181,56 @@ def test_a_status_file_that_is_none_by_its_size(
         2,
         f"error: cannot check {status}: has more than 128000000 bytes\n",
     )
+
+
+@pytest.fixture
+def filed(cache: SyntheticCache, tmp_path: Path) -> SyntheticCache:
+    """A cache with a group that provides files."""
+    deb = make_deb(tmp_path / "debs", "filed", files={"/usr/bin/filed": "#!/bin/sh\n"})
+    cache.add("filed", ["filed"], [deb], provides=["/../../outside", "/usr/share/filed", "/usr/bin/filed"])
+    return cache
+
+
+def predicted(cache: SyntheticCache, root: Path, group: str) -> tuple[Prediction, str]:
+    (verdict,) = check([group], CacheFolder(cache.path), seen_in_files("it", RootFiles(root))).verdicts
+    return verdict.prediction, verdict.message
+
+
+def test_a_provided_file_never_leads_out_of_the_root(
+    filed: SyntheticCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_root(tmp_path / "root", package("filed"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    assert predicted(filed, root, "filed")[0] is Prediction.MISS
+    (root / "usr/share/filed").mkdir(parents=True)
+    (root / "usr/bin/filed").symlink_to("/bin/sh")  # of this machine, not of the root
+    (root / "outside").touch()
+    assert predicted(filed, root, "filed") == (
+        Prediction.MISS, "apt finds nothing to install, but the file /usr/bin/filed is not there",
+    )  # fmt: skip
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not (tmp_path / "outside").exists()
+
+
+def test_the_script_of_a_cache_never_runs_here(cache: SyntheticCache, tmp_path: Path) -> None:
+    CacheFolder(cache.path).installer.write_text(f"touch {tmp_path}/owned; exit 0\n")
+    assert predicted(cache, write_root(tmp_path / "root"), "tools")[0] is Prediction.HIT
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_database_that_dpkg_refuses(say: Run) -> None:
+    code, out, _ = say("tools", package("other", version=""))
+    assert code == 22
+    assert "\ntools: dpkg cannot read its database: parsing file '/var/lib/dpkg/status' near line" in out
+    assert "    next step: " in out
+
+
+@pytest.mark.parametrize(("script", "said"), [("echo why >&2; exit 3", "status 3 and no result"), ("sleep 9", "1 s")])
+def test_an_installer_that_does_not_run_here(
+    script: str, said: str, cache: SyntheticCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "install_group", lambda: script)
+    monkeypatch.setattr(dry_run, "LIMIT", 1.0)
+    with pytest.raises(PackageCacheError, match=said):
+        predicted(cache, write_root(tmp_path / "root"), "tools")

@@ -77,7 +77,7 @@ def test_a_container_of_docker(
     assert run(["check", "--cache", str(cache.path), "--container", "job", "tools"]) == status
     out, err = capfd.readouterr()
     if status:
-        assert "docker export ended with 3\nbroken" in err
+        assert "docker export ended with status 3\nbroken" in err
     else:
         assert "tools   hit             1" in out
 
@@ -92,3 +92,6 @@ def test_a_container_that_nobody_knows(
     assert run([*words, "job"]) == 2
     assert "podman: no such container" in capfd.readouterr().err
     assert run([*words, "--all"]) == 2
+    write_engine(folder_of_engines, "podman", "exit 125")
+    assert run([*words, "job"]) == 2
+    assert "podman: ended with status 125\n" in capfd.readouterr().err

@@ -22,7 +22,8 @@ from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking.check import CheckResult, check, seen_in_files
+from package_cache.verbs.checking.check import CheckResult, check
+from package_cache.verbs.checking.where import seen_in_files
 
 RELEASE = "usr/lib/os-release"
 ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {
@@ -125,6 +126,25 @@ def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -
         checked(layout.name(images[1], "one"), cache, "arm", "amd64")
 
 
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([], "its index names no image for Linux"),
+        ([{"platform": {"os": "windows", "architecture": "amd64"}}], "its index names no image for Linux"),
+        ([{"platform": {"os": "linux"}}], "the image is for an architecture that its index does not name"),
+    ],
+)
+def test_an_index_that_names_no_platform(
+    entries: list[dict[str, Any]], message: str, cache: SyntheticCache, tmp_path: Path
+) -> None:
+    layout = HandMade(tmp_path / "image")
+    image = layout.image([base()])
+    reference = layout.name(layout.index([{**image, **entry} for entry in entries]))
+    with pytest.raises(UsageError) as caught:
+        checked(reference, cache, "tools")
+    assert caught.value.message == f"cannot check {reference} for amd64: {message}"
+
+
 def test_an_archive(cache: SyntheticCache, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     layout.name(layout.image([base()]), "v1")
@@ -142,7 +162,7 @@ def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tm
     foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
     assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
     own = layout.image([base(architecture=HOSTILE)])
-    with pytest.raises(UsageError, match="does not say of which architecture"):
+    with pytest.raises(PackageCacheError, match="does not say of which architecture"):
         checked(layout.name(own, "own"), cache, "tools")
 
 

@@ -74,7 +74,7 @@ def test_a_table_of_images_and_groups(say: Run) -> None:
         "lost       error (2)\n"
         "\n"
         "old, fight: the packages here and those of the cache cannot be combined\n"
-        "    fighter conflicts with enemy: 1.0 is here, and would have to be removed\n"
+        "    fighter conflicts with enemy: 1.0 is here\n"
         "    next step: lock for this image as well (lock --for), or use the fallback of this image\n"
         "\n"
         "lost: cannot check nowhere: there is no such folder\n"

@@ -186,3 +186,30 @@ def test_a_mirror_that_fails_three_times_is_asked_a_fourth_where_there_is_no_oth
     world.server.fail("*/dists/bionic/InRelease", failure, times=3)
     status, _, err = world.online("lock")
     assert (status, err) == (0, "")
+
+
+@pytest.mark.parametrize("recompress", [True, False])
+def test_a_build_repairs_an_altered_package_of_the_same_size(world: World, *, recompress: bool) -> None:
+    world.manifest(TWO_GROUPS)
+    options = [] if recompress else ["--no-recompress"]
+    world.build(*options)
+    victim = min((world.cache / "pool").glob("*.deb"))
+    intact = victim.read_bytes()
+    victim.write_bytes(intact[:-1] + bytes([intact[-1] ^ 1]))
+    world.server.forget_requests()
+    status, out, err = world.build(*options)
+    assert (status, err) == (0, "")
+    assert "up to date" not in out
+    assert len([path for path in world.server.requests if path.endswith(".deb")]) == 1
+    assert victim.read_bytes() == intact
+    assert world.run("verify", "--cache", str(world.cache))[0] == 0
+
+
+def test_a_build_does_not_recompress_an_altered_original(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build("--no-recompress")
+    victim = min((world.cache / "pool").glob("*.deb"))
+    victim.write_bytes(bytes(victim.stat().st_size))
+    status, _, err = world.build()
+    assert (status, err) == (0, "")
+    assert world.run("verify", "--cache", str(world.cache))[0] == 0

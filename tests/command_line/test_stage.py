@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.support.world import World
@@ -46,6 +48,70 @@ def test_a_truncated_package_is_not_staged(world: World) -> None:
     assert status == 31
     assert "is not the file it was" in err
     assert not volume.exists()
+
+
+def test_an_altered_package_of_the_same_size_is_not_staged(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    victim = next((world.cache / "pool").glob("*.deb"))
+    victim.write_bytes(bytes(victim.stat().st_size))
+    volume = world.folder / "volume"
+    status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
+    assert status == 31
+    assert f"{victim} is not the file it was" in err
+    assert list((volume / "pool").glob(victim.name)) == list((volume / "pool").glob(".new-*")) == []
+    assert not (volume / "package-cache.json").exists()
+
+
+def test_an_altered_package_of_the_same_size_is_staged_again(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    volume = world.folder / "volume"
+    words = ["stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume)]
+    world.run(*words)
+    victim = next((volume / "pool").glob("*.deb"))
+    intact = victim.read_bytes()
+    victim.write_bytes(bytes(len(intact)))
+    assert "1 new file" in world.run(*words)[1]
+    assert victim.read_bytes() == intact
+    assert verify(CacheFolder(volume)).problems == ()
+
+
+def put_folder(place: Path) -> None:
+    (place / "in it").mkdir(parents=True)
+
+
+def put_link(place: Path) -> None:
+    place.symlink_to(next(path for path in place.parent.glob("*.deb") if not path.is_symlink()))
+
+
+@pytest.mark.parametrize("put", [put_folder, put_link, os.mkfifo])
+@pytest.mark.parametrize("verb", ["build", "stage"])
+def test_what_is_no_file_in_the_pool_is_replaced(verb: str, put: Callable[[Path], None], world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    words = ["stage", "edit", "view", "--cache", str(world.cache), "--to", str(world.folder / "volume")]
+    world.run(*words)
+    place = world.cache if verb == "build" else world.folder / "volume"
+    victim = next((place / "pool").glob("*.deb"))
+    victim.unlink()
+    put(victim)
+    status, _, err = world.build() if verb == "build" else world.run(*words)
+    assert (status, err) == (0, "")
+    assert verify(CacheFolder(place)).problems == ()
+    assert not victim.is_symlink()
+
+
+def test_a_job_that_writes_to_its_volume_does_not_write_to_the_cache(world: World) -> None:
+    world.manifest(TWO_GROUPS)
+    world.build()
+    volume = world.folder / "volume"
+    world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
+    for staged in volume.rglob("*"):
+        if staged.is_file():
+            staged.chmod(0o666)
+            staged.write_bytes(b"written by a job")
+    assert verify(CacheFolder(world.cache)).problems == ()
 
 
 @pytest.mark.parametrize("name", ["package-cache.json", "install_group.sh", "groups/edit-ubuntu18.04/amd64.group"])

@@ -12,23 +12,20 @@ INPUTS = int(os.environ.get("PACKAGE_CACHE_FUZZ", "2500"))
 SEED = int(os.environ.get("PACKAGE_CACHE_FUZZ_SEED", "1"))
 
 SHARES = {
-    "columns": 0.14,
-    "toml": 0.152,
-    "lock": 0.152,
-    "description": 0.11,
+    "columns": 0.17,
+    "toml": 0.18,
+    "lock": 0.18,
+    "description": 0.12,
     "package list": 0.05,
     "proofs": 0.05,
-    "control files": 0.09,
-    "status": 0.09,
+    "control files": 0.1,
     "images": 0.04,
     "unpacked": 0.01,
     "verbs": 0.06,
     "gc": 0.01,
     "processes": 0.002,
     "index": 0.018,
-    "facts": 0.01,
     "stacks": 0.002,
-    "databases": 0.006,
     "bills": 0.008,
 }
 """What part of the inputs each format gets: those that cost most the fewest."""

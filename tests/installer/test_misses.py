@@ -22,8 +22,8 @@ ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     ),
     "shell for a group": (
         ("--", "$(touch /var/owned)"), 2, "usage",
-        "package-cache: cannot understand the command line: '$(touch /var/owned)' is not a group's name: it has a-z 0-9 "
-        "+ . _ - and begins with a letter or digit\npackage-cache: see: sh install_group.sh --help\n",
+        "package-cache: cannot understand the command line: '$(touch /var/owned)' is not a group's name: it has a-z "
+        "0-9 + . _ - and begins with a letter or digit\npackage-cache: see: sh install_group.sh --help\n",
     ),
     "no group": (
         (), 2, "usage",
@@ -42,7 +42,8 @@ ROWS: dict[str, tuple[tuple[str, ...], int, str, str]] = {
     ),
     "another system": (
         ("newer",), 11, "not-for-system",
-        "package-cache: cannot install newer (not-for-system): the group newer is not for ubuntu18.04; it is for: debian12\n"
+        "package-cache: cannot install newer (not-for-system): the group newer is not for ubuntu18.04; it is for: "
+        "debian12\n"
         "package-cache: nothing was changed; next step: add ubuntu18.04 to the group in the manifest and build again\n",
     ),
     "no cache": (

@@ -96,3 +96,9 @@ def test_one_package_in_two_versions_for_two_architectures(tmp_path: Path) -> No
     (tmp_path / "m.toml").write_text(SEVERAL.format(both))
     [group] = read_manifest(tmp_path / "m.toml").groups
     assert [str(item.request) for item in group.packages_on("arm64")] == ["x1=2"]
+
+
+def test_a_repository_where_there_is_none(tmp_path: Path) -> None:
+    pin = '[[pin]]\npackages = ["tool"]\nrepository = "tools"\npriority = 1\n'
+    message = "3:1: pin[0].repository: there is no repository 'tools' -> there are: none"
+    assert f"m.toml:{message}" in problems(tmp_path, pin)

@@ -19,7 +19,8 @@ def test_a_bad_name_is_a_miss(
     result = run_in(shell, make_command(["echo fallback"], group=name), tmp_path)
     assert (result.returncode, result.stdout) == (0, "fallback\n")
     assert result.stderr == (
-        f"package-cache: {name!a}: not by the cache (status 2, not the name of a group): running the fallback\n"
+        f"package-cache: cannot install {name!a} (usage): that is not the name of a group\n"
+        f"package-cache: {name!a}: not by the cache (status 2): running the fallback\n"
     )
     assert not (tmp_path / "arguments").exists(), "the installer was called"
     assert not list(tmp_path.glob("**/x"))

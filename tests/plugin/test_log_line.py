@@ -1,4 +1,4 @@
-"""Exactly one line on standard error says who served, and why."""
+"""One line on standard error says who served; before it the installer has said why it did not."""
 
 import shutil
 from pathlib import Path
@@ -12,11 +12,11 @@ from tests.plugin.shells import SHELLS, MakeCommand, run_in
     ("status", "fallback", "line"),
     [
         (0, ["true"], "package-cache: ssh: served by the cache\n"),
-        (10, ["true"], "package-cache: ssh: not by the cache (status 10, no-such-group): running the fallback\n"),
-        (13, ["exit 3"], "package-cache: ssh: not by the cache (status 13, no-plan): running the fallback\n"),
-        (50, [], "package-cache: ssh: not by the cache (status 50, install-failed), and there is no fallback\n"),
-        (137, ["true"], "package-cache: ssh: not by the cache (status 137, killed): running the fallback\n"),
-        (99, [], "package-cache: ssh: not by the cache (status 99, unknown), and there is no fallback\n"),
+        (10, ["true"], "package-cache: ssh: not by the cache (status 10): running the fallback\n"),
+        (13, ["exit 3"], "package-cache: ssh: not by the cache (status 13): running the fallback\n"),
+        (50, [], "package-cache: ssh: not by the cache (status 50), and there is no fallback\n"),
+        (137, ["true"], "package-cache: ssh: not by the cache (status 137): running the fallback\n"),
+        (99, [], "package-cache: ssh: not by the cache (status 99), and there is no fallback\n"),
     ],
 )
 def test_each_outcome(
@@ -32,8 +32,9 @@ def test_a_volume_that_is_not_mounted(shell: str, make_command: MakeCommand, tmp
     result = run_in(shell, command, tmp_path)
     assert (result.returncode, result.stdout) == (0, "fallback\n")
     assert result.stderr == (
-        f"package-cache: ssh: not by the cache (status 30, no installer at {tmp_path}/it's work/runtime.d/"
-        "install_group.sh: is the volume mounted?): running the fallback\n"
+        f"package-cache: cannot install ssh (cache-missing): no installer at {tmp_path}/it's work/runtime.d/"
+        "install_group.sh: is the volume mounted?\n"
+        "package-cache: ssh: not by the cache (status 30): running the fallback\n"
     )
 
 
@@ -41,3 +42,27 @@ def test_a_volume_that_is_not_mounted(shell: str, make_command: MakeCommand, tmp
 def test_a_closed_standard_error_changes_nothing(shell: str, make_command: MakeCommand, tmp_path: Path) -> None:
     command = make_command(["echo a"])
     assert run_in(shell, f"exec 2>&-\n{command}\necho status $?", tmp_path).stdout == "a\nstatus 0\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("again", [0, 13, 137])
+def test_an_installer_that_was_killed_runs_once_more(
+    again: int, shell: str, make_command: MakeCommand, tmp_path: Path
+) -> None:
+    command = make_command(["echo fallback"])
+    installer = tmp_path / "it's work" / "runtime.d" / "install_group.sh"
+    installer.write_text(f"echo run\n[ -e {tmp_path}/again ] && exit {again}\n: >{tmp_path}/again\nkill -9 $$\n")
+    result = run_in(shell, f"set -eu\n{command}", tmp_path)
+    assert (result.returncode, result.stdout) == (0, "run\nrun\n" + ("fallback\n" if again else ""))
+    told = f"not by the cache (status {again}): running the fallback" if again else "served by the cache"
+    assert result.stderr.splitlines()[-1] == f"package-cache: ssh: {told}"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("status", [0, 13])
+def test_a_reader_that_has_gone_changes_nothing(
+    status: int, shell: str, make_command: MakeCommand, tmp_path: Path
+) -> None:
+    command = make_command(["exit 6"], status=status)
+    script = f"{{ sleep 0.2\n{command}\necho status $? >&3; }} 3>seen 2>&1 >/dev/null | exec true\ncat seen"
+    assert run_in(shell, script, tmp_path).stdout == f"status {6 if status else 0}\n"

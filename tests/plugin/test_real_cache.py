@@ -47,14 +47,17 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
-    ("group", "why"), [("tools", "(status 11, not-for-system)"), ("nothing", "(status 10, no-such-group)")]
+    ("group", "status", "why"),
+    [("tools", 11, "the group tools is not for "), ("nothing", 10, "the cache has no group nothing")],
 )
-def test_a_miss_says_the_installers_reason(group: str, why: str, shell: str, volume: Path) -> None:
+def test_a_miss_says_the_installers_reason(group: str, status: int, why: str, shell: str, volume: Path) -> None:
     if group == "nothing":
         try_to_install_by_cache("tools")
     result = run_in(shell, try_to_install_by_cache(group, ["echo fallback"]), volume.parent)
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "fallback")
-    assert f"package-cache: {group}: not by the cache {why}: running the fallback" in result.stderr.splitlines()
+    *said, last = result.stderr.splitlines()
+    assert why in next(line for line in said if line.startswith(f"package-cache: cannot install {group}"))
+    assert last == f"package-cache: {group}: not by the cache (status {status}): running the fallback"
 
 
 def test_group_and_installer_are_on_the_volume(volume: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -79,3 +82,11 @@ def test_a_group_that_the_cache_lacks_is_a_warning(volume: Path, caplog: pytest.
     try_to_install_by_cache("nothing")
     assert "cannot stage group nothing, so its fallback commands will run: cannot find the group" in caplog.text
     assert (volume / "runtime.d" / "install_group.sh").is_file()
+
+
+def test_an_altered_installer_on_the_volume_is_not_used(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try_to_install_by_cache("tools")
+    (volume / "package_cache" / "install_group.sh").write_text("touch /altered\n")
+    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(volume / "nowhere"))
+    try_to_install_by_cache("tools")
+    assert (volume / "runtime.d" / "install_group.sh").read_bytes() == INSTALLER.read_bytes()

@@ -13,7 +13,7 @@ def test_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytes
     monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
     result = run_in("dash", try_to_install_by_cache("ssh", ["echo fallback"]), tmp_path)
     assert (result.returncode, result.stdout) == (0, "fallback\n")
-    assert "package-cache: ssh: not by the cache (status 30, cache-missing): running the fallback\n" in result.stderr
+    assert "package-cache: ssh: not by the cache (status 30): running the fallback\n" in result.stderr
     assert "cannot stage group ssh, so its fallback commands will run" in caplog.text
 
 

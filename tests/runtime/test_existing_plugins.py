@@ -46,5 +46,5 @@ def test_the_generated_script(policy: str, status: int, output: str, returned: i
         script.write("echo job\n")
     result = run(["bash", str(tmp_path / "pre.sh")], check=False)
     assert (result.stdout, result.returncode) == (output, returned)
-    assert "package-cache: none: not by the cache (status 30, cache-missing): running the fallback" in result.stderr
+    assert "package-cache: none: not by the cache (status 30): running the fallback" in result.stderr
     assert scripts.post == "#!/bin/bash\nset -o errexit\necho done\n" or policy == "ignore"

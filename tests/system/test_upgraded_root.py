@@ -20,7 +20,8 @@ from package_cache.values.system import System
 from package_cache.verbs.archives import system_apt
 from package_cache.verbs.archives.sources import mirror_finder
 from package_cache.verbs.building.build import build
-from package_cache.verbs.checking.check import check, seen_in_files
+from package_cache.verbs.checking.check import check
+from package_cache.verbs.checking.where import seen_in_files
 from package_cache.verbs.locking.for_images import lock_for_images
 from package_cache.verbs.locking.images import image_to_lock
 from package_cache.verbs.locking.lock import make_lock

@@ -191,3 +191,11 @@ def release_text(files: Mapping[str, bytes], architectures: Sequence[str]) -> st
     for name, content in sorted(files.items()):
         lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
     return "\n".join([*lines, ""])
+
+
+_STATED = re.compile(rb"^ ([0-9a-f]{64}) [0-9]+ (\S+)$", re.MULTILINE)
+
+
+def stated_digests(release: bytes) -> dict[str, str]:
+    """Return the SHA-256 that a Release file states of each file; `release_text` writes it."""
+    return {name.decode("ascii", "replace"): digest.decode() for digest, name in _STATED.findall(release)}

@@ -7,11 +7,15 @@ from collections.abc import Collection
 
 from package_cache.cache.description import Description
 from package_cache.cache.layout import GROUPS, CacheFolder, group_folder, pool_file
+from package_cache.cache.stored import intact_packages
 from package_cache.outside.files import remove_abandoned, remove_folder, sha256_of
 
 
 def remove_unfinished(cache: CacheFolder) -> None:
-    """Remove what writers that were killed left behind, for the holder of the cache's lock; downloads stay."""
+    """Remove what killed writers left behind, and folders in the place of package files; downloads stay.
+
+    For the holder of the cache's lock.
+    """
     for file in (cache.description, cache.installer, cache.proofs):
         remove_abandoned(file)
     for path in (cache.path / GROUPS).glob(".new-*"):
@@ -19,13 +23,15 @@ def remove_unfinished(cache: CacheFolder) -> None:
             remove_folder(path)  # in one rename, by which an init form's script that is still at work ends
     for path in cache.pool.glob(".new-*"):
         path.unlink(missing_ok=True)
+    for path in cache.pool.glob("*.deb"):
+        if path.is_dir() and not path.is_symlink():  # no rename would replace it
+            shutil.rmtree(path)
 
 
 def is_whole(cache: CacheFolder, description: Description) -> bool:
-    """Tell whether every file that a description names is there, and nothing that no cache needs.
+    """Return whether every file that a description names is intact, and nothing else is in the cache.
 
-    Of package files, whose hashes were checked before they got their names, number and size are compared. Raises
-    `OSError` where something cannot be read.
+    Raises `OSError` where something other than a package file cannot be read.
     """
     with os.scandir(cache.pool) as entries:
         sizes = [entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False)]
@@ -37,6 +43,7 @@ def is_whole(cache: CacheFolder, description: Description) -> bool:
         and set((cache.path / GROUPS).iterdir()) == set(folders)
         and not any(path.name[0] == "." for path in cache.path.iterdir() if path != cache.lock)
         and all(sha256_of(path) == digest for path, digest in digests.items())
+        and len(intact_packages(cache)) == description.packages
     )
 
 

@@ -5,15 +5,17 @@ finds it in `pool/.recompressed`: a line for each file, "<SHA-256 of the origina
 """
 
 import contextlib
+import itertools
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import read_list
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_regular, sha256_of
+from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression
 from package_cache.values.errors import CacheError
 
@@ -32,7 +34,7 @@ class StoredFile:
     """In bytes."""
 
     def is_in(self, cache: CacheFolder) -> bool:
-        """Tell whether it is there, with its size, and is no link. Its hash was checked before it got its name."""
+        """Return whether it is there with its size and is no link. Only `intact_packages` reads its bytes."""
         try:
             status = cache.package(self.sha256).lstat()
         except OSError:
@@ -63,8 +65,24 @@ class Journal:
         return found
 
 
-def known_files(cache: CacheFolder) -> dict[Key, StoredFile]:
-    """Give the files that are in the pool and of which it is known what they hold."""
+def intact_packages(cache: CacheFolder, digests: Iterable[str] | None = None) -> frozenset[str]:
+    """Return those of these package files (all of the pool by default) that are in the pool with the right bytes.
+
+    A file may have been altered without a change of its size since it got its name. Each is read once.
+    """
+
+    def is_intact(digest: str) -> bool:
+        path = cache.package(digest)
+        with contextlib.suppress(OSError):
+            return not path.is_symlink() and sha256_of(path) == digest
+        return False
+
+    names = sorted({path.stem for path in cache.pool.glob("*.deb")} if digests is None else set(digests))
+    return frozenset(itertools.compress(names, in_threads(is_intact, names)))
+
+
+def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, StoredFile]:
+    """Return the intact files of the pool whose content is known."""
     found = Journal(cache).read()
     with contextlib.suppress(CacheError):
         for group in read_description(cache).groups:
@@ -72,4 +90,4 @@ def known_files(cache: CacheFolder) -> dict[Key, StoredFile]:
                 compression = Compression(group.compression)
                 for item in read_list(cache, group):
                     found[item.original_sha256, compression] = StoredFile(item.sha256, item.size)
-    return {key: stored for key, stored in found.items() if stored.is_in(cache)}
+    return {key: stored for key, stored in found.items() if stored.sha256 in intact}

@@ -65,7 +65,7 @@ def build_command(
       package-cache build --manifest package_cache_info --output package_cache
     """
     read = given_manifest(manifest)
-    cache, options = given_cache(output), given_options(**rest, manifest=read)
+    cache, options = given_cache(output), given_options(**rest)
     if max_age is not None:
         read = replace(read, max_age=max_age.limit)
     result = build_cache(renderer, read, cache, options, recompress=recompress)

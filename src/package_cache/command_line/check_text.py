@@ -53,7 +53,7 @@ def _came(runs: Sequence[Run]) -> Iterator[str]:
 
 def _row(item: Verdict) -> tuple[str, str, str, str]:
     if item.prediction is Prediction.MISS:
-        return item.group, f"miss: {item.status.reason} ({item.status.code})", "", ""
+        return item.group, f"miss: {_word(item)}", "", ""
     if item.prediction is Prediction.THERE:
         return item.group, item.prediction.value, "0", in_bytes(0)
     return item.group, item.prediction.value, str(len(item.packages)), in_bytes(item.size)

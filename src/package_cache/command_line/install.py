@@ -39,7 +39,7 @@ def install_command(
         from package_cache.command_line.build import build_cache  # noqa: PLC0415 - takes as long to load as all the rest
 
         read = given_manifest(manifest)
-        build_cache(renderer, read, folder, given_options(**rest, manifest=read))
+        build_cache(renderer, read, folder, given_options(**rest))
     outcome = install(groups, folder, quiet=renderer.json)
     known = {status.code: status for status in ExitStatus}
     renderer.result("", outcome.facts, known.get(outcome.status, ExitStatus.INTERNAL))

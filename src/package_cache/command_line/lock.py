@@ -117,7 +117,7 @@ def lock_command(
             f"cannot upgrade {', '.join(names)}: {lock_path(read)} is not there",
             hint="make it first: package-cache lock",
         )
-    options = given_options(**rest, manifest=read)
+    options = given_options(**rest)
     if images or forget:
         lock = _with_images(renderer, read, options, _Images(images, forget, authfile))
     else:

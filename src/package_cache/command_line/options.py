@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import pwd
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,11 +168,13 @@ def given_options(
     keyrings: Iterable[tuple[str, str]],
     state: Path | None,
     precommand_timeout: float = 600.0,
-    manifest: Manifest | None = None,
     *,
     auth_file: Path | None = None,
 ) -> Options:
-    """Merge what command line, manifest and environment say: the first that names an archive counts."""
+    """Merge what the command line and the environment say; where both name an archive, the command line counts.
+
+    `Options.mirrors_over` adds what a manifest says of other archives.
+    """
     chosen: dict[str, tuple[str, ...]] = {}
     for name, uri in mirrors:
         chosen[name] = (*chosen.get(name, ()), uri)
@@ -183,10 +186,10 @@ def given_options(
         from_environment[name] = (*from_environment.get(name, ()), uri)
     return Options(
         state=state or default_state(),
-        mirrors={**from_environment, **(manifest.mirrors if manifest else {}), **chosen},
+        mirrors={**from_environment, **chosen},
         keyrings={name: _keyring(name, Path(file)) for name, file in keyrings},
         auth=_auth_file(auth_file),
-        gnupg=Path(os.environ.get("GNUPGHOME") or Path.home() / ".gnupg"),
+        gnupg=_gnupg(),
         precommand_timeout=precommand_timeout,
     )
 
@@ -215,9 +218,34 @@ def _readable(path: Path, what: str, hint: str) -> Path:
 
 
 def default_state() -> Path:
-    """Give the folder for what is kept between runs (XDG Base Directory Specification)."""
-    own = os.environ.get(STATE_VARIABLE)
-    if own:
+    """Return the folder for what is kept between runs. Raises `UsageError` where nothing names one.
+
+    A relative path in XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification demands.
+    """
+    if own := os.environ.get(STATE_VARIABLE):
         return Path(own).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "package-cache"
+    base, home = Path(os.environ.get("XDG_CACHE_HOME", "")), _home()
+    if base.is_absolute():
+        return base / "package-cache"
+    if home is None:
+        message = "cannot find a folder for what is kept between runs: this user has no home"
+        raise UsageError(message, hint=f"name one with --state or {STATE_VARIABLE}")
+    return home / ".cache" / "package-cache"
+
+
+def _gnupg() -> Path | None:
+    """Return the user's GnuPG home; gpg(1) reads a relative GNUPGHOME from the current folder, too."""
+    home = _home()
+    own = os.environ.get("GNUPGHOME")
+    return Path(own).absolute() if own else home and home / ".gnupg"
+
+
+def _home() -> Path | None:
+    """Return the user's home folder: HOME where it is an absolute path, else that of the user database."""
+    named = Path(os.environ.get("HOME", ""))
+    if named.is_absolute():
+        return named
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None

@@ -35,7 +35,7 @@ def outdated_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) 
     lock = existing_lock(read)
     today = datetime.datetime.now(datetime.UTC).date()
     with renderer.listening() as listener:
-        found = outdated(lock, read, given_options(**rest, manifest=read), today, listener)
+        found = outdated(lock, read, given_options(**rest), today, listener)
     status = ExitStatus.OUTDATED if found.outdated else ExitStatus.INSTALLED
     return renderer.result("\n".join([*_lines(found), _total(found, lock_path(read))]), found, status)
 

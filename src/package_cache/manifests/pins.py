@@ -65,6 +65,6 @@ def _version(table: Table, packages: Sequence[str]) -> str | None:
 def _repository(table: Table, repositories: Collection[str]) -> str | None:
     found = table.text("repository", example='"tools"', needed="repository" in table.values)
     if found and found[0] not in repositories:
-        hint = f"there are: {', '.join(sorted(repositories))}"
+        hint = f"there are: {', '.join(sorted(repositories)) or 'none'}"
         table.wrong(["repository"], f"there is no repository {found[0]!r}", hint)
     return found[0] if found else None

@@ -157,21 +157,18 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def clone_or_copy(source: Path, target: Path) -> str:
-    """Make `target`, which must not be there, hold the bytes of `source`, and say how: the cheapest way that works.
+    """Write a new file `target` with the bytes of `source` and return how: `reflink` or `copy`.
 
-    Gives `reflink` (shared extents, ioctl_ficlonerange(2)), `hard link` or `copy`.
+    A reflink shares extents until one of the two is written to (ioctl_ficlonerange(2)).
     """
-    with source.open("rb") as reader, target.open("xb") as writer, contextlib.suppress(OSError):
-        fcntl.ioctl(writer.fileno(), 0x40049409, reader.fileno())  # FICLONE of linux/fs.h
-        os.fchmod(writer.fileno(), 0o644)
-        return "reflink"
-    target.unlink()
-    with contextlib.suppress(OSError):
-        target.hardlink_to(source)
-        return "hard link"
-    with source.open("rb") as reader, target.open("xb") as writer:
-        shutil.copyfileobj(reader, writer, 1 << 20)
+    with open_regular(source) as reader, target.open("xb") as writer:
+        try:
+            fcntl.ioctl(writer.fileno(), 0x40049409, reader.fileno())  # FICLONE of linux/fs.h
+            method = "reflink"
+        except OSError:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+            method = "copy"
         writer.flush()
-        os.fsync(writer.fileno())
         os.fchmod(writer.fileno(), 0o644)
-    return "copy"
+        os.fsync(writer.fileno())
+    return method

@@ -1,18 +1,21 @@
 """The one module that starts processes: environment, locale, stdin, time limit and failure text are decided here."""
 
 import contextlib
+import io
 import os
+import select
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from package_cache.values.errors import PackageCacheError, ToolMissingError
 
@@ -33,16 +36,26 @@ DEBIAN_PACKAGES = {
 """Which Debian package has a tool, for the message where it is missing."""
 
 
+LIMIT = 3600.0
+"""Seconds after which a command is ended whose caller names no limit of its own."""
+
+SILENCE = 120.0
+"""Seconds that a command may neither read nor write on a pipe to us."""
+
 _started: "weakref.WeakSet[subprocess.Popen[str]]" = weakref.WeakSet()
+_starting = threading.Lock()
+"""Protects `_started`, and a start from `stopping`, which must know all that has started."""
 _stopping = threading.Event()
 
 
 class CommandError(PackageCacheError):
     """A command ended with another status than 0, or ran out of time. Shows a line that can be pasted to replay it."""
 
-    def __init__(self, argv: Sequence[str], returncode: int | None, output: str, limit: float | None = None) -> None:
-        how = f"did not end within {limit:g} s" if returncode is None else f"ended with status {returncode}"
-        super().__init__(f"cannot go on: a command {how}: {shlex.join(argv)}", details=output)
+    def __init__(
+        self, argv: Sequence[str], returncode: int | None, output: str, how: str = "did not end in time"
+    ) -> None:
+        self.how = how if returncode is None else f"ended with status {returncode}"
+        super().__init__(f"cannot go on: a command {self.how}: {shlex.join(argv)}", details=output)
         self.argv = tuple(argv)
         self.returncode = returncode
         """None: it ran out of time."""
@@ -81,7 +94,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     stdin: str | None = None,
-    timeout: float | None = None,
+    timeout: float = LIMIT,
     check: bool = True,
 ) -> Completed:
     """Run a command to its end and give what it printed.
@@ -95,7 +108,7 @@ def run(
         stdout, stderr = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:
         stdout, stderr = end(process)
-        raise CommandError(argv, None, stdout + stderr, timeout) from None
+        raise CommandError(argv, None, stdout + stderr, f"did not end within {timeout:g} s") from None
     except BaseException:
         end(process)
         raise
@@ -118,21 +131,84 @@ def start(
     `stdout` and `stderr` are as for `subprocess.Popen`; None: ours. It dies with the thread that started it, so also
     where we are killed (PR_SET_PDEATHSIG of prctl(2)).
     """
-    if _stopping.is_set() and sys.exc_info()[0] is None:  # what cleans up while an exception passes may still go on
-        raise KeyboardInterrupt
-    process = subprocess.Popen(
-        [find_tool("setpriv"), "--pdeathsig", "KILL", find_tool(argv[0]), *argv[1:]],
-        env=environment(env),
-        cwd=cwd,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    _started.add(process)
+    with _starting:
+        if _stopping.is_set() and sys.exc_info()[0] is None:  # what cleans up while an exception passes may go on
+            raise KeyboardInterrupt
+        process = subprocess.Popen(
+            [find_tool("setpriv"), "--pdeathsig", "KILL", find_tool(argv[0]), *argv[1:]],
+            env=environment(env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        _started.add(process)
     return process
+
+
+@contextlib.contextmanager
+def piped(argv: Sequence[str], *, feed: bool = False, silence: float = SILENCE) -> Iterator[IO[bytes]]:
+    """Yield the standard output of a command while it runs, or, with `feed`, its standard input.
+
+    Its standard error goes to a file, so it never waits for a reader. Raises `CommandError` where its status is not 0,
+    and where it takes or brings nothing for `silence` seconds.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        process = start(
+            argv,
+            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
+            stderr=said,
+        )
+        pipe = process.stdin if feed else process.stdout
+        assert pipe is not None
+        raw = _Pipe(pipe.fileno(), silence)
+        try:
+            with contextlib.suppress(BrokenPipeError), pipe:  # it ended early: its status and its words say why
+                yield raw if feed else io.BufferedReader(raw)  # type: ignore[misc]  # neither is an IO in typeshed
+            status: int | None = process.wait(silence)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            end(process)
+        if status != 0:
+            said.seek(0)
+            raise CommandError(argv, status, said.read(), f"did not move for {silence:g} s")
+
+
+class _Pipe(io.RawIOBase):
+    """A pipe that raises `subprocess.TimeoutExpired` where nothing moves for `silence` seconds."""
+
+    def __init__(self, descriptor: int, silence: float) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._silence = silence
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._wait(select.POLLIN)
+        return os.readv(self._descriptor, [buffer])
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        while rest:
+            self._wait(select.POLLOUT)
+            rest = rest[os.write(self._descriptor, rest) :]
+        return len(data)
+
+    def _wait(self, event: int) -> None:
+        poll = select.poll()
+        poll.register(self._descriptor, event)
+        if not poll.poll(self._silence * 1000):
+            raise subprocess.TimeoutExpired("", self._silence)
 
 
 def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:
@@ -140,14 +216,13 @@ def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
-        try:
-            stdout, stderr = process.communicate(timeout=grace)
-        except subprocess.TimeoutExpired:
-            continue
-        except ValueError:  # its pipes are closed already
-            process.wait()
-            return "", ""
-        return stdout or "", stderr or ""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
+                stdout, stderr = process.communicate(timeout=grace)
+            except ValueError:  # its pipes are closed already
+                process.wait(grace)
+                return "", ""
+            return stdout or "", stderr or ""
     return "", ""
 
 
@@ -157,11 +232,13 @@ def stopping() -> Iterator[None]:
     _stopping.set()
     try:
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            for process in [one for one in list(_started) if one.poll() is None]:
+            with _starting:
+                running = [one for one in _started if one.poll() is None]
+            for process in running:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, sign)
                     with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(2.0 if sign == signal.SIGTERM else None)
+                        process.wait(2.0)
         yield
     finally:
         _stopping.clear()

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from package_cache.values.errors import CacheError
 from package_cache.values.statuses import ExitStatus
 
 
@@ -76,16 +75,3 @@ class Verdict:
     def size(self) -> int:
         """The bytes of all files that dpkg would read."""
         return sum(package.size for package in self.packages)
-
-
-class MissError(CacheError):
-    """The installer would end without having changed anything."""
-
-    def __init__(
-        self, status: ExitStatus, cause: str, next_step: str, *, reasons: tuple[Reason, ...] = (), words: str = ""
-    ) -> None:
-        super().__init__(f"cannot install: {cause}", details=words, hint=next_step, status=status)
-        self.cause = cause
-        self.next_step = next_step
-        self.reasons = reasons
-        self.words = words

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.description import read_description
-from package_cache.cache.group_facts import stated_digests
+from package_cache.cache.index import stated_digests
 from package_cache.cache.layout import GROUPS, INDEX, CacheFolder, is_index
 from package_cache.outside.files import exclusive, read_regular, write_atomically
 from package_cache.outside.writing import writing_to

@@ -23,5 +23,5 @@ class Options:
     """Seconds that one group's precommands may take."""
 
     def mirrors_over(self, mirrors: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Give these mirrors and, for archives they do not name, the others."""
+        """Return what the user chose and, for archives that the user did not name, these mirrors of a manifest."""
         return {**mirrors, **self.mirrors}

@@ -2,8 +2,7 @@
 
 import contextlib
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from package_cache.cache.layout import GROUPS, PACKAGE_LIST, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
 from package_cache.cache.package_list import DescribedPackage, all_packages, parse_list
 from package_cache.cache.publish import GroupFiles, publish
-from package_cache.cache.stored import StoredFile
-from package_cache.outside.files import clone_or_copy, exclusive
+from package_cache.cache.stored import StoredFile, intact_packages
+from package_cache.outside.files import clone_or_copy, exclusive, sha256_of
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
@@ -36,18 +35,22 @@ class StageResult:
     bytes: int
     """Of these files."""
     method: str
-    """How they got there: `reflink`, `hard link`, `copy`, several of these, or `nothing to do`."""
+    """How they got there: `reflink`, `copy`, both, or `nothing to do`."""
 
 
 def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listener = ignore) -> StageResult:
     """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
 
-    Each package file once, by the cheapest way the volume knows. In the order of a build, so that a reader at any
-    moment finds whole groups only. Raises `CacheError`: missing, damaged, or without such a group, all found before
-    anything is written; and `PackageCacheError` with the status NO_SPACE or READ_ONLY where `to` cannot be written.
+    Each package file once: cloned where the file systems can, else copied, and hashed before it gets its name; one that
+    is damaged at `to` is replaced. It is never a link to the cache's own file, which a job could write to. In the order
+    of a build, so that a reader always finds complete groups.
+
+    Raises `CacheError` where the cache is missing, damaged or without such a group: before anything is written, unless
+    only the bytes of a package file are wrong. Raises `PackageCacheError` with the status NO_SPACE or
+    READ_ONLY where `to` cannot be written.
     """
     target = CacheFolder(to)
-    once_settled(cache, lambda: _choose(groups, cache, target))
+    once_settled(cache, lambda: _choose(groups, cache))
     with writing_to(to):
         to.mkdir(parents=True, exist_ok=True)
         with exclusive(target.lock, wait=OTHER_STAGE_LIMIT):
@@ -70,12 +73,10 @@ class _Choice:
     installer: bytes
     packages: Mapping[str, DescribedPackage]
     """Of the groups, by SHA-256."""
-    missing: Sequence[DescribedPackage]
-    """Those that the target does not have yet."""
 
 
-def _choose(names: Sequence[str], cache: CacheFolder, target: CacheFolder) -> _Choice:
-    """Read what the cache's description names just now."""
+def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
+    """Read what the cache's description names just now. Raises `CacheError` where a package file is missing or cut."""
     description = read_description(cache)
     groups = _chosen(names, description)
     files = {(group.name, group.system): read_group_files(cache, group) for group in groups}
@@ -84,16 +85,24 @@ def _choose(names: Sequence[str], cache: CacheFolder, target: CacheFolder) -> _C
         for place, contents in files.items()
         for package in parse_list(contents[PACKAGE_LIST], str(cache.group(*place) / PACKAGE_LIST))
     }
-    missing = _missing(packages.values(), cache, target)
-    return _Choice(description, groups, files, read_installer(cache, description), packages, missing)
+    for package in packages.values():
+        if not StoredFile(package.sha256, package.size).is_in(cache):
+            raise _damaged(package, cache)
+    return _Choice(description, groups, files, read_installer(cache, description), packages)
 
 
 def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
-    choice = _choose(names, cache, target)
-    methods = _stage_packages(choice.missing, cache, target, listener)
+    choice = _choose(names, cache)
+    intact = intact_packages(target, choice.packages)
+    missing = [package for digest, package in choice.packages.items() if digest not in intact]
+    methods, done, total = set(), 0, sum(package.size for package in missing)
+    listener(Progress("staging", done, total))
+    for package in missing:
+        methods.add(_put(package, cache, target))
+        done += package.size
+        listener(Progress("staging", done, total))
     publish(target, _merged(choice, target), choice.files, choice.installer)
-    total = sum(item.size for item in choice.missing)
-    return StageResult(tuple(names), len(choice.missing), total, " and ".join(methods) or "nothing to do")
+    return StageResult(tuple(names), len(missing), total, " and ".join(sorted(methods)) or "nothing to do")
 
 
 def _chosen(names: Sequence[str], description: Description) -> Sequence[DescribedGroup]:
@@ -110,49 +119,28 @@ def _chosen(names: Sequence[str], description: Description) -> Sequence[Describe
     return [group for group in description.groups if group.name in names]
 
 
-def _missing(packages: Iterable[DescribedPackage], cache: CacheFolder, target: CacheFolder) -> list[DescribedPackage]:
-    """Give the packages that the target lacks. Raises `CacheError` where the cache lacks one of them, too."""
-    missing = [item for item in packages if not StoredFile(item.sha256, item.size).is_in(target)]
-    for item in missing:
-        if not StoredFile(item.sha256, item.size).is_in(cache):
-            raise CacheError(
-                f"cannot stage {item.name} {item.version}: {cache.package(item.sha256)} is not the file it was",
-                hint="build the cache again",
-            )
-    return missing
+def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:
+    message = f"cannot stage {package.name} {package.version}: {cache.package(package.sha256)} is not the file it was"
+    return CacheError(message, hint="build the cache again")
 
 
-def _stage_packages(
-    packages: Sequence[DescribedPackage], cache: CacheFolder, target: CacheFolder, listener: Listener
-) -> Iterable[str]:
-    methods: Counter[str] = Counter()
-    total, done = sum(item.size for item in packages), 0
-    listener(Progress("staging", done, total))
-    for item in packages:
-        methods[_put(cache.package(item.sha256), target.package(item.sha256))] += 1
-        done += item.size
-        listener(Progress("staging", done, total))
-    return sorted(methods)
-
-
-def _put(source: Path, place: Path) -> str:
-    new = Path(tempfile.mktemp(prefix=".new-", dir=place.parent))  # noqa: S306 - opened exclusively, under the lock
+def _put(package: DescribedPackage, cache: CacheFolder, target: CacheFolder) -> str:
+    new = Path(tempfile.mktemp(prefix=".new-", dir=target.pool))  # noqa: S306 - opened exclusively, under the lock
     try:
-        method = clone_or_copy(source, new)
-        new.replace(place)
+        method = clone_or_copy(cache.package(package.sha256), new)
+        if sha256_of(new) != package.sha256:
+            raise _damaged(package, cache)
+        new.replace(target.package(package.sha256))
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            new.unlink()
+        new.unlink(missing_ok=True)
     return method
 
 
 def _merged(choice: _Choice, target: CacheFolder) -> Description:
     """Describe the groups and, beside them, the others that are in the target."""
-    sizes = {item.sha256: item.size for item in choice.packages.values()}
+    groups, packages = [*choice.groups], {**choice.packages}
     with contextlib.suppress(CacheError):  # nothing there yet, or nothing that can be read: it is then all there is
         others = [group for group in read_description(target).groups if (group.name, group.system) not in choice.files]
-        older = all_packages(target, others)
-        return choice.description.with_groups(
-            [*choice.groups, *others], {**sizes, **{item.sha256: item.size for item in older.values()}}
-        )
-    return choice.description.with_groups(choice.groups, sizes)
+        packages |= all_packages(target, others)
+        groups += others
+    return choice.description.with_groups(groups, {item.sha256: item.size for item in packages.values()})

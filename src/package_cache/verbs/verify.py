@@ -22,50 +22,44 @@ class VerifyResult:
     problems: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Expected:
-    path: Path
-    sha256: str
-
-
 def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
     """Hash every file that the description names. Raises `CacheError` where there is no description to go by."""
     problems: list[str] = []
-    expected = list(_expected(cache, problems))
+    expected = dict(_expected(cache, problems))
     size = 0
     listener(Progress("verifying", 0, len(expected), "files"))
     with ThreadPoolExecutor() as pool:
-        for number, (problem, read) in enumerate(pool.map(_look, expected), 1):
+        for number, (problem, read) in enumerate(pool.map(_look, expected, expected.values()), 1):
             problems += [problem] if problem else []
             size += read
             listener(Progress("verifying", number, len(expected), "files"))
     return VerifyResult(len(expected), size, tuple(problems))
 
 
-def _expected(cache: CacheFolder, problems: list[str]) -> Iterator[_Expected]:
-    """Give what should be there; adds to `problems` where a group does not say it."""
+def _expected(cache: CacheFolder, problems: list[str]) -> Iterator[tuple[Path, str]]:
+    """Yield each file with the SHA-256 that it should have; adds to `problems` where a group does not say it."""
     description = read_description(cache)
     if description.installer_digest:
-        yield _Expected(cache.installer, description.installer_digest)
+        yield cache.installer, description.installer_digest
     digests: set[str] = set()
     for group in description.groups:
         for name, digest in sorted(group.files.items()):
-            yield _Expected(cache.group(group.name, group.system) / name, digest)
+            yield cache.group(group.name, group.system) / name, digest
         try:
             digests.update(package.sha256 for package in read_list(cache, group))
         except CacheError as error:
             problems.append(error.message)
     for digest in sorted(digests):
-        yield _Expected(cache.package(digest), digest)
+        yield cache.package(digest), digest
 
 
-def _look(item: _Expected) -> tuple[str, int]:
+def _look(path: Path, sha256: str) -> tuple[str, int]:
     try:
-        size = item.path.stat().st_size
-        if sha256_of(item.path) == item.sha256:
+        size = path.stat().st_size
+        if sha256_of(path) == sha256:
             return "", size
     except FileNotFoundError:
-        return f"{item.path}: is missing", 0
+        return f"{path}: is missing", 0
     except OSError as error:
-        return f"{item.path}: cannot be read: {error.strerror}", 0
-    return f"{item.path}: its bytes do not fit its hash", size
+        return f"{path}: cannot be read: {error.strerror}", 0
+    return f"{path}: its bytes do not fit its hash", size

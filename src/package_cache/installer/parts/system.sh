@@ -80,8 +80,12 @@ read_architecture() {
 
 # read_database: set `database` to lines NAME/ARCHITECTURE/VERSION/STATE (dpkg-query(1), db:Status-Abbrev). 22
 read_database() {
+    local error=''
     database=$(query "${PACKAGE_LINE}" 2>/dev/null)
-    [ $? -lt 2 ] || miss dpkg-broken "dpkg cannot read its database: $(query "${PACKAGE_LINE}" 2>&1 >/dev/null)" "repair what it complains of"
+    [ $? -ge 2 ] || return 0
+    error=$(query "${PACKAGE_LINE}" 2>&1 >/dev/null)
+    set -- ${error##*dpkg-query: error: } # on one line
+    miss dpkg-broken "dpkg cannot read its database: $*" "repair what it complains of"
 }
 
 # query FORMAT: print dpkg's database, in a subshell.

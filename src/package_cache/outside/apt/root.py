@@ -233,18 +233,18 @@ class AptRoot:
                 [(source.name, source.uris[index], suite) for source, index in chosen for suite in source.suites],
             )
 
-    def _plan_by(self, argv: Sequence[str]) -> Completed:
+    def _plan_by(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
         """Run what asks apt for its plans: from the lists, or from the view in which pins hold."""
         view = self.folder / VIEW
         options = []
         if self._pins and argv[0].startswith("apt"):  # others are asked too: sh(1), mktemp(1)
             options = ["-o", f"Dir::State::lists={self._lists}/", "-o", f"Dir::Cache={view}/cache"]
-        return self._run([argv[0], *options, *argv[1:]])
+        return self._run([argv[0], *options, *argv[1:]], stdin=stdin)
 
-    def _run(self, argv: Sequence[str], timeout: float = 120.0) -> Completed:
+    def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
         env = {"APT_CONFIG": str(self.folder / "apt.conf")}
         if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay
-            return run(argv, env=env, timeout=timeout, check=False)
+            return run(argv, env=env, timeout=timeout, check=False, stdin=stdin)
         with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
 

@@ -5,28 +5,32 @@ archives alone.
 """
 
 import contextlib
+import functools
 import re
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from debian.deb822 import Deb822
 
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.names import PackageRequest
 
-Runner = Callable[[Sequence[str]], Completed]
-"""Runs a command where this apt lives (this machine, or a container) and gives what it left, whatever its status."""
+
+class Runner(Protocol):
+    """Runs a command where this apt lives (this machine, or a container)."""
+
+    def __call__(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
+        """Return what the command left, whatever its status."""
+
 
 AUTH = Path("/etc/apt/auth.conf")
 """Of this machine's apt: users and passwords, apt_auth.conf(5)."""
 
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
-
-WRITTEN_AT_ONCE = 30_000
-"""Characters in a word of a command: far below the kernel's limit, 128 KiB."""
 
 SILENCE = 20.0
 """Seconds after which apt leaves a server that has fallen silent."""
@@ -116,7 +120,6 @@ class Apt:
         self._runner = runner
         self._architecture = architecture
         self._options = tuple(options)
-        self._bases: tuple[str, ...] | None = None
         self._names: frozenset[str] | None = None
 
     def names(self) -> frozenset[str]:
@@ -128,8 +131,8 @@ class Apt:
     def versions(self, *names: str) -> list[str]:
         """Give the versions of packages that the lists hold, newest first of each."""
         rows: list[str] = []
-        for start in range(0, len(names), SHOW_AT_ONCE):
-            rows += self._checked(["apt-cache", "madison", *names[start : start + SHOW_AT_ONCE]]).splitlines()
+        for some in _parts(names):
+            rows += self._checked(["apt-cache", "madison", *some]).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
     def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
@@ -161,7 +164,7 @@ class Apt:
         if not stanzas:
             yield self
             return
-        folder = self._checked(["sh", "-c", _WRITE_PREFERENCES, "sh", *stanzas]).strip()
+        folder = self._checked(["sh", "-c", _WRITE_PREFERENCES], "\n".join(stanzas)).strip()
         try:
             options = (*self._options, "-o", f"Dir::Etc::preferencesparts={folder}")
             yield Apt(self._runner, self._architecture, options)
@@ -177,19 +180,12 @@ class Apt:
         folder = self._checked(["mktemp", "-d"]).strip()
         try:
             for name, content in (("status", status), ("extended_states", marks)):
-                self._write(f"{folder}/{name}", content)
+                self._checked(["dd", f"of={folder}/{name}", "status=none"], content.decode("utf-8", "replace"))
             options = [f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states")]
             options.append("APT::Get::Upgrade-By-Source-Package=false")  # no more than must be
             yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{option}" for option in options)))
         finally:
             self._runner(["rm", "-rf", folder])
-
-    def _write(self, path: str, content: bytes) -> None:
-        """Write a file where this apt lives, which may be a container: in words of commands, which are limited."""
-        text = content.replace(b"\0", b"").decode("utf-8", "surrogateescape")
-        self._checked(["touch", path])
-        for start in range(0, len(text), WRITTEN_AT_ONCE):
-            self._checked(["sh", "-c", 'printf %s "$2" >>"$1"', "sh", path, text[start : start + WRITTEN_AT_ONCE]])
 
     def plan(self, requests: Iterable[PackageRequest], *, recommends: bool = False) -> tuple[PlannedPackage, ...]:
         """Give every package that a bare system needs for the requests, in order of name.
@@ -228,7 +224,7 @@ class Apt:
         return found
 
     def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
-        base = max((base for base in self._base_uris() if uri.startswith(f"{base}/")), key=len, default="")
+        base = max((base for base in self._base_uris if uri.startswith(f"{base}/")), key=len, default="")
         path = urllib.parse.unquote(uri.removeprefix(f"{base}/")).removeprefix("./")
         record = records.get((key[0], path))
         if record is None or "SHA256" not in record:
@@ -238,18 +234,17 @@ class Apt:
             )
         return PlannedPackage(*key, int(record["Size"]), record["SHA256"].lower(), base, path)
 
-    def _base_uris(self) -> tuple[str, ...]:
-        if self._bases is None:
-            text = self._checked(["apt-get", "indextargets", "--format", "$(REPO_URI)"])
-            self._bases = tuple(dict.fromkeys(line.rstrip("/") for line in text.splitlines()))
-        return self._bases
+    @functools.cached_property
+    def _base_uris(self) -> frozenset[str]:
+        text = self._checked(["apt-get", "indextargets", "--format", "$(REPO_URI)"])
+        return frozenset(line.rstrip("/") for line in text.splitlines())
 
-    def _run(self, argv: Sequence[str]) -> Completed:
+    def _run(self, argv: Sequence[str], stdin: str | None = None) -> Completed:
         options = self._options if argv[0].startswith("apt") else ()
-        return self._runner([argv[0], *options, *argv[1:]])
+        return self._runner([argv[0], *options, *argv[1:]], stdin=stdin)
 
-    def _checked(self, argv: Sequence[str]) -> str:
-        completed = self._run(argv)
+    def _checked(self, argv: Sequence[str], stdin: str | None = None) -> str:
+        completed = self._run(argv, stdin)
         if completed.returncode != 0:
             raise CommandError(argv, completed.returncode, completed.stdout + completed.stderr)
         return completed.stdout
@@ -259,7 +254,7 @@ _WRITE_PREFERENCES = """
 eval "$(apt-config shell parts Dir::Etc::preferencesparts/d)"
 folder=$(mktemp -d) || exit
 for file in "${parts}"/*; do [ ! -f "${file}" ] || cp "${file}" "${folder}/" || exit; done
-printf '%s\\n' "$@" >"${folder}/00package-cache" && echo "${folder}"
+cat >"${folder}/00package-cache" && echo "${folder}"
 """
 """Keeps what stands there; a general stanza of it counts less than ours (apt_preferences(5))."""
 

@@ -1,7 +1,7 @@
 """Which mirrors of a distribution's archive are tried, in which order. No host name stands in our code.
 
-First what the user chose (manifest, command line, environment: the caller merges them), then this machine's own apt
-sources where it runs the same distribution, then the distribution's own base URI.
+First what the user chose (command line, environment, manifest, in this order: the caller merges them), then this
+machine's own apt sources where it runs the same distribution, then the distribution's own base URI.
 """
 
 import functools

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from package_cache.outside.images.layered_files import LayeredFiles
-from package_cache.outside.run import end, run, start
+from package_cache.outside.run import SILENCE, CommandError, piped, run
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
 
 ENGINES = ("podman", "docker")
@@ -34,7 +34,7 @@ def container_files(name: str) -> LayeredFiles:
         found = run([path, "container", "inspect", "--format", "{{.Id}}", name], check=False, timeout=60)
         if found.returncode == 0:
             return LayeredFiles([functools.partial(_exported, path, name)], f"the container {name}")
-        said.append(f"{engine}: {found.stderr.strip()}")
+        said.append(f"{engine}: {found.stderr.strip() or f'ended with status {found.returncode}'}")
     message = f"cannot find the container {name}"
     raise UsageError(message, hint=f"see: {engines[0][0]} ps --all", details="\n".join(said))
 
@@ -46,17 +46,11 @@ def find_engine(name: str) -> str | None:
 
 @contextlib.contextmanager
 def _exported(path: str, name: str) -> Iterator[IO[bytes]]:
-    process = start([path, "export", name])
-    assert process.stdout is not None
-    stream: IO[bytes] = process.stdout.buffer  # type: ignore[attr-defined]
     try:
-        yield stream
-        while stream.read(BLOCK):  # what pads an archive's end: who writes it waits for a reader
-            pass
-        status = process.wait(timeout=60)
-        said = process.stderr.read() if process.stderr else ""
-    finally:
-        end(process)
-    if status != 0:
-        engine = Path(path).name
-        raise PackageCacheError(f"cannot read the container {name}: {engine} export ended with {status}", details=said)
+        with piped([path, "export", name], silence=SILENCE) as stream:
+            yield stream
+            while stream.read(BLOCK):  # what pads an archive's end: who writes it waits for a reader
+                pass
+    except CommandError as error:
+        message = f"cannot read the container {name}: {Path(path).name} export {error.how}"
+        raise PackageCacheError(message, details=error.output) from error

@@ -1,9 +1,7 @@
 """Images as roots: layers unpacked, owners kept, whiteouts honoured; kept like other roots, by the image's digest."""
 
-import contextlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from package_cache.outside.images.layered_files import read_layer
 from package_cache.outside.images.source import SourceImage
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import as_root, keep_root
-from package_cache.outside.run import end, run, start
+from package_cache.outside.run import CommandError, piped, run
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Progress, ignore
 
@@ -20,8 +18,8 @@ FORMAT = 2
 """Raised when images are unpacked in another way."""
 
 BLOCK = 1 << 20
-LIMIT = 600.0
-"""Seconds in which the last bytes of a layer must be written."""
+SILENCE = 600.0
+"""Seconds in which some bytes of a layer must be written."""
 
 
 def image_root(image: SourceImage, *, state: Path, isolation: Isolation, listener: Listener = ignore) -> Path:
@@ -45,25 +43,11 @@ def _unpack(image: SourceImage, digest: str, root: Path, prefix: tuple[str, ...]
     hidden = {"gone": sorted(layer.gone), "opaque": sorted(layer.opaque)}
     script = Path(unpack_layer.__file__)
     argv = [*prefix, sys.executable, "-I", "-S", str(script), str(root)]
-    process = start(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    assert process.stdin is not None
-    assert process.stderr is not None
     try:
-        target = process.stdin.buffer  # type: ignore[attr-defined]
-        try:
+        with piped(argv, feed=True, silence=SILENCE) as target:
             target.write(json.dumps(hidden).encode() + b"\n")
             with image.open_layer(digest) as stream:
                 while block := stream.read(BLOCK):
                     target.write(block)
-            target.close()
-        except BrokenPipeError:  # it ended early, and says why
-            pass
-        said = process.stderr.read()
-        status = process.wait(timeout=LIMIT)
-    finally:
-        end(process)
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        process.stderr.close()
-    if status != 0:
-        raise PackageCacheError(f"cannot unpack the layer {digest} of {image.name}", details=said)
+    except CommandError as error:
+        raise PackageCacheError(f"cannot unpack the layer {digest} of {image.name}", details=str(error)) from error

@@ -163,14 +163,16 @@ def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | 
         if platform.get("os", "linux") != "linux":  # "unknown": what else is said about an image
             continue
         variant = platform.get("variant", "")
-        there.append(f"{platform.get('architecture', '?')}{'/' if variant else ''}{variant}")
+        named = platform.get("architecture", "an architecture that its index does not name")
+        there.append(f"{named}{'/' if variant else ''}{variant}")
         same = platform.get("architecture") == wanted["architecture"]
         if same and ("variant" not in wanted or variant in ("", wanted["variant"])):
             return _digest(entry, reference)
-    message = (
-        f"cannot check {reference} for {architecture or DEFAULT_ARCHITECTURE}: the image is for {', '.join(there)}"
-    )
-    raise UsageError(message, hint="name one of these with --architecture, as dpkg names it")
+    message = f"cannot check {reference} for {architecture or DEFAULT_ARCHITECTURE}"
+    if not there:
+        raise UsageError(f"{message}: its index names no image for Linux", hint="name another image")
+    hint = "name one of these with --architecture, as dpkg names it"
+    raise UsageError(f"{message}: the image is for {', '.join(there)}", hint=hint)
 
 
 def _entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:

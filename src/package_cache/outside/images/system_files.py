@@ -2,17 +2,13 @@
 
 import errno
 import stat
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from package_cache.outside.files import read_regular
 from package_cache.outside.inside import on_the_host, resolved_inside
-from package_cache.outside.os_release import OS_RELEASE, OsRelease, os_release_of
 from package_cache.values.errors import PackageCacheError
-
-PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""The installer's PATH."""
 
 LARGEST = 128_000_000
 """Bytes of a file that is read; dpkg's status has 5 MB at most."""
@@ -71,26 +67,20 @@ class RootFiles:
         return on_the_host(self._root, resolved_inside(self._root, path))
 
 
-def is_there(files: SystemFiles, path: str) -> bool:
-    """Tell whether something is there, as `test -e` has it: with the folders before `..`, `.` and a last slash."""
-    parts = path.split("/")
-    for number, part in enumerate(parts):
-        if part in ("..", ".") or (part == "" and number == len(parts) - 1):
-            mode = files.mode("/".join(parts[:number]) or "/")
-            if mode is None or not stat.S_ISDIR(mode):
-                return False
-    return files.mode(path) is not None
+class OnlyFiles:
+    """A system of which only some files are known: every program and every other file is taken to exist."""
 
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self._contents = contents
 
-def has_program(files: SystemFiles, name: str) -> bool:
-    """Tell whether root would find a program there by its name, or by its path."""
-    paths = [name] if name.startswith("/") else [str(PurePosixPath(folder) / name) for folder in PROGRAM_FOLDERS]
-    modes = (files.mode(path) for path in paths)
-    return any(mode is not None and stat.S_ISREG(mode) and mode & 0o111 for mode in modes)
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file that is known."""
+        return self._contents.get(path)
 
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the names in a folder: none."""
+        return ()
 
-def os_release_in(files: SystemFiles) -> OsRelease:
-    """Read a system's os-release(5)."""
-    first, second = OS_RELEASE
-    content = files.read(first)
-    return os_release_of(files.read(second), second) if content is None else os_release_of(content, first)
+    def mode(self, path: str) -> int | None:
+        """Return the mode of a program."""
+        return stat.S_IFREG | 0o755

@@ -1,8 +1,9 @@
 """The licences that a package file's own debian/copyright names, where a machine can read it (Debian's DEP-5)."""
 
+import contextlib
 import logging
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from debian.copyright import (
     Copyright,
@@ -12,7 +13,7 @@ from debian.copyright import (
     NotMachineReadableError,
 )
 
-from package_cache.outside.run import end, start
+from package_cache.outside.run import CommandError, piped
 from package_cache.outside.tar_stream import BROKEN, tar_stream
 
 LARGEST = 4 << 20
@@ -41,17 +42,15 @@ def licences_of(package: Path, name: str) -> tuple[str, ...]:
 
 def _copyright_text(package: Path, name: str) -> str | None:
     wanted = f"usr/share/doc/{name}/copyright"
-    process = start(["dpkg-deb", "--fsys-tarfile", str(package)])
-    assert process.stdout is not None
-    tar: IO[bytes] = process.stdout.buffer  # type: ignore[attr-defined]  # text is only a layer over it
-    try:
-        with tar_stream(tar) as (archive, members):
-            for member in members:
-                if member.name.removeprefix("./") == wanted:
-                    stream = archive.extractfile(member) if member.isreg() and member.size <= LARGEST else None
-                    return stream.read().decode("utf-8", "replace") if stream else None
-    except BROKEN:
-        return None
-    finally:
-        end(process)
-    return None
+    text = None
+    with (
+        contextlib.suppress(CommandError, *BROKEN),  # also where dpkg-deb could not write the rest
+        piped(["dpkg-deb", "--fsys-tarfile", str(package)]) as tar,
+        tar_stream(tar) as (archive, members),
+    ):
+        for member in members:
+            if member.name.removeprefix("./") == wanted:
+                stream = archive.extractfile(member) if member.isreg() and member.size <= LARGEST else None
+                text = stream.read().decode("utf-8", "replace") if stream else None
+                break
+    return text

@@ -17,7 +17,7 @@ import zstandard
 from debian.arfile import ArError, ArFile, ArMember
 
 from package_cache.outside.files import sha256_of
-from package_cache.outside.run import end, start
+from package_cache.outside.run import SILENCE, CommandError, piped
 from package_cache.values.compression import Compression
 from package_cache.values.errors import VerificationError
 
@@ -129,16 +129,11 @@ def _compressor(compression: Compression, size: int) -> _Compressor:
 @contextmanager
 def _decompressed(package: Path, option: str) -> Iterator[IO[bytes]]:
     """Give what dpkg-deb reads from a package. Raises `VerificationError` at the end where it cannot."""
-    process = start(["dpkg-deb", option, str(package)])
-    assert process.stdout is not None
     try:
-        yield process.stdout.buffer  # type: ignore[attr-defined]  # text is only a layer over it
-        _, said = process.communicate()
-    except BaseException:
-        end(process)
-        raise
-    if process.returncode != 0:
-        raise VerificationError(f"cannot read {package} as a package", details=said)
+        with piped(["dpkg-deb", option, str(package)], silence=SILENCE) as stream:
+            yield stream
+    except CommandError as error:
+        raise VerificationError(f"cannot read {package} as a package", details=str(error)) from error
 
 
 def _prove(new: Path, digests: dict[str, str], source: Path) -> None:

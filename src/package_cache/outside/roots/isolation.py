@@ -15,7 +15,7 @@ from package_cache.outside.inside import on_the_host, resolved_inside
 from package_cache.outside.roots.chroot import copied_root
 from package_cache.outside.roots.emulation import HOW_TO_INSTALL, MACHINES, emulator_of, probe_of
 from package_cache.outside.roots.namespaces import Bind, new_root
-from package_cache.outside.run import Completed, find_tool, run
+from package_cache.outside.run import LIMIT, Completed, find_tool, run
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
 
 ENVIRONMENT = (
@@ -83,7 +83,7 @@ class Container:
         argv: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
-        timeout: float | None = None,
+        timeout: float = LIMIT,
         check: bool = True,
         stdin: str | None = None,
     ) -> Completed:

@@ -60,8 +60,9 @@ def _updated_apt(container: Container, architectures: Sequence[str]) -> Apt:
     script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
     container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
 
-    def run(argv: Sequence[str]) -> Completed:
-        return container.run(argv, env={"APT_CONFIG": f"{FOLDER}/apt.conf"}, check=False, timeout=UPDATE_LIMIT)
+    def run(argv: Sequence[str], *, stdin: str | None = None) -> Completed:
+        env = {"APT_CONFIG": f"{FOLDER}/apt.conf"}
+        return container.run(argv, env=env, check=False, timeout=UPDATE_LIMIT, stdin=stdin)
 
     completed = run(["apt-get", "update", "--quiet"])
     words = completed.stdout + completed.stderr

@@ -87,7 +87,7 @@ def up_to_date(
 ) -> BuildResult | None:
     """Give the result of a build that would change nothing; None where one has something to do.
 
-    So it is where the cache is of that lock, whole, and nothing else is in it. Reads no package file and no list.
+    So it is where the cache is of that lock, each file intact, and nothing else is in it. Reads each package file once.
     """
     try:
         description = read_description(cache)

@@ -2,19 +2,19 @@
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.stored import Journal, Key, StoredFile, known_files
+from package_cache.cache.stored import Journal, Key, StoredFile, intact_packages, known_files
 from package_cache.outside.archives.downloads import Download, download
 from package_cache.outside.archives.mirrors import uri_below
 from package_cache.outside.packages.recompression import recompress
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression, compression_for
 from package_cache.values.events import Listener, Progress
-from package_cache.values.lock import Lock, LockedPackage, LockedRepository, LockedSystem
+from package_cache.values.lock import Lock, LockedPackage
 from package_cache.verbs.archives.sources import MirrorFinder
 
 AT_ONCE = 16
@@ -40,16 +40,21 @@ def fill_pool(
     recompressing: bool,
     auth: Path | None = None,
 ) -> Filled:
-    """Make the pool hold each package of a lock, for the holder of the cache's lock.
+    """Make the pool hold each package of a lock intact, for the holder of the cache's lock.
 
-    Files that were recompressed before are taken as they are. Originals stay until the build removes what is unneeded:
-    an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
+    Files that were recompressed before are taken as they are; damaged ones are replaced. Originals stay until the build
+    removes what is unneeded: an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
     """
     wanted = _wanted(lock, recompressing=recompressing)
-    known = known_files(cache)
+    intact = intact_packages(cache)
+    known = known_files(cache, intact)
     files = {key: known[key] for key in wanted if key in known}
     lacking = {key: package for key, package in wanted.items() if key not in files}
-    downloaded = download(_downloads(lock, cache, lacking.values(), find_mirrors), listener=listener, auth=auth)
+    downloaded = download(
+        _downloads(lock, cache, {package.sha256 for package in lacking.values()} - intact, find_mirrors),
+        listener=listener,
+        auth=auth,
+    )
     for (original, compression), package in lacking.items():
         if compression is Compression.ORIGINAL:
             files[original, compression] = _original(package)
@@ -97,32 +102,16 @@ def _recompress(
     return dict(in_threads(one, largest_first, min(len(os.sched_getaffinity(0)), AT_ONCE)))
 
 
-def _downloads(
-    lock: Lock, cache: CacheFolder, lacking: Iterable[LockedPackage], find_mirrors: MirrorFinder
-) -> list[Download]:
-    """Give what is to be fetched of the packages that are lacking."""
-    wanted = {package.sha256 for package in lacking if not _original(package).is_in(cache)}
+def _downloads(lock: Lock, cache: CacheFolder, wanted: Collection[str], find_mirrors: MirrorFinder) -> list[Download]:
+    """Return what is to be fetched for these SHA-256 of originals."""
     items: dict[str, Download] = {}
     for system in lock.systems:
-        bases = _Bases(system, find_mirrors)
+        repositories = {item.name: item for item in system.repositories}
+        bases: dict[str, Sequence[str]] = {}  # of repositories, each looked up once, and only where a file is missing
         for package in system.packages:
             if package.sha256 in wanted and package.sha256 not in items:
-                target = cache.package(package.sha256)
-                items[package.sha256] = Download(bases.uris(package), target, package.sha256, package.size)
+                name = package.repository
+                bases[name] = bases.get(name) or find_mirrors(system, repositories[name])
+                uris = tuple(uri_below(base, package.path) for base in bases[name])
+                items[package.sha256] = Download(uris, cache.package(package.sha256), package.sha256, package.size)
     return list(items.values())
-
-
-class _Bases:
-    """The mirrors of one system's repositories, each looked up once, and only when something is missing."""
-
-    def __init__(self, system: LockedSystem, find_mirrors: MirrorFinder) -> None:
-        self._system = system
-        self._find = find_mirrors
-        self._repositories: Mapping[str, LockedRepository] = {item.name: item for item in system.repositories}
-        self._known: dict[str, Sequence[str]] = {}
-
-    def uris(self, package: LockedPackage) -> tuple[str, ...]:
-        name = package.repository
-        if name not in self._known:
-            self._known[name] = self._find(self._system, self._repositories[name])
-        return tuple(uri_below(base, package.path) for base in self._known[name])

@@ -1,6 +1,7 @@
 """Where a container system is that is to be checked, and what can be seen of it there."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,86 @@ from package_cache.outside.files import read_regular
 from package_cache.outside.images.container_files import container_files
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
-from package_cache.outside.images.system_files import LARGEST, RootFiles
-from package_cache.outside.os_release import OsRelease
+from package_cache.outside.images.system_files import LARGEST, OnlyFiles, RootFiles, SystemFiles
+from package_cache.outside.os_release import OS_RELEASE, fields_of
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage
+from package_cache.values.names import ARCHITECTURE
 from package_cache.values.system import System
-from package_cache.verbs.checking.check import SeenSystem, seen_by_status, seen_in_files
+
+DPKG = "/var/lib/dpkg"
+STATUS = f"{DPKG}/status"
+MARKS = "/var/lib/apt/extended_states"
+
+_UPDATE = re.compile(r"[0-9][^/\0]{0,60}", re.DOTALL)
+"""A file of dpkg's journal, as the installer looks for it; an archive may have names that are too long for a file."""
+
+
+@dataclass(frozen=True)
+class SeenSystem:
+    """A container system that was looked at."""
+
+    name: str
+    """Where it was read, for people."""
+    system: str
+    """The OS release, such as `ubuntu18.04`, whatever os-release says it is."""
+    architecture: str | None
+    """That of the package dpkg, else the one that the user names."""
+    files: SystemFiles
+    contents: Mapping[str, bytes]
+    """Of os-release, dpkg's database and apt's marks, by path; without those that do not exist."""
+    digest: str
+    """Of an image's manifest."""
+
+    @property
+    def status(self) -> bytes:
+        """Return dpkg's status file."""
+        return self.contents.get(STATUS, b"")
+
+    @property
+    def marks(self) -> bytes:
+        """Return apt's marks: which packages are dependencies only."""
+        return self.contents.get(MARKS, b"")
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Return those that `dpkg --add-architecture` was told, its own often among them."""
+        lines = self.contents.get(f"{DPKG}/arch", b"").decode("ascii", "replace").split()
+        return tuple(line for line in lines if ARCHITECTURE.fullmatch(line))
+
+
+def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None, *, digest: str = "") -> SeenSystem:
+    """Read what is needed of a system's files.
+
+    `architecture` counts where dpkg's database does not tell it. Raises `UsageError` where the two differ.
+    """
+    first, second = OS_RELEASE
+    updates = f"{DPKG}/updates"
+    paths = [STATUS, f"{DPKG}/arch", MARKS, first]
+    paths += [f"{updates}/{update}" for update in files.names(updates) if _UPDATE.fullmatch(update)]
+    read = {path: files.read(path) for path in paths}
+    if read[first] is None:
+        read[second] = files.read(second)
+    contents = {path: content for path, content in read.items() if content is not None}
+    own = _architecture_of(contents.get(STATUS, b""))
+    if own and architecture and own != architecture:
+        raise UsageError(f"cannot check {name} for {architecture}: the architecture of its dpkg is {own}")
+    fields = fields_of(contents.get(first) or contents.get(second) or b"")
+    system = fields.get("ID", "") + fields.get("VERSION_ID", "")
+    return SeenSystem(name, system, own or architecture, files, contents, digest)
+
+
+def _architecture_of(status: bytes) -> str | None:
+    """Return the architecture of the package dpkg, by its paragraph in a status file."""
+    for paragraph in status.split(b"\n\n"):
+        lines = paragraph.decode("ascii", "replace").splitlines() if b"Package: dpkg\n" in paragraph else []
+        fields = dict(line.partition(": ")[::2] for line in lines)
+        if fields.get("Package") == "dpkg" and ARCHITECTURE.fullmatch(fields.get("Architecture", "")):
+            return fields["Architecture"]
+    return None
+
 
 MakeRoot = Callable[[Isolation], Path]
 """Makes a root of what was seen, that can be copied; only where `Where.has_root`."""
@@ -83,8 +156,9 @@ def _by_status(where: Where) -> SeenSystem:
         content = read_regular(where.status, LARGEST)
     except OSError as error:
         raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
-    release = OsRelease(system.distribution, system.version)
-    return seen_by_status(str(where.status), content, release, where.architecture)
+    release = f"ID={system.distribution}\nVERSION_ID={system.version}\n".encode()
+    files = OnlyFiles({STATUS: content, OS_RELEASE[0]: release})
+    return seen_in_files(str(where.status), files, where.architecture)
 
 
 def _no_root(isolation: Isolation) -> Path:

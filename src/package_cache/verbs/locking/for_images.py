@@ -12,7 +12,6 @@ from debian.deb822 import Deb822
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt.words import unmet
 from package_cache.outside.archives.distributions import Release, release_of
-from package_cache.outside.packages.dpkg_database import DpkgDatabase
 from package_cache.values.errors import ManifestError, PackageCacheError, Problem, UsageError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import ImageSet, Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
@@ -20,8 +19,7 @@ from package_cache.values.manifest import Manifest
 from package_cache.values.names import PACKAGE_NAME, VERSION, PackageRequest
 from package_cache.values.system import System
 from package_cache.verbs.archives.system_apt import SystemApt, each_apt
-from package_cache.verbs.checking.check import SeenSystem
-from package_cache.verbs.checking.where import opened
+from package_cache.verbs.checking.where import SeenSystem, opened
 from package_cache.verbs.locking.images import ImageToLock
 from package_cache.verbs.locking.lock import locked_package
 from package_cache.verbs.options import Options
@@ -92,12 +90,10 @@ def _seen(image: ImageToLock, lock: Lock, options: Options, listener: Listener) 
             f"cannot lock for the image {name}: its dpkg does not say of which architecture it is", hint=hint
         )
     for system in lock.systems:
-        if (system.system.name, system.system.architecture) == (seen.release.system, seen.architecture):
+        if (system.system.name, system.system.architecture) == (seen.system, seen.architecture):
             return system.system, seen
     there = ", ".join(str(system.system) for system in lock.systems)
-    message = (
-        f"cannot lock for the image {name}: it is {seen.release.system or 'of no known release'} {seen.architecture}"
-    )
+    message = f"cannot lock for the image {name}: it is {seen.system or 'of no known release'} {seen.architecture}"
     raise UsageError(f"{message}, and no group of the manifest is for that", hint=f"the manifest is for: {there}")
 
 
@@ -134,7 +130,7 @@ class _Adder:
     repositories: dict[str, LockedRepository] = field(default_factory=dict)
 
     def add(self, options: Options) -> None:
-        foreign = [name for _, seen in self.seen for name in seen.database.architectures]
+        foreign = [name for _, seen in self.seen for name in seen.architectures]
         self.packages = {item.key: item for item in self.before.packages}
         self.repositories = {item.name: item for item in self.before.repositories}
         each_apt(self.manifest, self.release, options, self.listener, self._add, foreign=foreign)
@@ -155,22 +151,20 @@ class _Adder:
 
     def _add(self, asked: SystemApt) -> None:
         for image, seen in self.seen:
-            with asked.apt.seeing(seen.database.status, seen.database.marks) as apt:
+            with asked.apt.seeing(seen.status, seen.marks) as apt:
                 for group in asked.groups:
                     if not image.groups or group.name in image.groups:
                         locked = next(item for item in self.before.groups if item.name == group.name)
-                        self._add_for(image, seen.database, locked, asked, apt)
+                        self._add_for(image, seen, locked, asked, apt)
 
-    def _add_for(
-        self, image: ImageToLock, database: DpkgDatabase, group: LockedGroup, asked: SystemApt, apt: Apt
-    ) -> None:
+    def _add_for(self, image: ImageToLock, seen: SeenSystem, group: LockedGroup, asked: SystemApt, apt: Apt) -> None:
         name = image.locked.name
         self.listener(Step(f"resolving {group.name} for the image {name}"))
         wanted = next(item for item in asked.groups if item.name == group.name)
         requests = [item.request for item in wanted.packages_on(self.before.system.architecture)]
         own = [item for item in self.before.packages if item.key in group.packages]
         try:
-            planned = _Planner(requests, apt, database, recommends=group.recommends).plan(own)
+            planned = _Planner(requests, apt, seen, recommends=group.recommends).plan(own)
         except NoPlanError as error:
             message = f"group {group.name!r} cannot be installed in the image {name}, whatever the archives have:"
             words = f"{error.words}\n{error.hint or FITS_NOTHING}".replace("\n", "\n    ")
@@ -193,7 +187,7 @@ class _Planner:
     requests: Sequence[PackageRequest]
     apt: Apt
     """Which sees the image's packages."""
-    database: DpkgDatabase
+    seen: SeenSystem
     recommends: bool
 
     def plan(self, own: Iterable[LockedPackage]) -> Sequence[PlannedPackage]:
@@ -215,7 +209,7 @@ class _Planner:
 
     def _plan_beside(self, said: NoPlanError) -> Sequence[PlannedPackage]:
         try:
-            with self.apt.preferring((), sources=sorted(_sources(self.database)), priority=PREFERRED_HERE) as apt:
+            with self.apt.preferring((), sources=sorted(_sources(self.seen)), priority=PREFERRED_HERE) as apt:
                 return apt.plan(self.requests, recommends=self.recommends)
         except NoPlanError:
             raise said from None
@@ -225,10 +219,10 @@ def _some(wanted: Iterable[tuple[str, str, str]], names: Collection[str]) -> boo
     return any(name in names for name, _, _ in wanted)
 
 
-def _sources(database: DpkgDatabase) -> set[tuple[str, str]]:
+def _sources(seen: SeenSystem) -> set[tuple[str, str]]:
     """Give the source packages, and their versions, of what is installed (Debian Policy 5.6.1: "name (version)")."""
     found = set()
-    text = database.status.decode("utf-8", "replace")
+    text = seen.status.decode("utf-8", "replace")
     for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
         if str(paragraph.get("Status", "")).endswith(" installed") and "Version" in paragraph:
             name, _, version = str(paragraph.get("Source", paragraph.get("Package", ""))).partition(" ")

@@ -1,11 +1,11 @@
 """What stays as it was when a lock is made anew: the versions of the lock before, as far as they can be kept."""
 
 import contextlib
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
+from package_cache.outside.apt.words import unmet
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, Warn
 from package_cache.values.lock import Lock, LockedPackage, LockedSystem
@@ -13,9 +13,6 @@ from package_cache.values.manifest import Group, Manifest
 from package_cache.values.system import System
 
 Plans = Sequence[tuple[Group, Sequence[PlannedPackage] | NoPlanError]]
-
-_IN_THE_WAY = re.compile(r"(?:Depends|PreDepends|Recommends|Breaks|Conflicts): ([a-z0-9][a-z0-9+.-]+)\b.* but ")
-"""How apt-get names a package whose version keeps others from being installed."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Kept:
             if not words or not held:
                 return plans
             names = {item.name for item in held}
-            self.loose |= names & set(_IN_THE_WAY.findall(words)) or names
+            self.loose |= names & {item.name.partition(":")[0] for item in unmet(words)} or names
 
     def tell_what_was_not(self, plan: Iterable[PlannedPackage], apt: Apt, listener: Listener) -> None:
         """Warn of what is not as it was, and say why."""

@@ -135,7 +135,7 @@ def _owner(rest: str) -> str:
 
 
 def look(job: Job) -> State:
-    """Return the state of a container: of each file path, mode, owner, time, links and hash; of folders mode and owner only."""
+    """Return the state of a container: mode and owner of each path; of a file time, links and hash as well."""
     lines = job.room.sh(MAP, check=False).splitlines()
     new = [line for line in lines if line not in _contents]
     _read_contents(job, [line for line in new if _kind(line) == FILE], ("sha256sum",))

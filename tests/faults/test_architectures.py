@@ -49,9 +49,10 @@ FAULTS = [
     *(Fault(name, BOTH + cause, after=here(*there)) for name, (cause, there) in CAUSES.items()),
     *(Fault(f"{name}, and a failure", BOTH + FAIL + cause, FAILED, UNDONE, HEAL, after=here(*there))
       for name, (cause, there) in CAUSES.items()),
-    *(Fault(f"{name}, and what it needs upgraded", BOTH + cause, after=here("library:amd64", "library:i386"))
-      for name, cause in {"an old one of amd64": have(OLD_AMD64), "an old one of i386": have(OLD_I386),
-                          "old ones": have(OLD_AMD64, OLD_I386)}.items()),
+    *(Fault(f"{name}, and what it needs upgraded", BOTH + cause, after=here("library:i386", *there))
+      for name, (cause, *there) in {"an old one of amd64": (have(OLD_AMD64), "library:amd64"),
+                                    "an old one of i386": (have(OLD_I386),),
+                                    "old ones": (have(OLD_AMD64, OLD_I386), "library:amd64")}.items()),
     Fault("the wanted one fails in i386 only", BOTH + FAIL + have("wanted_1.0_amd64", AMD64, "plain_1.0_all"), FAILED,
           UNDONE, HEAL, after=here("library:amd64", "wanted:amd64", "plain")),
     Fault("i386 is not taken here", "", (ExitStatus.NO_PLAN,), "i386", "dpkg --add-architecture i386"),

@@ -7,7 +7,7 @@ from tests.faults.conftest import SyntheticJob
 from tests.faults.fault import Fault, inject, on_their_systems
 from tests.faults.spread import spread
 from tests.support.debs import make_deb
-from tests.support.locks import FREE, HOLD, LOCK
+from tests.support.locks import HOLD, LOCK
 
 from package_cache.values.statuses import ExitStatus
 
@@ -16,6 +16,7 @@ NEWER = ("ubuntu18.04", "debian12")
 """Those whose dpkg has lock-frontend: from 1.19.1 on."""
 
 OLD_LOCK, NEW_LOCK = "lock", "lock-frontend"
+FREE = "touch /root/go; sleep 0.5"
 NO_PLAN = (ExitStatus.NO_PLAN,)
 CANNOT = "cannot be combined"
 HALF = "packages are half installed here"
@@ -35,10 +36,10 @@ def locked(name: str, lock: str, *, for_ever: bool, systems: tuple[str, ...]) ->
     """A fault in which another process has a lock of dpkg's."""
     says = "waiting for it, at most"
     if for_ever:
-        cause = HOLD + LOCK.format(kind="fcntl", files=lock, seconds=600)
+        cause = HOLD + LOCK.format(lock=lock, seconds=600)
         why = "dpkg was locked for 2 s"
         return Fault(name, cause, (ExitStatus.DPKG_LOCKED,), why, FREE, options="--lock-timeout 2", systems=systems)
-    return Fault(name, HOLD + LOCK.format(kind="fcntl", files=lock, seconds=2), says=says, systems=systems)
+    return Fault(name, HOLD + LOCK.format(lock=lock, seconds=2), says=says, systems=systems)
 
 
 def left_broken(name: str, cause: str, heal: str = "") -> Fault:

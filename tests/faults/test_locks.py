@@ -6,8 +6,8 @@ import pytest
 from tests.faults.conftest import RealJob, SyntheticJob
 from tests.faults.fault import Fault, inject, on_their_systems
 from tests.faults.hostile import Hostile, open_hostile, scripts
+from tests.faults.holders import FREE, HOLD, LOCK
 from tests.faults.spread import spread
-from tests.support.locks import FREE, HOLD, LOCK
 
 from package_cache.values.statuses import ExitStatus
 
@@ -66,7 +66,8 @@ FAULTS = [
             packages=[{"files": {"/usr/lib/libwanted.so.1": "x"}}]),
     Hostile("the caches of ldconfig by flock", hold("flock", "/etc/ld.so.cache /var/cache/ldconfig/aux-cache"),
             options=QUICK, packages=[{"files": {"/usr/lib/libwanted.so.1": "x"}}]),
-    Hostile("everything in var by flock", hold("flock", "$(find /var -type f ! -path '*/debconf/*' | head -n 500)"), options=QUICK,
+    Hostile("everything in var by flock",
+            hold("flock", "$(find /var -type f ! -path '*/debconf/*' | head -n 500)"), options=QUICK,
             packages=HARMLESS),
     Hostile("the users for 2 s", hold("fcntl", "/etc/.pwd.lock", 2), packages=USES),
     Hostile("the users for ever", hold("fcntl", "/etc/.pwd.lock"), FAILED, UNDONE, FREE, packages=USES,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.job import Job
-from tests.faults.judge import assert_none, judge
+from tests.faults.judge import Terms, assert_none, judge
 from tests.faults.points import with_points
 from tests.faults.spread import spread
 from tests.faults.state import State, look
@@ -81,6 +81,8 @@ def points_of(job: Job, **env: str) -> list[int]:
 
 def strike(job: Job, scene: Scene, sign: str, point: int, before: State) -> bool:
     """Send the signal at a point of a run, and judge what becomes of it; return whether the group is installed."""
+    allowed = [scene.status, ExitStatus.INTERRUPTED]
+    terms = Terms(already_there=bool(scene.setup))
     job.room.sh(scene.cause)
     done = job.run(env={"PACKAGE_CACHE_POINT": str(point), "PACKAGE_CACHE_SIGNAL": sign})
     if sign == "KILL":  # and the command ran it a second time, to the same point
@@ -91,7 +93,7 @@ def strike(job: Job, scene: Scene, sign: str, point: int, before: State) -> bool
         with verdict(Verdict.TOUCHED):  # it came before the traps are set, which are set before anything is done
             assert_none(look(job).lines ^ before.lines, done.stderr)
         return scene.setup != ""
-    return judge(job, done, before, allowed=[scene.status, ExitStatus.INTERRUPTED]) is ExitStatus.INSTALLED
+    return judge(job, done, before, allowed=allowed, terms=terms) is ExitStatus.INSTALLED
 
 
 ROWS = [*itertools.product(SCENES, SIGNALS, SYSTEMS, ["dash"], range(SHARES)),

@@ -78,9 +78,10 @@ def judge(
         assert says in text, text
         if status is not ExitStatus.INSTALLED and NO_INSTALLER not in text:
             assert "package-cache: cannot " in text, text
+            assert f" ({status.reason}): " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
             assert "next step: " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
     if NOT_WHOLLY_UNDONE not in text:  # else the notes of what is to be taken back stay for the next run
-        assert_nothing_left(job, before)
+        assert_nothing_left(job)
         if status in (ExitStatus.INSTALL_FAILED, ExitStatus.INTERRUPTED) and terms.sane:
             assert_sane(job, text)
     return status
@@ -198,11 +199,11 @@ def assert_sane(job: Job, text: str = "") -> None:
         assert checked.returncode == 0, text + checked.stdout + checked.stderr
 
 
-def assert_nothing_left(job: Job, before: State | None = None) -> None:
-    """Raise `BrokenError` where a file, a process of an installer, or a lock is left that was not there before."""
+def assert_nothing_left(job: Job) -> None:
+    """Raise `BrokenError` where a file, a process of an installer, or a lock is left."""
     with verdict(Verdict.LEFT_BEHIND):
         files = job.room.sh(LEFT_BEHIND, check=False).splitlines()
-        left = [path for path in files if before is None or path not in before.entries] + processes(job)
+        left = files + processes(job)
         assert left == [], left
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.faults.conftest import RealJob, SyntheticJob
 from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.hostile import Hostile, open_hostile, scripts
 from tests.faults.holders import FREE, HOLD, LOCK
+from tests.faults.hostile import Hostile, open_hostile, scripts
 from tests.faults.spread import spread
 
 from package_cache.values.statuses import ExitStatus

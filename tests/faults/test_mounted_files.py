@@ -75,8 +75,6 @@ FILES_OF_ETC = [
     Fault("the libraries' cache, mounted", BIND.format("/etc/ld.so.cache")),
     Fault("the temporary folder, read-only", RO.format("/tmp") + RO.format("/var/tmp"),
           (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED), heal=UNMOUNT.format("/tmp /var/tmp")),
-    Fault("the folder of our notes, a file", ": >/var/lib/package-cache", (ExitStatus.NO_SPACE, ExitStatus.READ_ONLY),
-          heal="rm /var/lib/package-cache"),
 ]  # fmt: skip
 FAULTS = [*POLICIES, *FILES_OF_ETC]
 USERS = [

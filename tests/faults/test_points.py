@@ -20,12 +20,9 @@ from tests.support.debs import make_deb
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.injection
-SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12")
 SHELLS = {"dash": "ln -sf dash /bin/sh", "bash": "ln -sf bash /bin/sh", "busybox": "ln -sf /busybox /bin/sh"}
-SHARES = 4
-"""A run's points are shared out to as many tests."""
-FEW = 5
-"""Of those points in a quick run."""
+FEW = 4
+"""Of the points of a row in a quick run."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,6 @@ SCENES = (
     Scene("finds all there", ExitStatus.INSTALLED, setup="sh /own/install_group.sh --cache /own tools >/dev/null"),
     Scene("recovers what a killed one left", ExitStatus.INSTALLED, cause=KILLED, reset=PURGE),
 )
-SIGNALS = ("TERM", "INT", "HUP", "KILL")
 
 
 def group(folder: Path, postinst: str) -> dict[str, Any]:
@@ -96,17 +92,32 @@ def strike(job: Job, scene: Scene, sign: str, point: int, before: State) -> bool
     return judge(job, done, before, allowed=allowed, terms=terms) is ExitStatus.INSTALLED
 
 
-ROWS = [*itertools.product(SCENES, SIGNALS, SYSTEMS, ["dash"], range(SHARES)),
-        *itertools.product(SCENES[:2], SIGNALS[:1], SYSTEMS[1:2], ["bash", "busybox"], range(SHARES))]  # fmt: skip
+INSTALLS, FAILS, ALL_THERE, RECOVERS = SCENES
+ROWS = [
+    *((INSTALLS, "TERM", "ubuntu18.04", "dash", 3, first) for first in range(3)),
+    *((FAILS, "TERM", "ubuntu18.04", "dash", 6, first) for first in range(0, 6, 2)),
+    *((INSTALLS, "KILL", "ubuntu18.04", "dash", 9, first) for first in range(0, 9, 3)),
+    (FAILS, "KILL", "ubuntu18.04", "dash", 9, 1),
+    (ALL_THERE, "TERM", "ubuntu18.04", "dash", 2, 0),
+    (RECOVERS, "TERM", "ubuntu18.04", "dash", 9, 2),
+    (RECOVERS, "KILL", "ubuntu18.04", "dash", 20, 3),
+    *((scene, sign, system, "dash", 20, 2 * first) for first, (scene, sign, system) in enumerate(
+        itertools.product((INSTALLS, FAILS), ("TERM", "KILL"), ("ubuntu16.04", "debian12")))),
+    *((scene, sign, "ubuntu18.04", "dash", 20, 7) for scene in (INSTALLS, FAILS) for sign in ("INT", "HUP")),
+    *((scene, sign, "ubuntu18.04", shell, 20, 9)
+      for scene in (INSTALLS, FAILS) for sign in ("TERM", "INT") for shell in ("bash", "busybox")),
+]  # fmt: skip
+"""Scene, signal, system, shell, and of so many points one, beginning with the first, second, ..."""
 
 
-@pytest.mark.parametrize(("scene", "sign", "system", "shell", "share"), spread(ROWS, 6), ids=str)
+@pytest.mark.parametrize(("scene", "sign", "system", "shell", "step", "first"), spread(ROWS, 5), ids=str)
 def test_a_signal_at_each_point(
     scene: Scene,
     sign: str,
     system: str,
     shell: str,
-    share: int,
+    step: int,
+    first: int,
     synthetic_job: SyntheticJob,
     tmp_path: Path,
     injections: Callable[[int], None],
@@ -119,7 +130,7 @@ def test_a_signal_at_each_point(
     points = points_of(job)
     job.room.sh(f"echo {len(points) * 2 // 3} >/root/middle; {PURGE}; {scene.setup}")
     before = look(job)
-    for count, point in enumerate(spread(points[share::SHARES], FEW), 1):
+    for count, point in enumerate(spread(points[first::step], FEW), 1):
         injections(count)
         try:
             installed = strike(job, scene, sign, point, before)

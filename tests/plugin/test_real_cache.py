@@ -89,4 +89,4 @@ def test_an_altered_installer_on_the_volume_is_not_used(volume: Path, monkeypatc
     (volume / "package_cache" / "install_group.sh").write_text("touch /altered\n")
     monkeypatch.setenv("PACKAGE_CACHE_DIR", str(volume / "nowhere"))
     try_to_install_by_cache("tools")
-    assert (volume / "runtime.d" / "install_group.sh").read_bytes() == INSTALLER.read_bytes()
+    assert (volume / "runtime.d" / "install_group.sh").read_bytes() == install_group().encode()

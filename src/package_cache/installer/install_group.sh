@@ -135,7 +135,6 @@ main() {
     read_arguments "$@"
     identify "${$}"
     me=${identity}
-    baseline=$(print_state)
     if [ -w "${DPKG_STATE}/status" ] && [ -z "${dry_run}" ]; then
         sweep
         recover

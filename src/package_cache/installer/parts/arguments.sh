@@ -39,9 +39,10 @@ read_arguments() {
     [ -z "${root}" ] || [ -d "${root}" ] || bad=${bad:-there is no folder ${root}}
     [ -z "${root}" ] || [ -n "${dry_run}" ] || bad=${bad:---root takes --dry-run: nothing is installed in another root}
     [ -z "${given_architecture}" ] || [ -n "${root}" ] || bad=${bad:---architecture takes --root}
+    DPKG_STATE=${root}${DPKG_STATE} APT_MARKS=${root}${APT_MARKS} OS_RELEASE=${root}${OS_RELEASE}
+    baseline=$(print_state)
     check_result
     [ -z "${bad}" ] || misuse "${bad}"
-    [ -z "${root}" ] || DPKG_STATE=${root}${DPKG_STATE} APT_MARKS=${root}${APT_MARKS} OS_RELEASE=${root}${OS_RELEASE}
 }
 
 # is_name TEXT: a group's or an image's name (names.py): never a path, nothing to a shell.

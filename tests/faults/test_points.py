@@ -45,13 +45,13 @@ class Scene:
         return self.name.replace(" ", "-")
 
 
-PURGE = "dpkg --purge wanted needed early >/dev/null; cp -p /root/marks /var/lib/apt/extended_states"
+PURGE = "dpkg --purge wanted needed early >/dev/null 2>&1; cp -p /root/marks /var/lib/apt/extended_states"
 KILLED = """
 PACKAGE_CACHE_POINT=$(cat /root/middle) PACKAGE_CACHE_SIGNAL=KILL sh /own/install_group.sh --cache /own tools \
     >/dev/null 2>&1 || :"""
 SCENES = (
     Scene("installs", ExitStatus.INSTALLED, reset=PURGE),
-    Scene("fails and undoes", ExitStatus.INSTALL_FAILED, scripts="exit 3"),
+    Scene("fails and undoes", ExitStatus.INSTALL_FAILED, scripts="exit 3", reset=PURGE),
     Scene("finds all there", ExitStatus.INSTALLED, setup="sh /own/install_group.sh --cache /own tools >/dev/null"),
     Scene("recovers what a killed one left", ExitStatus.INSTALLED, cause=KILLED, reset=PURGE),
 )
@@ -130,12 +130,16 @@ def test_a_signal_at_each_point(
     points = points_of(job)
     job.room.sh(f"echo {len(points) * 2 // 3} >/root/middle; {PURGE}; {scene.setup}")
     before = look(job)
+    broken: list[BrokenError] = []
     for count, point in enumerate(spread(points[first::step], FEW), 1):
         injections(count)
         try:
             installed = strike(job, scene, sign, point, before)
         except BrokenError as error:
-            raise BrokenError(error.verdict, f"at point {point}: {error}") from error
+            broken.append(BrokenError(error.verdict, f"at point {point}: {error}"))
+            installed = True
         if installed and scene.reset:
             job.room.sh(scene.reset)
             before = look(job)
+    if broken:
+        raise BrokenError(broken[0].verdict, "\n".join(map(str, broken)))

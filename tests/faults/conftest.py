@@ -57,7 +57,7 @@ def real_job(
         installer.write_text(install_group())
         binds = {"/cache": real_cache.path, "/cache/install_group.sh": installer, BUSYBOX: Path("/bin/busybox")}
         container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
-        job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port())
+        job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port(), is_real=True)
         job.prepare(f"/cache groups/{group}-{system}/")
         if own_cache:
             copy = f"""

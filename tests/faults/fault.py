@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.job import Job
-from tests.faults.judge import conclude, judge, look
+from tests.faults.judge import Terms, conclude, judge
+from tests.faults.state import look
 from tests.faults.verdicts import Verdict, verdict
 
 from package_cache.values.statuses import ExitStatus
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is done to a container before the command runs in it, and what shall come of it."""
+class Fault(Terms):
+    """What is done to a container before the command runs in it, and what must come of it."""
 
     name: str
     cause: str = ""
@@ -22,8 +23,6 @@ class Fault:
     """What the output has among others."""
     heal: str = ""
     """Lines of shell, run in the container after the judgement, before the fallback: a full disk stays full."""
-    sane: bool = True
-    """False where others had left dpkg broken before."""
     after: str = ""
     """Lines of shell that print what is wrong with what came of it."""
     options: str = ""
@@ -42,9 +41,10 @@ def inject(job: Job, fault: Fault) -> None:
     before = look(job)
     job.options = fault.options
     done = job.run(env=fault.env, shell=fault.shell)
-    status = judge(job, done, before, allowed=fault.expected, says=fault.says)
+    status = judge(job, done, before, allowed=fault.expected, says=fault.says, terms=fault)
     with verdict(Verdict.OTHER):
-        assert job.room.sh(fault.after) == ""
+        found = job.room.sh(fault.after)
+        assert found == "", f"{found}{done.stdout}{done.stderr}"
     conclude(job, status, fault.heal, sane=fault.sane)
 
 

@@ -15,6 +15,7 @@ temporary=$(mktemp); rm "$temporary"
 policy=0; /usr/sbin/policy-rc.d daemon start || policy=$?
 [ "$policy" = 101 ] || : >/var/started
 """
+FAILS = "[ ! -e /var/fail ]"
 NOT_STARTED = "ls /var/started /var/owned 2>/dev/null || :\n"
 FILES = {"/usr/bin/wanted": "#!/bin/sh\n", "/opt/wanted/file": "x", "/usr/share/doc/wanted/copyright": "free\n"}
 
@@ -23,7 +24,7 @@ def packages(folder: Path) -> dict[str, Any]:
     """Make them: what a synthetic job takes. In /debs lie an older version, one that fails, and one that takes 2 s."""
     conf: dict[str, Any] = {"conffiles": ["/etc/needed.ini"]}
     group = [
-        make_deb(folder, "wanted", depends="needed (>= 1)", files=FILES),
+        make_deb(folder, "wanted", depends="needed (>= 1)", files=FILES, scripts={"postinst": FAILS}),
         make_deb(folder, "needed", files={"/etc/needed.ini": "new\n"}, scripts={"postinst": CAREFUL}, **conf),
     ]
     others = [

@@ -32,6 +32,10 @@ class Job:
     """Of a web server on the container's own loopback: the source of its fallback."""
     cache: str = "/cache"
     provides: Sequence[str] = ()
+    architecture: str = "amd64"
+    """dpkg's own in the container."""
+    is_real: bool = False
+    """True where the group is one of real packages."""
     options: str = ""
     """More of the installer's, which a test has less patience than: `--lock-timeout 2`."""
 

@@ -4,104 +4,168 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.faults.job import BUSYBOX, Job
+from tests.faults.exceptions import INSTALLED, REAL, UNDONE, is_exempt
+from tests.faults.job import Job
+from tests.faults.state import USERS, State, changes, files_of, look, started
 from tests.faults.verdicts import Verdict, verdict
 
 from package_cache.outside.run import Completed
 from package_cache.values.statuses import ExitStatus
 
-MAP = r"""
-/busybox find / \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /small \
-    -o -path /cache -o -path /good -o -path /debs -o -path /own \) -prune -o -print0 |
-    /busybox xargs -0 stat -c '%n|%f %u %g %Y|%h %s|%z'
-/busybox find /tmp /run
-"""
-"""Prints of everything the path; mode, owner and time; links and size; time of the last change of any of these."""
-
-FILE, FOLDER = "8", "4"
-"""The first digit of a mode: inode(7), S_IFMT."""
-
-_hashes: dict[str, str] = {}
-"""By the line of a file, whose time of change is the kernel's own (inode(7), ctime) and new whenever it is written to.
-So a root's files are hashed once, and after a fault only those that may be others."""
-
 NO_INSTALLER = "is the volume mounted?"
 """What the generated command itself says: the cause and the next step in one."""
+NOTHING = "nothing was changed"
+NOTHING_ELSE = "nothing was changed but what an earlier run had left"
+BY_OTHERS = "another process changed the packages here"
 NOT_WHOLLY_UNDONE = "not wholly undone"
 
+NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+"""Options by which apt keeps nothing of what it has read: the judgement itself changes nothing."""
+
 LEFT_BEHIND = r"""
-ls -d /tmp/package-cache.* /run/package-cache.* /dev/shm/package-cache.* /var/tmp/package-cache.* \
-    /var/lib/package-cache /usr/sbin/policy-rc.d.kept-by-package-cache 2>/dev/null
+/busybox find / \( -path /proc -o -path /sys -o -path /small -o -path /cache -o -path '/own*' \) -prune \
+    -o -name '*package-cache*' -print -o -name '*.dpkg-[nt][em][wp]' -print
 [ ! -f /usr/sbin/policy-rc.d ] || grep -sl package-cache /usr/sbin/policy-rc.d
-/busybox find / \( -path /proc -o -path /sys -o -path /small \) -prune -o -name '*.dpkg-[nt][em][wp]' -print
 """
 
 
-@dataclass(frozen=True)
-class State:
-    """What a container is like."""
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a fault does to the promise, each with its reason; without one the promise holds as it stands."""
 
-    files: frozenset[str]
-    mounts: str
-
-
-def look(job: Job) -> State:
-    """Take the map of a whole root: path, mode, owner, time, links, and the hash of each file; of folders less."""
-    lines = job.room.sh(MAP, check=False).splitlines()
-    _hash(job, [line for line in lines if _kind(line) == FILE and line not in _hashes])
-    return State(frozenset(map(_entry, lines)), job.room.sh("cat /proc/self/mounts"))
-
-
-def _hash(job: Job, lines: Sequence[str]) -> None:
-    paths = "\0".join(line.partition("|")[0] for line in lines)
-    said = job.room.container.run([BUSYBOX, "xargs", "-0", "-r", "sha256sum"], stdin=paths, timeout=120, check=False)
-    hashes = {path: digest for digest, _, path in (line.partition("  ") for line in said.stdout.splitlines())}
-    _hashes.update((line, hashes.get(line.partition("|")[0], "unreadable")) for line in lines)
+    cannot_be_undone: str = ""
+    """Why an installation that failed cannot be undone."""
+    writes: Sequence[str] = ()
+    """Patterns of what the packages' own scripts write, and nothing takes away again."""
+    starts: str = ""
+    """Why a process runs on afterwards."""
+    meanwhile: Sequence[str] = ()
+    """Packages that another process installs meanwhile."""
+    no_marks: str = ""
+    """Why apt's marks cannot be written."""
+    already_there: bool = False
+    """True where the group was installed before, so that no status can undo that."""
+    sane: bool = True
+    """False where dpkg was not sane before."""
 
 
-def _kind(line: str) -> str:
-    _, bar, rest = line.partition("|")
-    return rest[: len(rest.partition(" ")[0]) - 3] if bar else ""
-
-
-def _entry(line: str) -> str:
-    if _kind(line) == FILE:
-        return f"{line.rpartition('|')[0]} {_hashes[line]}"
-    return line.rsplit("|", 2)[0] if _kind(line) == FOLDER else line
+STRICT = Terms()
 
 
 def judge(
     job: Job,
     done: Completed,
-    before: State | None = None,
+    before: State | None,
     *,
     allowed: Iterable[ExitStatus] = (ExitStatus.INSTALLED,),
     says: str = "",
+    terms: Terms = STRICT,
 ) -> ExitStatus:
-    """Judge one run: truth, a clean miss where the status says so, the right reason, nothing left behind.
+    """Judge one run by the state of the container `before` and after it; return its status.
 
-    Gives its status. Raises `BrokenError` with the verdict.
+    `before` is None only where others change the container meanwhile.
+
+    Raises `BrokenError` with the verdict.
     """
     text = f"status {done.returncode}\n{done.stdout}{done.stderr}"
     status = {status.code: status for status in ExitStatus}.get(done.returncode, ExitStatus.INTERNAL)
     with verdict(Verdict.UNTRUE):
-        assert is_true(job) is (status is ExitStatus.INSTALLED), text
-    if status.value.clean_miss and before is not None:
-        with verdict(Verdict.TOUCHED):
-            after = look(job)
-            assert sorted(after.files ^ before.files) == [], text
-            assert after.mounts == before.mounts, text
+        assert is_true(job) in ((True,) if status is ExitStatus.INSTALLED else (False, terms.already_there)), text
+    if before is not None:
+        judge_state(job, status, before, text, terms)
     with verdict(Verdict.WRONG_REASON):
         assert status in allowed, text
         assert says in text, text
         if status is not ExitStatus.INSTALLED and NO_INSTALLER not in text:
             assert "package-cache: cannot " in text, text
+            assert f" ({status.reason}): " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
             assert "next step: " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
     if NOT_WHOLLY_UNDONE not in text:  # else the notes of what is to be taken back stay for the next run
         assert_nothing_left(job)
-        if status in (ExitStatus.INSTALL_FAILED, ExitStatus.INTERRUPTED):
+        if status in (ExitStatus.INSTALL_FAILED, ExitStatus.INTERRUPTED) and terms.sane:
             assert_sane(job, text)
     return status
+
+
+def judge_state(job: Job, status: ExitStatus, before: State, text: str, terms: Terms) -> None:
+    """Judge what has become of the container."""
+    after = look(job)
+    if status is ExitStatus.INSTALLED:
+        judge_installed(job, before, after, text, terms)
+    elif status in (ExitStatus.INSTALL_FAILED, ExitStatus.INTERRUPTED):
+        judge_undone(job, before, after, text, terms)
+    elif NOTHING_ELSE not in text:
+        with verdict(Verdict.TOUCHED):
+            assert_none(sorted(after.lines ^ before.lines), text)
+            assert after.mounts == before.mounts, text
+    with verdict(Verdict.WRONG_REASON):
+        assert BY_OTHERS not in text or changes(before, after) != {}, text
+    with verdict(Verdict.STARTED):
+        assert_none([] if terms.starts else started(before, after), text)
+
+
+def assert_none(found: Iterable[str], text: str) -> None:
+    """Raise `AssertionError` with what was found, and with what the command printed."""
+    assert not found, f"{found}\n{text}"
+
+
+def judge_undone(job: Job, before: State, after: State, text: str, terms: Terms) -> None:
+    """Judge what is there after an installation that failed or was interrupted."""
+    if NOTHING in text and NOTHING_ELSE not in text:
+        with verdict(Verdict.TOUCHED):
+            assert_none(changes(before, after), text)
+    with verdict(Verdict.NOT_UNDONE):
+        left = not_undone(job, before, after, terms)
+        assert left == {} or (terms.cannot_be_undone and NOT_WHOLLY_UNDONE in text), f"{left}\n{text}"
+        assert NOT_WHOLLY_UNDONE not in text or terms.cannot_be_undone, text
+
+
+def not_undone(job: Job, before: State, after: State, terms: Terms) -> dict[str, str]:
+    """Return what differs though it should be as before: all but what is exempt, and of packages that were upgraded."""
+    upgraded = [
+        package
+        for key, package in after.installed.items()
+        if key in before.installed and before.installed[key].version != package.version
+    ]
+    theirs = files_of(job, upgraded)
+    return {
+        path: change
+        for path, change in changes(before, after).items()
+        if is_loss(path, change) or not (path in theirs or is_exempt(path, (UNDONE,), terms.writes))
+    }
+
+
+def is_loss(path: str, change: str) -> bool:
+    """Tell whether a line of a file of users is gone."""
+    return path.startswith(tuple(f"{file} " for file in USERS)) and change.endswith("-> missing")
+
+
+def judge_installed(job: Job, before: State, after: State, text: str, terms: Terms) -> None:
+    """Judge what is there after an installation: apt's marks, and that nothing else was written."""
+    was = {before.mark_key(package) for package in before.installed.values()}
+    new = [package for key, package in after.installed.items() if before.packages.get(key) != package]
+    came = {after.mark_key(package) for package in new if package.name not in terms.meanwhile} - was
+    automatic = set() if terms.no_marks else came - asked_for(job, after)
+    with verdict(Verdict.WRONG_MARK):
+        assert_none((after.marks - before.marks) ^ automatic, text)
+        assert_none(before.marks - after.marks, text)
+    theirs = files_of(job, new)
+    stray = {
+        path: change
+        for path, change in changes(before, after).items()
+        if is_loss(path, change)
+        or not (path in theirs or is_exempt(path, (INSTALLED, REAL) if job.is_real else (INSTALLED,), terms.writes))
+    }
+    with verdict(Verdict.STRAY):
+        assert_none(stray, text)
+
+
+def asked_for(job: Job, after: State) -> set[str]:
+    """Return what the group asks for, as apt marks packages: those that provide a virtual package, too."""
+    names = {request.partition("=")[0] for request in job.requests}
+    asked = {name if ":" in name else f"{name}:{after.architecture}" for name in names}
+    asked.update(after.mark_key(package) for package in after.installed.values() if names & package.provides)
+    return asked
 
 
 def conclude(job: Job, status: ExitStatus, heal: str = "", *, sane: bool = True) -> None:
@@ -114,46 +178,58 @@ def conclude(job: Job, status: ExitStatus, heal: str = "", *, sane: bool = True)
     if sane and status is not ExitStatus.INSTALL_FAILED:
         assert_sane(job)
     if status is not ExitStatus.INSTALLED:
-        assert_fallback_works(job)
+        assert_fallback_works(job, sane=sane)
 
 
 def is_true(job: Job) -> bool:
-    """Is every package of the group installed and configured, by dpkg's own word, and all that it provides there?"""
-    states = job.room.state(*job.requests)
-    return all(states.get(name, "").startswith(("ii ", "hi ")) for name in job.requests) and all(
-        job.room.sh(f"[ ! -e '{path}' ] || echo there") for path in job.provides
-    )
+    """Tell whether dpkg has every package of the group installed and configured, and all that it provides is there."""
+    known = job.room.sh("dpkg-query -W -f '${Package}:${Architecture} ${db:Status-Abbrev}\\n'", check=False)
+    installed = {name for name, _, status in (line.partition(" ") for line in known.splitlines()) if status[1:2] == "i"}
+    return all(
+        {name, f"{name}:{job.architecture}", f"{name}:all", f"{name.partition(':')[0]}:all"} & installed
+        for name in (request.partition("=")[0] for request in job.requests)
+    ) and all(job.room.sh(f"[ ! -e '{path}' ] || echo there") for path in job.provides)
 
 
 def assert_sane(job: Job, text: str = "") -> None:
     """See that dpkg and apt find nothing to complain of."""
     with verdict(Verdict.NOT_SANE):
         assert job.room.audit() == "", job.room.audit() + text
-        checked = job.room.container.run(["apt-get", "check"], timeout=60, check=False)
+        checked = job.room.container.run(["apt-get", *NO_CACHE, "check"], timeout=60, check=False)
         assert checked.returncode == 0, text + checked.stdout + checked.stderr
 
 
 def assert_nothing_left(job: Job) -> None:
-    """See that no file, no process of an installer, and no lock is left."""
+    """Raise `BrokenError` where a file, a process of an installer, or a lock is left."""
     with verdict(Verdict.LEFT_BEHIND):
-        left = job.room.sh(LEFT_BEHIND, check=False).splitlines() + processes(job)
+        files = job.room.sh(LEFT_BEHIND, check=False).splitlines()
+        left = files + processes(job)
         assert left == [], left
 
 
-def assert_fallback_works(job: Job) -> None:
+def assert_fallback_works(job: Job, *, sane: bool = True) -> None:
     """See that the fallback commands now install what was asked for."""
     with verdict(Verdict.NO_FALLBACK):
         done = job.fall_back()
         assert done.returncode == 0, done.stdout + done.stderr
         assert is_true(job), done.stdout + done.stderr
-    assert_sane(job, done.stdout + done.stderr)
+    if sane:
+        assert_sane(job, done.stdout + done.stderr)
+
+
+OURS = ("for f in /proc", "/root/hold.pl")
+"""What stands in the command lines of the judgement itself and of a test's own processes."""
 
 
 def processes(job: Job) -> list[str]:
     """Give the command lines of what runs in the container, but for its holder, its web server and this look."""
     lines = job.room.sh("for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f; echo; done 2>/dev/null", check=False)
     signs = ("install_group.sh", "dpkg", "apt-get", "timeout ")
-    return [line for line in lines.splitlines() if any(sign in line for sign in signs) and "for f in /proc" not in line]
+    return [
+        line
+        for line in lines.splitlines()
+        if any(sign in line for sign in signs) and not any(each in line for each in OURS)
+    ]
 
 
 def wait_until_quiet(job: Job, limit: float = 90.0) -> None:

@@ -1,12 +1,16 @@
 """Installers that were broken on purpose: the judgement names what each of them does wrong."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.fault import inject
+from tests.faults.holders import HOLD, LOCK
 from tests.faults.hostile import Hostile, open_hostile, scripts
+from tests.faults.test_locks import LATE
 from tests.faults.verdicts import BrokenError, Verdict
 
 from package_cache.values.statuses import ExitStatus
@@ -16,11 +20,10 @@ FAILED = (ExitStatus.INSTALL_FAILED,)
 
 @dataclass(frozen=True)
 class Broken:
-    """A line of the installer and what stands in its place, and the fault by which that shows."""
+    """Lines of the installer and what stands in their place, and the fault by which that shows."""
 
     name: str
-    line: str
-    instead: str
+    instead: Mapping[str, str]
     fault: Hostile
     found: Verdict
 
@@ -28,6 +31,11 @@ class Broken:
         return self.name.replace(" ", "-")
 
 
+WORDS_OF_A_LOCK = """if case $(cat "${log}") in *'locked by another process'*) ;; *) false ;; esac"""
+AUDIT = """[ -z "$("${DPKG}" --audit 2>&1)" ] && ! is_half_done && ask_apt"""
+SIGNAL_AMONG_LINES = """look_for_file() { [ -z "${run}" ] || { IFS=${NEWLINE}; kill -s TERM "$$"; };"""
+FORGET = "        end_run; outcome='nothing was changed'\n"
+LOCK_ANYWHERE = """case ${said-} in *lock*) holder=words; return 0 ;; *) ;; esac\n"""
 POSTINST_FAILS = Hostile("postinst fails", expected=FAILED, packages=scripts(postinst="exit 3"))
 TRIGGER_FAILS_ONCE = Hostile(
     "a trigger of another package fails once",
@@ -47,69 +55,106 @@ OTHER_BYTES = Hostile(
     packages=[{}],
     others=[{"name": "wanted", "files": {"/usr/share/evil": "x"}}],
 )
+SILENT = Hostile("none")
+STARTS = {"/etc/init.d/daemon": "#!/bin/sh\nsleep 60 </dev/null >/dev/null 2>&1 &\n"}
+STARTS_A_SERVICE = [{"files": STARTS, "scripts": {"postinst": "invoke-rc.d daemon start || :"}}]
+POLICY = "/usr/sbin/policy-rc.d"
+POLICY_SAYS_YES = f"printf '#!/bin/sh\\nexit 0\\n' >{POLICY}; chmod 755 {POLICY};"
+FULL_SBIN = f"""
+mount -t tmpfs -o size=40m tmpfs /mnt; cp -a /usr/sbin/. /mnt; mount --move /mnt /usr/sbin; {POLICY_SAYS_YES}
+while echo x >/usr/sbin/full.$((n = ${{n:-0}} + 1)); do :; done 2>/dev/null; :"""
+READ_ONLY_SBIN = "mount --bind /usr/sbin /usr/sbin; mount -o remount,bind,ro /usr/sbin"
+LINK = "echo mine >/root/kept; ln -s /root/kept /dev/shm/x"
+I386: dict[str, Any] = {"architecture": "i386", "Multi_Arch": "same"}
+LOCKED = LOCK.format(kind="fcntl", files="lock", seconds=2)
+SWEPT = """    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do\n        set"""
+KILLED = "/var/tmp/package-cache.999999-1"
+
 ROWS = [
-    Broken(
-        "no look at the end",
-        'check_all || fail "${wrong}"',
-        ":",
-        Hostile("provides nothing", expected=FAILED, provides=["/usr/bin/nothing"], packages=[{}]),
-        Verdict.UNTRUE,
-    ),
-    Broken("no hash of a package", "            verify\n", "            :\n", OTHER_BYTES, Verdict.WRONG_REASON),
-    Broken("deaf to dpkg's status", "met_lock || return 2", "return 0", TRIGGER_FAILS_ONCE, Verdict.NOT_SANE),
-    Broken(
-        "the database lost while undoing",
-        "    take_back\n    if is_sane",
-        '    rm "${DPKG_STATE}/status"\n    if is_sane',
-        POSTINST_FAILS,
-        Verdict.NO_FALLBACK,
-    ),
-    Broken("undone in words only", "    take_back\n    if is_sane", "    if :", POSTINST_FAILS, Verdict.NOT_SANE),
-    Broken(
-        "a policy left",
-        "    release_policy\n    [",
-        "    [",
-        POSTINST_FAILS,
-        Verdict.LEFT_BEHIND,
-    ),
-    Broken(
-        "notes left",
-        "        touched=no\n        installed",
-        "        touched=no; run=; installed",
-        Hostile("none"),
-        Verdict.LEFT_BEHIND,
-    ),
-    Broken(
-        "what is in the way removed",
-        "-y --no-remove --print-uris install",
-        "-y --print-uris install",
-        Hostile(
-            "a conflicting package",
-            "dpkg -i /debs/enemy_*.deb",
-            (ExitStatus.NO_PLAN,),
-            packages=[{"Conflicts": "enemy", "Replaces": "enemy", "Provides": "enemy"}],
-            others=[{"name": "enemy"}],
-        ),
-        Verdict.WRONG_REASON,
-    ),
-    Broken(
-        "something changed before the plan",
-        "    make_work\n    link_indexes",
-        "    make_work; touch /etc/debian_version; link_indexes",
-        Hostile("no plan", expected=(ExitStatus.NO_PLAN,), packages=[{"depends": "nothing-has-this-name"}]),
-        Verdict.TOUCHED,
-    ),
-]
+    Broken("no look at the end", {'check_all || fail "${wrong}"': ":"},
+           Hostile("provides nothing", expected=FAILED, provides=["/usr/bin/nothing"], packages=[{}]), Verdict.UNTRUE),
+    Broken("no hash of a package", {"|| check_hashes 'the index'": ""}, OTHER_BYTES, Verdict.WRONG_REASON),
+    Broken("deaf to dpkg's status", {'--install "$@" && return': '--install "$@"; return 0'}, TRIGGER_FAILS_ONCE,
+           Verdict.STRAY),
+    Broken("the database lost while undoing", {"if take_back && is_sane": 'if rm "${DPKG_STATE}/status"'},
+           POSTINST_FAILS, Verdict.NOT_UNDONE),
+    Broken("undone in words only", {"if take_back && is_sane": "if :"}, POSTINST_FAILS, Verdict.NOT_UNDONE),
+    Broken("a policy left", {"    release_policy\n    [ -z": "    [ -z"}, POSTINST_FAILS, Verdict.NOT_UNDONE),
+    Broken("notes left", {"        end_run\n        installed": "        installed"}, SILENT, Verdict.STRAY),
+    Broken("what is in the way removed", {"-y --no-remove --print-uris install": "-y --print-uris install"},
+           Hostile("a conflicting package", "dpkg -i /debs/enemy_*.deb", (ExitStatus.NO_PLAN,),
+                   packages=[{"Conflicts": "enemy", "Replaces": "enemy", "Provides": "enemy"}],
+                   others=[{"name": "enemy"}]),
+           Verdict.STRAY),
+    Broken("something changed before the plan",
+           {"    make_work\n    link_indexes\n": "    make_work\n    touch /etc/debian_version\n    link_indexes\n"},
+           Hostile("no plan", expected=(ExitStatus.NO_PLAN,), packages=[{"depends": "nothing-has-this-name"}]),
+           Verdict.TOUCHED),
+    Broken("no marks", {'mark() { [ -z "${automatic}" ]': "mark() { :"},
+           Hostile("a dependency", packages=[{"depends": "harmless"}]), Verdict.WRONG_MARK),
+    Broken("words taken for a lock", {'if is_as_before && { find_holder || says_locked "${log}"; }': WORDS_OF_A_LOCK},
+           Hostile("a script that says that dpkg is locked, and fails", "", FAILED,
+                   packages=scripts(postinst="echo dpkg: error: dpkg is locked by another process; exit 1")),
+           Verdict.TOUCHED),
+    Broken("a foreign IFS", {"    reset_ifs\n    set +C": "    set +C", "look_for_file() {": SIGNAL_AMONG_LINES},
+           Hostile("a signal among lines", expected=(ExitStatus.INTERRUPTED,), provides=["/usr/bin/wanted"],
+                   packages=[{"depends": "harmless", "files": {"/usr/bin/wanted": "#!"}}]), Verdict.UNTRUE),
+    Broken("architectures cut off", {'all | "${architecture}") ;; *) name=${name}:${arch} ;; esac': "*) ;; esac"},
+           Hostile("one name, two architectures", "dpkg --add-architecture i386; dpkg -i /debs/library_1.0_amd64.deb",
+                   FAILED, others=[{**I386, "name": "library", "architecture": "amd64"}],
+                   packages=[{**I386, "depends": "library", "scripts": {"postinst": "exit 1"}},
+                             {**I386, "name": "library"}]),
+           Verdict.NOT_UNDONE),
+    Broken("sane only where nothing at all is wrong", {"! is_half_done && ask_apt": AUDIT},
+           replace(POSTINST_FAILS, cause="rm /var/lib/dpkg/info/*.md5sums", sane=False), Verdict.NOT_UNDONE),
+    Broken("a policy that is a mount believed to be replaced",
+           {'! is_mounted "${POLICY}" ||': "return 0;"},
+           Hostile("a policy that says yes, mounted", f"{POLICY_SAYS_YES} mount --bind {POLICY} {POLICY}",
+                   (ExitStatus.READ_ONLY,), packages=STARTS_A_SERVICE), Verdict.STARTED),
+    Broken("no policy where none can be had", {'services_could_start "no policy-rc.d can be put': ': "'},
+           Hostile("a sbin that is read-only", POLICY_SAYS_YES + READ_ONLY_SBIN,
+                   (ExitStatus.READ_ONLY,), packages=STARTS_A_SERVICE), Verdict.STARTED),
+    Broken("the image's own policy copied back",
+           {'|| mv -f "${POLICY_KEPT}" "${POLICY}"': '|| { cat "${POLICY_KEPT}" >"${POLICY}"; rm "${POLICY_KEPT}"; }'},
+           Hostile("a full sbin", FULL_SBIN, (ExitStatus.NO_SPACE,), packages=[{}]), Verdict.TOUCHED),
+    Broken("numbers that are octal", {"'' | 0?* | *[!0-9]*": "'' | *[!0-9]*"},
+           Hostile("08", HOLD + LOCK.format(kind="fcntl", files="lock", seconds=600), (ExitStatus.USAGE,),
+                   options="--lock-timeout 08", packages=[{}]), Verdict.WRONG_REASON),
+    Broken("no bound", {' && [ "${install_timeout}" != 0 ]': ""},
+           Hostile("0", expected=(ExitStatus.USAGE,), options="--install-timeout 0", packages=[{}]),
+           Verdict.WRONG_REASON),
+    Broken("a result through a link", {"/dev/stdout | /dev/stderr": "/dev/*"},
+           Hostile("a result at a link", LINK, options="--result /dev/shm/x", packages=[{}]), Verdict.STRAY),
+    Broken("a result in a folder", {'[ ! -d "${wanted}" ] ||': ":"},
+           Hostile("a result that is a folder", "mkdir /var/results", (ExitStatus.USAGE,),
+                   options="--result /var/results", packages=[{}]), Verdict.STRAY),
+    Broken("the word lock anywhere", {"    holder=\n    [ -r": "    holder=\n" + LOCK_ANYWHERE + "    [ -r"},
+           Hostile("a broken package whose name has the word", "dpkg --force-depends -i /debs/unmet*.deb || :",
+                   (ExitStatus.DPKG_BROKEN,), options="--lock-timeout 2", packages=[{}], sane=False,
+                   others=[{"name": "unmet", "depends": "libblockdev2"}]), Verdict.WRONG_REASON),
+    Broken("no patience while undoing", {"    patience=\n    rm -rf": "    rm -rf"},
+           Hostile("a lock before and another while undoing", LATE + HOLD + LOCKED, FAILED,
+                   options="--lock-timeout 3",
+                   packages=scripts(postinst="(exec perl /root/late.pl) </dev/null >/dev/null 2>&1 & exit 1")),
+           Verdict.NOT_UNDONE),
+    Broken("an unexpected end that forgets",
+           {'check_all || fail "${wrong}"': "exit 3", "        undo_changes\n": FORGET},
+           SILENT, Verdict.UNTRUE),
+    Broken("a sweep of one place", {SWEPT: "    for place in /run; do\n        set"},
+           Hostile("what a killed one left", f"mkdir {KILLED}", writes=[KILLED]), Verdict.LEFT_BEHIND),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_what_is_wrong_is_named(row: Broken, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
     job = open_hostile(row.fault, "ubuntu18.04", synthetic_job, tmp_path)
     installer = job.room.sh("cat /cache/install_group.sh")
-    assert installer.count(row.line) == 1, "the line to break is not there once"
+    for line, instead in row.instead.items():
+        assert installer.count(line) == 1, f"what is to be broken is not there once: {line}"
+        installer = installer.replace(line, instead)
     job.room.sh("cp -r /cache /own")
     job.cache = "/own"
-    job.room.container.path("/own/install_group.sh").write_text(installer.replace(row.line, row.instead))
+    job.room.container.path("/own/install_group.sh").write_text(installer)
     with pytest.raises(BrokenError) as caught:
         inject(job, row.fault)
     assert caught.value.verdict is row.found, str(caught.value)

@@ -7,8 +7,9 @@ import pytest
 from tests.faults.conftest import RealJob
 from tests.faults.fault import Fault, inject
 from tests.faults.job import BUSYBOX, Job
-from tests.faults.judge import conclude, judge, look
+from tests.faults.judge import conclude, judge
 from tests.faults.spread import spread
+from tests.faults.state import look
 
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus

@@ -53,7 +53,7 @@ def judge_all(
 ) -> None:
     """Judge each by what its own job asked for, when all have ended."""
     ended = [end_of(process) for process in processes]
-    statuses = [judge(job, done, allowed=allowed) for job, done in zip(jobs, ended, strict=True)]
+    statuses = [judge(job, done, None, allowed=allowed) for job, done in zip(jobs, ended, strict=True)]
     for job, status in zip(jobs, statuses, strict=True):
         conclude(job, status)
 
@@ -79,7 +79,7 @@ def one_is_killed(stage: Stage, system: str, groups: Sequence[str], seconds: flo
     with verdict(Verdict.UNTRUE):
         assert other.returncode == 0, other
         assert is_true(jobs[1 - which]), other
-    conclude(jobs[which], judge(jobs[which], jobs[which].run()))
+    conclude(jobs[which], judge(jobs[which], jobs[which].run(), None))
 
 
 def both_fail(stage: Stage, system: str, seconds: float) -> None:
@@ -117,7 +117,7 @@ def apt_is_at_work(stage: Stage, system: str, groups: Sequence[str], seconds: fl
     ended, done = end_of(apt), end_of(running)
     assert ended.returncode == 0, ended
     wait_until_quiet(first)
-    conclude(first, judge(first, done))
+    conclude(first, judge(first, done, None))
 
 
 def many_containers(stage: Stage, system: str, group: str, number: int) -> None:

@@ -1,13 +1,17 @@
 """Disks that are full, or fill up, or cannot be written to, or run out of inodes."""
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tests.faults.conftest import RealJob
+from tests.faults.conftest import RealJob, SyntheticJob
 from tests.faults.disk import GROW, eat, small_disk
 from tests.faults.fault import Fault, inject
-from tests.faults.judge import conclude, judge, look
+from tests.faults.group import NOT_STARTED, packages
+from tests.faults.judge import conclude, judge
 from tests.faults.spread import spread
+from tests.faults.state import look
 
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
@@ -41,7 +45,8 @@ def test_a_disk_that_fills_up(kib: int, job: tuple[str, str], real_job: RealJob)
     trial = real_job(*job)
     small_disk(trial, kib=100 * 1024)
     eat(trial, kib=kib)
-    conclude(trial, judge(trial, trial.run(), allowed=FILLED), GROW)
+    before = look(trial)
+    conclude(trial, judge(trial, trial.run(), before, allowed=FILLED), GROW)
 
 
 @pytest.mark.parametrize(("inodes", "job"), spread(list(itertools.product([60, 120, 250, 500], JOBS)), 2))
@@ -84,6 +89,37 @@ FAULTS = [
         "a tiny run and a TMPDIR with room", "mount -t tmpfs -o size=64k tmpfs /run; mkdir /big", env={"TMPDIR": "/big"}
     ),
 ]
+
+
+ON_A_DISK = "mount -t tmpfs -o {0} tmpfs /mnt; cp -a /usr/sbin/. /mnt; mount --move /mnt /usr/sbin;"
+FILL = "while echo x >/usr/sbin/full.$((n = ${n:-0} + 1)); do :; done 2>/dev/null; :"
+POLICY_YES = "printf '#!/bin/sh\\nexit 0\\n' >/usr/sbin/policy-rc.d; chmod 711 /usr/sbin/policy-rc.d;"
+POLICY_NO = "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d;"
+FULL_POLICIES = [
+    Fault(
+        f"a full sbin, {name}, {what}",
+        ON_A_DISK.format(limits) + policy + FILL,
+        (ExitStatus.NO_SPACE,),
+        "space",
+        "umount -l /usr/sbin",
+    )
+    for name, policy in (("no policy", ""), ("a policy that says yes", POLICY_YES))
+    for what, limits in (("no blocks", "size=40m"), ("no inodes", "nr_inodes=700"))
+]
+FULL_POLICIES += [
+    Fault("a full sbin, a policy that says no", ON_A_DISK.format("size=40m") + POLICY_NO + FILL),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "system"),
+    spread(list(itertools.product(FULL_POLICIES, ["ubuntu16.04", "ubuntu18.04", "debian12"])), 3),
+    ids=str,
+)
+def test_a_policy_on_a_disk_that_is_full(
+    fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path
+) -> None:
+    inject(synthetic_job(**packages(tmp_path), system=system), replace(fault, after=NOT_STARTED))
 
 
 @pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(FAULTS, JOBS)), 9), ids=str)

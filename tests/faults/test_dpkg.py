@@ -19,7 +19,7 @@ OLD_LOCK, NEW_LOCK = "lock", "lock-frontend"
 FREE = "touch /root/go; sleep 0.5"
 NO_PLAN = (ExitStatus.NO_PLAN,)
 CANNOT = "cannot be combined"
-HALF = "somebody else left packages half installed here"
+HALF = "packages are half installed here"
 
 
 def install(package: str) -> str:
@@ -37,7 +37,7 @@ def locked(name: str, lock: str, *, for_ever: bool, systems: tuple[str, ...]) ->
     says = "waiting for it, at most"
     if for_ever:
         cause = HOLD + LOCK.format(lock=lock, seconds=600)
-        why = "another process kept dpkg locked for 2 s"
+        why = "dpkg was locked for 2 s"
         return Fault(name, cause, (ExitStatus.DPKG_LOCKED,), why, FREE, options="--lock-timeout 2", systems=systems)
     return Fault(name, HOLD + LOCK.format(lock=lock, seconds=2), says=says, systems=systems)
 
@@ -87,7 +87,7 @@ FAULTS = [
     Fault("pinned", "printf 'Package: *\\nPin: version 9*\\nPin-Priority: 1001\\n' >/etc/apt/preferences; "
           "printf 'Package: wanted\\nPin: version *\\nPin-Priority: -1\\n' >/etc/apt/preferences.d/never"),
     Fault("a file diverted", "dpkg-divert --quiet --add --rename --divert /usr/share/mine /usr/share/needed",
-          after="[ -e /usr/share/mine ] || echo not diverted"),
+          after="[ -e /usr/share/mine ] || echo not diverted", writes=["/usr/share/mine"]),
     Fault("the provided file diverted", "dpkg-divert --quiet --add --rename --divert /usr/bin/mine /usr/bin/wanted",
           (ExitStatus.INSTALL_FAILED,), "the file /usr/bin/wanted is not there",
           "dpkg-divert --quiet --rename --remove /usr/bin/wanted"),

@@ -29,9 +29,9 @@ LOCALES = [
     Fault("a locale of German", env={"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de"}),
     Fault("German", env=GERMAN),
     Fault("German, and dpkg left half-configured", "touch /var/broken; dpkg -i /debs/half_*.deb >/dev/null 2>&1 || :",
-          (ExitStatus.DPKG_BROKEN,), "somebody else left packages half installed", "rm /var/broken",
+          (ExitStatus.DPKG_BROKEN,), "packages are half installed here", "rm /var/broken",
           sane=False, env=GERMAN),
-    Fault("German, and dpkg locked for 2 s", BUSY, says="waiting for it", env=GERMAN),
+    Fault("German, and dpkg locked for 2 s", BUSY, says="waiting for it", meanwhile=["busy"], env=GERMAN),
     Fault("German, and an older version held", "dpkg -i /debs/needed_0.1_all.deb >/dev/null; touch "
           "/var/lib/dpkg/available; echo needed hold | dpkg --set-selections", (ExitStatus.NO_PLAN,),
           "wanted : Depends: needed", "echo needed install | dpkg --set-selections", env=GERMAN),
@@ -58,6 +58,7 @@ UMASKS = [
         f"a umask of {mask}",
         after=f"{MODES}; {UNREADABLE}; :",
         options="--result /var/result",
+        writes=["/var/result"],
         shell=within(f"umask {mask}"),
     )
     for mask in ("077", "000", "777", "002")

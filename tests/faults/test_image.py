@@ -156,7 +156,7 @@ DPKG = [
 ]  # fmt: skip
 
 FOLDERS = [
-    Odd("no state of apt", "rm -rf /var/lib/apt"),
+    Odd("no state of apt", "rm -rf /var/lib/apt", no_marks="there is no folder for them"),
     Odd("no lists of apt", "rm -rf /var/lib/apt/lists"),
     Odd("no cache of apt", "rm -rf /var/cache/apt"),
     Odd("no cache at all", "rm -rf /var/cache"),

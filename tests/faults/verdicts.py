@@ -20,6 +20,10 @@ class Verdict(Enum):
 
     UNTRUE = "untrue"
     TOUCHED = "touched"
+    NOT_UNDONE = "not undone"
+    STARTED = "service started"
+    WRONG_MARK = "wrong mark"
+    STRAY = "stray write"
     WRONG_REASON = "wrong reason"
     NOT_SANE = "not sane"
     NO_FALLBACK = "no fallback"

@@ -1,0 +1,55 @@
+"""Installers that were killed: the next run takes away what they left, wherever that was."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import SyntheticJob
+from tests.faults.group import packages
+from tests.faults.judge import conclude, judge
+from tests.faults.points import with_points
+from tests.faults.spread import spread
+from tests.faults.state import look
+from tests.faults.test_points import points_of
+
+from package_cache.outside.roots.isolation import Isolation
+from package_cache.values.statuses import ExitStatus
+
+pytestmark = pytest.mark.injection
+SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12")
+PLACES = ("/run", "/big", "/tmp", "/var/tmp", "/dev/shm")
+"""In the order in which they are tried; /big is TMPDIR."""
+TINY = "mount -t tmpfs -o size=64k tmpfs {0}"
+PARTS = 12
+"""A run is killed at the end of each of as many parts."""
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("place", spread(PLACES, 2))
+def test_what_a_killed_installer_left(
+    place: str,
+    system: str,
+    synthetic_job: SyntheticJob,
+    isolation: Isolation,
+    tmp_path: Path,
+    injections: Callable[[int], None],
+) -> None:
+    if isolation is Isolation.CHROOT:
+        pytest.skip("a chroot lets nobody mount")
+    job = synthetic_job(**packages(tmp_path), system=system)
+    job.room.sh("cp -r /cache /own; mkdir /big; cp -p /var/lib/apt/extended_states /root/marks")
+    installer = job.room.container.path("/own/install_group.sh")
+    installer.write_text(with_points(installer.read_text()))
+    job.cache = "/own"
+    tiny = PLACES[: PLACES.index(place)]
+    job.room.sh(";".join(TINY.format(path) for path in tiny))
+    points = points_of(job, TMPDIR="/big")
+    purge = "dpkg --purge wanted needed >/dev/null; cp -p /root/marks /var/lib/apt/extended_states"
+    for count, part in enumerate(spread(range(1, PARTS), 3), 1):
+        injections(count)
+        job.room.sh(purge)
+        before = look(job)
+        point = len(points) * part // PARTS
+        job.run(env={"PACKAGE_CACHE_POINT": str(point), "PACKAGE_CACHE_SIGNAL": "KILL", "TMPDIR": "/big"})
+        judge(job, job.run(env={"TMPDIR": "/big"}), before)
+    conclude(job, ExitStatus.INSTALLED)

@@ -5,43 +5,51 @@
 #
 # What it runs lies in the folder `job` beside it, where the init container put it. What it promises: docs/runtime.md.
 # For dash, busybox sh and bash. Everything runs as a background child: only in `wait` does a shell hear signals.
+
+# shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at
+# shellcheck disable=SC2317  # shellcheck does not see what traps call
+# shellcheck disable=SC3043  # every /bin/sh of the family has local (Debian Policy 10.4), and so have bash and busybox
 set -u
 
-say() {
-    ( printf 'runtime: %s\n' "$*" >&2 ) || :
+. shared/report.sh
+. shared/clock.sh
+. shared/process_groups.sh
+
+program=runtime
+
+# set_state: the state of the run, by the functions that set it; all else is local to a function.
+set_state() {
+    # choose_shell
+    shell='' session='' reset='' deaf=''
+    # main, prepare_plugins, run_command
+    job='' phase='pre' begun='' failed='' summary='' result=''
+    # run_child, handle_signal
+    child='' ended='' status='' pending='' signalled='' stopped=''
 }
 
-seconds() {
-    date +%s
+# seconds_since HUNDREDTHS: set `now`, and `seconds` that have passed.
+seconds_since() {
+    clock
+    seconds=$(((now - $1) / 100))
 }
 
-# Set `shell`, which runs the scripts, and `launcher`, what stands before each command:
-# - setsid gives it a process group of its own, so that a signal reaches all of it;
-# - a shell has its background children ignore INT and QUIT, which no child shell can undo (POSIX, XCU, 2.11, 2.14 trap);
-#   env undoes it from coreutils 8.31 on, perl everywhere. Where neither is, `deaf` is set.
-choose_launcher() {
+# choose_shell: set `shell`, which runs the scripts; `session`; and `reset`: a shell has its background children ignore INT
+# and QUIT, which no child shell can undo (POSIX, XCU, 2.11, 2.14 trap); env undoes it from coreutils 8.31 on, perl
+# everywhere. Sets `deaf` if neither is there.
+choose_shell() {
     shell='sh'
-    launcher=
-    group=
-    deaf=
-    if command -v bash >/dev/null 2>&1; then
-        shell=bash
-    fi
-    if command -v setsid >/dev/null 2>&1; then
-        launcher=setsid
-        group=yes
-    fi
+    if command -v bash >/dev/null 2>&1; then shell=bash; fi
+    session=$(command -v setsid)
     if env --default-signal=INT,QUIT true >/dev/null 2>&1; then
         reset='env'
     elif perl -e 1 >/dev/null 2>&1; then
         reset=perl
     else
-        reset=
         deaf=yes
     fi
 }
 
-# Become a command, in a subshell.
+# become COMMAND...: in a subshell.
 become() {
     case ${reset} in
         env)
@@ -55,33 +63,24 @@ become() {
         *) ;;
     esac
     # shellcheck disable=SC2086  # one word or none
-    exec ${launcher} "$@"
+    exec ${session} "$@"
 }
 
-# A signal has come: hand it to what runs.
+# handle_signal NAME: the trap of signals: hand it to what runs.
 # In a pre-script, or between two, it also means that nothing new begins. Post-scripts are what a first one leads to
 # anyway, so only a second one ends them. USR1 and USR2 are the command's own.
-# shellcheck disable=SC2317  # the traps call it
-heard() {
+handle_signal() {
+    local first="${stopped}"
     signalled=yes
     case $1 in
-        USR1 | USR2)
-            [ "${phase}" = command ] || return 0
-            ;;
-        *)
-            first=${stopped}
-            case $1 in
-                HUP) : "${stopped:=129}" ;;
-                INT) : "${stopped:=130}" ;;
-                QUIT) : "${stopped:=131}" ;;
-                *) : "${stopped:=143}" ;;
-            esac
-            if [ "${phase}" = post ] && [ -z "${first}" ]; then
-                return 0
-            fi
-            ;;
+        USR1 | USR2) [ "${phase}" = command ] || return 0 ;;
+        HUP) stopped=${stopped:-129} ;;
+        INT) stopped=${stopped:-130} ;;
+        QUIT) stopped=${stopped:-131} ;;
+        *) stopped=${stopped:-143} ;;
     esac
-    say "handing on SIG$1"
+    if [ "${phase}" = post ] && [ -z "${first}" ]; then return 0; fi
+    complain "handing on SIG$1"
     if [ -n "${child}" ]; then
         deliver "$1"
     else
@@ -89,29 +88,18 @@ heard() {
     fi
 }
 
-# Send a signal to a process group, once: dash takes a negative number only behind --, and does nothing without; busybox
-# sends it also where it complains of --.
-kill_group() {
-    kill -s "$1" "-$2" 2>/dev/null || kill -s "$1" -- "-$2" 2>/dev/null
-}
-
-# Send a signal to the child and all of its group. TERM stands for what the child cannot hear.
+# deliver SIGNAL: to the child and all of its group. TERM stands for what the child cannot hear.
 deliver() {
-    sign=$1
-    case ${deaf}${sign} in
-        yesINT | yesQUIT) sign=TERM ;;
-        *) ;;
-    esac
-    kill_group "${sign}" "${child}" || kill -s "${sign}" "${child}" 2>/dev/null || :
+    case ${deaf}$1 in yesINT | yesQUIT) set -- TERM ;; *) ;; esac
+    kill_group "$1" "${child}" || kill "-$1" "${child}" 2>/dev/null || :
 }
 
-# Run a command with descriptor 3 as its input, and set `status`.
-run() {
+# run_child COMMAND...: with descriptor 3 as its input. Sets `status`, and `ended` to its process.
+run_child() {
+    local signal='' answer=''
     ( become "$@" <&3 3<&- ) &
     child=$!
-    for waiting in ${pending}; do
-        deliver "${waiting}"
-    done
+    for signal in ${pending}; do deliver "${signal}"; done
     pending=
     status=
     # A signal ends `wait` with 128 + its number, as the child's own death would: so wait again; that says 127 where
@@ -131,16 +119,15 @@ run() {
     child=
 }
 
-# End what the command left running: politely, after 5 s for certain.
+# end_leftovers: end what the command left running: politely, after 5 s for certain.
 end_leftovers() {
-    if [ -z "${group}" ] || ! kill_group 0 "${ended}"; then
-        return 0
-    fi
-    say 'the command left processes running: ending them'
-    for sign in TERM KILL; do
-        kill_group "${sign}" "${ended}" || :
+    local signal='' tries=''
+    if [ -z "${session}" ] || ! kill_group 0 "${ended}"; then return 0; fi
+    complain 'the command left processes running: ending them'
+    for signal in TERM KILL; do
+        kill_group "${signal}" "${ended}" || :
         tries=50
-        [ "${sign}" = TERM ] || tries=5
+        [ "${signal}" = TERM ] || tries=5
         while [ "${tries}" -gt 0 ] && kill_group 0 "${ended}"; do
             sleep 0.1
             tries=$((tries - 1))
@@ -148,26 +135,27 @@ end_leftovers() {
     done
 }
 
-# Run the pre-script of a plugin, number, policy and name; add to `begun` and `summary`; set `failed` where it ends all.
+# prepare_plugin NUMBER POLICY NAME: run its pre-script. Adds to `begun` and `summary`; sets `failed` where it ends all.
 prepare_plugin() {
+    local began='' now='' seconds='' what='' served='' line=''
     begun="$1:$2:$3 ${begun}"
-    began=$(seconds)
+    clock
+    began=${now}
     status=0
     if [ -f "${job}/$1-$3.pre.sh" ]; then
-        run "${shell}" "${job}/$1-$3.pre.sh" 3</dev/null
+        run_child "${shell}" "${job}/$1-$3.pre.sh" 3</dev/null
     fi
-    now=$(seconds)
-    what="$3 $((now - began)) s"
+    seconds_since "${began}"
+    what="$3 ${seconds} s"
     if [ "${status}" -ne 0 ]; then
         what="${what}, failed with status ${status}"
         if [ "$2" = fail ]; then
             failed=${status}
         else
-            say "plugin $3: its pre-script ended with status ${status}: the job goes on, its failurePolicy is ignore"
+            complain "plugin $3: its pre-script ended with status ${status}: the job goes on, its failurePolicy is ignore"
         fi
     fi
     if [ -s "${PACKAGE_CACHE_REPORT}" ]; then
-        served=
         while read -r line; do
             served="${served:+${served}, }${line}"
         done <"${PACKAGE_CACHE_REPORT}"
@@ -177,12 +165,9 @@ prepare_plugin() {
     summary="${summary:+${summary}; }${what}"
 }
 
-# Run all pre-scripts in order, up to one that fails or to a signal.
+# prepare_plugins: run all pre-scripts in order, up to one that fails or to a signal.
 prepare_plugins() {
-    phase=pre
-    begun=
-    failed=
-    summary=
+    local number='' policy='' name=''
     PACKAGE_CACHE_REPORT=$(mktemp 2>/dev/null) || PACKAGE_CACHE_REPORT=
     export PACKAGE_CACHE_REPORT
     while read -r number policy name; do
@@ -195,23 +180,23 @@ prepare_plugins() {
         rm -f "${PACKAGE_CACHE_REPORT}"
     fi
     unset PACKAGE_CACHE_REPORT
-    [ -z "${summary}" ] || say "plugins: ${summary}"
+    [ -z "${summary}" ] || complain "plugins: ${summary}"
 }
 
-# Run the command, the arguments or the job's own, unless the plugins failed; set `result`.
+# run_command [COMMAND...]: the arguments or the job's own, unless the plugins failed. Sets `result`.
 run_command() {
     phase='command'
     pending= # what came between two pre-scripts has stopped them
     PAI_COMMAND_STATUS=
     if [ -n "${stopped}" ]; then
-        say 'a signal came before the command: it does not run'
+        complain 'a signal came before the command: it does not run'
         result=${stopped}
     elif [ -n "${failed}" ]; then
-        say 'a plugin failed whose failurePolicy is fail: the command does not run'
+        complain 'a plugin failed whose failurePolicy is fail: the command does not run'
         result=${failed}
     else
         [ $# -gt 0 ] || set -- "${shell}" "${job}/user.sh"
-        run "$@" 3<&0
+        run_child "$@" 3<&0
         result=${status}
         PAI_COMMAND_STATUS=${status}
     fi
@@ -221,46 +206,52 @@ run_command() {
     export PAI_COMMAND_STATUS
 }
 
-# Run the post-scripts of the plugins that began, the last one first. Whatever comes of them, `result` stands.
+# finish_plugins: run the post-scripts of the plugins that began, the last one first. Whatever comes of them, `result` stands.
 finish_plugins() {
+    local plugin='' number='' name=''
     for plugin in ${begun}; do
         number=${plugin%%:*}
         name=${plugin##*:}
         [ -f "${job}/${number}-${name}.post.sh" ] || continue
-        run "${shell}" "${job}/${number}-${name}.post.sh" 3</dev/null
-        [ "${status}" -eq 0 ] || say "plugin ${name}: its post-script ended with status ${status}"
+        run_child "${shell}" "${job}/${number}-${name}.post.sh" 3</dev/null
+        [ "${status}" -eq 0 ] || complain "plugin ${name}: its post-script ended with status ${status}"
     done
 }
 
+# main [COMMAND...]
 main() {
+    local here='' now='' seconds='' began='' plugins='' command=''
+    set_state
+    trap : PIPE # a reader that is gone is no reason to stop
     here=$(cd -- "$(dirname -- "$0")" && pwd) || exit 1
     job=${here}/job
     if [ ! -f "${job}/plan" ] || [ ! -f "${job}/user.sh" ]; then
-        say "cannot run the job: ${job} is not complete: the init container did not finish, or the volume is not mounted"
+        complain "cannot run the job: ${job} is not complete: the init container did not finish, or the volume is not mounted"
         exit 9
     fi
-    phase=pre
-    child=
-    pending=
-    stopped=
-    trap 'heard TERM' TERM
-    trap 'heard INT' INT
-    trap 'heard HUP' HUP
-    trap 'heard QUIT' QUIT
-    trap 'heard USR1' USR1
-    trap 'heard USR2' USR2
+    trap 'handle_signal TERM' TERM
+    trap 'handle_signal INT' INT
+    trap 'handle_signal HUP' HUP
+    trap 'handle_signal QUIT' QUIT
+    trap 'handle_signal USR1' USR1
+    trap 'handle_signal USR2' USR2
     ( : 3<&0 ) 2>/dev/null || exec </dev/null # one that is closed would be taken by the next file opened
     ( : 3>&1 ) 2>/dev/null || exec >/dev/null
     ( : 3>&2 ) 2>/dev/null || exec 2>/dev/null
-    choose_launcher
-    t0=$(seconds)
+    choose_shell
+    clock
+    began=${now}
     prepare_plugins
-    t1=$(seconds)
+    seconds_since "${began}"
+    plugins=${seconds}
+    began=${now}
     run_command "$@"
-    t2=$(seconds)
+    seconds_since "${began}"
+    command=${seconds}
+    began=${now}
     finish_plugins
-    t3=$(seconds)
-    say "seconds: plugins $((t1 - t0)), command $((t2 - t1)), post-scripts $((t3 - t2)); status ${result}"
+    seconds_since "${began}"
+    complain "seconds: plugins ${plugins}, command ${command}, post-scripts ${seconds}; status ${result}"
     exit "${result}"
 }
 

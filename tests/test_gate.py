@@ -12,7 +12,6 @@ PYTHON = ["src", "runtime", "tests", "examples", "bench", "containers"]
 SCRIPTS = [
     "run",
     ".ci/run",
-    "runtime/job.sh",
     *sorted(str(path.relative_to(PROJECT)) for path in PROJECT.glob("bench/**/*.sh")),
 ]
 

@@ -8,6 +8,7 @@ from init_phase.job import PluginEntry
 from init_phase.job_file import read_job
 from init_phase.plugins import PluginError, init_script, run_init_script
 from init_phase.volume import ScriptPair, Volume
+from package_cache.installer import joined
 from package_cache.outside.writing import writing_to
 
 LOG = logging.getLogger("runtime")
@@ -26,7 +27,7 @@ def prepare(job_file: Path, task_role: str | None, work: Path, *, runtime: Path,
         volume.begin()
         for number, entry in enumerate(job.plugins, 1):
             _plugin(number, entry, volume, runtime, limit)
-        volume.finish(job.commands, (runtime / "job.sh").read_bytes())
+        volume.finish(job.commands, joined(runtime / "job.sh").encode())
     LOG.info("task role %s is ready on %s", job.task_role, work)
 
 

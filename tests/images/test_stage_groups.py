@@ -10,7 +10,6 @@ from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.images.init_form import STAGE_GROUPS
 from package_cache.outside.run import run
 from package_cache.verbs.stage import stage
 from package_cache.verbs.verify import verify
@@ -167,12 +166,12 @@ def test_a_system_that_a_group_is_not_for(tree: InitTree) -> None:
         (("edit", "--to"), "--to needs a value"),
         (("edit", "--two", "/x"), "there is no option --two"),
         (("../edit", "--to", "/x"), "'../edit' is not the name of a group"),
-        (("edit", "--to", "/x y"), "the path '/x y' holds signs other than"),
+        (("edit", "--to", "/x y"), "the path '/x y' holds characters other than"),
         (("edit", "--to", "/x", "--system", "*"), "'*' is not the name of a system"),
     ],
 )
 def test_a_command_line_that_is_wrong(tree: InitTree, words: tuple[str, ...], told: str) -> None:
-    argv = [*tree.words, str(STAGE_GROUPS), *(("--cache", str(tree.path)) if words else ()), *words]
+    argv = [*tree.words, str(tree.script), *(("--cache", str(tree.path)) if words else ()), *words]
     done = run(argv, check=False, timeout=60)
     assert done.returncode == 2
     assert told in done.stderr

@@ -12,7 +12,6 @@ from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.images.init_form import STAGE_GROUPS
 from package_cache.outside.run import Completed, run, start
 from package_cache.verbs.stage import stage
 from package_cache.verbs.verify import verify
@@ -46,7 +45,7 @@ def on_small_volume(tree: InitTree, options: str, before: str, *groups: str) -> 
 def with_functions(tree: InitTree, functions: str) -> Completed:
     """Stage the group edit by the script with some of its tools replaced."""
     script = tree.volume.parent / "script.sh"
-    script.write_text(STAGE_GROUPS.read_text().replace('\nmain "$@"\n', f'\n{functions}\nmain "$@"\n'))
+    script.write_text(tree.script.read_text().replace('\nmain "$@"\n', f'\n{functions}\nmain "$@"\n'))
     words = ["--cache", str(tree.path), "edit", "--to", str(tree.volume)]
     return run([*tree.words, str(script), *words], check=False, timeout=60)
 
@@ -272,7 +271,7 @@ def test_two_at_once_give_whole_groups_or_fail(tree: InitTree, world: World) -> 
 
 
 def test_a_shell_that_is_killed_for_want_of_memory_says_so(tree: InitTree) -> None:
-    done = with_functions(tree, "describe() { sh -c 'kill -KILL $PPID'; sleep 10; }")
+    done = with_functions(tree, "describe_groups() { sh -c 'kill -KILL $PPID'; sleep 10; }")
     assert done.returncode == 1
     assert "a process was ended with status 137" in done.stderr
     assert "give the container more memory" in done.stderr

@@ -9,6 +9,7 @@ from tests.support.world import World
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.part import read_part
 from package_cache.images.init_form import STAGE_GROUPS, description_files
+from package_cache.installer import joined
 from package_cache.outside.run import Completed, run
 
 SHELL = ("busybox", "sh")
@@ -23,8 +24,15 @@ class InitTree:
     volume: Path
     words: tuple[str, ...] = field(default=SHELL)
 
+    def __post_init__(self) -> None:
+        self.script.write_text(joined(STAGE_GROUPS))
+
+    @property
+    def script(self) -> Path:
+        return self.path.with_name("stage_groups.sh")
+
     def argv(self, *words: str) -> list[str]:
-        return [*self.words, str(STAGE_GROUPS), "--cache", str(self.path), *words]
+        return [*self.words, str(self.script), "--cache", str(self.path), *words]
 
     def stage(self, *groups: str) -> Completed:
         return run(self.argv(*groups, "--to", str(self.volume)), check=False, timeout=60)

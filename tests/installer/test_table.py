@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from package_cache.installer import install_group, online_fallback
+from package_cache.images.init_form import STAGE_GROUPS
+from package_cache.installer import install_group, joined, online_fallback
 from package_cache.outside.run import run
 from package_cache.values.statuses import ExitStatus
 
-each_program = pytest.mark.parametrize("text", [install_group(), online_fallback()], ids=["installer", "fallback"])
+each_program = pytest.mark.parametrize(
+    "text", [install_group(), online_fallback(), joined(STAGE_GROUPS)], ids=["installer", "fallback", "stage_groups"]
+)
 SHELL_TABLE = re.search(r"^STATUSES='([^']*)'", install_group(), re.M)
 
 
@@ -25,7 +28,7 @@ def test_the_shell_has_the_codes_of_the_table() -> None:
 
 @each_program
 def test_every_reason_that_a_program_ends_with_is_in_the_table(text: str) -> None:
-    used = set(re.findall(r"\b(?:miss|finish|give_up) ([a-z][a-z-]+)", text))
+    used = set(re.findall(r"\b(?:miss|finish|give_up|leave|stop) ([a-z][a-z-]+)", re.sub(r"# .*", "", text)))
     assert len(used) > 5
     assert used <= set(shell_table())
 

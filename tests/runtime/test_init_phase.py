@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.runtime.pod import Pod, entry, job_of
 
+from package_cache.installer import joined
 from package_cache.outside.run import run
 from package_cache.values.statuses import ExitStatus
 
@@ -26,7 +27,7 @@ def test_what_lies_on_the_volume(pod: Pod) -> None:
         "2-b.post.sh": f"{HEAD}echo b\n",
         "3-a.pre.sh": f"{HEAD}echo a\n",
     }
-    assert (pod.work / "runtime.d" / "job.sh").read_text() == (pod.runtime / "job.sh").read_text()
+    assert (pod.work / "runtime.d" / "job.sh").read_text() == joined(pod.runtime / "job.sh")
     assert os.access(pod.work / "runtime.d" / "job.sh", os.X_OK)
 
 

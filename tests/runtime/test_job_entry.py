@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from tests.runtime.phase import REPOSITORY
 from tests.runtime.pod import Pod, each_shell, entry, job_of
 
 from package_cache.outside.run import run
@@ -168,9 +167,3 @@ def test_who_served_is_in_the_summary(shell: str, pod: Pod) -> None:
         r"both \d s, failed with status 8 (?P=served)",
         summary,
     )
-
-
-@pytest.mark.parametrize("linter", [("dash", "-n"), ("busybox", "ash", "-n"), ("bash", "--posix", "-n")], ids=" ".join)
-def test_every_shell_can_read_it(linter: tuple[str, ...]) -> None:
-    done = run([*linter, str(REPOSITORY / "runtime" / "job.sh")], check=False)
-    assert (done.returncode, done.stderr) == (0, "")

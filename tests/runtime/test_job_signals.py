@@ -1,16 +1,15 @@
 """Signals to the job's entry point, in each shell: they reach what runs, and the post-scripts run all the same."""
 
 import os
-import re
 import signal
 import sys
 import time
 
 import pytest
 from tests.faults.spread import spread
-from tests.runtime.phase import REPOSITORY
 from tests.runtime.pod import Pod, alive, each_shell, entry, job_of
 
+from package_cache.installer import HERE
 from package_cache.outside.run import run, start
 
 SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2")
@@ -79,17 +78,17 @@ def test_each_of_many_is_handed_on(shell: str, pod: Pod) -> None:
 
 
 @each_shell
-def test_a_group_gets_it_once(shell: str) -> None:
+@pytest.mark.parametrize("signal_name", ["CONT", "0"])
+def test_a_group_gets_it_once(signal_name: str, shell: str) -> None:
     """A second one would end a command that has heard the first and takes its handlers away to end by itself."""
-    job = (REPOSITORY / "runtime" / "job.sh").read_text()
-    function = re.search(r"^kill_group\(\) \{$.*?^\}$", job, re.MULTILINE | re.DOTALL)
-    assert function
+    part = (HERE / "shared" / "process_groups.sh").read_text()
     with start(["sleep", "60"]) as sleeping:
-        script = f"set -x\n{function[0]}\nkill_group CONT {sleeping.pid}"
+        script = f"set -x\n{part}\nkill_group {signal_name} {sleeping.pid} && ! kill_group {signal_name} 2222222"
         done = run([*(["busybox", "sh"] if shell == "busybox" else [shell]), "-c", script])
         sleeping.kill()
-    tries = done.stderr.count("+ kill -s")
-    assert tries == (2 if shell == "dash" else 1), done.stderr  # dash does nothing at the first
+    assert [line for line in done.stderr.splitlines() if line.startswith("+ kill ")] == [
+        f"+ kill -{signal_name} -{pid}" for pid in (sleeping.pid, 2222222)
+    ]
 
 
 @each_shell

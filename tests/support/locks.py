@@ -1,4 +1,4 @@
-"""Another process that has one of dpkg's locks."""
+"""Another process that has a lock which dpkg or debconf needs."""
 
 HOLD = r"""
 cat >/root/hold.pl <<'END'
@@ -16,17 +16,8 @@ LOCK = """(cd /var/lib/dpkg; exec perl /root/hold.pl {lock} {seconds}) </dev/nul
 until [ -e /root/busy ]; do sleep 0.05; done"""
 """The line that takes `lock` for `seconds`, or until /root/go is there."""
 
-NEW_WORDS = """mv /usr/bin/dpkg /usr/bin/dpkg.real; cat >/usr/bin/dpkg <<'END'
-#!/bin/sh
-case $* in
-    *{option}*)
-        if mkdir /var/locked 2>/dev/null; then
-            echo 'dpkg: error: dpkg frontend lock was locked by /usr/bin/perl process with pid 43' >&2
-            exit 2
-        fi ;;
-esac
-exec /usr/bin/dpkg.real "$@"
-END
-chmod 755 /usr/bin/dpkg
+HOLD_DEBCONF = """
+flock /var/cache/debconf/config.dat sh -c 'touch /root/busy; exec sleep {seconds}' </dev/null >/dev/null 2>&1 &
+until [ -e /root/busy ]; do sleep 0.05; done
 """
-"""Lines of shell that let dpkg say, once, that another process has its lock: in the words of 1.22 and newer."""
+"""Lines of shell that keep debconf's database locked as debconf does: by flock(2)."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from package_cache.cache.description import Description
+from package_cache.installer import joined
 from package_cache.outside.images.oci import LayerFile
 
 STAGE_GROUPS = Path(__file__).with_name("stage_groups.sh")
@@ -34,7 +35,7 @@ def program_files(busybox: Mapping[str, bytes]) -> list[LayerFile]:
         *(LayerFile(path, content) for path, content in busybox.items() if path != binary),
         LayerFile("bin/busybox", busybox[binary], 0o755),
         LayerFile("bin/sh", link="busybox"),
-        LayerFile("init/stage_groups.sh", STAGE_GROUPS.read_bytes(), 0o755),
+        LayerFile("init/stage_groups.sh", joined(STAGE_GROUPS).encode(), 0o755),
     ]
 
 

@@ -26,14 +26,17 @@
 # shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at
 # shellcheck disable=SC2317  # shellcheck does not see what traps and for_lines call
 # shellcheck disable=SC3043  # every /bin/sh of the family has local (Debian Policy 10.4)
-set +e -fu # whatever options a caller's `sh -e` brings
-# shellcheck disable=SC2046,SC3044  # names, and what a bash knows: it takes functions from the environment, also where it is called sh
-[ -z "${BASH_VERSION-}" ] || unset -f $(compgen -A function)
 
-. shared/report.sh
 . shared/environment.sh
+. shared/report.sh
+. shared/statuses.sh
+. shared/clock.sh
+. shared/text.sh
+. shared/names.sh
+. shared/process_groups.sh
 . shared/processes.sh
 . shared/locks.sh
+. shared/packages.sh
 . parts/arguments.sh
 . parts/ending.sh
 . parts/cache.sh
@@ -125,6 +128,7 @@ main() {
     shift
     set_state
     clean_environment
+    unset APT_CONFIG # nothing of the image's apt configuration is read
     clock
     began=${now} last=${now}
     trap on_exit EXIT

@@ -1,5 +1,6 @@
 """What is asked for, and what its packages do; the command alone, in three shells, and behind a cache that misses."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.plugin.online.image import SHELLS, Image, archive
 from tests.support.debs import make_deb
 
 from package_cache import try_to_install_by_cache
+from package_cache.installer import HERE
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.system
@@ -28,6 +30,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_deb(tmp_path, "nice"),
         make_deb(tmp_path, "python3x13"),
         make_deb(tmp_path, "provider", Provides="virtual"),
+        make_deb(tmp_path, "perly", scripts={"postinst": "perl -e 1"}),
         make_deb(tmp_path, "failing", scripts={"postinst": "echo it is mine >&2; exit 7"}),
         make_deb(tmp_path, "enemy", Conflicts="tool"),
         make_deb(tmp_path, "unmet", depends="nothing-has-this-name"),
@@ -140,12 +143,39 @@ def test_not_root_and_no_apt(image: Image) -> None:
     assert image.run("tool").returncode == ExitStatus.NO_DPKG.code
 
 
-def test_without_timeout(image: Image) -> None:
+@each_shell
+def test_without_timeout(shell: str, image: Image) -> None:
     image.room.sh("rm /usr/bin/timeout")
-    assert image.run("tool").returncode == 0
+    assert image.run("tool", shell=SHELLS[shell]).returncode == 0
 
 
-def test_what_a_killed_run_left_is_taken_away(image: Image) -> None:
-    image.room.sh("mkdir -p /var/lib/apt/package-cache-online.999999/lists")
+@pytest.mark.parametrize("identity", ["999999-1", "1-1"])
+def test_what_a_killed_run_left_is_taken_away(identity: str, image: Image) -> None:
+    """Process 1 is there, but did not start then."""
+    image.room.sh(f"mkdir -p /var/lib/apt/package-cache-online.{identity}/lists")
     assert image.run("tool").returncode == 0
     assert image.leftovers() == ""
+
+
+def test_the_folder_of_a_run_that_is_alive_stays(image: Image) -> None:
+    identify = (HERE / "shared" / "processes.sh").read_text() + 'identify $$; mkdir "$1.$identity"; exec sleep 60'
+    prefix = "/var/lib/apt/package-cache-online"
+    image.room.start(["sh", "-fuc", identify, "sh", prefix])
+    while not image.leftovers():
+        time.sleep(0.05)
+    assert image.run("tool").returncode == 0
+    assert image.leftovers().startswith(f"{prefix}.")
+
+
+def test_the_images_environment_leads_nothing_astray(image: Image) -> None:
+    """Its apt configuration is honoured; what breaks perl, in which debconf is written, is not handed down."""
+    image.room.sh("echo 'DPkg::Pre-Invoke {\"touch /root/hooked\";};' >/root/apt.conf")
+    env = {"APT_CONFIG": "/root/apt.conf", "PERL5OPT": "-MNoSuchModule", "DPKG_ADMINDIR": "/nowhere", "IFS": "-"}
+    done = image.room.container.run(["sh", "-c", image.command(["perly"])], env=env, timeout=90, check=False)
+    assert (done.returncode, done.stderr, image.room.state("perly")) == (0, "", {"perly": "ii 1.0"})
+    assert image.room.sh("ls /root/hooked") == "/root/hooked\n"
+
+
+def test_a_reader_that_is_gone_does_not_stop_it(image: Image) -> None:
+    image.room.sh(f"{{ {image.command(['tool'])}; echo $? >/root/status; }} | :")
+    assert (image.room.sh("cat /root/status"), image.room.state("tool")) == ("0\n", {"tool": "ii 1.0"})

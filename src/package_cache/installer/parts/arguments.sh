@@ -45,14 +45,6 @@ read_arguments() {
     [ -z "${bad}" ] || misuse "${bad}"
 }
 
-# is_name TEXT: a group's or an image's name (names.py): never a path, nothing to a shell.
-is_name() {
-    case $1 in
-        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789+._-]*) return 1 ;;
-        *) [ "${#1}" -le 64 ] ;;
-    esac
-}
-
 # add_group NAME: to `groups`, once.
 add_group() {
     is_name "$1" || bad=${bad:-"'$1' is not a group's name: it has a-z 0-9 + . _ - and begins with a letter or digit"}

@@ -59,13 +59,6 @@ on_signal() {
     finish interrupted "SIG$1 came; ${outcome}"
 }
 
-# stop_listening: no further signal, and the shell's settings that the interrupted function had not yet put back.
-stop_listening() {
-    trap '' INT TERM HUP
-    reset_ifs
-    set +C -f
-}
-
 # undo_changes: end what runs, and undo what this run has changed. Sets `outcome`.
 undo_changes() {
     end_child

@@ -14,8 +14,7 @@ run_patiently() {
         wait_for_others
         run_logged "$@" && return
         failed=$?
-        { find_holder || says_locked "${log}"; } && wait_for_others || return "${failed}"
-        sleep 1
+        was_locked "${log}" && be_patient || return "${failed}"
     done
 }
 
@@ -30,7 +29,7 @@ install_files() {
         set --
         for hash in ${files}; do set -- "$@" "${pool}/${hash}.deb"; done
         run_logged "${DPKG}" ${DPKG_OPTIONS} --install "$@" && return
-        if is_as_before && { find_holder || says_locked "${log}"; }; then return 1; fi
+        if is_as_before && was_locked "${log}"; then be_patient && return 1 || locked_too_long; fi
         say "${groups}: dpkg alone did not do it; trying apt's way"
     fi
     install_by_apt || return 2

@@ -3,15 +3,8 @@ RUNS=/var/lib/package-cache # a folder for each run that changes something, for 
 
 # sweep: remove what killed installers left: folders of temporary files, and a policy-rc.d.
 sweep() {
-    local place='' path=''
-    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do
-        set +f
-        for path in "${place}"/package-cache.[0-9]*-[0-9]*; do
-            set -f
-            [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path##*/package-cache.}" || rm -rf "${path}"
-        done
-        set -f
-    done
+    local place=''
+    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do sweep_folders "${place}/package-cache"; done
     if ! find_installer && { [ -n "${policy_owner}" ] || ! is_there "${POLICY}"; }; then drop_policy 2>/dev/null; fi
 }
 

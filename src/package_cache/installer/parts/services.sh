@@ -4,17 +4,7 @@ POLICY_KEPT=${POLICY}.kept-by-package-cache
 POLICY_MARK='# package-cache: no service is started while this process installs:'
 
 # wait_for_others: until nobody keeps dpkg or debconf locked. Status 1: --lock-timeout is over since `patience` was emptied.
-wait_for_others() {
-    while find_holder || find_installer; do
-        clock
-        if [ -z "${patience}" ]; then
-            say "${holder}: waiting for it, at most ${lock_timeout} s"
-            patience=$((now + lock_timeout * 100))
-        fi
-        [ "${now}" -lt "${patience}" ] || return 1
-        sleep 1
-    done
-}
+wait_for_others() { while find_holder || find_installer; do be_patient || return; done; }
 
 # locked_too_long: 40
 locked_too_long() { miss dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, or give --lock-timeout more seconds"; }

@@ -1,12 +1,6 @@
 # The container: its OS release, its architecture, and what dpkg's database says of packages.
-DPKG=/usr/bin/dpkg # with its path, for a busybox sh may take its own dpkg for it
-DPKG_QUERY=/usr/bin/dpkg-query
 APT_MARKS=/var/lib/apt/extended_states # which packages are dependencies only
 OS_RELEASE=/etc/os-release
-# shellcheck disable=SC2016  # what dpkg-query expands, not we
-PACKAGE_LINE='${Package}/${Architecture}/${Version}/${db:Status-Abbrev}\n'
-# shellcheck disable=SC2016  # as above
-PROVIDES_LINE='${Package} ${Version}/${db:Status-Abbrev}, ${Provides},\n'
 
 # need_tools NAME...: programs of the container. 21
 need_tools() {
@@ -88,37 +82,6 @@ read_database() {
     miss dpkg-broken "dpkg cannot read its database: $*" "repair what it complains of"
 }
 
-# query FORMAT: print dpkg's database, in a subshell.
-query() {
-    [ -z "${root}" ] || exec dpkg-query --admindir="${DPKG_STATE}" -W -f "$1"
-    exec "${DPKG_QUERY}" -W -f "$1"
-}
-
-# select_packages NAME...: set `known` to the lines of `database` about them. Foreign ones are NAME:ARCHITECTURE everywhere.
-select_packages() {
-    local each='' names=" $* "
-    known=
-    for each in ${database}; do
-        case ${names} in *" ${each%%/*} "* | *" ${each%%/*}:"* | *" ${each%%/*}="*) known="${known} ${each}" ;; *) ;; esac
-    done
-}
-
-# find_package NAME: set `version` and `state` to what `known` says, or to nothing and `un`; and `exact`, with architecture.
-find_package() {
-    local each='' arch="${architecture} all"
-    case $1 in *:*) arch=${1#*:} ;; *) ;; esac
-    version='' state='un' exact=''
-    for each in ${known}; do
-        [ "${each%%/*}" = "${1%%:*}" ] || continue
-        each=${each#*/}
-        case " ${arch} " in *" ${each%%/*} "*) ;; *) continue ;; esac
-        exact=${1%%:*}:${each%%/*}
-        state=${each##*/}
-        version=${each#*/}
-        version=${version%/*}
-    done
-}
-
 # in_state PATTERN NAME...: set `found` to the packages in a state, and `exactly` to their names with architectures.
 in_state() {
     local pattern="$1" name='' version='' state='' exact=''
@@ -147,37 +110,18 @@ has_updates() {
 
 # look: set `missing` to requests that dpkg does not have installed, `absent` to a provided file. Status 0: neither is.
 look() {
-    local request='' name='' version='' state='' exact=''
+    local request=''
     read_database
     select_packages ${requests}
     missing='' absent=''
     for request in ${requests}; do
-        name=${request%%=*}
-        find_package "${name%:"${architecture}"}"
-        case ${state}:${request} in
-            [ih]i:*"=${version}") ;;
-            [ih]i:*=* | [!ih]* | ?[!i]*) missing=${missing:+${missing} }${request} ;;
-            *) ;;
-        esac
+        is_installed "${request}" || missing=${missing:+${missing} }${request}
     done
     for_lines look_for_file "${provides}"
     [ -z "${missing}${absent}" ]
 }
 
 look_for_file() { [ -e "${root}$1" ] || absent=$1; }
-
-# find_provider NAME: set `provider` to the installed package and version that provides a virtual one. Status 1: none.
-find_provider() {
-    local wanted="$1"
-    provider=
-    case $1 in *[=:]*) return 1 ;; *) ;; esac
-    for_lines match_provider "$(query "${PROVIDES_LINE}" 2>/dev/null)"
-    [ -n "${provider}" ]
-}
-
-match_provider() {
-    case $1 in */[ih]i*", ${wanted},"* | */[ih]i*", ${wanted} ("*) provider=${1%%/*} ;; *) ;; esac
-}
 
 # check_all: look again, at everything. Status 0: all requests are met; else `wrong` says what is not.
 check_all() {

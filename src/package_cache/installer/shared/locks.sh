@@ -39,17 +39,23 @@ has_open() {
     return 1
 }
 
-# says_locked LOG: dpkg and apt ended because another process has dpkg's lock. Only for where /proc/locks is missing:
-# "... is locked by another process" (dpkg 1.18), "... was locked by another process with pid 7" (from 1.19.1 on),
-# "... was locked by /usr/bin/apt process with pid 7" (from 1.22 on), "E: Could not get lock" (apt 1.2 to 3).
+# was_locked LOG: another process has what it needs locked, or the command that wrote LOG said so where the kernel does not.
+was_locked() { find_holder || { [ ! -r /proc/locks ] && says_locked "$1"; }; }
+
+# says_locked LOG: dpkg or apt ended because another process has dpkg's lock (docs/installer.md). Sets `holder`.
 says_locked() {
     local line=''
-    [ ! -r /proc/locks ] || return 1
+    holder='another process has dpkg locked'
     while read -r line; do
-        case ${line} in
-            'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*) return 0 ;;
-            *) ;;
-        esac
+        case ${line} in 'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*) return 0 ;; *) ;; esac
     done <"$1"
     return 1
+}
+
+# be_patient: wait a second for `holder`. Status 1: `lock_timeout` is over, from the first time after `patience` was emptied.
+be_patient() {
+    clock
+    [ -n "${patience}" ] || say "${holder}: waiting for it, at most ${lock_timeout} s"
+    patience=${patience:-$((now + lock_timeout * 100))}
+    [ "${now}" -lt "${patience}" ] && sleep 1
 }

@@ -1,5 +1,4 @@
 # Processes: who they are, and commands that run with a time limit and hear signals.
-
 # identify PID: set `identity` to PID-START (proc(5), stat), which no later process of that number has.
 identify() {
     local stat=''
@@ -18,15 +17,24 @@ is_alive() {
     [ "${identity}" = "$1" ] && kill -0 "${1%%-*}" 2>/dev/null
 }
 
+# sweep_folders PREFIX: remove the folders PREFIX.IDENTITY of processes that are not alive any more.
+sweep_folders() {
+    local prefix="$1" path=''
+    set +f
+    set -- "$1".[0-9]*-[0-9]*
+    set -f
+    for path in "$@"; do [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path#"${prefix}".}" || rm -rf "${path}"; done
+}
+
 # run_bounded SECONDS LOG COMMAND...: run it as `child`, in the background, so that the shell hears a signal at once.
 run_bounded() {
     local seconds="$1" log="$2" ended=''
     shift 2
-    ${session} "${TIMEOUT}" -k 10 "${seconds}" "$@" >"${log}" 2>&1 </dev/null &
+    ${session} ${TIMEOUT:+"${TIMEOUT}" -k 10 "${seconds}"} "$@" >"${log}" 2>&1 </dev/null &
     child=$!
     wait "${child}"
     ended=$?
-    [ "${ended}" -lt 124 ] || kill_group "${child}"
+    [ "${ended}" -lt 124 ] || kill_group KILL "${child}" # a script that hears no signal, or whose dpkg was killed
     child=
     return "${ended}"
 }
@@ -36,9 +44,13 @@ end_child() {
     [ -n "${child}" ] || return 0
     kill -TERM "${child}" 2>/dev/null # timeout(1) hands it on
     wait "${child}"
-    kill_group "${child}"
+    kill_group KILL "${child}"
     child=
 }
 
-# kill_group PID: kill what outlives its leader. Without "--", which neither dash after a name nor busybox takes.
-kill_group() { kill -KILL "-$1" 2>/dev/null; }
+# stop_listening: no further signal, and the shell's settings that the interrupted function had not yet put back.
+stop_listening() {
+    trap '' INT TERM HUP
+    reset_ifs
+    set +C -f
+}

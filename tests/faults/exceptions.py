@@ -72,7 +72,7 @@ EXEMPT = (
         "scripts of real packages write configuration, host keys, alternatives and links for the start of services",
     ),
     Exempt(
-        ("/var/lib/systemd/*", "/var/lib/ucf/*", "/var/lib/python/*", "*/__pycache__*", "/usr/share/info/dir*"),
+        ("/var/lib/systemd/*", "/var/lib/ucf/*", "/var/lib/python*", "/usr/local/lib/python*", "*/__pycache__*", "/usr/share/info/dir*"),
         (REAL,),
         "so do the helpers that they call: ucf, deb-systemd-helper, py3compile, install-info",
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tests.faults.exceptions import INSTALLED, REAL, UNDONE, is_exempt
 from tests.faults.job import Job
-from tests.faults.state import USERS, State, changes, files_of, look, started
+from tests.faults.state import MARKS, USERS, State, changes, files_of, look, started
 from tests.faults.verdicts import Verdict, verdict
 
 from package_cache.outside.run import Completed
@@ -39,6 +39,8 @@ class Terms:
     """Patterns of what the packages' own scripts write, and nothing takes away again."""
     starts: str = ""
     """Why a process runs on afterwards."""
+    completed: Sequence[str] = ()
+    """Packages of an earlier run that was killed: recovery completes them, and they stay."""
     meanwhile: Sequence[str] = ()
     """Packages that another process installs meanwhile."""
     no_marks: str = ""
@@ -122,12 +124,13 @@ def judge_undone(job: Job, before: State, after: State, text: str, terms: Terms)
 
 def not_undone(job: Job, before: State, after: State, terms: Terms) -> dict[str, str]:
     """Return what differs though it should be as before: all but what is exempt, and of packages that were upgraded."""
-    upgraded = [
+    stay = [
         package
         for key, package in after.installed.items()
-        if key in before.installed and before.installed[key].version != package.version
+        if package.name in terms.completed
+        or (key in before.installed and before.installed[key].version != package.version)
     ]
-    theirs = files_of(job, upgraded)
+    theirs = files_of(job, stay) | {f"{MARKS} {after.mark_key(package)}" for package in stay}
     return {
         path: change
         for path, change in changes(before, after).items()

@@ -119,7 +119,11 @@ class State:
                 found[path] = f"{_owner(rest)} {line.rpartition(' ')[2]}"
             else:
                 found[path] = rest if kind == FOLDER else _owner(rest)
-        found.update((f"{DATABASE} {key}", package.stanza) for key, package in self.packages.items())
+        found.update(
+            (f"{DATABASE} {key}", package.stanza)
+            for key, package in self.packages.items()
+            if package.status != "purge ok not-installed"  # which dpkg forgets when it writes next
+        )
         found.update((f"{MARKS} {mark}", "automatic") for mark in self.marks)
         for path, text in self.users.items():
             found.update((f"{path} {line}", "") for line in text.splitlines())

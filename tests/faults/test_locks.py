@@ -1,5 +1,6 @@
 """Locks that other processes have on anything, and words that only look like one."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,8 @@ SAYS = "echo 'dpkg: error: dpkg frontend lock was locked by another process with
 HARMLESS = [{"files": {"/usr/share/wanted": "x"}}]
 
 FAULTS = [
-    Hostile("debconf's lock for 25 s", hold("flock", DEBCONF, 25), PERHAPS, packages=ASKS, heal=FREE),
     Hostile("debconf's lock for ever", hold("flock", DEBCONF), NOT, "", FREE, options=QUICK, packages=ASKS),
+    Hostile("debconf's lock for 25 s", hold("flock", DEBCONF, 25), PERHAPS, packages=ASKS, heal=FREE),
     Hostile("debconf's templates locked for ever", hold("flock", "/var/cache/debconf/templates.dat"), NOT, "",
             FREE, options=QUICK, packages=ASKS),
     Hostile("debconf's lock by fcntl", hold("fcntl", DEBCONF), heal=FREE, packages=ASKS),
@@ -93,15 +94,14 @@ def test_a_lock_of_others(fault: Hostile, system: str, synthetic_job: SyntheticJ
 
 
 REAL = [
-    Fault("debconf's lock for 25 s", hold("flock", DEBCONF, 25), PERHAPS, heal=FREE),
     Fault("debconf's lock for ever", hold("flock", DEBCONF), (*NOT, ExitStatus.INSTALLED), heal=FREE, options=QUICK),
+    Fault("debconf's lock for 25 s", hold("flock", DEBCONF, 25), PERHAPS, heal=FREE),
     Fault("dpkg's files by flock", "touch /var/lib/dpkg/triggers/File;" + hold("flock", DPKG_FILES), options=QUICK),
     Fault("the users for 2 s", hold("fcntl", "/etc/.pwd.lock", 2)),
 ]
 JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
 
 
-@pytest.mark.parametrize("job", JOBS, ids="-".join)
-@pytest.mark.parametrize("fault", spread(REAL, 2), ids=str)
+@pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(REAL, JOBS)), 2), ids=str)
 def test_a_lock_of_others_and_a_real_group(fault: Fault, job: tuple[str, str], real_job: RealJob) -> None:
     inject(real_job(*job), fault)

@@ -96,7 +96,7 @@ def test_a_file_that_is_a_mount(fault: Fault, system: str, synthetic_job: Synthe
     inject(synthetic_job(**packages(tmp_path), system=system), replace(fault, after=NOT_STARTED + fault.after))
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(USERS), 1), ids=str)
+@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(USERS), 2), ids=str)
 def test_a_file_of_users_that_is_a_mount(
     fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path
 ) -> None:

@@ -81,11 +81,10 @@ def strike(job: Job, scene: Scene, sign: str, point: int, before: State) -> bool
     terms = Terms(already_there=bool(scene.setup))
     job.room.sh(scene.cause)
     done = job.run(env={"PACKAGE_CACHE_POINT": str(point), "PACKAGE_CACHE_SIGNAL": sign})
-    if sign == "KILL":  # and the command ran it a second time, to the same point
-        return judge(job, job.run(), before, allowed=[scene.status]) is ExitStatus.INSTALLED
+    if sign == "KILL" or scene.cause:  # which left something, as the signal may have: the next run puts it in order
+        terms = Terms(completed=["early", "needed"])
+        return judge(job, job.run(), before, allowed=[scene.status], terms=terms) is ExitStatus.INSTALLED
     if done.returncode == 128 + signal.Signals[f"SIG{sign}"] and "package-cache: cannot " not in done.stderr:
-        if scene.cause:
-            return judge(job, job.run(), before, allowed=[scene.status]) is ExitStatus.INSTALLED
         with verdict(Verdict.TOUCHED):  # it came before the traps are set, which are set before anything is done
             assert_none(look(job).lines ^ before.lines, done.stderr)
         return scene.setup != ""

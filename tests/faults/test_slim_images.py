@@ -1,5 +1,6 @@
 """Images of which parts were stripped: dpkg's lists and hashes, documentation, manuals, locales."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +53,6 @@ def test_an_image_that_is_slim(fault: Fault, system: str, synthetic_job: Synthet
 JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
 
 
-@pytest.mark.parametrize("job", JOBS, ids="-".join)
-@pytest.mark.parametrize("fault", spread(FAULTS[: len(SLIM)], 1), ids=str)
+@pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(FAULTS[: len(SLIM)], JOBS)), 2), ids=str)
 def test_a_real_group_in_an_image_that_is_slim(fault: Fault, job: tuple[str, str], real_job: RealJob) -> None:
     inject(real_job(*job), fault)

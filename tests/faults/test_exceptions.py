@@ -1,0 +1,74 @@
+"""The exceptions from the promise are those that docs/reliability.md lists."""
+
+from pathlib import Path
+
+import pytest
+from tests.faults import (
+    test_architectures,
+    test_disk,
+    test_dpkg,
+    test_environment,
+    test_image,
+    test_locks,
+    test_mounted_files,
+    test_options,
+    test_packages,
+    test_slim_images,
+)
+from tests.faults.exceptions import EXEMPT, INSTALLED, REAL, UNDONE, is_exempt
+from tests.faults.judge import Terms
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+MODULES = (
+    test_architectures,
+    test_disk,
+    test_dpkg,
+    test_environment,
+    test_image,
+    test_locks,
+    test_mounted_files,
+    test_options,
+    test_packages,
+    test_slim_images,
+)
+
+
+def rows_below(heading: str) -> list[str]:
+    """Return the rows of the first table below a heading."""
+    lines = DOCUMENT.read_text().partition(f"\n{heading}\n")[2].splitlines()
+    table = [line for line in lines[: lines.index("## The full run")] if line.startswith("|")]
+    return table[2:]
+
+
+def test_the_table_of_exceptions_is_documented() -> None:
+    assert rows_below("## What may differ") == [row.row for row in EXEMPT]
+
+
+def test_the_faults_that_cannot_be_undone_are_documented() -> None:
+    faults = [fault for module in MODULES for fault in module.FAULTS]
+    reasons = [f"- *{fault.name}*: {fault.cannot_be_undone}." for fault in faults if fault.cannot_be_undone]
+    assert [reason for reason in reasons if reason not in DOCUMENT.read_text()] == []
+    assert DOCUMENT.read_text().count("\n- *") - DOCUMENT.read_text().count("\n- **") == len(reasons)
+
+
+@pytest.mark.parametrize(
+    ("path", "after", "exempt"),
+    [
+        ("/var/log/dpkg.log", UNDONE, True),
+        ("/var/lib/dpkg/status-old", INSTALLED, True),
+        ("/var/lib/dpkg/status", INSTALLED, False),
+        ("/var/lib/dpkg/status wanted:all", UNDONE, False),
+        ("/var/lib/apt/extended_states", UNDONE, False),
+        ("/var/lib/apt/extended_states needed:amd64", UNDONE, False),
+        ("/etc/ssh/sshd_config", INSTALLED, False),
+        ("/etc/ssh/sshd_config", REAL, True),
+        ("/etc/ssh/sshd_config", UNDONE, False),
+        ("/usr/sbin/policy-rc.d", REAL, False),
+    ],
+)
+def test_an_exception_is_as_narrow_as_it_says(path: str, after: str, exempt: bool) -> None:
+    assert is_exempt(path, (after,)) is exempt
+
+
+def test_a_pattern_of_a_row_is_its_own() -> None:
+    assert is_exempt("/var/one", (INSTALLED,), Terms(writes=["/var/*"]).writes)

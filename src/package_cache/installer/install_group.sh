@@ -2,7 +2,6 @@
 # Install groups of packages from a Package Cache into this container, offline.
 #
 # usage: sh install_group.sh [options] [--] GROUP...
-#
 #   --cache DIR             the cache (default: the folder of this script, else ../package_cache beside it)
 #   --result FILE           write the result there, as key=value lines
 #   --lock-timeout SECONDS  how long another process may keep dpkg locked (default: 120)
@@ -12,7 +11,6 @@
 #   --architecture NAME     with --root: of a root whose database has no package dpkg
 #   --verbose               show dpkg's output also when all goes well
 #   --help                  show this
-#
 # Exit statuses: 0 installed, or there already. Nothing was changed with: 2 usage; 10 no such group; 11 not for this
 # OS release; 12 not for this architecture; 13 no plan; 20 not root; 21 no dpkg or apt-get; 22 dpkg is half done;
 # 30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 40 dpkg locked too long; 41 no space; 42 read-only.

@@ -24,8 +24,7 @@ find_cache() {
     miss cache-missing "the volume at ${cache} is empty" "fill it; an image volume arrives empty where the API server or the node's container runtime does not know image volumes"
 }
 
-# no_cache CAUSE: 30
-no_cache() { miss cache-missing "$1" "check the mount, or name the folder with --cache"; }
+no_cache() { miss cache-missing "$1" "check the mount, or name the folder with --cache"; } # 30
 
 # is_mounted PATH: something is mounted there (proc(5), mountinfo).
 is_mounted() {
@@ -88,8 +87,7 @@ check_file() {
     [ -r "${cache}/$1" ] || damaged "$1 cannot be read: see the permissions on it"
 }
 
-# damaged WHAT: a file of the cache is not what it was. 31
-damaged() { miss cache-damaged "the cache is damaged: $1" "stage or build the cache again"; }
+damaged() { miss cache-damaged "the cache is damaged: $1" "stage or build the cache again"; } # 31
 
 # miss_group GROUP: the cache does not have it, or not for this system. 10 11
 miss_group() {

@@ -130,7 +130,19 @@ purge() {
     [ -z "${exactly}" ] || run_patiently "${DPKG}" --force-remove-reinstreq --remove ${exactly}
     read_database
     in_state '?[!nc]*' ${leftover}
-    [ -z "${found}" ] && in_state '?[!n]*' ${fresh} && [ -z "${found}" ]
+    [ -z "${found}" ] && in_state '?[!n]*' ${fresh} && [ -z "${found}" ] && forget_selections
+}
+
+# forget_selections: dpkg goes on wanting a package whose unpacking failed. Version 1.18 needs a file for that.
+# shellcheck disable=SC2016  # what dpkg-query expands, not we
+forget_selections() {
+    local wanted='' file="${DPKG_STATE}/available" made=''
+    [ -z "${fresh}" ] || wanted=$("${DPKG_QUERY}" -W -f '${Package}:${Architecture} unknown\n' ${fresh} 2>/dev/null)
+    [ -n "${wanted}" ] || return 0
+    is_there "${file}" || made=${file}
+    : >>"${file}"
+    printf '%s\n' "${wanted}" | "${DPKG}" --set-selections 2>/dev/null
+    [ -z "${made}" ] || rm -f "${made}"
 }
 
 # unpack_again: unpack those that are half unpacked; nothing else completes one that is being upgraded.

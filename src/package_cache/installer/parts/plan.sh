@@ -58,8 +58,7 @@ link_indexes() {
     { printf '%s' "${sources}" >"${work}/sources.list" && write_configuration; } 2>/dev/null || no_work
 }
 
-# no_work: 41
-no_work() { miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"; }
+no_work() { miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"; } # 41
 
 # plan: set files (in apt's order), planned, file_of, bytes, need_kib. Status 1: another process was at work. 13 22 31
 plan() {

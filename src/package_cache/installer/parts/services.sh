@@ -6,8 +6,7 @@ POLICY_MARK='# package-cache: no service is started while this process installs:
 # wait_for_others: until nobody keeps dpkg or debconf locked. Status 1: --lock-timeout is over since `patience` was emptied.
 wait_for_others() { while find_holder || find_installer; do be_patient || return; done; }
 
-# locked_too_long: 40
-locked_too_long() { miss dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, or give --lock-timeout more seconds"; }
+locked_too_long() { miss dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, or give --lock-timeout more seconds"; } # 40
 
 # find_installer: set `holder` to another installer that is at work. Status 1: there is none. Sets `policy_owner`, the
 # identity of the installer whose policy-rc.d is there, or to nothing.
@@ -44,8 +43,7 @@ take_policy() {
     services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
 }
 
-# services_could_start CAUSE: 42
-services_could_start() { miss read-only "services could start: $1" "let ${POLICY} exit with 101, or give the container a /usr/sbin that can be written to"; }
+services_could_start() { miss read-only "services could start: $1" "let ${POLICY} exit with 101, or give the container a /usr/sbin that can be written to"; } # 42
 
 # says_no: the image's own policy forbids services to start. One that does not answer soon does not.
 says_no() {

@@ -45,10 +45,7 @@ read_system() {
     esac
 }
 
-# no_system CAUSE: 11
-no_system() {
-    miss not-for-system "${OS_RELEASE#"${root}"} does not say which OS release this is: $1" "use the fallback of this image"
-}
+no_system() { miss not-for-system "${OS_RELEASE#"${root}"} does not say which OS release this is: $1" "use the fallback of this image"; } # 11
 
 # read_architecture: set `architecture` to dpkg's own, and `foreign` to the others that it accepts. 2 22
 read_architecture() {

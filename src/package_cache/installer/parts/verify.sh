@@ -1,5 +1,4 @@
 # Verification: every byte that dpkg will read is hashed, and the disks have room.
-SPARE_KIB=12288 # what must be free beside the packages: for dpkg itself, lost in blocks, the ballast
 
 # start_hashing: hash the plan's files, by two processes, while other things are looked at; sets `hashers`. 31
 start_hashing() {
@@ -29,7 +28,8 @@ check_space() {
 
 # check_disk LINE of df(1)
 check_disk() {
+    local needed="$((need_kib + 12288))" # for dpkg itself, lost in blocks, the space for undoing
     set -- $1
     is_number "${4-}" || return 0
-    [ "$4" -ge "$((need_kib + SPARE_KIB))" ] || miss no-space "there is not enough space on $6: $((need_kib + SPARE_KIB)) KiB are needed, $4 KiB are free" "free some space on $6"
+    [ "$4" -ge "${needed}" ] || miss no-space "there is not enough space on $6: ${needed} KiB are needed, $4 KiB are free" "free some space on $6"
 }

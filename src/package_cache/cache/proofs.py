@@ -13,7 +13,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.outside.files import exclusive, read_regular, sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.fields import FieldReader
-from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256
+from package_cache.values.names import GROUP_NAME, SHA256
 
 FORMAT = 1
 MOST = 1000
@@ -108,21 +108,11 @@ def _proof(table: Any) -> Proof | None:
 
 class _ProofReader(FieldReader):
     def proof(self, table: dict[str, Any]) -> Proof:
-        proof = Proof(
-            self.text(table, "", "group"),
-            self.text(table, "", "system"),
-            self.text(table, "", "architecture"),
-            self.text(table, "", "where"),
-            self.text(table, "", "digest", empty=True),
-            self.text(table, "", "release"),
-            self.count(table, "", "status"),
-            self.count(table, "", "installed"),
-            self.flag(table, "", "agreed"),
-            self.text(table, "", "when"),
-        )
+        numbers = {key: self.count(table, "", key) for key in ("status", "installed")}
+        digest, agreed = self.text(table, "", "digest", empty=True), self.flag(table, "", "agreed")
+        proof = self.record(Proof, table, "", digest=digest, agreed=agreed, **numbers)
         self.match(GROUP_NAME, proof.group, "group", "a group's name")
         self.match(re.compile(r"[a-z0-9._]+", re.ASCII), proof.system, "system", "an OS release")
-        self.match(ARCHITECTURE, proof.architecture, "architecture", "an architecture")
         self.match(SHA256, proof.release, "release", "a sha256")
         self.match(_TIME, proof.when, "when", "a time")
         self.match(_DIGEST, proof.digest, "digest", "a digest")

@@ -54,7 +54,11 @@ def test_a_device_stays_one(cache: SyntheticCache, debs: Path, open_room: OpenRo
     ("place", "status", "cause"),
     [
         ("/mnt", 2, "cannot understand the command line: --result takes a file, and /mnt is a folder"),
-        ("/nowhere/result", 42, "(read-only): no file can be written beside /nowhere/result, where the result is wanted"),
+        (
+            "/nowhere/result",
+            42,
+            "(read-only): no file can be written beside /nowhere/result, where the result is wanted",
+        ),
     ],
 )
 def test_a_result_that_cannot_be_written_is_refused_before_anything_is_touched(

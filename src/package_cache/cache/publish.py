@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from package_cache.cache.contents import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.package_list import read_list
 from package_cache.outside.files import read_regular, replace_folder, sync_folder, write_atomically
 from package_cache.values.errors import CacheError
 

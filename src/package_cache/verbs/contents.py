@@ -45,16 +45,16 @@ def read_contents(path: Path) -> Contents:
         cache = CacheFolder(path)
         return once_settled(cache, lambda: _of_cache(cache))
     try:
-        return of_lock(read_lock(lock_file_text(path), file=str(path)))
+        return of_lock(read_lock_file(path))
     except LockError as error:
         hint = "name two locks, or the folders of two caches"
         raise LockError(error.message, problems=error.problems, hint=hint) from error
 
 
-def lock_file_text(path: Path) -> str:
-    """Give the text of a lock's file. Raises `LockError`."""
+def read_lock_file(path: Path) -> Lock:
+    """Read a lock. Raises `LockError`."""
     try:
-        return read_regular(path, LARGEST_LOCK).decode()
+        return read_lock(read_regular(path, LARGEST_LOCK).decode(), file=str(path))
     except UnicodeDecodeError as error:
         raise LockError(f"cannot read {path}: it is not UTF-8", hint=LOCK_HINT) from error
     except OSError as error:

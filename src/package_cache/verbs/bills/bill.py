@@ -1,5 +1,6 @@
 """`sbom`: the facts of a bill of materials of a cache, whichever format they are written in."""
 
+import contextlib
 import hashlib
 import re
 import urllib.parse
@@ -18,7 +19,7 @@ from package_cache.cache.layout import CacheFolder, is_index
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.outside.packages.copyrights import licences_of
 from package_cache.outside.threads import in_threads
-from package_cache.values.ages import TIME
+from package_cache.values.ages import parse_time
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock
@@ -132,11 +133,9 @@ def _bill_of(
 
 def _time(text: str, cache: CacheFolder) -> datetime:
     """Read a time, in UTC."""
-    try:
-        if TIME.fullmatch(text):
-            return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):  # a 31st of February; an hour of another day before the first year
-        pass
+    with contextlib.suppress(OverflowError):  # an hour of another day before the first year
+        if time := parse_time(text):
+            return time.astimezone(UTC)
     message = f"cannot read {cache.description}: 'created' is no time: {text!r}"
     raise CacheError(message, hint="build the cache again")
 

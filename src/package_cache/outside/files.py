@@ -49,7 +49,7 @@ def text_digest(text: str) -> str:
 
 
 def settle(stream: IO[bytes], *, mode: int = 0o644) -> None:
-    """Give a file its mode and put it on the disk: its name may follow."""
+    """Set the mode of a file and flush it to the disk, so that it can be renamed to its place."""
     stream.flush()
     os.fchmod(stream.fileno(), mode)
     os.fsync(stream.fileno())

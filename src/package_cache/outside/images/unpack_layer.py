@@ -27,7 +27,8 @@ MOST_LINKS = 40
 def followed(path: str, link: Callable[[str, int], str | None]) -> str:
     """Return where a path leads, without a slash at its end.
 
-    `link` gives where the symbolic link at a place leads, or None to go on in that place, after so many links.
+    `link` returns the target of a symbolic link at a place, or None where the walk goes on in that place. It is also
+    told how many links were followed.
     """
     done, hops = "", 0
     waiting = path.split("/")[::-1]

@@ -29,11 +29,12 @@ def lay_out_debs(folder: Path, mirror: Path, cache: CacheFolder, locked: LockedS
     for package in locked.packages:
         _link(mirror / package.repository / package.path, folder / "original" / file_name(package))
         _link(stored[_key(package)], folder / "recompressed" / file_name(package))
-    paragraphs = dict(zip(locked.packages, in_threads(lambda item: _paragraph(folder, item), locked.packages)))  # noqa: B905
+    texts = in_threads(lambda item: _paragraph(folder, item), locked.packages)
+    paragraphs = {package.key: text for package, text in zip(locked.packages, texts, strict=True)}
     for group in locked.groups:
         place = folder / "groups" / group.name
         place.mkdir(parents=True, exist_ok=True)
-        text = "\n".join(paragraphs[locked.package(key)] for key in group.packages)
+        text = "\n".join(paragraphs[key] for key in group.packages)
         (place / "Packages").write_text(text, encoding="utf-8")
         lines = [f"Date: {formatdate(usegmt=True)}", "SHA256:"]
         lines.append(f" {sha256_of(place / 'Packages')} {len(text.encode())} Packages")

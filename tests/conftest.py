@@ -6,6 +6,7 @@ Kept below the state folder, under keys of their inputs; several test processes 
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,10 @@ def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
         try:
             with exclusive(state / ".keyrings.lock", wait=600):
                 sources = archive_sources(release, {}, options)
-            return make_root(root_source(release, sources), state=state, isolation=isolation, upgraded=upgraded)
+            source = root_source(release, sources)
+            plain = tuple(line for line in source.repositories if f" {release.series} " in line)
+            source = source if upgraded else replace(source, repositories=plain)
+            return make_root(source, state=state, isolation=isolation)
         except (ArchiveError, VerificationError) as error:
             unavailable(f"a root of {name}", error)
             raise

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.check.layouts import HandMade, Tree
+from tests.support.roots import remove_root
 from tests.support.world import World, made_world
 
 from package_cache.cache.layout import CacheFolder
@@ -15,7 +16,7 @@ from package_cache.cache.proofs import read_proofs
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
 from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import archive_root, remove_root
+from package_cache.outside.roots.releases import archive_root
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def test_a_group_alone(billed: World) -> None:
     names = [item["name"] for item in sbom(billed, "ssh")["packages"]]
     assert sorted(names) == ["libshared", "openssh-server"]
     status, _, err = billed.run("sbom", "ssh", "debug", "nfs", "--cache", str(billed.cache))
-    assert (status, "cannot find 'debug', 'nfs' in the cache" in err) == (10, True)
+    assert (status, "cannot find the groups 'debug', 'nfs' in the cache" in err) == (10, True)
 
 
 def test_a_package_that_is_missing_is_told(billed: World) -> None:

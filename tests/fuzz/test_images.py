@@ -19,11 +19,11 @@ from tests.fuzz.layers import hostile_image
 from tests.fuzz.world import in_process
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.roots import remove_root
 
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
 from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import remove_root
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
 

@@ -11,15 +11,17 @@ from package_cache.values.events import Event, Progress
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
-    return Source(tmp_path)
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    source = Source(tmp_path)
+    monkeypatch.setenv("APT_CONFIG", str(source.config))
+    return source
 
 
 def test_many_files_come_whole(source: Source) -> None:
     files = {f"pool/f{number}.deb": 1000 * number for number in range(1, 61)}
     with ArchiveServer(source.served) as server:
         items = [source.item(name, size, server) for name, size in files.items()]
-        fetched = download(items, config=source.config)
+        fetched = download(items)
         assert sorted(server.requests) == sorted(f"/{name}" for name in files)
     assert fetched == sum(files.values())
     assert all(item.target.read_bytes() == source.content(item) for item in items)
@@ -29,9 +31,9 @@ def test_many_files_come_whole(source: Source) -> None:
 def test_what_is_there_is_not_fetched_again(source: Source) -> None:
     with ArchiveServer(source.served) as server:
         items = [source.item("a.deb", 500, server), source.item("b.deb", 600, server)]
-        download(items[:1], config=source.config)
+        download(items[:1])
         server.forget_requests()
-        assert download(items, config=source.config) == 600
+        assert download(items) == 600
         assert server.requests == ["/b.deb"]
 
 
@@ -39,7 +41,7 @@ def test_a_damaged_target_is_replaced(source: Source) -> None:
     with ArchiveServer(source.served) as server:
         item = source.item("a.deb", 500, server)
         item.target.write_bytes(b"x" * 500)
-        download([item], config=source.config)
+        download([item])
     assert item.target.read_bytes() == source.content(item)
 
 
@@ -47,7 +49,7 @@ def test_a_damaged_target_is_replaced(source: Source) -> None:
 def test_names_with_signs(source: Source, name: str) -> None:
     with ArchiveServer(source.served) as server:
         item = source.item(name, 500, server)
-        download([item], config=source.config)
+        download([item])
         assert server.requests == [f"/{name}"]
     assert item.target.read_bytes() == source.content(item)
 
@@ -56,12 +58,12 @@ def test_redirects_are_followed(source: Source) -> None:
     with ArchiveServer(source.served) as server:
         server.fail("*", "redirect")
         item = source.item("a.deb", 500, server)
-        assert download([item], config=source.config) == 500
+        assert download([item]) == 500
 
 
 def test_a_local_repository(source: Source) -> None:
     item = source.item("a+b.deb", 500, "file://" + str(source.served))
-    download([item], config=source.config)
+    download([item])
     assert item.target.read_bytes() == source.content(item)
     assert not item.target.is_symlink()
 
@@ -70,7 +72,7 @@ def test_progress_begins_at_nothing_and_ends_at_all(source: Source) -> None:
     events: list[Event] = []
     with ArchiveServer(source.served) as server:
         items = [source.item(f"{number}.deb", 100_000, server) for number in range(5)]
-        download(items, listener=events.append, config=source.config)
+        download(items, listener=events.append)
     amounts = [event.done for event in events if isinstance(event, Progress)]
     assert events[0] == Progress("downloading", 0, 500_000)
     assert events[-1] == Progress("downloading", 500_000, 500_000)

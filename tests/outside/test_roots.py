@@ -22,7 +22,7 @@ from tests.support.server import ArchiveServer
 import package_cache
 from package_cache.outside.roots import releases
 from package_cache.outside.roots.isolation import Isolation, strongest_isolation
-from package_cache.outside.roots.releases import RootSource, make_root, remove_root
+from package_cache.outside.roots.releases import RootSource, make_root
 from package_cache.values.errors import ArchiveError, PackageCacheError, ToolMissingError, VerificationError
 from package_cache.values.events import Event, Step
 
@@ -40,8 +40,8 @@ def source(tmp_path: Path) -> RootSource:
     keyring = tmp_path / "keyring.gpg"
     keyring.write_bytes(b"key")
     lines = (
-        f"deb [arch=amd64 signed-by={keyring}] http://127.0.0.1:9/ plain main",
-        f"deb [signed-by={keyring}] http://127.0.0.1:9/ plain-updates main",
+        "deb [arch=amd64] http://127.0.0.1:9/ plain main",
+        "deb http://127.0.0.1:9/ plain-updates main",
     )
     return RootSource("plain", "amd64", lines, keyring)
 
@@ -90,26 +90,19 @@ def test_it_is_made_once_for_the_same_inputs(
 def test_any_other_input_makes_another(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
     roots = [make_root(source, state=tmp_path, isolation=isolation)]
     roots.append(make_root(source, state=tmp_path, isolation=isolation, include=("more",)))
-    roots.append(make_root(source, state=tmp_path, isolation=isolation, upgraded=False))
+    plain = replace(source, repositories=source.repositories[:1])
+    roots.append(make_root(plain, state=tmp_path, isolation=isolation))
     roots.append(make_root(replace(source, architecture="arm64"), state=tmp_path, isolation=isolation))
     source.keyring.write_bytes(b"another key")
     roots.append(make_root(source, state=tmp_path, isolation=isolation))
     assert len(set(roots)) == len(_calls(log)) == 5
 
 
-def test_never_upgraded_means_the_plain_release_alone(
-    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
-) -> None:
-    make_root(source, state=tmp_path, isolation=isolation, upgraded=False)
-    make_root(source, state=tmp_path, isolation=isolation)
-    assert ["plain-updates" in call for call in _calls(log)] == [False, True]
-
-
 def test_nothing_of_this_machine_is_in_it(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
     root = make_root(source, state=tmp_path, isolation=isolation)
     assert [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()] == ["etc/apt/sources.list"]
     assert (root / "etc/apt/sources.list").read_text() == (
-        "deb [arch=amd64 ] http://127.0.0.1:9/ plain main\ndeb http://127.0.0.1:9/ plain-updates main\n"
+        "deb [arch=amd64] http://127.0.0.1:9/ plain main\ndeb http://127.0.0.1:9/ plain-updates main\n"
     )
 
 
@@ -166,16 +159,6 @@ def test_a_killed_build_is_removed_by_the_next(
     assert _left(tmp_path) == [root.parent.name]
 
 
-def test_what_is_removed_is_gone(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
-    remove_root(make_root(source, state=tmp_path, isolation=isolation), isolation)
-    assert _left(tmp_path) == []
-
-
-def test_a_release_without_its_plain_suite_is_refused(tmp_path: Path, source: RootSource, isolation: Isolation) -> None:
-    with pytest.raises(PackageCacheError, match="no repository of that suite"):
-        make_root(replace(source, suite="none"), state=tmp_path, isolation=isolation, upgraded=False)
-
-
 def _needs_mmdebstrap() -> None:
     if shutil.which("mmdebstrap") is None:
         pytest.skip("needs mmdebstrap: apt-get install mmdebstrap")
@@ -203,7 +186,7 @@ def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, isolatio
         archive.publish_expired()
     keyring = archive.other_keyring if fault == "another key" else archive.keyring
     with ArchiveServer(tmp_path / "archive") as server:
-        line = f"deb [signed-by={keyring}] {server.uri} stable main"
+        line = f"deb {server.uri} stable main"
         with pytest.raises(VerificationError, match="signature does not fit"):
             make_root(RootSource("stable", "amd64", (line,), keyring), state=tmp_path, isolation=isolation)
     assert _left(tmp_path) == []

@@ -1,19 +1,43 @@
 """The files of a cache that its description vouches for, read whole and checked against its digests."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.description import DescribedGroup, Description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import PACKAGE_LIST, CacheFolder
+from package_cache.cache.package_list import DescribedPackage, parse_list
 from package_cache.outside.files import read_regular
 from package_cache.values.errors import CacheError
 
 
-def read_group_files(cache: CacheFolder, group: DescribedGroup) -> dict[str, bytes]:
-    """Give the files of a group's folder by name. Raises `CacheError` where one is not what the description states."""
-    folder = cache.group(group.name, group.system)
+@dataclass(frozen=True)
+class GroupContents:
+    """A group for one OS release, or the part of it that one architecture needs."""
+
+    group: DescribedGroup
+    files: Mapping[str, bytes]
+    """Of its folder, by name."""
+    packages: tuple[DescribedPackage, ...]
+
+
+def read_group(cache: CacheFolder, group: DescribedGroup) -> GroupContents:
+    """Read all files of a group's folder. Raises `CacheError` where one is not what the description states."""
+    files = {name: _read_file(cache, group, name) for name in group.files}
+    place = cache.group(group.name, group.system) / PACKAGE_LIST
+    return GroupContents(group, files, parse_list(files[PACKAGE_LIST], str(place)))
+
+
+def read_list(cache: CacheFolder, group: DescribedGroup) -> tuple[DescribedPackage, ...]:
+    """Read the packages of a group, and nothing else of it. Raises `CacheError` as above."""
+    place = cache.group(group.name, group.system) / PACKAGE_LIST
+    return parse_list(_read_file(cache, group, PACKAGE_LIST), str(place))
+
+
+def _read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
     what = f"the group {group.name} for {group.system}"
-    return {name: _read(folder / name, digest, what) for name, digest in group.files.items()}
+    return _read(cache.group(group.name, group.system) / name, group.files[name], what)
 
 
 def read_installer(cache: CacheFolder, description: Description) -> bytes:

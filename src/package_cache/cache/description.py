@@ -6,7 +6,7 @@ of a large cache than that.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,17 @@ class Description:
     locked: str = ""
     """When the lock was made, as RFC 3339 in UTC; empty where that does not say it."""
 
-    def group_systems(self, name: str) -> tuple[str, ...]:
-        """Give the OS releases that a group is for; none where the cache does not have it."""
-        return tuple(group.system for group in self.groups if group.name == name)
+    def chosen(self, names: Collection[str]) -> list[DescribedGroup]:
+        """Return the groups of these names, for every OS release. Raises `CacheError` with all unknown ones."""
+        there = sorted({group.name for group in self.groups})
+        unknown = [repr(name) for name in names if name not in there]
+        if unknown:
+            raise CacheError(
+                f"cannot find the group{'s' * (len(unknown) > 1)} {', '.join(unknown)} in the cache",
+                hint=f"the groups there are: {', '.join(there) or 'none'}",
+                status=ExitStatus.NO_SUCH_GROUP,
+            )
+        return [group for group in self.groups if group.name in names]
 
     def with_groups(self, groups: Iterable[DescribedGroup], sizes: Mapping[str, int]) -> "Description":
         """Give the same of other groups, whose package files have these sizes in bytes, by their SHA-256."""

@@ -2,27 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from package_cache.cache.contents import read_group_files, read_installer
-from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.contents import GroupContents, read_group, read_installer
+from package_cache.cache.description import Description, read_description
 from package_cache.cache.index import release_text
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, image_index, pool_file
-from package_cache.cache.package_list import DescribedPackage, list_text, parse_list
+from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.values.ages import TIME
 from package_cache.values.errors import CacheError
 from package_cache.values.names import PackageRequest
-
-
-@dataclass(frozen=True)
-class PartOfGroup:
-    """A group for one OS release, as far as one architecture needs it."""
-
-    group: DescribedGroup
-    files: Mapping[str, bytes]
-    """Of its folder, by name."""
-    packages: tuple[DescribedPackage, ...]
 
 
 @dataclass(frozen=True)
@@ -31,7 +21,7 @@ class Part:
 
     architecture: str
     description: Description
-    groups: tuple[PartOfGroup, ...]
+    groups: tuple[GroupContents, ...]
     installer: bytes
 
 
@@ -50,7 +40,7 @@ def read_part(cache: CacheFolder, architecture: str, description: Description | 
         message = f"cannot read {cache.description}: 'created' is no time: {description.created!r}"
         raise CacheError(message, hint="build the cache again")
     installer = read_installer(cache, description)
-    groups = [_read(cache, group) for group in description.groups if architecture in group.architectures]
+    groups = [read_group(cache, group) for group in description.groups if architecture in group.architectures]
     if architectures_of(description) != (architecture,):
         groups = [_narrowed(item, architecture) for item in groups]
         sizes = {package.sha256: package.size for item in groups for package in item.packages}
@@ -59,13 +49,7 @@ def read_part(cache: CacheFolder, architecture: str, description: Description | 
     return Part(architecture, description, tuple(groups), installer)
 
 
-def _read(cache: CacheFolder, group: DescribedGroup) -> PartOfGroup:
-    files = read_group_files(cache, group)
-    place = cache.group(group.name, group.system) / PACKAGE_LIST
-    return PartOfGroup(group, files, parse_list(files[PACKAGE_LIST], str(place)))
-
-
-def _narrowed(whole: PartOfGroup, architecture: str) -> PartOfGroup:
+def _narrowed(whole: GroupContents, architecture: str) -> GroupContents:
     group = whole.group
     if group.architectures == (architecture,):
         return whole
@@ -85,7 +69,7 @@ def _narrowed(whole: PartOfGroup, architecture: str) -> PartOfGroup:
         size=sum(item.size for item in packages),
         files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     )
-    return PartOfGroup(narrowed, files, packages)
+    return GroupContents(narrowed, files, packages)
 
 
 def _asked_for(requests: Sequence[str]) -> set[str]:

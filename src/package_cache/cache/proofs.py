@@ -12,8 +12,9 @@ from typing import Any
 from package_cache.cache.layout import CacheFolder
 from package_cache.outside.files import exclusive, read_regular, sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
+from package_cache.values.ages import TIME
 from package_cache.values.fields import FieldReader
-from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256
+from package_cache.values.names import GROUP_NAME, SHA256
 
 FORMAT = 1
 MOST = 1000
@@ -26,7 +27,6 @@ WRITER_LIMIT = 600.0
 """Seconds to wait for a build that holds the cache's lock."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -108,23 +108,13 @@ def _proof(table: Any) -> Proof | None:
 
 class _ProofReader(FieldReader):
     def proof(self, table: dict[str, Any]) -> Proof:
-        proof = Proof(
-            self.text(table, "", "group"),
-            self.text(table, "", "system"),
-            self.text(table, "", "architecture"),
-            self.text(table, "", "where"),
-            self.text(table, "", "digest", empty=True),
-            self.text(table, "", "release"),
-            self.count(table, "", "status"),
-            self.count(table, "", "installed"),
-            self.flag(table, "", "agreed"),
-            self.text(table, "", "when"),
-        )
+        numbers = {key: self.count(table, "", key) for key in ("status", "installed")}
+        digest, agreed = self.text(table, "", "digest", empty=True), self.flag(table, "", "agreed")
+        proof = self.record(Proof, table, "", digest=digest, agreed=agreed, **numbers)
         self.match(GROUP_NAME, proof.group, "group", "a group's name")
         self.match(re.compile(r"[a-z0-9._]+", re.ASCII), proof.system, "system", "an OS release")
-        self.match(ARCHITECTURE, proof.architecture, "architecture", "an architecture")
         self.match(SHA256, proof.release, "release", "a sha256")
-        self.match(_TIME, proof.when, "when", "a time")
+        self.match(TIME, proof.when, "when", "a time")
         self.match(_DIGEST, proof.digest, "digest", "a digest")
         if not proof.where.isprintable():
             self.wrong("where", "holds control characters")

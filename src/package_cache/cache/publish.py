@@ -1,17 +1,16 @@
 """From one state of a cache to the next, so that a reader finds whole things at any moment, also if it ends halfway."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from package_cache.cache.contents import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.package_list import read_list
-from package_cache.outside.files import read_regular, replace_folder, sync_folder, write_atomically
+from package_cache.outside.files import read_regular, replace_folder, settle, sync_folder, write_atomically
 from package_cache.values.errors import CacheError
 
 GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
@@ -63,9 +62,7 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
         for name, content in files.items():
             with (new / name).open("xb") as stream:
                 stream.write(content)
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o644)
-                os.fsync(stream.fileno())
+                settle(stream)
         sync_folder(new)
         new.chmod(0o755)
         replace_folder(new, place)

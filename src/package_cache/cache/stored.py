@@ -11,9 +11,9 @@ import stat
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.package_list import read_list
 from package_cache.outside.files import read_regular, sha256_of
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression

@@ -7,6 +7,7 @@ import click
 
 from package_cache.command_line.check_text import matrix_text, matrix_value, text_of, value_of
 from package_cache.command_line.options import (
+    authfile_option,
     cache_option,
     default_state,
     given_cache,
@@ -42,11 +43,7 @@ from package_cache.verbs.checking.where import Where
     metavar="NAME",
     help="As dpkg names it.  [default: that of the dpkg which is there; of an image for several: amd64]",
 )
-@click.option(
-    "--authfile",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
-)
+@authfile_option
 @click.option(
     "--run",
     "install",

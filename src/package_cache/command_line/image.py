@@ -6,7 +6,14 @@ from pathlib import Path
 import click
 
 from package_cache.command_line.amounts import count, in_bytes
-from package_cache.command_line.options import cache_option, given_cache, given_options, json_option, mirror_options
+from package_cache.command_line.options import (
+    authfile_option,
+    cache_option,
+    given_cache,
+    given_options,
+    json_option,
+    mirror_options,
+)
 from package_cache.command_line.render import Renderer
 from package_cache.images.form import Form
 from package_cache.outside.images.skopeo import Destination
@@ -28,11 +35,7 @@ from package_cache.verbs.image import ImageResult, image
     show_default=True,
     help="volume: the cache's tree alone, for image volumes and COPY --from. init: it also stages groups by itself.",
 )
-@click.option(
-    "--authfile",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
-)
+@authfile_option
 @click.option(
     "--insecure-registry", is_flag=True, help="Plain HTTP, or a certificate that nobody vouches for. Loopback may."
 )

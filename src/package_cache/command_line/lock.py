@@ -1,7 +1,7 @@
 """`package-cache lock`."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import lexists
 from pathlib import Path
@@ -10,15 +10,22 @@ from typing import Any
 import click
 
 from package_cache.command_line.amounts import count, in_bytes
-from package_cache.command_line.options import LOCK, archive_options, given_manifest, given_options, json_option
+from package_cache.command_line.options import (
+    LOCK,
+    archive_options,
+    authfile_option,
+    given_manifest,
+    given_options,
+    json_option,
+)
 from package_cache.command_line.render import Renderer
 from package_cache.outside.files import sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
-from package_cache.values.lock_file import lock_text, read_lock
+from package_cache.values.lock_file import lock_text
 from package_cache.values.manifest import Manifest
-from package_cache.verbs.contents import lock_file_text, of_lock
+from package_cache.verbs.contents import of_lock, read_lock_file
 from package_cache.verbs.diff import compared
 from package_cache.verbs.locking.for_images import forget_images, lock_for_images
 from package_cache.verbs.locking.images import image_to_lock, images_before
@@ -35,15 +42,6 @@ class _Locked:
     bytes: int
     changes: Mapping[str, int] | None
     """Of packages since the lock before; None where there was none that could be read."""
-
-
-@dataclass(frozen=True)
-class _Images:
-    """What is said of images on the command line."""
-
-    images: tuple[str, ...]
-    forget: tuple[str, ...]
-    authfile: Path | None
 
 
 @click.command("lock")
@@ -69,11 +67,7 @@ class _Images:
     "manifest, a reference (docker://..., oci:DIR:TAG, oci-archive:FILE) or a root folder. What is locked stays.",
 )
 @click.option("--forget", metavar="NAME", multiple=True, help="Remove from the lock what only this image needs.")
-@click.option(
-    "--authfile",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
-)
+@authfile_option
 @json_option
 @click.pass_obj
 def lock_command(
@@ -119,7 +113,7 @@ def lock_command(
         )
     options = given_options(**rest)
     if images or forget:
-        lock = _with_images(renderer, read, options, _Images(images, forget, authfile))
+        lock = _with_images(renderer, read, options, images, forgotten=forget, authfile=authfile)
     else:
         kept = Keep.all_but(names, before, read) if before and (keep or names) else None
         lock = write_lock(renderer, read, options, kept, before=before, authfile=authfile, dated=dated)
@@ -138,7 +132,7 @@ def _lock_before(manifest: Manifest, *, needed: bool) -> Lock | None:
     """Give the lock that is there; None where there is none or, unless it is needed, none that can be read."""
     path = lock_path(manifest)
     try:
-        return read_lock(lock_file_text(path), file=str(path)) if path.exists() else None
+        return read_lock_file(path) if path.exists() else None
     except LockError:
         if needed:
             raise
@@ -181,12 +175,20 @@ def write_lock(
     return _written(manifest, lock)
 
 
-def _with_images(renderer: Renderer, manifest: Manifest, options: Options, wanted: _Images) -> Lock:
+def _with_images(
+    renderer: Renderer,
+    manifest: Manifest,
+    options: Options,
+    images: Sequence[str],
+    *,
+    forgotten: Sequence[str],
+    authfile: Path | None,
+) -> Lock:
     """Write a manifest's lock again, for some images more or less; all else of it stays, its time too."""
-    lock = forget_images(existing_lock(manifest), wanted.forget)
+    lock = forget_images(existing_lock(manifest), forgotten)
     with renderer.listening() as listener:
-        for text in wanted.images:
-            image = image_to_lock(text, manifest, lock, authfile=wanted.authfile)
+        for text in images:
+            image = image_to_lock(text, manifest, lock, authfile=authfile)
             lock = lock_for_images(lock, [image], manifest, options, listener)
     return _written(manifest, lock)
 
@@ -207,7 +209,7 @@ def current_lock(renderer: Renderer, manifest: Manifest, options: Options) -> Lo
 def existing_lock(manifest: Manifest) -> Lock:
     """Give the lock beside a manifest. Raises `LockError` where there is none, or where it is stale."""
     path = lock_path(manifest)
-    lock = read_lock(lock_file_text(path), file=str(path))
+    lock = read_lock_file(path)
     if lock.manifest_digest != manifest.digest:
         raise LockError(
             f"cannot use {path}: it is stale, for {manifest.path} was changed after it was locked",

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
+from package_cache.cache.contents import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.package_list import DescribedPackage, read_list
+from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
 from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer
 from package_cache.command_line.tables import table
-from package_cache.values.errors import CacheError
-from package_cache.values.statuses import ExitStatus
 
 
 @click.command("list")
@@ -71,16 +70,7 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
       package-cache show ssh --cache package_cache
     """
     folder = given_cache(cache)
-    description = read_description(folder)
-    found = [item for item in description.groups if item.name == group]
-    if not found:
-        there = ", ".join(sorted({item.name for item in description.groups})) or "none"
-        raise CacheError(
-            f"cannot find the group {group!r} in {cache}",
-            hint=f"the groups there are: {there}",
-            status=ExitStatus.NO_SUCH_GROUP,
-        )
-    shown = [(item, read_list(folder, item)) for item in found]
+    shown = [(item, read_list(folder, item)) for item in read_description(folder).chosen([group])]
     proofs = read_proofs(folder)
     systems = [{**asdict(item), "packages": packages, "proofs": _of(item, proofs)} for item, packages in shown]
     text = "\n\n".join(_shown(*item, _of(item[0], proofs)) for item in shown)

@@ -66,27 +66,33 @@ class _Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # as above
 def max_age_option(text: str) -> Decorator:
     """Make the option by which a verb refuses what is too old."""
     help_text = f"{text} AGE is like 30d, 12h or 4w, or none."
-    option: Decorator = click.option("--max-age", type=_Age(), default=None, help=help_text)
+    option: Decorator = click.option("--max-age", type=_Age(), help=help_text)
     return option
 
 
 manifest_option: Decorator = click.option(
     "--manifest",
     type=click.Path(path_type=Path),
-    default=None,
     help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
 )
 
 state_option: Decorator = click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
-    default=None,
     help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
     "user's cache folder]",
 )
 
-_MIRROR_OPTIONS: tuple[Decorator, ...] = (
-    click.option(
+authfile_option: Decorator = click.option(
+    "--authfile",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
+)
+
+
+def mirror_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of verbs that fetch something from archives."""
+    mirror = click.option(
         "--mirror",
         "mirrors",
         type=_Pair(),
@@ -94,24 +100,16 @@ _MIRROR_OPTIONS: tuple[Decorator, ...] = (
         metavar="NAME=URI",
         help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
         f"Also: {MIRRORS_VARIABLE}, the same, separated by spaces.",
-    ),
-    click.option(
+    )
+    keyring = click.option(
         "--keyring",
         "keyrings",
         type=_Pair(),
         multiple=True,
         metavar="NAME=FILE",
         help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
-    ),
-    state_option,
-)
-
-
-def mirror_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of verbs that fetch something from archives."""
-    for decorate in reversed(_MIRROR_OPTIONS):
-        function = decorate(function)
-    return function
+    )
+    return mirror(keyring(state_option(function)))
 
 
 def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,7 +125,6 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
     auth = click.option(
         "--auth-file",
         type=click.Path(path_type=Path),
-        default=None,
         metavar="FILE",
         help="Users and passwords of archives' servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
         f"Also: {AUTH_VARIABLE}.",
@@ -187,7 +184,11 @@ def given_options(
     return Options(
         state=state or default_state(),
         mirrors={**from_environment, **chosen},
-        keyrings={name: _keyring(name, Path(file)) for name, file in keyrings},
+        # apt would call every signature untrusted if it could not read one
+        keyrings={
+            name: _readable(Path(file), f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
+            for name, file in keyrings
+        },
         auth=_auth_file(auth_file),
         gnupg=_gnupg(),
         precommand_timeout=precommand_timeout,
@@ -203,12 +204,8 @@ def _auth_file(named: Path | None) -> Path | None:
     return _readable(path, "the file of passwords", hint)
 
 
-def _keyring(name: str, path: Path) -> Path:
-    """Give a keyring. Raises `UsageError` where it cannot be read: apt would call every signature untrusted."""
-    return _readable(path, f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
-
-
 def _readable(path: Path, what: str, hint: str) -> Path:
+    """Return the absolute path of a file. Raises `UsageError` where it cannot be read."""
     try:
         with path.open("rb") as file:
             file.read(1)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import click
@@ -44,7 +43,7 @@ class Renderer:
     def result(self, text: str, value: Any, status: ExitStatus = ExitStatus.INSTALLED) -> int:
         """Print a verb's result: `text` for people, `value` (a dataclass, or plain) for programs. Gives the status."""
         if self.json:
-            self._envelope(status, result=_plain(value))
+            self._envelope(status, result=value)
         elif text:
             click.echo(text)
         return status.code
@@ -79,9 +78,9 @@ class Renderer:
     def _envelope(self, status: ExitStatus, **content: Any) -> None:
         reason = "ok" if status is ExitStatus.INSTALLED else status.reason
         head = {"format": JSON_FORMAT, "verb": self.verb, "status": status.code, "reason": reason}
-        text = json_module.dumps({**head, **content}, indent=1, ensure_ascii=False)
+        text = json_module.dumps({**head, **content}, indent=1, ensure_ascii=False, default=_plain)
         if not _can_be_printed(text):
-            text = json_module.dumps({**head, **content}, indent=1)
+            text = json_module.dumps({**head, **content}, indent=1, default=_plain)
         click.echo(text)
 
 
@@ -95,12 +94,7 @@ def _can_be_printed(text: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, Enum):
-        return value.value
-    return str(value) if isinstance(value, Path) else value
+    """Return what JSON has for a value that `json` does not know."""
+    if dataclasses.is_dataclass(value):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    return value.value if isinstance(value, Enum) else str(value)

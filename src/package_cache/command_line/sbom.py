@@ -13,9 +13,8 @@ from package_cache.command_line.render import Renderer
 from package_cache.outside.files import write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ToolMissingError, UsageError
-from package_cache.values.lock_file import read_lock
 from package_cache.verbs.bills.bill import Writer, bill_of
-from package_cache.verbs.contents import lock_file_text
+from package_cache.verbs.contents import read_lock_file
 
 FORMATS = ("spdx", "cyclonedx")
 
@@ -41,13 +40,11 @@ class _Billed:
 @click.option(
     "--lock",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
     help="The lock that the cache was built from: it knows where each file lies in its archive.",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
     help="A file.  [default: standard output]",
 )
 @json_option
@@ -72,7 +69,7 @@ def sbom_command(
     """
     _refuse_what_is_no_file(output)
     write = _writer(format_)
-    read = read_lock(lock_file_text(lock), file=str(lock)) if lock else None
+    read = read_lock_file(lock) if lock else None
     with renderer.listening() as listener:
         bill = bill_of(groups, given_cache(cache), read, listener)
     text = write(bill)

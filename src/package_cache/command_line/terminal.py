@@ -24,26 +24,19 @@ def on_terminal() -> Iterator[Listener]:
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeRemainingColumn(),
         console=console, transient=True,
     )  # fmt: skip
-    with bars:
-        yield _OnTerminal(console, bars).listen
+    tasks: dict[str, TaskID] = {}
 
-
-class _OnTerminal:
-    """Turns events into lines and bars."""
-
-    def __init__(self, console: Console, bars: Bars) -> None:
-        self._console = console
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def listen(self, event: Event) -> None:
+    def listen(event: Event) -> None:
         match event:
             case Step(text):
-                self._console.print(f"[dim]{text}[/dim]", markup=True)
+                console.print(f"[dim]{text}[/dim]", markup=True)
             case Warn(text):
-                self._console.print(f"[yellow]warning:[/yellow] {text}")
+                console.print(f"[yellow]warning:[/yellow] {text}")
             case Progress(step, done, total, unit):
                 amount = f"{in_bytes(done)} of {in_bytes(total)}" if unit == "bytes" else f"{done} of {total} {unit}"
-                if step not in self._tasks:
-                    self._tasks[step] = self._bars.add_task(step, amount=amount)
-                self._bars.update(self._tasks[step], completed=done, total=total, amount=amount)
+                if step not in tasks:
+                    tasks[step] = bars.add_task(step, amount=amount)
+                bars.update(tasks[step], completed=done, total=total, amount=amount)
+
+    with bars:
+        yield listen

@@ -10,7 +10,7 @@ Two things keep that small, and the layers few (a node mounts every one of them)
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -64,22 +64,12 @@ def cut(packages: Collection[PooledPackage]) -> list[Cut]:
 
 
 def _cut(kinds: dict[str, list[PooledPackage]], limit: int) -> Iterator[Cut]:
-    for names in _halved(sorted(kinds), lambda name: name, lambda name: _bytes(kinds[name]), limit):
+    sizes = {name: sum(package.size for package in packages) for name, packages in kinds.items()}
+    for names in _halved(sorted(kinds), lambda name: name, sizes.__getitem__, limit):
         together = [package for name in names for package in kinds[name]]
-        if len(names) > 1:
-            yield Cut("; ".join(names), _in_order(together))
-            continue
-        parts = list(_halved(together, lambda package: package.name, lambda package: package.size, limit))
-        for part in parts:
-            yield Cut(names[0], _in_order(part))
-
-
-def _bytes(packages: Iterable[PooledPackage]) -> int:
-    return sum(package.size for package in packages)
-
-
-def _in_order(packages: Iterable[PooledPackage]) -> tuple[PooledPackage, ...]:
-    return tuple(sorted(packages, key=lambda package: (package.name, package.sha256)))
+        halved = _halved(together, lambda package: package.name, lambda package: package.size, limit)
+        for part in [together] if len(names) > 1 else halved:
+            yield Cut("; ".join(names), tuple(sorted(part, key=lambda package: (package.name, package.sha256))))
 
 
 Item = TypeVar("Item")

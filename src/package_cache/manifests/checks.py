@@ -1,13 +1,11 @@
 """What both formats check alike: names, OS releases, package lists, and that nothing is there twice."""
 
 import bisect
-import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from package_cache.values.errors import ManifestError, Problem
-from package_cache.values.manifest import CheckedImage, Group, Pin, Place, Repository, RequestedPackage
+from package_cache.values.manifest import Place, RequestedPackage
 from package_cache.values.names import GROUP_NAME, PackageRequest
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 
@@ -16,18 +14,6 @@ Found = tuple[str, Place]
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that no field may hold; the tab and the line feed are left to each field."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a format's reader found."""
-
-    groups: tuple[Group, ...]
-    repositories: tuple[Repository, ...] = ()
-    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    max_age: datetime.timedelta | None = None
-    pins: tuple[Pin, ...] = ()
-    images: tuple[CheckedImage, ...] = ()
 
 
 class Problems:

@@ -15,26 +15,25 @@ from package_cache.manifests.checks import (
     CONTROL,
     FirstPlaces,
     Found,
-    Parts,
     Problems,
     check_group_name,
     check_packages,
     check_system,
     without_blank,
 )
-from package_cache.values.manifest import Group, RequestedPackage
+from package_cache.values.manifest import Group, Manifest, RequestedPackage
 
 SHAPE = "write: group,system,packages with spaces between them[,precommands]"
 FIELDS = ("group's name", "OS release", "list of packages")
 
 
-def read_columns(text: str, path: Path, problems: Problems) -> Parts:
+def read_columns(text: str, path: Path, digest: str, problems: Problems) -> Manifest:
     """Read the text of `path` (a name for messages only); what is wrong goes to `problems`."""
     reader = _Reader(problems)
     # Not splitlines(): it would also break lines at form feeds and Unicode's separators, which shells keep.
     for number, line in enumerate(text.split("\n"), start=1):
         reader.line(number, line.removesuffix("\r"))
-    return Parts(tuple(reader.groups))
+    return Manifest(path, digest, tuple(reader.groups))
 
 
 class _Reader:

@@ -25,24 +25,11 @@ def read_manifest(path: Path) -> Manifest:
     problems = Problems(str(path))
     text = _text(content, problems)
     read = read_toml if path.suffix.lower() == ".toml" else read_columns
-    parts = read(text, path, problems)
-    if not parts.groups and not problems.found:
+    manifest = read(text, path, f"sha256:{hashlib.sha256(content).hexdigest()}", problems)
+    if not manifest.groups and not problems.found:
         problems.add(problems.place(), "has no group", EXAMPLE[read is read_toml])
     problems.raise_if_any()
-    return Manifest(
-        path,
-        _digest(content),
-        parts.groups,
-        parts.repositories,
-        parts.mirrors,
-        parts.max_age,
-        parts.pins,
-        parts.images,
-    )
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return manifest
 
 
 def _content(path: Path) -> bytes:

@@ -23,7 +23,6 @@ from pathlib import Path
 from package_cache.manifests.checks import (
     FirstPlaces,
     Found,
-    Parts,
     Problems,
     check_group_name,
     check_packages,
@@ -41,7 +40,7 @@ from package_cache.manifests.repositories import (
 )
 from package_cache.manifests.tables import Document, Table
 from package_cache.values.ages import parse_age
-from package_cache.values.manifest import Group, Place, RequestedPackage
+from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
 from package_cache.values.names import ARCHITECTURE
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 from package_cache.values.toml_text import load_toml
@@ -60,11 +59,11 @@ NOT_MACHINES = {"all", "any", "source"}
 """Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""
 
 
-def read_toml(text: str, path: Path, problems: Problems) -> Parts:
+def read_toml(text: str, path: Path, digest: str, problems: Problems) -> Manifest:
     """Read the text of `path`; what is wrong goes to `problems`. Keys are looked up beside `path`."""
     values = _values(text, problems)
     if values is None:
-        return Parts(())
+        return Manifest(path, digest, ())
     root = Table(Document(text, positions(text), problems), values)
     root.only("group", "repository", "pin", "image", "mirrors", "max-age")
     places = FirstPlaces(problems)
@@ -74,7 +73,7 @@ def read_toml(text: str, path: Path, problems: Problems) -> Parts:
     names = {item.name for item in repositories} | archive_names(groups)
     pins = read_pins(root.tables("pin"), names)
     images = read_images(root.tables("image"), path.parent, groups, problems)
-    return Parts(tuple(groups), repositories, _mirrors(root), _max_age(root), pins, images)
+    return Manifest(path, digest, tuple(groups), repositories, _mirrors(root), _max_age(root), pins, images)
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from package_cache.values.errors import PackageCacheError
 
@@ -47,6 +48,13 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def settle(stream: IO[bytes], *, mode: int = 0o644) -> None:
+    """Set the mode of a file and flush it to the disk, so that it can be renamed to its place."""
+    stream.flush()
+    os.fchmod(stream.fileno(), mode)
+    os.fsync(stream.fileno())
+
+
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Write a file so that a reader finds the old content or the new one, whole, also after a power cut.
 
@@ -57,9 +65,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
+            settle(stream, mode=mode)
             Path(temporary).replace(path)  # while it is locked
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -103,23 +109,30 @@ def exclusive(path: Path, *, wait: float = 60.0) -> Iterator[None]:
 
     Waits at most `wait` seconds; raises `PackageCacheError` after that. The kernel drops it when a process dies.
     """
-    deadline = time.monotonic() + wait
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise PackageCacheError(
-                        f"cannot have {path} for ourselves: another process kept it locked for {wait:g} s",
-                        hint="wait for it to end, then run this again",
-                    ) from None
-                time.sleep(0.05)
+        try:
+            lock(descriptor, wait)
+        except BlockingIOError:
+            raise PackageCacheError(
+                f"cannot have {path} for ourselves: another process kept it locked for {wait:g} s",
+                hint="wait for it to end, then run this again",
+            ) from None
         yield
     finally:
         os.close(descriptor)
+
+
+def lock(descriptor: int, wait: float) -> None:
+    """Lock an open file or folder. Raises `BlockingIOError` if another process keeps it locked for `wait` seconds."""
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.05)
 
 
 def replace_folder(new: Path, place: Path) -> None:
@@ -168,7 +181,5 @@ def clone_or_copy(source: Path, target: Path) -> str:
         except OSError:
             shutil.copyfileobj(reader, writer, 1 << 20)
             method = "copy"
-        writer.flush()
-        os.fchmod(writer.fileno(), 0o644)
-        os.fsync(writer.fileno())
+        settle(writer)
     return method

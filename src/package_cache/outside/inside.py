@@ -2,6 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
+from package_cache.outside.images.unpack_layer import MOST_LINKS, followed
 from package_cache.values.errors import PackageCacheError
 
 
@@ -11,27 +12,14 @@ def resolved_inside(root: Path, inside: str) -> str:
     The kernel would follow an absolute symlink below `root` to a file of the host; this does not (path_resolution(7)).
     What does not exist counts as a plain name.
     """
-    done = PurePosixPath("/")
-    waiting = list(reversed(PurePosixPath(inside).parts))
-    hops = 0
-    while waiting:
-        part = waiting.pop()
-        if part == "..":
-            done = done.parent
-            continue
-        if part == "/":
-            done = PurePosixPath("/")
-            continue
-        here = done / part
-        on_host = on_the_host(root, str(here))
-        if not on_host.is_symlink():
-            done = here
-            continue
-        hops += 1
-        if hops > 40:  # the kernel's own limit
+
+    def link(here: str, hops: int) -> str | None:
+        place = on_the_host(root, here)
+        if place.is_symlink() and hops >= MOST_LINKS:
             raise PackageCacheError(f"cannot follow {inside} in {root}: too many symbolic links")
-        waiting.extend(reversed(on_host.readlink().parts))
-    return str(done)
+        return str(place.readlink()) if place.is_symlink() else None
+
+    return followed(inside, link) or "/"
 
 
 def on_the_host(root: Path, inside: str) -> Path:

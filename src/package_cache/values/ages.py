@@ -14,6 +14,14 @@ _UNITS = {
 }
 
 
+def parse_time(text: str) -> datetime.datetime | None:
+    """Return a time; None where it is none, such as a 31st of February."""
+    try:
+        return datetime.datetime.fromisoformat(text) if TIME.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 def parse_age(text: str) -> datetime.timedelta:
     """Read an age such as `12h`, `30d` or `4w`. Raises `ValueError` with what to write instead."""
     match = _AGE.fullmatch(text.strip())

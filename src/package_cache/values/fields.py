@@ -2,12 +2,21 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from package_cache.values.errors import Problem
+from package_cache.values.names import ARCHITECTURE, PACKAGE_NAME, SHA256, VERSION
 
 SIZE_LIMIT = 2**63
 """No file is larger: off_t of <sys/types.h> has 64 bits."""
+
+
+PATTERNS = {
+    "name": PACKAGE_NAME, "version": VERSION, "architecture": ARCHITECTURE, "sha256": SHA256, "original_sha256": SHA256,
+}  # fmt: skip
+"""Of the fields of a package, in every file."""
+
+Record = TypeVar("Record")
 
 
 class FieldReader:
@@ -68,6 +77,16 @@ class FieldReader:
             return value
         self.wrong(f"{at}.{key}".lstrip("."), "must be a list of tables")
         return []
+
+    def record(self, kind: type[Record], table: Mapping[str, Any], at: str, **others: Any) -> Record:
+        """Read a dataclass whose fields are texts and sizes in bytes, by their names; `others` are given."""
+        values = dict(others)
+        for key, type_ in kind.__annotations__.items():
+            if key not in others:
+                values[key] = self.size(table, at, key) if type_ is int else self.text(table, at, key)
+        for key, pattern in PATTERNS.items():
+            self.match(pattern, values.get(key, ""), f"{at}.{key}", f"a {key}")
+        return kind(**values)
 
     def match(self, pattern: re.Pattern[str], value: str, field: str, what: str) -> None:
         """Note a problem where a value that is there is not `what`: "a version"."""

@@ -81,10 +81,6 @@ class LockedSystem:
     packages: tuple[LockedPackage, ...]
     images: tuple[LockedImage, ...] = ()
 
-    def package(self, key: str) -> LockedPackage:
-        """Give the package of a key. Raises `KeyError`."""
-        return {package.key: package for package in self.packages}[key]
-
 
 @dataclass(frozen=True)
 class Lock:

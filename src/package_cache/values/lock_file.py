@@ -50,7 +50,7 @@ from package_cache.values.lock import (
     LockedRepository,
     LockedSystem,
 )
-from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PACKAGE_NAME, SHA256, VERSION, PackageRequest
+from package_cache.values.names import ARCHITECTURE, GROUP_NAME, PackageRequest
 from package_cache.values.system import System
 from package_cache.values.toml_text import load_toml
 from package_cache.values.uris import has_credentials
@@ -102,11 +102,8 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     return {
         "name": locked.system.name,
         "architecture": locked.system.architecture,
-        "repository": [
-            {"name": item.name} if item.uri is None else {"name": item.name, "uri": item.uri}
-            for item in sorted(locked.repositories, key=lambda item: item.name)
-        ],
-        **({"image": [_image_table(image) for image in sorted(locked.images)]} if locked.images else {}),
+        "repository": [_written(item) for item in sorted(locked.repositories, key=lambda item: item.name)],
+        **({"image": [_written(image) for image in sorted(locked.images)]} if locked.images else {}),
         "group": [
             {
                 "name": group.name,
@@ -118,23 +115,13 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
             }
             for group in sorted(locked.groups)
         ],
-        "package": [
-            {
-                "name": item.name,
-                "version": item.version,
-                "architecture": item.architecture,
-                "size": item.size,
-                "sha256": item.sha256,
-                "repository": item.repository,
-                "path": item.path,
-            }
-            for item in sorted(locked.packages)
-        ],
+        "package": [vars(item) for item in sorted(locked.packages)],
     }
 
 
-def _image_table(image: LockedImage) -> dict[str, str]:
-    return {key: value for key, value in vars(image).items() if value}
+def _written(item: LockedRepository | LockedImage) -> dict[str, str]:
+    """Return the fields that are not empty."""
+    return {key: value for key, value in vars(item).items() if value}
 
 
 def _set_table(item: ImageSet) -> dict[str, Any]:
@@ -193,19 +180,7 @@ class _LockReader(FieldReader):
         return LockedRepository(self.text(table, at, "name"), uri)
 
     def package(self, table: dict[str, Any], at: str, repositories: set[str]) -> LockedPackage:
-        package = LockedPackage(
-            self.text(table, at, "name"),
-            self.text(table, at, "version"),
-            self.text(table, at, "architecture"),
-            self.size(table, at, "size"),
-            self.text(table, at, "sha256"),
-            self.text(table, at, "repository"),
-            self.text(table, at, "path"),
-        )
-        for key, pattern in (
-            ("name", PACKAGE_NAME), ("version", VERSION), ("architecture", ARCHITECTURE), ("sha256", SHA256),
-        ):  # fmt: skip
-            self.match(pattern, getattr(package, key), f"{at}.{key}", f"a {key}")
+        package = self.record(LockedPackage, table, at)
         if package.repository and package.repository not in repositories:
             self.wrong(f"{at}.repository", f"there is no repository {package.repository!r} in this system")
         if ".." in package.path.split("/") or package.path.startswith("/"):

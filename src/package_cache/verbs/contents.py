@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.being_written import once_settled
+from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.package_list import read_list
+from package_cache.cache.package_list import DescribedPackage
 from package_cache.outside.files import read_regular
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
@@ -17,21 +18,6 @@ LARGEST_LOCK = 200_000_000
 """Bytes; the lock of a whole distribution has a tenth of that."""
 
 LOCK_HINT = "make it anew: package-cache lock"
-
-
-@dataclass(frozen=True, order=True)
-class HeldPackage:
-    """One package of a group."""
-
-    name: str
-    version: str
-    architecture: str
-    size: int
-    """Of the archive's file in a lock, of the stored one in a cache; in bytes."""
-    original: str
-    """SHA-256 of the archive's file: the same for a lock and for a cache of it."""
-    file: str
-    """SHA-256 of the file whose size that is."""
 
 
 GroupPlace = tuple[str, str]
@@ -44,12 +30,13 @@ class Contents:
 
     kind: str
     """`lock` or `cache`."""
-    groups: Mapping[GroupPlace, frozenset[HeldPackage]]
+    groups: Mapping[GroupPlace, frozenset[DescribedPackage]]
+    """A lock's packages are those of a cache that stores the archive's own files."""
 
     def bytes(self, groups: Iterable[GroupPlace] | None = None) -> int:
         """Give the bytes of the files of some groups, or of all, each file counted once."""
         places = self.groups if groups is None else [place for place in groups if place in self.groups]
-        return sum({item.file: item.size for place in places for item in self.groups[place]}.values())
+        return sum({item.sha256: item.size for place in places for item in self.groups[place]}.values())
 
 
 def read_contents(path: Path) -> Contents:
@@ -58,16 +45,16 @@ def read_contents(path: Path) -> Contents:
         cache = CacheFolder(path)
         return once_settled(cache, lambda: _of_cache(cache))
     try:
-        return of_lock(read_lock(lock_file_text(path), file=str(path)))
+        return of_lock(read_lock_file(path))
     except LockError as error:
         hint = "name two locks, or the folders of two caches"
         raise LockError(error.message, problems=error.problems, hint=hint) from error
 
 
-def lock_file_text(path: Path) -> str:
-    """Give the text of a lock's file. Raises `LockError`."""
+def read_lock_file(path: Path) -> Lock:
+    """Read a lock. Raises `LockError`."""
     try:
-        return read_regular(path, LARGEST_LOCK).decode()
+        return read_lock(read_regular(path, LARGEST_LOCK).decode(), file=str(path))
     except UnicodeDecodeError as error:
         raise LockError(f"cannot read {path}: it is not UTF-8", hint=LOCK_HINT) from error
     except OSError as error:
@@ -76,10 +63,10 @@ def lock_file_text(path: Path) -> str:
 
 def of_lock(lock: Lock) -> Contents:
     """Give what a lock holds."""
-    groups: dict[GroupPlace, frozenset[HeldPackage]] = {}
+    groups: dict[GroupPlace, frozenset[DescribedPackage]] = {}
     for system in lock.systems:
         items = {
-            package.key: HeldPackage(
+            package.key: DescribedPackage(
                 package.name, package.version, package.architecture, package.size, package.sha256, package.sha256
             )
             for package in system.packages
@@ -91,10 +78,5 @@ def of_lock(lock: Lock) -> Contents:
 
 
 def _of_cache(cache: CacheFolder) -> Contents:
-    groups = {}
-    for group in read_description(cache).groups:
-        groups[group.name, group.system] = frozenset(
-            HeldPackage(item.name, item.version, item.architecture, item.size, item.original_sha256, item.sha256)
-            for item in read_list(cache, group)
-        )
-    return Contents("cache", groups)
+    groups = read_description(cache).groups
+    return Contents("cache", {(group.name, group.system): frozenset(read_list(cache, group)) for group in groups})

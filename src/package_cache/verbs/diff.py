@@ -7,7 +7,8 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
-from package_cache.verbs.contents import Contents, HeldPackage, read_contents
+from package_cache.cache.package_list import DescribedPackage
+from package_cache.verbs.contents import Contents, read_contents
 
 KINDS = ("up", "down", "new", "gone", "changed")
 """What can become of a package; `changed`: other bytes of the same version."""
@@ -88,13 +89,13 @@ def compared(before: Path, old: Contents, after: Path, new: Contents) -> Differe
 
 
 def _side(path: Path, contents: Contents) -> Side:
-    files = {item.file for items in contents.groups.values() for item in items}
+    files = {item.sha256 for items in contents.groups.values() for item in items}
     return Side(path, contents.kind, len(files), contents.bytes())
 
 
 def _new_bytes(old: Contents, new: Contents) -> int:
-    known = {item.original for items in old.groups.values() for item in items}
-    found = {item.original: item.size for items in new.groups.values() for item in items}
+    known = {item.original_sha256 for items in old.groups.values() for item in items}
+    found = {item.original_sha256: item.size for items in new.groups.values() for item in items}
     return sum(size for original, size in found.items() if original not in known)
 
 
@@ -111,7 +112,7 @@ def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDiffere
     )
 
 
-def _changes(before: Iterable[HeldPackage], after: Iterable[HeldPackage]) -> list[Change]:
+def _changes(before: Iterable[DescribedPackage], after: Iterable[DescribedPackage]) -> list[Change]:
     """Give what became of a group's packages, in order of name."""
     old, new = _by_name(before), _by_name(after)
     found: list[Change] = []
@@ -129,11 +130,11 @@ def _changes(before: Iterable[HeldPackage], after: Iterable[HeldPackage]) -> lis
     return found
 
 
-def _by_name(packages: Iterable[HeldPackage]) -> dict[tuple[str, str], dict[str, str]]:
+def _by_name(packages: Iterable[DescribedPackage]) -> dict[tuple[str, str], dict[str, str]]:
     """Give the hash of the archive's file by version, by name and architecture: mostly one version."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for item in packages:
-        found.setdefault((item.name, item.architecture), {})[item.version] = item.original
+        found.setdefault((item.name, item.architecture), {})[item.version] = item.original_sha256
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from package_cache.cache.being_written import once_settled
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.values.ages import TIME, age_text
+from package_cache.values.ages import age_text, parse_time
 from package_cache.values.errors import CacheError, LockError
 from package_cache.values.lock import Lock
 from package_cache.values.statuses import ExitStatus
@@ -17,9 +17,10 @@ def refuse_old_lock(lock: Lock, path: Path, limit: datetime.timedelta, now: date
     hint = "lock again: package-cache lock, with --dated where the manifest has no max-age"
     if not lock.created:
         raise LockError(f"cannot tell how old {path} is, and max-age is {age_text(limit)}", hint=hint)
-    age = _age(lock.created, now)
-    if age is None:
+    created = parse_time(lock.created)
+    if created is None:
         raise LockError(f"cannot tell how old {path} is: 'created' is no time: {lock.created!r}", hint=hint)
+    age = now - created
     if age > limit:
         raise LockError(
             f"cannot build from {path}: it was made {lock.created}, {age_text(age)} ago, "
@@ -33,12 +34,12 @@ def refuse_old_cache(cache: CacheFolder, limit: datetime.timedelta, now: datetim
     """Raise `CacheError` where a cache, or the lock that it was built from, is older than the limit."""
     description = once_settled(cache, lambda: read_description(cache))
     times = {"was built": description.created, **({"was locked": description.locked} if description.locked else {})}
-    ages = {what: _age(time, now) for what, time in times.items()}
     for what, time in times.items():
-        age = ages[what]
-        if age is None:
+        parsed = parse_time(time)
+        if parsed is None:
             message = f"cannot tell how old {cache.path} is: when it {what} is no time: {time!r}"
             raise CacheError(message, hint="build the cache again")
+        age = now - parsed
         if age > limit:
             raise CacheError(
                 f"cannot stage from {cache.path}: it {what} {time}, {age_text(age)} ago, and --max-age is "
@@ -46,10 +47,3 @@ def refuse_old_cache(cache: CacheFolder, limit: datetime.timedelta, now: datetim
                 hint="lock and build it again: package-cache lock, package-cache build",
                 status=ExitStatus.TOO_OLD,
             )
-
-
-def _age(time: str, now: datetime.datetime) -> datetime.timedelta | None:
-    try:
-        return now - datetime.datetime.fromisoformat(time) if TIME.fullmatch(time) else None
-    except ValueError:  # a 31st of February
-        return None

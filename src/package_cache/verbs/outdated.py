@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from debian.debian_support import Version
 
@@ -10,7 +10,7 @@ from package_cache.outside.apt.solver import Offer
 from package_cache.outside.archives.distributions import Release, Support, support_of
 from package_cache.outside.threads import in_threads
 from package_cache.values.events import Listener, ignore
-from package_cache.values.lock import Lock, LockedPackage, LockedSystem
+from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedSystem
 from package_cache.values.manifest import Manifest
 from package_cache.values.names import PackageRequest
 from package_cache.verbs.archives.system_apt import SystemApt, each_apt, known_releases
@@ -70,8 +70,9 @@ def outdated(
     """Ask the archives what they have of a lock's packages now. Raises what `make_lock` raises."""
     locked = {item.system: item for item in lock.systems}
     releases = [release for release in known_releases(manifest, options, listener) if release.system in locked]
-    askers = [_Asker(manifest, release, options, listener, locked[release.system]) for release in releases]
-    found = in_threads(_Asker.ask, askers, SYSTEMS_AT_ONCE)
+    found = in_threads(
+        lambda release: _ask(manifest, release, options, listener, locked[release.system]), releases, SYSTEMS_AT_ONCE
+    )
     systems = []
     for release, packages in zip(releases, found, strict=True):
         support = support_of(release.system, today)
@@ -89,51 +90,43 @@ def outdated(
     )
 
 
-@dataclass
-class _Asker:
-    """Asks for one system."""
+def _ask(
+    manifest: Manifest, release: Release, options: Options, listener: Listener, locked: LockedSystem
+) -> list[OutdatedPackage]:
+    """Ask the archives for one system."""
+    found: dict[tuple[str, str], OutdatedPackage] = {}  # by key and newest: precommands may add other sources
 
-    manifest: Manifest
-    release: Release
-    options: Options
-    listener: Listener
-    locked: LockedSystem
-    found: dict[tuple[str, str], OutdatedPackage] = field(default_factory=dict)
-    """By the package's key and the newest version: groups with precommands may have other sources."""
-
-    def ask(self) -> list[OutdatedPackage]:
-        each_apt(self.manifest, self.release, self.options, self.listener, self._ask)
-        return list(self.found.values())
-
-    def _ask(self, asked: SystemApt) -> None:
+    def look(asked: SystemApt) -> None:
         names = {group.name for group in asked.groups}
-        groups = [group for group in self.locked.groups if group.name in names]
+        groups = [group for group in locked.groups if group.name in names]
         keys = {key for group in groups for key in group.packages}
-        packages = [package for package in self.locked.packages if package.key in keys]
+        packages = [package for package in locked.packages if package.key in keys]
         offers = asked.apt.offers((package.name, package.architecture) for package in packages)
         for package in packages:
             offer = offers.get((package.name, package.architecture))
             if offer and offer.candidate and Version(offer.candidate) > Version(package.version):
                 takers = [group for group in groups if package.key in group.packages]
-                requests = [request for group in takers for request in group.requests]
-                self._note(package, offer.candidate, offer, [group.name for group in takers], requests)
+                new = _package(package, offer.candidate, offer, takers)
+                before = found.get((package.key, new.newest), new)
+                both = tuple(sorted({*new.groups, *before.groups}))
+                found[package.key, new.newest] = replace(new, groups=both, pinned=new.pinned or before.pinned)
 
-    def _note(
-        self, package: LockedPackage, newest: str, offer: Offer, groups: Sequence[str], requests: Sequence[str]
-    ) -> None:
-        before = self.found.get((package.key, newest))
-        parsed = [PackageRequest.parse(text) for text in requests]
-        self.found[package.key, newest] = OutdatedPackage(
-            package.name,
-            package.architecture,
-            package.version,
-            newest,
-            offer.suites.get(newest, ()),
-            _security(package.version, offer),
-            tuple(sorted({*groups, *(before.groups if before else ())})),
-            any((one.name, one.version) == (package.name, package.version) for one in parsed)
-            or (before is not None and before.pinned),
-        )
+    each_apt(manifest, release, options, listener, look)
+    return list(found.values())
+
+
+def _package(package: LockedPackage, newest: str, offer: Offer, takers: Sequence[LockedGroup]) -> OutdatedPackage:
+    requests = [PackageRequest.parse(text) for group in takers for text in group.requests]
+    return OutdatedPackage(
+        package.name,
+        package.architecture,
+        package.version,
+        newest,
+        offer.suites.get(newest, ()),
+        _security(package.version, offer),
+        tuple(group.name for group in takers),
+        any((one.name, one.version) == (package.name, package.version) for one in requests),
+    )
 
 
 def _security(locked: str, offer: Offer) -> str | None:

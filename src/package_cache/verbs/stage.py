@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.being_written import once_settled
-from package_cache.cache.contents import read_group_files, read_installer
+from package_cache.cache.contents import read_group, read_installer, read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.layout import GROUPS, PACKAGE_LIST, CacheFolder
+from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.cache.leftovers import remove_unfinished
-from package_cache.cache.package_list import DescribedPackage, all_packages, parse_list
+from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.publish import GroupFiles, publish
 from package_cache.cache.stored import StoredFile, intact_packages
 from package_cache.outside.files import clone_or_copy, exclusive, sha256_of
@@ -19,7 +19,6 @@ from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.names import GROUP_NAME
-from package_cache.values.statuses import ExitStatus
 
 OTHER_STAGE_LIMIT = 600.0
 """Seconds to wait for somebody else who stages to the same place."""
@@ -78,13 +77,13 @@ class _Choice:
 def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
     """Read what the cache's description names just now. Raises `CacheError` where a package file is missing or cut."""
     description = read_description(cache)
-    groups = _chosen(names, description)
-    files = {(group.name, group.system): read_group_files(cache, group) for group in groups}
-    packages = {
-        package.sha256: package
-        for place, contents in files.items()
-        for package in parse_list(contents[PACKAGE_LIST], str(cache.group(*place) / PACKAGE_LIST))
-    }
+    for name in names:
+        if not GROUP_NAME.fullmatch(name):
+            raise UsageError(f"cannot stage {name!r}: that is not a group's name")
+    groups = description.chosen(names)
+    read = [read_group(cache, group) for group in groups]
+    files = {(item.group.name, item.group.system): item.files for item in read}
+    packages = {package.sha256: package for item in read for package in item.packages}
     for package in packages.values():
         if not StoredFile(package.sha256, package.size).is_in(cache):
             raise _damaged(package, cache)
@@ -103,20 +102,6 @@ def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listen
         listener(Progress("staging", done, total))
     publish(target, _merged(choice, target), choice.files, choice.installer)
     return StageResult(tuple(names), len(missing), total, " and ".join(sorted(methods)) or "nothing to do")
-
-
-def _chosen(names: Sequence[str], description: Description) -> Sequence[DescribedGroup]:
-    for name in names:
-        if not GROUP_NAME.fullmatch(name):
-            raise UsageError(f"cannot stage {name!r}: that is not a group's name")
-        if not description.group_systems(name):
-            there = ", ".join(sorted({group.name for group in description.groups})) or "none"
-            raise CacheError(
-                f"cannot find the group {name!r} in the cache",
-                hint=f"the groups there are: {there}",
-                status=ExitStatus.NO_SUCH_GROUP,
-            )
-    return [group for group in description.groups if group.name in names]
 
 
 def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:
@@ -141,6 +126,6 @@ def _merged(choice: _Choice, target: CacheFolder) -> Description:
     groups, packages = [*choice.groups], {**choice.packages}
     with contextlib.suppress(CacheError):  # nothing there yet, or nothing that can be read: it is then all there is
         others = [group for group in read_description(target).groups if (group.name, group.system) not in choice.files]
-        packages |= all_packages(target, others)
+        packages |= {package.sha256: package for group in others for package in read_list(target, group)}
         groups += others
     return choice.description.with_groups(groups, {item.sha256: item.size for item in packages.values()})

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.package_list import read_list
 from package_cache.outside.files import sha256_of
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Progress, ignore

@@ -51,18 +51,16 @@ def fetch(
     *,
     timeout: float,
     window: float,
-    config: Path | None,
     auth: Path | None,
     cancelled: Callable[[], bool],
 ) -> list[str]:
     """Fetch files and give apt's words for each that it did not get, "" for the others; the caller checks the bytes.
 
     `timeout` is how many whole seconds a server may be silent; the whole call must bring `SLOWEST` bytes a second in
-    every `window` seconds. `config` is an apt.conf(5) read before the machine's own (APT_CONFIG), `auth` an
-    apt_auth.conf(5) read instead of the machine's. It ends early, with no word, when `cancelled()` becomes true.
-    Raises `ToolMissingError`.
+    every `window` seconds. `auth` is an apt_auth.conf(5) read instead of the machine's. It ends early, with no word,
+    when `cancelled()` becomes true. Raises `ToolMissingError`.
     """
-    process = start(_command(files, timeout, auth), env={"APT_CONFIG": str(config)} if config else None)
+    process = start(_command(files, timeout, auth))
     watch = _Watch(files, window)
     try:
         while True:

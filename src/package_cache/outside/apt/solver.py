@@ -200,7 +200,7 @@ class Apt:
             words = (completed.stderr + completed.stdout).strip()
             raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
         files = [_file(line) for line in completed.stdout.splitlines() if line.startswith("'")]
-        records = self._records([self._argument(*key) for _, key in files])
+        records = self._records([f"{self._name(name, of)}={version}" for _, (name, version, of) in files])
         return tuple(sorted(self._planned(uri, key, records) for uri, key in files))
 
     def _unmet(self, argv: Sequence[str]) -> str:
@@ -210,9 +210,6 @@ class Apt:
 
     def _name(self, name: str, architecture: str) -> str:
         return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
-
-    def _argument(self, name: str, version: str, architecture: str) -> str:
-        return f"{self._name(name, architecture)}={version}"
 
     def _records(self, arguments: Sequence[str]) -> dict[tuple[str, str], Deb822]:
         """Give the index's paragraphs by package name and path."""

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.outside.apt.helper import Fetch, fetch, present
@@ -54,15 +54,13 @@ def download(
     *,
     listener: Listener = ignore,
     parallel: int = 4,
-    config: Path | None = None,
     auth: Path | None = None,
     patience: Patience | None = None,
 ) -> int:
     """Fetch files so that each target appears whole, with the right size and SHA-256, or not at all.
 
     Gives the bytes that were fetched: less than the sizes together where something was resumed or already there.
-    `config` is an apt.conf(5) read before the machine's own, `auth` an apt_auth.conf(5) instead of the machine's. One
-    process at a time may fill a folder: the caller locks.
+    `auth` is an apt_auth.conf(5) instead of the machine's. One process at a time may fill a folder: the caller locks.
 
     One broken file does not stop the others. In the end one error tells of all of them, each with its mirrors and
     apt's words: `VerificationError` where a file came wrong from a mirror and right from none, else `ArchiveError`;
@@ -71,7 +69,7 @@ def download(
     wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
     if not wanted:
         return 0
-    run = _Run(wanted, parallel=parallel, config=config, auth=auth, patience=patience or Patience(), listener=listener)
+    run = _Run(wanted, parallel, auth, patience or Patience(), listener)
     try:
         with writing_to(wanted[0].item.target.parent, what="write downloads"):
             run.all_rounds()
@@ -93,31 +91,21 @@ def _server(uri: str) -> str:
     return f"{split.scheme}://{split.netloc}"
 
 
+@dataclass
 class _Run:
     """All rounds over all files of one call of `download`."""
 
-    def __init__(
-        self,
-        wanted: list[Wanted],
-        *,
-        parallel: int,
-        config: Path | None,
-        auth: Path | None,
-        patience: Patience,
-        listener: Listener,
-    ) -> None:
-        self.wanted = wanted
-        self.fetched = 0
-        self._parallel = parallel
-        self._config = config
-        self._auth = auth
-        self._patience = patience
-        self._listener = listener
-        self._told = -1
-        self._answering: set[str] = set()
-        self._silent: set[str] = set()
-        self._cancelled = threading.Event()
-        self._lock = threading.Lock()
+    wanted: list[Wanted]
+    _parallel: int
+    _auth: Path | None
+    _patience: Patience
+    _listener: Listener
+    fetched: int = 0
+    _told: int = -1
+    _answering: set[str] = field(default_factory=set)
+    _silent: set[str] = field(default_factory=set)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def all_rounds(self) -> None:
         for folder in {one.partial.parent for one in self.wanted}:
@@ -193,7 +181,6 @@ class _Run:
             orders,
             timeout=self._patience.timeout,
             window=self._patience.window,
-            config=self._config,
             auth=self._auth,
             cancelled=self._cancelled.is_set,
         )

@@ -1,13 +1,12 @@
 """One file on its way from its mirrors to its name: what was tried, and the check before the rename."""
 
-import os
 import re
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from package_cache.outside.apt.helper import Fetch, present
-from package_cache.outside.files import sha256_of
+from package_cache.outside.files import settle, sha256_of
 from package_cache.outside.writing import NO_SPACE
 
 PARTIAL = ".partial"
@@ -36,7 +35,11 @@ class Download:
     @property
     def is_there(self) -> bool:
         """Whether the target holds the right bytes already."""
-        return present(self.target) == self.size and sha256_of(self.target) == self.sha256
+        return self.is_at(self.target)
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether a file holds the right bytes."""
+        return present(path) == self.size and sha256_of(path) == self.sha256
 
 
 class Wanted:
@@ -82,8 +85,10 @@ class Wanted:
         refused = present(order.refused) > 0
         order.refused.unlink(missing_ok=True)
         whole = present(self.partial) >= self.item.size
-        if whole and not refused and self._holds():
-            _publish(self.partial, self.item.target)
+        if whole and not refused and self.item.is_at(self.partial):
+            with self.partial.open("rb") as stream:
+                settle(stream)
+            self.partial.replace(self.item.target)
             self.done = True
         elif refused or whole:
             self.partial.unlink(missing_ok=True)
@@ -92,17 +97,3 @@ class Wanted:
             self.failed(order.uri, f"other bytes than expected: {said}".rstrip(": "), wrong=True)
         else:
             self.failed(order.uri, said)
-
-    def _holds(self) -> bool:
-        return present(self.partial) == self.item.size and sha256_of(self.partial) == self.item.sha256
-
-
-def _publish(partial: Path, target: Path) -> None:
-    """Give a checked file its name, so that it survives a power cut whole."""
-    descriptor = os.open(partial, os.O_RDONLY)
-    try:
-        os.fchmod(descriptor, 0o644)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    partial.replace(target)

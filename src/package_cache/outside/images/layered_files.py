@@ -7,6 +7,7 @@ What a layer has below a folder makes that a folder, also where it does not name
 or a file there: so overlayfs shows it, by which nearly every container runs. A link of the layer itself is followed.
 """
 
+import posixpath
 import re
 import stat
 import tarfile
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from package_cache.outside.images.system_files import LARGEST
+from package_cache.outside.images.unpack_layer import MOST_LINKS, followed
 from package_cache.outside.tar_stream import BROKEN, tar_stream
 from package_cache.values.errors import PackageCacheError
 
@@ -30,9 +32,6 @@ what lies elsewhere a layer is read again."""
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
-
-MOST_LINKS = 40
-"""On one way: the kernel's own limit."""
 
 _TYPES = {tarfile.DIRTYPE: stat.S_IFDIR, tarfile.SYMTYPE: stat.S_IFLNK, tarfile.FIFOTYPE: stat.S_IFIFO,
           tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}  # fmt: skip
@@ -90,25 +89,16 @@ class Layer:
 
     def folder(self, path: str) -> str:
         """Give where a folder of the layer lies; it is made where it is not there."""
-        done = ""
-        waiting = path.split("/")[::-1]
-        links = 0
-        while waiting:
-            part = waiting.pop()
-            if part == "..":
-                done = done.rpartition("/")[0]
-            elif part not in ("", "."):
-                here = f"{done}/{part}".lstrip("/")
-                member = self.members.get(here)
-                if member is not None and stat.S_ISLNK(member.mode) and links < MOST_LINKS:
-                    links += 1
-                    waiting += member.target.split("/")[::-1]
-                    done = "" if member.target.startswith("/") else done
-                    continue
-                if member is None or not member.is_folder:
-                    self.put(here, _FOLDER)
-                done = here
-        return done
+        return followed(path, self._link).lstrip("/")
+
+    def _link(self, place: str, links: int) -> str | None:
+        here = place.lstrip("/")
+        member = self.members.get(here)
+        if member is not None and stat.S_ISLNK(member.mode) and links < MOST_LINKS:
+            return member.target
+        if member is None or not member.is_folder:
+            self.put(here, _FOLDER)
+        return None
 
     def may_have(self, folder: str) -> bool:
         """Tell whether nothing of the layer speaks against a folder: a file in its place, or that it is gone."""
@@ -187,13 +177,7 @@ def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo, number
 
 def normal(name: str) -> str:
     """Give a member's path without `.`, `..` and slashes at its ends; `..` leads nowhere above the root."""
-    parts: list[str] = []
-    for part in name.split("/"):
-        if part == "..":
-            parts = parts[:-1]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
+    return posixpath.normpath(f"/{name}").lstrip("/")
 
 
 class LayeredFiles:

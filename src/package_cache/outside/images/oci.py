@@ -195,7 +195,7 @@ def _is_label(key: str, value: str) -> bool:
 
 
 class _Hashed:
-    """Hashes and counts what is written through it."""
+    """Hashes and counts what is written or read through it."""
 
     def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
         self._stream = stream
@@ -203,9 +203,17 @@ class _Hashed:
         self.size = 0
 
     def write(self, data: bytes) -> int:
+        self._count(data)
+        return self._stream.write(data)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._count(data)
+        return data
+
+    def _count(self, data: bytes) -> None:
         self._hash.update(data)
         self.size += len(data)
-        return self._stream.write(data)
 
     def flush(self) -> None:
         self._stream.flush()
@@ -236,28 +244,11 @@ def _write(archive: tarfile.TarFile, files: Sequence[LayerFile]) -> None:
             entry = _entry(file.path, tarfile.REGTYPE, file.mode)
             entry.size = stream.seek(0, 2)
             stream.seek(0)
-            reader = _HashedReader(stream)
+            reader = _Hashed(stream)
             archive.addfile(entry, reader)
         if file.source and reader.digest != file.sha256:
             message = f"cannot make an image: {file.source} does not fit its hash"
             raise CacheError(message, hint="build the cache again")
-
-
-class _HashedReader:
-    """Hashes what is read from it."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._hash = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._hash.update(data)
-        return data
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()
 
 
 @contextmanager

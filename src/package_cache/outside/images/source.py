@@ -15,12 +15,13 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import zstandard
 
-from package_cache.outside.files import open_regular
+from package_cache.outside.files import open_regular, sha256_of
 from package_cache.outside.images.layered_files import LayeredFiles
 from package_cache.outside.images.oci import platform_of
 from package_cache.outside.images.skopeo import again, is_loopback, said_by_skopeo
@@ -47,14 +48,6 @@ MOST_LAYERS = 1000
 """Of an image; a container of more than 500 starts on no kernel (overlayfs)."""
 
 
-class _Blobs(Protocol):
-    def document(self, digest: str | None) -> bytes:
-        """Give a manifest; of no digest: what the reference itself names."""
-
-    def fetch(self, digest: str) -> Path:
-        """Give a blob as a file on this machine."""
-
-
 @dataclass(frozen=True)
 class SourceImage:
     """One image for one platform."""
@@ -66,16 +59,18 @@ class SourceImage:
     """As its configuration says it, in Go's words."""
     layers: tuple[str, ...]
     """Digests, the lowest first."""
-    blobs: _Blobs
+    blobs: "_Layout | _Registry"
 
     def files(self) -> LayeredFiles:
         """Give its files, read from the top layer down."""
-        return LayeredFiles([_Opener(self.blobs, digest) for digest in reversed(self.layers)], self.name)
+        return LayeredFiles([partial(self.open_layer, digest) for digest in reversed(self.layers)], self.name)
 
     @contextlib.contextmanager
     def open_layer(self, digest: str) -> Iterator[IO[bytes]]:
         """Open one layer's tar archive."""
-        with _Opener(self.blobs, digest)() as stream:
+        path = self.blobs.fetch(digest)
+        _verify(path, digest)
+        with open_regular(path) as file, _decompressed(file, f"the layer {digest}") as stream:
             yield stream
 
 
@@ -91,12 +86,10 @@ def source_image(
     transport, rest = _parsed(reference)
     with tempfile.TemporaryDirectory(prefix="package-cache-", dir=_roomy()) as folder:
         if transport == "docker":
-            blobs: _Blobs = _Registry(rest, Path(folder), authfile)
+            blobs: _Layout | _Registry = _Registry(rest, Path(folder), authfile)
         else:
             path, _, tag = rest.partition(":")
-            layout = Path(path)
-            if transport == "oci-archive":
-                layout = _Archive(Path(path), Path(folder)).unpacked()
+            layout = Path(path) if transport == "oci" else _unpacked(Path(path), Path(folder))
             blobs = _Layout(layout, tag, reference)
         yield _chosen(reference, blobs, architecture)
 
@@ -126,7 +119,7 @@ def _parsed(reference: str) -> tuple[str, str]:
     return "docker", name
 
 
-def _chosen(reference: str, blobs: _Blobs, architecture: str | None) -> SourceImage:
+def _chosen(reference: str, blobs: "_Layout | _Registry", architecture: str | None) -> SourceImage:
     """Follow an index to the manifest of one platform."""
     content = blobs.document(None)
     manifest = _json(content, reference)
@@ -203,24 +196,6 @@ def _json(content: bytes, reference: str) -> dict[str, Any]:
     return document
 
 
-@dataclass(frozen=True)
-class _Opener:
-    """Opens a layer."""
-
-    blobs: _Blobs
-    digest: str
-
-    def __call__(self) -> "contextlib.AbstractContextManager[IO[bytes]]":
-        return self._opened()
-
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
-        path = self.blobs.fetch(self.digest)
-        _verify(path, self.digest)
-        with open_regular(path) as file, _decompressed(file, f"the layer {self.digest}") as stream:
-            yield stream
-
-
 @contextlib.contextmanager
 def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
     """Give what a file holds, whatever it is compressed with: its first bytes say it (RFC 1952, RFC 8878)."""
@@ -240,9 +215,7 @@ def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
 
 
 def _verify(path: Path, digest: str) -> None:
-    with open_regular(path) as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if f"sha256:{found}" != digest:
+    if f"sha256:{sha256_of(path)}" != digest:
         hint = "find out who altered it; fetch or make the image again"
         raise VerificationError(f"cannot trust the blob {digest}: its bytes have another SHA-256", hint=hint)
 
@@ -254,9 +227,11 @@ class _Layout:
         self._folder, self._tag, self._name = folder, tag, name
 
     def document(self, digest: str | None) -> bytes:
+        """Return a manifest; of no digest: what the reference itself names."""
         return self._read(self.fetch(digest or self._named()))
 
     def fetch(self, digest: str) -> Path:
+        """Return a blob as a file on this machine."""
         path = self._folder / "blobs" / digest.replace(":", "/")
         if not path.is_file():
             raise PackageCacheError(f"cannot read the image {self._name}: the blob {digest} is not there")
@@ -282,37 +257,33 @@ class _Layout:
             return stream.read(_LARGEST_DOCUMENT)
 
 
-class _Archive:
-    """An OCI image layout in a tar archive; its members are taken out by name, links and all else are left."""
+def _unpacked(file: Path, folder: Path) -> Path:
+    """Unpack an OCI image layout in a tar archive; its members are taken by name, links and all else are left."""
+    name = f"oci-archive:{file}"
+    try:
+        with (
+            open_regular(file) as opened,
+            _decompressed(opened, name) as stream,
+            tar_stream(stream) as (archive, members),
+        ):
+            for member in members:
+                _take(archive, member, folder)
+    except FileNotFoundError:
+        raise UsageError(f"cannot read the image {name}: there is no such file") from None
+    except BROKEN as error:
+        raise PackageCacheError(f"cannot read the image {name}: {error}") from error
+    return folder
 
-    def __init__(self, file: Path, folder: Path) -> None:
-        self._file, self._folder = file, folder
 
-    def unpacked(self) -> Path:
-        name = f"oci-archive:{self._file}"
-        try:
-            with (
-                open_regular(self._file) as file,
-                _decompressed(file, name) as stream,
-                tar_stream(stream) as (archive, members),
-            ):
-                for member in members:
-                    self._take(archive, member)
-        except FileNotFoundError:
-            raise UsageError(f"cannot read the image {name}: there is no such file") from None
-        except BROKEN as error:
-            raise PackageCacheError(f"cannot read the image {name}: {error}") from error
-        return self._folder
-
-    def _take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        name = member.name.removeprefix("./")
-        if member.isfile() and re.fullmatch(r"index\.json|blobs/sha256/[0-9a-f]{64}", name, re.ASCII):
-            source = archive.extractfile(member)
-            assert source is not None
-            place = self._folder / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    name = member.name.removeprefix("./")
+    if member.isfile() and re.fullmatch(r"index\.json|blobs/sha256/[0-9a-f]{64}", name, re.ASCII):
+        source = archive.extractfile(member)
+        assert source is not None
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
 
 
 class _Registry:

@@ -14,6 +14,7 @@ import shutil
 import stat
 import sys
 import tarfile
+from collections.abc import Callable
 from typing import Any
 
 TRUSTED: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
@@ -21,6 +22,29 @@ TRUSTED: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "fully
 
 MOST_LINKS = 40
 """On one way: the kernel's own limit."""
+
+
+def followed(path: str, link: Callable[[str, int], str | None]) -> str:
+    """Return where a path leads, without a slash at its end.
+
+    `link` returns the target of a symbolic link at a place, or None where the walk goes on in that place. It is also
+    told how many links were followed.
+    """
+    done, hops = "", 0
+    waiting = path.split("/")[::-1]
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            done = done.rpartition("/")[0]
+        elif part not in ("", "."):
+            target = link(f"{done}/{part}", hops)
+            if target is None:
+                done = f"{done}/{part}"
+            else:
+                hops += 1
+                waiting += target.split("/")[::-1]
+                done = "" if target.startswith("/") else done
+    return done
 
 
 def main() -> None:
@@ -78,26 +102,15 @@ class Unpacked:
 
     def folder(self, path: str) -> str:
         """Give where a folder lies, without a slash at its end; what else is in its place goes."""
-        done = ""
-        waiting = path.split("/")[::-1]
-        hops = 0
-        while waiting:
-            part = waiting.pop()
-            if part == "..":
-                done = done.rpartition("/")[0]
-            elif part not in ("", "."):
-                here = f"{done}/{part}"
-                if here in self.links and os.path.islink(here) and hops < MOST_LINKS:  # noqa: PTH114
-                    hops += 1
-                    target = os.readlink(here)  # noqa: PTH115
-                    waiting += target.split("/")[::-1]
-                    done = "" if target.startswith("/") else done
-                    continue
-                if os.path.islink(here) or not os.path.isdir(here):  # noqa: PTH112, PTH114
-                    remove(here)
-                    os.mkdir(here, 0o755)  # noqa: PTH102
-                done = here
-        return done
+        return followed(path, self._link)
+
+    def _link(self, here: str, hops: int) -> str | None:
+        if here in self.links and os.path.islink(here) and hops < MOST_LINKS:  # noqa: PTH114
+            return os.readlink(here)  # noqa: PTH115
+        if os.path.islink(here) or not os.path.isdir(here):  # noqa: PTH112, PTH114
+            remove(here)
+            os.mkdir(here, 0o755)  # noqa: PTH102
+        return None
 
 
 def remove(place: str) -> None:

@@ -16,7 +16,7 @@ from typing import IO, BinaryIO, Protocol
 import zstandard
 from debian.arfile import ArError, ArFile, ArMember
 
-from package_cache.outside.files import sha256_of
+from package_cache.outside.files import settle, sha256_of
 from package_cache.outside.run import SILENCE, CommandError, piped
 from package_cache.values.compression import Compression
 from package_cache.values.errors import VerificationError
@@ -52,9 +52,7 @@ def recompress(source: Path, folder: Path, compression: Compression) -> tuple[st
         try:
             with os.fdopen(descriptor, "w+b") as writer:
                 digests = _write(members, source, writer, compression)
-                writer.flush()
-                os.fchmod(writer.fileno(), 0o644)
-                os.fsync(writer.fileno())
+                settle(writer)
             _prove(new, digests, source)
             sha256, size = sha256_of(new), new.stat().st_size
             new.replace(folder / f"{sha256}.deb")

@@ -5,7 +5,6 @@ by the next one that copies the same root.
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -15,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from package_cache.outside.files import lock
 from package_cache.outside.inside import on_the_host
 from package_cache.outside.roots.namespaces import Bind
 from package_cache.outside.run import run
@@ -101,17 +101,13 @@ def _remove_if_dead(folder: Path) -> None:
 
 def _lock(folder: Path, wait: float = 0.0) -> int:
     """Lock a folder itself and give the descriptor that holds it. Raises `BlockingIOError` after `wait` seconds."""
-    deadline = time.monotonic() + wait
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise
-        time.sleep(0.05)
+    try:
+        lock(descriptor, wait)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _remove(folder: Path) -> None:

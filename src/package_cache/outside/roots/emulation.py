@@ -6,6 +6,7 @@ seen by nobody else and gone with the namespace. Older kernels, and other namesp
 
 import contextlib
 import shlex
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,15 +50,12 @@ def probe_of(architecture: str) -> bytes | None:
         return None
     base, headers = 0x400000, 64 + 56
     size = headers + len(machine.leave)
-    parts = (
-        # Elf64_Ehdr (elf(5)): type, machine, version, entry, program headers, sections, flags, sizes and counts
-        (b"\x7fELF\x02\x01\x01".ljust(16, b"\0"), None), (2, 2), (machine.number, 2), (1, 4), (base + headers, 8),
-        (64, 8), (0, 8), (0, 4), (64, 2), (56, 2), (1, 2), (0, 2), (0, 2), (0, 2),
-        # Elf64_Phdr: a segment (1) to be read and run (5): all of the file
-        (1, 4), (5, 4), (0, 8), (base, 8), (base, 8), (size, 8), (size, 8), (0x1000, 8),
-        (machine.leave, None),
-    )  # fmt: skip
-    return b"".join(part if isinstance(part, bytes) else part.to_bytes(width or 0, "little") for part, width in parts)
+    # Elf64_Ehdr (elf(5)): type, machine, version, entry, program headers, sections, flags, sizes and counts
+    numbers = (2, machine.number, 1, base + headers, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", *numbers)
+    # Elf64_Phdr: a segment (1) to be read and run (5): all of the file
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000)
+    return header + segment + machine.leave
 
 
 def emulator_of(architecture: str) -> str:

@@ -86,18 +86,6 @@ def new_root(
 
 
 @contextlib.contextmanager
-def host_as_root(*, user: bool, emulated: bool = False) -> Iterator[Holder]:
-    """Hold namespaces in which the host's files are seen as they are, while the block runs.
-
-    For programs that must be root (in a user namespace with `user`) and that must not outlive us. `emulated` is as for
-    `new_root`.
-    """
-    setup = ["mount -t proc proc /proc", *(registry_lines(f"/{REGISTRY}") if emulated else ())]
-    with hold(setup, ["--mount", "--pid"], user=user) as holder:
-        yield holder
-
-
-@contextlib.contextmanager
 def hold(setup: Sequence[str], flags: Sequence[str], *, user: bool) -> Iterator[Holder]:
     """Hold new namespaces (`flags` of unshare(1)), set up by these lines of shell, while the block runs."""
     # The redirection is the shell's own: /proc is still the outer one and tells the pid by which we know it.

@@ -12,15 +12,16 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.outside.apt.trust import is_untrusted
 from package_cache.outside.files import exclusive, sha256_of, write_atomically
 from package_cache.outside.roots.chroot import end_processes
+from package_cache.outside.roots.emulation import REGISTRY, registry_lines
 from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.namespaces import host_as_root
+from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import CommandError, find_tool, run
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, ignore
@@ -45,7 +46,7 @@ class RootSource:
     """Of the plain release, such as `bionic`."""
     architecture: str
     repositories: tuple[str, ...]
-    """Lines of sources.list(5) in one-line style, with their options."""
+    """Lines of sources.list(5) in one-line style."""
     keyring: Path
     """Whose keys must have signed them."""
 
@@ -56,25 +57,20 @@ def make_root(
     state: Path,
     isolation: Isolation,
     include: Sequence[str] = (),
-    upgraded: bool = True,
     listener: Listener = ignore,
 ) -> Path:
     """Give a minimal root (mmdebstrap's variant `minbase`) with the packages `include`; made where it is not kept yet.
 
-    With `upgraded` it has the newest versions of all repositories, else those of the plain release alone. Whoever
-    comes while another makes the same root waits for it. Raises `ArchiveError` where an archive does not answer,
-    `VerificationError` where the keyring does not vouch for it, `ToolMissingError`, else `PackageCacheError`, with
-    mmdebstrap's last words.
+    It has the newest versions of all repositories. Whoever comes while another makes the same root waits for it. Raises
+    `ArchiveError` where an archive does not answer, `VerificationError` where the keyring does not vouch for it,
+    `ToolMissingError`, else `PackageCacheError`, with mmdebstrap's last words.
     """
-    lines = [line for line in source.repositories if upgraded or _suite(line) == source.suite]
-    if not lines:
-        raise PackageCacheError(f"cannot make a root of {source.suite}: no repository of that suite is given")
     include = sorted({"apt", *include})  # not every release calls it required
     inputs = {
         "format": FORMAT,
         "suite": source.suite,
         "architecture": source.architecture,
-        "repositories": lines,
+        "repositories": source.repositories,
         "keyring_sha256": sha256_of(source.keyring),
         "include": include,
         "owner": os.geteuid(),  # whose ids the files have
@@ -82,7 +78,7 @@ def make_root(
 
     def fill(root: Path) -> None:
         listener(Step(f"making a root of {source.suite} {source.architecture}"))
-        _debootstrap(source, lines, include, root, isolation)
+        _debootstrap(source, include, root, isolation)
 
     return keep_root(inputs, fill, state=state, isolation=isolation)
 
@@ -105,15 +101,6 @@ def keep_root(inputs: Mapping[str, object], fill: Callable[[Path], None], *, sta
                 write_atomically(folder / "root.json", json.dumps(inputs, indent=1).encode() + b"\n")
                 folder.rename(roots / key)
     return kept
-
-
-def remove_root(path: Path, isolation: Isolation) -> None:
-    """Remove a root that `make_root` gave, with its folder."""
-    folder = path.parent
-    with exclusive(_lock(folder.parent, folder.name), wait=WAIT):
-        gone = folder.with_name(_BUILDING + folder.name)
-        folder.rename(gone)  # from here on nobody takes it for whole
-        _remove(gone, isolation)
 
 
 def archive_root(path: Path, archive: Path, isolation: Isolation, *, without: Sequence[str] = ()) -> None:
@@ -163,7 +150,9 @@ def as_root(isolation: Isolation) -> Iterator[tuple[str, ...]]:
     if isolation is Isolation.CHROOT:
         yield (find_tool("setpriv"), "--pdeathsig", "TERM")
         return
-    with host_as_root(user=isolation.has_user_namespace, emulated=isolation is Isolation.EMULATION) as holder:
+    registry = registry_lines(f"/{REGISTRY}") if isolation is Isolation.EMULATION else []
+    setup = ["mount -t proc proc /proc", *registry]
+    with hold(setup, ["--mount", "--pid"], user=isolation.has_user_namespace) as holder:
         yield holder.enter
 
 
@@ -192,9 +181,7 @@ _APT_OPTIONS = (
 )
 
 
-def _debootstrap(
-    source: RootSource, lines: Sequence[str], include: Sequence[str], target: Path, isolation: Isolation
-) -> None:
+def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isolation: Isolation) -> None:
     options = [f"--aptopt={option}" for option in _APT_OPTIONS]
     if include:
         options.append(f"--include={','.join(include)}")
@@ -203,13 +190,13 @@ def _debootstrap(
         f"--architectures={source.architecture}", f"--keyring={source.keyring.resolve()}", *options,
         f"--extract-hook={_NO_DEVICES}", f"--extract-hook={_PAM_FIRST}",
         "--skip=check/qemu",  # `isolation` is one in which the architecture's programs run; mmdebstrap takes arch-test
-        source.suite, str(target), *lines,
+        source.suite, str(target), *source.repositories,
     ]  # fmt: skip
     try:
         with as_root(isolation) as prefix:
             # No configuration of this machine's apt is read: mmdebstrap names apt one of its own, below the new root.
             run([*prefix, *command], timeout=LIMIT)
-            sources = "".join(f"{_without_keyring(line)}\n" for line in lines)
+            sources = "".join(f"{line}\n" for line in source.repositories)
             run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(target)], stdin=sources)
     except CommandError as error:
         raise _explained(source, error) from error
@@ -221,10 +208,7 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
     tail = "\n".join(error.output.splitlines()[-40:])
     if error.returncode is None:
         return PackageCacheError(f"{what}: it took longer than {LIMIT:g} s", details=tail)
-    if any(
-        sign in error.output
-        for sign in ("NO_PUBKEY", "BADSIG", "EXPKEYSIG", "is not signed", "is expired", "not valid yet")
-    ):
+    if is_untrusted(error.output):
         hint = "use the distribution's current keyring, or another mirror"
         return VerificationError(f"{what}: the archive's signature does not fit", details=tail, hint=hint)
     if any(sign in error.output for sign in ("Could not connect", "Failed to fetch", "Could not resolve")):
@@ -232,22 +216,3 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
             f"{what}: an archive did not answer rightly", details=tail, hint="check the network, or name a mirror"
         )
     return PackageCacheError(f"{what}: mmdebstrap ended with status {error.returncode}", details=tail)
-
-
-def _without_keyring(line: str) -> str:
-    """Give the line as it is right inside, where the release's own keyring is, and not the path of ours."""
-    return re.sub(
-        r"^(deb(?:-src)?\s+)\[\s*\]\s*", r"\1", re.sub(r"\bsigned-by=[^\s\]]+\s*", "", line, flags=re.IGNORECASE)
-    )
-
-
-def _suite(line: str) -> str:
-    """Give the suite of a line of sources.list(5): `deb [ options ] uri suite components…`."""
-    kind, _, rest = line.strip().partition(" ")
-    rest = rest.strip()
-    if rest.startswith("["):
-        rest = rest.partition("]")[2]
-    fields = rest.split()
-    if kind != "deb" or len(fields) < 2:
-        raise PackageCacheError(f"cannot read this line of apt sources: {line!r}")
-    return fields[1]

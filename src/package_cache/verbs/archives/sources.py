@@ -97,9 +97,9 @@ def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
     return f"{' or '.join(str(key) for key in keys)} {where}"
 
 
-def mirror_finder(options: Options, manifest: Manifest | None = None) -> MirrorFinder:
+def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
     """Make the function that gives the URIs of a locked repository; the manifest may name further mirrors."""
-    mirrors = options.mirrors_over(manifest.mirrors if manifest else {})
+    mirrors = options.mirrors_over(manifest.mirrors)
 
     def find(system: LockedSystem, repository: LockedRepository) -> Sequence[str]:
         if repository.uri is not None:
@@ -112,9 +112,9 @@ def mirror_finder(options: Options, manifest: Manifest | None = None) -> MirrorF
     return find
 
 
-def _uris_now(manifest: Manifest | None, system: System, name: str) -> tuple[str, ...]:
+def _uris_now(manifest: Manifest, system: System, name: str) -> tuple[str, ...]:
     """Give the URIs that the manifest has for a repository of a system: a name may have others for another system."""
-    for item in manifest.repositories if manifest else ():
+    for item in manifest.repositories:
         if item.name == name and (item.systems is None or system.name in item.systems):
             return tuple(uri.rstrip("/") for uri in item.uris)
     return ()

@@ -1,7 +1,7 @@
 """The apts that answer for a system's groups: one for all plain groups, one for each group that has precommands."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from package_cache.outside.apt.root import AptRoot, Source
@@ -29,16 +29,13 @@ class SystemApt:
     root: AptRoot | None = None
     """Its folder; None where it is that of a root in which precommands ran."""
 
-    @contextlib.contextmanager
-    def narrowed(self) -> Iterator[Apt | None]:
+    def narrowed(self) -> contextlib.AbstractContextManager[Apt | None]:
         """Give an apt that plans these groups faster, where there is one; it lives as long as the block."""
         if self.root is None:
-            yield None
-            return
+            return contextlib.nullcontext()
         packages = (item for group in self.groups for item in group.packages_on(self.architecture))
         requests = [item.request for item in packages]
-        with self.root.narrowed(requests, recommends=any(group.recommends for group in self.groups)) as narrow:
-            yield narrow
+        return self.root.narrowed(requests, recommends=any(group.recommends for group in self.groups))
 
 
 def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:

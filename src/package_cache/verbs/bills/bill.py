@@ -1,5 +1,6 @@
 """`sbom`: the facts of a bill of materials of a cache, whichever format they are written in."""
 
+import contextlib
 import hashlib
 import re
 import urllib.parse
@@ -12,17 +13,16 @@ from typing import Any
 from debian.deb822 import Deb822
 
 from package_cache.cache.being_written import once_settled
-from package_cache.cache.contents import read_group_files
-from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.layout import PACKAGE_LIST, CacheFolder, is_index
-from package_cache.cache.package_list import DescribedPackage, parse_list
+from package_cache.cache.contents import read_group
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder, is_index
+from package_cache.cache.package_list import DescribedPackage
 from package_cache.outside.packages.copyrights import licences_of
 from package_cache.outside.threads import in_threads
-from package_cache.values.ages import TIME
+from package_cache.values.ages import parse_time
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock
-from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import System
 
 NAMESPACE = uuid.UUID("6f3b1f0e-6f0c-5d8e-9a55-0d6f7f3a2c11")
@@ -104,12 +104,12 @@ def _bill_of(
     created = _time(description.created, cache)
     takers: dict[tuple[str, DescribedPackage], list[str]] = {}
     controls: dict[str, Deb822] = {}
-    for group in _chosen(wanted, description):
-        files = read_group_files(cache, group)
-        for item in parse_list(files[PACKAGE_LIST], str(cache.group(group.name, group.system) / PACKAGE_LIST)):
+    for group in description.chosen(wanted) if wanted else description.groups:
+        read = read_group(cache, group)
+        for item in read.packages:
             takers.setdefault((group.system, item), []).append(group.name)
-        for index in filter(is_index, files):
-            for paragraph in Deb822.iter_paragraphs(files[index].decode("utf-8", "replace"), use_apt_pkg=False):
+        for index in filter(is_index, read.files):
+            for paragraph in Deb822.iter_paragraphs(read.files[index].decode("utf-8", "replace"), use_apt_pkg=False):
                 controls[str(paragraph.get("SHA256", ""))] = paragraph
     listener(Step("reading the licences of the packages"))
     names = {item.sha256: item.name for _, item in takers}
@@ -128,36 +128,16 @@ def _bill_of(
     ]
     ordered = tuple(sorted(packages))
     digest = hashlib.sha256(repr((description.created, description.built_by, ordered)).encode()).hexdigest()
-    return Bill(
-        cache.path.name,
-        created,
-        description.built_by,
-        uuid.uuid5(NAMESPACE, digest),
-        ordered,
-    )
+    return Bill(cache.path.name, created, description.built_by, uuid.uuid5(NAMESPACE, digest), ordered)
 
 
 def _time(text: str, cache: CacheFolder) -> datetime:
     """Read a time, in UTC."""
-    try:
-        if TIME.fullmatch(text):
-            return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):  # a 31st of February; an hour of another day before the first year
-        pass
+    with contextlib.suppress(OverflowError):  # an hour of another day before the first year
+        if time := parse_time(text):
+            return time.astimezone(UTC)
     message = f"cannot read {cache.description}: 'created' is no time: {text!r}"
     raise CacheError(message, hint="build the cache again")
-
-
-def _chosen(names: Sequence[str], description: Description) -> list[DescribedGroup]:
-    there = sorted({group.name for group in description.groups})
-    unknown = [name for name in names if name not in there]
-    if unknown:
-        raise CacheError(
-            f"cannot find {', '.join(map(repr, unknown))} in the cache",
-            hint=f"the groups there are: {', '.join(there) or 'none'}",
-            status=ExitStatus.NO_SUCH_GROUP,
-        )
-    return [group for group in description.groups if not names or group.name in names]
 
 
 def _licences(cache: CacheFolder, sha256: str, name: str) -> tuple[str, ...]:

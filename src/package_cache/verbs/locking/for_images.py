@@ -4,7 +4,7 @@ Apt plans against the dpkg status of the image, out of all that the archives hav
 group's own packages, they fit; else all that it would install becomes a set of its own beside them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from debian.deb822 import Deb822
@@ -164,7 +164,7 @@ class _Adder:
         requests = [item.request for item in wanted.packages_on(self.before.system.architecture)]
         own = [item for item in self.before.packages if item.key in group.packages]
         try:
-            planned = _Planner(requests, apt, seen, recommends=group.recommends).plan(own)
+            planned = _plan(requests, own, apt, seen, recommends=group.recommends)
         except NoPlanError as error:
             message = f"group {group.name!r} cannot be installed in the image {name}, whatever the archives have:"
             words = f"{error.words}\n{error.hint or FITS_NOTHING}".replace("\n", "\n    ")
@@ -180,43 +180,31 @@ class _Adder:
         self.sets.setdefault(group.name, []).append(ImageSet(name, keys))
 
 
-@dataclass
-class _Planner:
-    """Plans a group in an image."""
+def _plan(
+    requests: Sequence[PackageRequest], own: Iterable[LockedPackage], apt: Apt, seen: SeenSystem, *, recommends: bool
+) -> Sequence[PlannedPackage]:
+    """Plan a group in an image, whose packages `apt` sees: with its `own` versions wherever they fit, else the newest.
 
-    requests: Sequence[PackageRequest]
-    apt: Apt
-    """Which sees the image's packages."""
-    seen: SeenSystem
-    recommends: bool
-
-    def plan(self, own: Iterable[LockedPackage]) -> Sequence[PlannedPackage]:
-        """Plan with the group's own versions wherever they fit, else with the newest.
-
-        What is held in an image, or older than all that the archives still have of it, may fit neither: then with
-        what was built together with what is there. Raises `NoPlanError`, with what apt said of the newest.
-        """
-        wanted = {(item.name, item.version, item.architecture) for item in own}
-        while True:
-            try:
-                with self.apt.preferring(sorted(wanted), priority=PREFERRED_HERE) as apt:
-                    return apt.plan(self.requests, recommends=self.recommends)
-            except NoPlanError as error:
-                if not wanted:
-                    return self._plan_beside(error)
-                in_the_way = {name for item in unmet(error.words) for name in (item.package, item.name)}
-                wanted = {item for item in wanted if item[0] not in in_the_way} if _some(wanted, in_the_way) else set()
-
-    def _plan_beside(self, said: NoPlanError) -> Sequence[PlannedPackage]:
+    What is held in an image, or older than all that the archives still have of it, may fit neither: then with
+    what was built together with what is there. Raises `NoPlanError`, with what apt said of the newest.
+    """
+    wanted = {(item.name, item.version, item.architecture) for item in own}
+    while True:
         try:
-            with self.apt.preferring((), sources=sorted(_sources(self.seen)), priority=PREFERRED_HERE) as apt:
-                return apt.plan(self.requests, recommends=self.recommends)
-        except NoPlanError:
-            raise said from None
-
-
-def _some(wanted: Iterable[tuple[str, str, str]], names: Collection[str]) -> bool:
-    return any(name in names for name, _, _ in wanted)
+            with apt.preferring(sorted(wanted), priority=PREFERRED_HERE) as preferring:
+                return preferring.plan(requests, recommends=recommends)
+        except NoPlanError as error:
+            said = error
+        if not wanted:
+            break
+        in_the_way = {name for item in unmet(said.words) for name in (item.package, item.name)}
+        others = {item for item in wanted if item[0] not in in_the_way}
+        wanted = others if others != wanted else set()
+    try:
+        with apt.preferring((), sources=sorted(_sources(seen)), priority=PREFERRED_HERE) as preferring:
+            return preferring.plan(requests, recommends=recommends)
+    except NoPlanError:
+        raise said from None
 
 
 def _sources(seen: SeenSystem) -> set[tuple[str, str]]:

@@ -54,7 +54,6 @@ explain_half_done() {
 
 # read_word_line LINE of apt-get(8): a table of unmet dependencies, or lists of packages below their heads.
 #      wanted : Depends: needed (= 2.0) but 1.0 is to be installed
-#               Conflicts: enemy but 1.0 is to be installed
 read_word_line() {
     local name=''
     case $1 in

@@ -18,8 +18,7 @@ run_patiently() {
     done
 }
 
-# install_files: by dpkg alone, but where `first` must be configured before another package is unpacked (Debian Policy 7.2).
-# Status 0: done; 1: another process was quicker, and nothing happened; 2: it failed.
+# install_files: by dpkg alone if no Pre-Depends (Debian Policy 7.2) forbid. Status 1: another was quicker; 2: it failed.
 install_files() {
     local name='' first='' hash=''
     for name in ${pre_dependencies}; do
@@ -38,12 +37,12 @@ install_files() {
 # install_by_apt: what is half done is ours alone, because dpkg was sane before; --fix-broken completes it.
 install_by_apt() {
     ln -s "${cache}" "${work}/cache" # spares apt every unusual character of the cache's path
+    cp -p "${APT_MARKS}" "${run}/marks" 2>/dev/null # apt marks what it installs
     set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }
 
-# sort_planned: set `fresh` to the planned packages that were not here, `leftover` to those of which only the conffiles
-# were, and `automatic` to those of both that come as dependencies.
+# sort_planned: set `fresh` to what was not here, `leftover` to what had left its conffiles, `automatic` to dependencies.
 sort_planned() {
     local name='' asked=' '
     for name in ${requests}; do

@@ -100,6 +100,11 @@ undo() {
     patience=
     rm -rf "${run}/ballast"
     if take_back && is_sane; then
+        if [ -e "${run}/marks" ]; then
+            mv -f "${run}/marks" "${APT_MARKS}"
+        elif [ -L "${work}/cache" ]; then
+            rm -f "${APT_MARKS}"
+        fi
         outcome='undone: the packages that came were removed again, and dpkg is sane'
         end_run
     else

@@ -8,8 +8,7 @@ wait_for_others() { while find_holder || find_installer; do be_patient || return
 
 locked_too_long() { miss dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, or give --lock-timeout more seconds"; } # 40
 
-# find_installer: set `holder` to another installer that is at work. Status 1: there is none. Sets `policy_owner`, the
-# identity of the installer whose policy-rc.d is there, or to nothing.
+# find_installer: set `holder` to another installer at work, and `policy_owner` to whose policy-rc.d is there. Status 1: none.
 find_installer() {
     local line=''
     policy_owner=
@@ -21,8 +20,7 @@ find_installer() {
     holder="another installer, process ${policy_owner%%-*}, is at work"
 }
 
-# take_policy: forbid services to start. Status 1: another installer has just done so. 42
-# By a link, which two installers cannot both make; complete when it appears, also where the disk is full.
+# take_policy: forbid services to start, by a link, which two cannot both make. Status 1: another installer did. 42
 take_policy() {
     local new="${POLICY}.${me}"
     [ -z "${policy}" ] || return 0

@@ -39,7 +39,7 @@ def locked(name: str, lock: str, *, for_ever: bool, systems: tuple[str, ...]) ->
         cause = HOLD + LOCK.format(lock=lock, seconds=600)
         why = "dpkg was locked for 2 s"
         return Fault(name, cause, (ExitStatus.DPKG_LOCKED,), why, FREE, options="--lock-timeout 2", systems=systems)
-    return Fault(name, HOLD + LOCK.format(lock=lock, seconds=2), says=says, systems=systems)
+    return Fault(name, HOLD + LOCK.format(lock=lock, seconds=6), says=says, systems=systems)
 
 
 def left_broken(name: str, cause: str, heal: str = "") -> Fault:
@@ -48,8 +48,8 @@ def left_broken(name: str, cause: str, heal: str = "") -> Fault:
 
 
 FAULTS = [
-    locked("locked for 2 s", OLD_LOCK, for_ever=False, systems=("ubuntu16.04", *NEWER)),
-    locked("its frontend locked for 2 s", NEW_LOCK, for_ever=False, systems=NEWER),
+    locked("locked for 6 s", OLD_LOCK, for_ever=False, systems=("ubuntu16.04", *NEWER)),
+    locked("its frontend locked for 6 s", NEW_LOCK, for_ever=False, systems=NEWER),
     locked("locked for ever", OLD_LOCK, for_ever=True, systems=("ubuntu16.04", *NEWER)),
     locked("its frontend locked for ever", NEW_LOCK, for_ever=True, systems=NEWER),
     left_broken("half-configured", "touch /var/broken; " + install("half"), "rm /var/broken"),

@@ -5,7 +5,7 @@ RUNS=/var/lib/package-cache # a folder for each run that changes something, for 
 sweep() {
     local place=''
     for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do sweep_folders "${place}/package-cache"; done
-    if ! find_installer && { [ -n "${policy_owner}" ] || ! is_there "${POLICY}"; }; then drop_policy 2>/dev/null; fi
+    if ! find_installer && { [ -n "${policy_owner}" ] || ! is_there "${POLICY}"; }; then drop_policy; fi
 }
 
 # begin_run: note what is about to be touched, and keep some space for undoing it. 41 42

@@ -25,7 +25,7 @@ take_policy() {
     local new="${POLICY}.${me}"
     [ -z "${policy}" ] || return 0
     ! find_installer || return 1
-    [ -z "${policy_owner}" ] || drop_policy 2>/dev/null # of one that was killed
+    [ -z "${policy_owner}" ] || drop_policy # of one that was killed
     if is_there "${POLICY}"; then
         ! says_no || return 0 # it stays
         ! is_mounted "${POLICY}" || services_could_start "${POLICY} is a mount that cannot be replaced"
@@ -62,6 +62,6 @@ release_policy() {
 # drop_policy: put the image's own policy-rc.d back, or none.
 drop_policy() {
     # mv(1) puts no folder over a file, nor a link over what it leads to.
-    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}" || return; fi
-    ! is_there "${POLICY_KEPT}" || mv -f "${POLICY_KEPT}" "${POLICY}"
+    if [ ! -f "${POLICY_KEPT}" ] || [ -L "${POLICY_KEPT}" ]; then rm -f "${POLICY}" 2>/dev/null || return; fi
+    ! is_there "${POLICY_KEPT}" || mv -f "${POLICY_KEPT}" "${POLICY}" 2>/dev/null
 }

@@ -1,6 +1,6 @@
 """The one table of exit statuses, of the installer and of every verb.
 
-`docs/exit-statuses.md` is made from it, and a test holds `installer/install_group.sh` against it.
+`docs/exit-statuses.md` is made from it, and a test compares it with `installer/shared/statuses.sh`.
 """
 
 from dataclasses import dataclass

@@ -62,9 +62,9 @@ EXEMPT = (
         "packages' scripts, adduser and others leave files there; the installer's own must be gone",
     ),
     Exempt(
-        ("/var/lib/dpkg/updates/tmp.i", "/var/lib/dpkg/*-new"),
+        ("/var/lib/dpkg/updates/tmp.i", "/var/lib/dpkg/tmp.ci*", "/var/lib/dpkg/*-new"),
         (UNDONE,),
-        "dpkg leaves its scratch files where it cannot go on",
+        "dpkg leaves its scratch files where it is ended, and removes them when it runs next",
     ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
     Exempt(

@@ -13,7 +13,7 @@ from tests.faults.state import State, look
 
 from package_cache.outside.run import Completed
 
-MOMENTS = 20
+MOMENTS = 12
 pytestmark = pytest.mark.injection
 WAYS = {
     "SIGKILL to all that runs": (signal.SIGKILL, Whom.ALL),
@@ -23,7 +23,7 @@ WAYS = {
     "Ctrl-C": (signal.SIGINT, Whom.GROUP),
 }
 JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
-ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, JOBS)), 25)
+ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, JOBS)), 20)
 assert len(set(ROWS)) == len(ROWS)
 
 _seconds: dict[tuple[str, str], float] = {}

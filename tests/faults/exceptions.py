@@ -61,7 +61,11 @@ EXEMPT = (
         BOTH,
         "packages' scripts, adduser and others leave files there; the installer's own must be gone",
     ),
-    Exempt(("/var/lib/dpkg/updates/tmp.i",), (UNDONE,), "dpkg leaves its scratch file where it cannot begin"),
+    Exempt(
+        ("/var/lib/dpkg/updates/tmp.i", "/var/lib/dpkg/tmp.ci*", "/var/lib/dpkg/*-new"),
+        (UNDONE,),
+        "dpkg leaves its scratch files where it is ended, and removes them when it runs next",
+    ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
     Exempt(
         ("/etc/init.d/.depend.*",), BOTH, "insserv computes the order of services anew, with those that are there"
@@ -72,7 +76,10 @@ EXEMPT = (
         "scripts of real packages write configuration, host keys, alternatives and links for the start of services",
     ),
     Exempt(
-        ("/var/lib/systemd/*", "/var/lib/ucf/*", "/var/lib/python*", "/usr/local/lib/python*", "*/__pycache__*", "/usr/share/info/dir*"),
+        (
+            *("/var/lib/systemd/*", "/var/lib/ucf/*", "/var/lib/python*", "/usr/local/lib/python*"),
+            *("*/__pycache__*", "/usr/share/info/dir*"),
+        ),
         (REAL,),
         "so do the helpers that they call: ucf, deb-systemd-helper, py3compile, install-info",
     ),

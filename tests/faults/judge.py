@@ -24,7 +24,7 @@ NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
 LEFT_BEHIND = r"""
 /busybox find / \( -path /proc -o -path /sys -o -path /small -o -path /cache -o -path '/own*' \) -prune \
-    -o -name '*package-cache*' -print -o -name '*.dpkg-[nt][em][wp]' -print
+    -o -name '*package-cache*' ! -name package-cache.json -print -o -name '*.dpkg-[nt][em][wp]' -print
 [ ! -f /usr/sbin/policy-rc.d ] || grep -sl package-cache /usr/sbin/policy-rc.d
 """
 
@@ -136,6 +136,17 @@ def not_undone(job: Job, before: State, after: State, terms: Terms) -> dict[str,
         for path, change in changes(before, after).items()
         if is_loss(path, change) or not (path in theirs or is_exempt(path, (UNDONE,), terms.writes))
     }
+
+
+def judge_interrupted(job: Job, before: State, text: str) -> None:
+    """Judge a run whose command a signal ended as well, so that its status tells nothing: all or nothing is there."""
+    after = look(job)
+    if is_true(job):
+        judge_installed(job, before, after, text, STRICT)
+    else:
+        judge_undone(job, before, after, text, STRICT)
+    assert_sane(job, text)
+    assert_nothing_left(job)
 
 
 def is_loss(path: str, change: str) -> bool:

@@ -31,7 +31,7 @@ class Broken:
         return self.name.replace(" ", "-")
 
 
-WORDS_OF_A_LOCK = """if case $(cat "${log}") in *'locked by another process'*) ;; *) false ;; esac"""
+WORDS_OF_A_LOCK = """if case $(cat "${log}") in *'locked by another process'*) ;; *) false ;; esac; then"""
 AUDIT = """[ -z "$("${DPKG}" --audit 2>&1)" ] && ! is_half_done && ask_apt"""
 SIGNAL_AMONG_LINES = """look_for_file() { [ -z "${run}" ] || { IFS=${NEWLINE}; kill -s TERM "$$"; };"""
 FORGET = "        end_run; outcome='nothing was changed'\n"
@@ -67,7 +67,7 @@ READ_ONLY_SBIN = "mount --bind /usr/sbin /usr/sbin; mount -o remount,bind,ro /us
 LINK = "echo mine >/root/kept; ln -s /root/kept /dev/shm/x"
 I386: dict[str, Any] = {"architecture": "i386", "Multi_Arch": "same"}
 LOCKED = LOCK.format(kind="fcntl", files="lock", seconds=2)
-SWEPT = """    for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do\n        set"""
+SWEPT = """for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do sweep"""
 KILLED = "/var/tmp/package-cache.999999-1"
 
 ROWS = [
@@ -92,7 +92,7 @@ ROWS = [
            Verdict.TOUCHED),
     Broken("no marks", {'mark() { [ -z "${automatic}" ]': "mark() { :"},
            Hostile("a dependency", packages=[{"depends": "harmless"}]), Verdict.WRONG_MARK),
-    Broken("words taken for a lock", {'if is_as_before && { find_holder || says_locked "${log}"; }': WORDS_OF_A_LOCK},
+    Broken("words taken for a lock", {'if is_as_before && was_locked "${log}"; then be_patient &&': WORDS_OF_A_LOCK},
            Hostile("a script that says that dpkg is locked, and fails", "", FAILED,
                    packages=scripts(postinst="echo dpkg: error: dpkg is locked by another process; exit 1")),
            Verdict.TOUCHED),
@@ -140,7 +140,7 @@ ROWS = [
     Broken("an unexpected end that forgets",
            {'check_all || fail "${wrong}"': "exit 3", "        undo_changes\n": FORGET},
            SILENT, Verdict.UNTRUE),
-    Broken("a sweep of one place", {SWEPT: "    for place in /run; do\n        set"},
+    Broken("a sweep of one place", {SWEPT: "for place in /run; do sweep"},
            Hostile("what a killed one left", f"mkdir {KILLED}", writes=[KILLED]), Verdict.LEFT_BEHIND),
 ]  # fmt: skip
 

@@ -82,7 +82,7 @@ FAULTS = [
         "only tiny temporary places",
         f"for p in {PLACES}; do mount -t tmpfs -o size=64k tmpfs $p; done",
         (ExitStatus.NO_SPACE,),
-        "/run, TMPDIR, /tmp, /var/tmp, /dev/shm",
+        "no place for temporary files has",
         f"umount {PLACES}",
     ),
     Fault(

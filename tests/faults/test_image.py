@@ -172,7 +172,8 @@ MOUNTS = [
     Odd("no proc", shell=("unshare", "-m", "sh", "-c", '/busybox umount -l /proc; exec sh -c "$0"')),
     Odd("a usr that is read-only", READ_ONLY.format("/usr"), (ExitStatus.READ_ONLY,), "cannot be written to",
         "umount -l /usr"),
-    Odd("an etc that is read-only", READ_ONLY.format("/etc"), FAILED, "ead-only", "umount -l /etc"),
+    Odd("an etc that is read-only", READ_ONLY.format("/etc"), (ExitStatus.READ_ONLY,), "cannot be written to",
+        "umount -l /etc"),
     Odd("a var of which nothing may run", "mount --bind /var /var; mount -o remount,bind,noexec /var", FAILED,
         "ermission denied", "umount -l /var"),
     Odd("a state of dpkg on another file system", "cp -a /var/lib/dpkg /mnt; mount -t tmpfs tmpfs /var/lib/dpkg; "

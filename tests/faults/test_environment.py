@@ -34,7 +34,8 @@ LOCALES = [
     Fault("German, and dpkg locked for 2 s", BUSY, says="waiting for it", meanwhile=["busy"], env=GERMAN),
     Fault("German, and an older version held", "dpkg -i /debs/needed_0.1_all.deb >/dev/null; touch "
           "/var/lib/dpkg/available; echo needed hold | dpkg --set-selections", (ExitStatus.NO_PLAN,),
-          "wanted needs needed (>= 1): 0.1 is here, and held", "echo needed install | dpkg --set-selections", env=GERMAN),
+          "wanted needs needed (>= 1): 0.1 is here, and held", "echo needed install | dpkg --set-selections",
+          env=GERMAN),
 ]  # fmt: skip
 
 NAMES = "dpkg dpkg-query dpkg-deb apt-get apt-mark sha256sum df id cat mkdir mv rm timeout setsid tail touch ln date"

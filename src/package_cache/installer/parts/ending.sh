@@ -25,7 +25,7 @@ give_back() {
 }
 
 # is_as_before: nothing differs from `baseline`.
-is_as_before() { [ "$(print_state)" = "${baseline}" ]; }
+is_as_before() { [ -z "${baseline}" ] || [ "$(print_state)" = "${baseline}" ]; }
 
 # print_state: inode, size and time of all that dpkg and apt rewrite when something changes.
 print_state() {

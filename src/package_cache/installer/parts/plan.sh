@@ -15,7 +15,7 @@ make_work() {
         is_number "${4-}" && [ "$4" -ge "${WORK_KIB}" ] || continue
         disks=${disks%"${NEWLINE}"*}
         work=${place}/package-cache.${me}
-        mkdir -m 700 "${work}" 2>/dev/null && write_configuration 2>/dev/null && return
+        mkdir -m 700 "${work}" 2>/dev/null && write_configuration && return
         rm -rf "${work}"
         work=
     done
@@ -37,7 +37,7 @@ write_configuration() {
             printf 'APT::Architectures:: "%s";\n' "${architecture}" ${foreign} &&
             printf 'Acquire::Languages "none";\nDPkg::Lock::Timeout "0";\nDPkg::Use-Pty "false";\n' &&
             printf 'DPkg::Options:: "%s";\n' ${DPKG_OPTIONS}
-    } >"${work}/apt.conf"
+    } 2>/dev/null >"${work}/apt.conf"
 }
 
 # ask_apt PROGRAM ARGUMENT...: set `said` to what it says with the private configuration.
@@ -55,7 +55,7 @@ link_indexes() {
         case "${image_indexes} " in *" ${index}.${architecture}.${image} "*) index=${index}.${architecture}.${image} ;; *) ;; esac
         ln -sf "${cache}/${index}" "${work}/${list}_cache_${number}_Packages" || no_work
     done
-    { printf '%s' "${sources}" >"${work}/sources.list" && write_configuration; } 2>/dev/null || no_work
+    { printf '%s' "${sources}" >"${work}/sources.list"; } 2>/dev/null && write_configuration || no_work
 }
 
 no_work() { miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"; } # 41

@@ -35,6 +35,7 @@ def mark(*names: str, how: str = "auto") -> str:
 
 
 AMD64, I386, OLD_AMD64, OLD_I386 = "library_1.0_amd64", "library_1.0_i386", "library_0.5_amd64", "library_0.5_i386"
+CONFIGURATION = "the configuration of one of i386"
 CAUSES = {
     "nothing there": ("", ()),
     "the library of amd64": (have(AMD64), ("library:amd64",)),
@@ -43,12 +44,15 @@ CAUSES = {
     "the library of amd64, automatic": (have(AMD64) + mark("library:amd64"), ("library:amd64",)),
     "the library of i386, automatic": (have(I386) + mark("library:i386"), ("library:i386",)),
     "both libraries, one automatic": (have(AMD64, I386) + mark("library:i386"), ("library:amd64", "library:i386")),
-    "the configuration of one of i386": (have(I386) + "dpkg --remove library:i386 >/dev/null;", ()),
+    CONFIGURATION: (have(I386) + "dpkg --remove library:i386 >/dev/null;", ()),
 }
 FAULTS = [
     *(Fault(name, BOTH + cause, after=here(*there)) for name, (cause, there) in CAUSES.items()),
     *(Fault(f"{name}, and a failure", BOTH + FAIL + cause, FAILED, UNDONE, HEAL, after=here(*there))
-      for name, (cause, there) in CAUSES.items()),
+      for name, (cause, there) in CAUSES.items() if name != CONFIGURATION),
+    Fault(f"{CONFIGURATION}, and a failure", BOTH + FAIL + CAUSES[CONFIGURATION][0], FAILED, UNDONE,
+          # else apt's order of unpacking fails there, also when nothing was done before
+          f"{HEAL}; dpkg --purge library:i386 >/dev/null"),
     *(Fault(f"{name}, and what it needs upgraded", BOTH + cause, after=here("library:i386", *there))
       for name, (cause, *there) in {"an old one of amd64": (have(OLD_AMD64), "library:amd64"),
                                     "an old one of i386": (have(OLD_I386),),

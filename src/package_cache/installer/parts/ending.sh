@@ -79,9 +79,10 @@ check_result() {
     if [ -z "${wanted}" ] || is_stream "${wanted}"; then return; fi
     result=
     [ ! -d "${wanted}" ] || misuse "--result takes a file, and ${wanted} is a folder"
+    rm -f "${wanted}.${$}" && write_new "${wanted}.${$}" ''
+    set -- $?
     rm -f "${wanted}.${$}"
-    write_new "${wanted}.${$}" '' || miss read-only "no file can be written beside ${wanted}, where the result is wanted" 'name a place that can be written to'
-    rm -f "${wanted}.${$}"
+    [ "$1" = 0 ] || miss read-only "no file can be written beside ${wanted}, where the result is wanted" 'name a place that can be written to'
     result=${wanted}
 }
 
@@ -93,7 +94,7 @@ write_result() {
         print_result >>"${result}"
     else
         rm -f "${result}.${$}" # of a killed run, or planted
-        write_new "${result}.${$}" "$(print_result)" && mv -f "${result}.${$}" "${result}" && return
+        write_new "${result}.${$}" "$(print_result)" && { [ ! -L "${result}" ] || rm -f "${result}"; } && mv -f "${result}.${$}" "${result}" && return
         rm -f "${result}.${$}"
         return 1
     fi

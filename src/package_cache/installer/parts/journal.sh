@@ -141,12 +141,14 @@ purge() {
 # forget_selections: dpkg goes on wanting a package whose unpacking failed. Version 1.18 needs a file for that.
 # shellcheck disable=SC2016  # what dpkg-query expands, not we
 forget_selections() {
-    local wanted='' file="${DPKG_STATE}/available" made=''
-    [ -z "${fresh}" ] || wanted=$("${DPKG_QUERY}" -W -f '${Package}:${Architecture} unknown\n' ${fresh} 2>/dev/null)
+    local each='' wanted='' file="${DPKG_STATE}/available" made=''
+    for each in $("${DPKG_QUERY}" -W -f '${Package}:${Architecture}/${db:Status-Status} ' ${fresh:-none} 2>/dev/null); do
+        case ${each} in */not-installed) wanted="${wanted}${each%/*} unknown${NEWLINE}" ;; *) ;; esac
+    done
     [ -n "${wanted}" ] || return 0
     is_there "${file}" || made=${file}
     : >>"${file}"
-    printf '%s\n' "${wanted}" | "${DPKG}" --set-selections 2>/dev/null
+    printf '%s' "${wanted}" | "${DPKG}" --set-selections 2>/dev/null
     [ -z "${made}" ] || rm -f "${made}"
 }
 

@@ -38,6 +38,7 @@ take_policy() {
     fi
     release_policy
     ! find_installer || return 1
+    [ ! -w "${POLICY%/*}" ] || miss no-space "services could start: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
     services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
 }
 

@@ -5,15 +5,15 @@ LOCKS="${DPKG_STATE}/lock-frontend ${DPKG_STATE}/lock /var/cache/debconf/config.
 
 # find_holder: set `holder` to what a process keeps locked that dpkg or debconf needs. Status 1: none does.
 find_holder() {
-    local inodes='' each='' kind='' access='' pid='' place='' name=''
+    local inodes='' each='' kind='' pid='' place='' name=''
     holder=
     [ -r /proc/locks ] || return 1
     inodes=$(stat -c '%i:%n' ${LOCKS} 2>/dev/null)
-    while read -r _ kind _ access pid place _; do
+    while read -r _ kind _ _ pid place _; do
         for each in ${inodes}; do
-            case ${kind}:${access}:${place##*:}:${each#*:} in
-                POSIX:WRITE:"${each%%:*}:${DPKG_STATE}"/* | OFDLCK:WRITE:"${each%%:*}:${DPKG_STATE}"/*) ;; # fcntl(2)
-                FLOCK:WRITE:"${each%%:*}":/var/cache/*) ;; # flock(2), which does not exclude the other kind
+            case ${kind}:${place##*:}:${each#*:} in
+                POSIX:"${each%%:*}:${DPKG_STATE}"/* | OFDLCK:"${each%%:*}:${DPKG_STATE}"/*) ;; # fcntl(2)
+                FLOCK:"${each%%:*}":/var/cache/*) ;; # flock(2), which does not exclude the other kind
                 *) continue ;;
             esac
             has_open "${pid}" "${each#*:}" || continue

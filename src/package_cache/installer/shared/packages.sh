@@ -50,6 +50,4 @@ find_provider() {
     [ -n "${provider}" ]
 }
 
-match_provider() {
-    case $1 in */[ih]i*", ${wanted},"* | */[ih]i*", ${wanted} ("*) provider=${1%%/*} ;; *) ;; esac
-}
+match_provider() { case $1 in */[ih]i*", ${wanted},"* | */[ih]i*", ${wanted} ("*) provider=${1%%/*} ;; *) ;; esac; }

@@ -1,4 +1,3 @@
-# Messages.
 program='package-cache' # what every message begins with
 
 # say TEXT..., complain TEXT...: print a line for the job's owner. A reader that is gone is no reason to stop.

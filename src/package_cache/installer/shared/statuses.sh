@@ -6,6 +6,5 @@ STATUSES=' installed=0 internal=1 usage=2 no-such-group=10 not-for-system=11 not
 # status_of REASON: set `status` to its number.
 status_of() {
     status=${STATUSES#*" $1="}
-    status=${status%%[!0-9]*}
-    status=${status:-1}
+    status=${status%%[!0-9]*} status=${status:-1}
 }

@@ -68,7 +68,7 @@ EXEMPT = (
     ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
     Exempt(
-        ("/etc/init.d/.depend.*",), BOTH, "insserv computes the order of services anew, with those that are there"
+        ("/etc/init.d/.depend.*",), BOTH, "insserv computes the order of the existing services anew"
     ),
     Exempt(
         ("/etc/*", "/var/lib/dpkg/alternatives/*", "/usr/bin/*", "/usr/share/man/*"),
@@ -93,6 +93,6 @@ EXEMPT = (
 
 
 def is_exempt(path: str, after: Sequence[str], more: Iterable[str] = ()) -> bool:
-    """Tell whether a path may differ `after` an installation; `more`: patterns of what a test's own scripts write."""
+    """Return whether a path may differ `after` an installation; `more`: patterns of what a test's own scripts write."""
     patterns = [pattern for row in EXEMPT if {*after} & {*row.after} for pattern in row.paths]
     return any(fnmatchcase(path, pattern) for pattern in (*patterns, *more))

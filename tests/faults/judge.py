@@ -150,7 +150,7 @@ def judge_interrupted(job: Job, before: State, text: str) -> None:
 
 
 def is_loss(path: str, change: str) -> bool:
-    """Tell whether a line of a file of users is gone."""
+    """Return whether a line of a file of users is gone."""
     return path.startswith(tuple(f"{file} " for file in USERS)) and change.endswith("-> missing")
 
 
@@ -196,7 +196,7 @@ def conclude(job: Job, status: ExitStatus, heal: str = "", *, sane: bool = True)
 
 
 def is_true(job: Job) -> bool:
-    """Tell whether dpkg has every package of the group installed and configured, and all that it provides is there."""
+    """Return whether dpkg has every package of the group installed and configured, and every file that it provides exists."""
     known = job.room.sh("dpkg-query -W -f '${Package}:${Architecture} ${db:Status-Abbrev}\\n'", check=False)
     installed = {name for name, _, status in (line.partition(" ") for line in known.splitlines()) if status[1:2] == "i"}
     return all(

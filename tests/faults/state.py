@@ -48,7 +48,7 @@ class Package:
 
     @property
     def is_installed(self) -> bool:
-        """Tell whether it is installed and configured, perhaps on hold."""
+        """Return whether it is installed and configured, perhaps on hold."""
         return self.status.endswith(" ok installed")
 
 

@@ -196,7 +196,7 @@ def conclude(job: Job, status: ExitStatus, heal: str = "", *, sane: bool = True)
 
 
 def is_true(job: Job) -> bool:
-    """Return whether dpkg has every package of the group installed and configured, and every file that it provides exists."""
+    """Return whether dpkg has every package of the group installed, and every file that it provides exists."""
     known = job.room.sh("dpkg-query -W -f '${Package}:${Architecture} ${db:Status-Abbrev}\\n'", check=False)
     installed = {name for name, _, status in (line.partition(" ") for line in known.splitlines()) if status[1:2] == "i"}
     return all(

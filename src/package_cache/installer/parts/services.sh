@@ -31,14 +31,14 @@ take_policy() {
         ! is_mounted "${POLICY}" || services_could_start "${POLICY} is a mount that cannot be replaced"
     fi
     policy=ours
-    if { ! is_there "${POLICY}" || mv -f "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } &&
-        write_new "${new}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101" && chmod 755 "${new}" && ln "${new}" "${POLICY}" 2>/dev/null; then
+    if ! write_new "${new}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101" || ! chmod 755 "${new}"; then
+        [ ! -w "${POLICY%/*}" ] || miss no-space "services could start: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
+    elif { ! is_there "${POLICY}" || mv -f "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } && ln "${new}" "${POLICY}" 2>/dev/null; then
         rm -f "${new}"
         return
     fi
     release_policy
     ! find_installer || return 1
-    [ ! -w "${POLICY%/*}" ] || miss no-space "services could start: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
     services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
 }
 

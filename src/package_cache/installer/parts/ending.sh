@@ -9,11 +9,18 @@ miss() {
     finish "$1" "$2"
 }
 
-# finish REASON MESSAGE: exit; the EXIT trap does the rest.
+# finish REASON MESSAGE: exit, cleaned up and with the result written; from its first line on no signal disturbs it.
 finish() {
+    stop_listening
+    trap - EXIT
     reason=$1
     message=$2
-    exit
+    [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
+    release_policy
+    [ -z "${work}" ] || rm -rf "${work}"
+    status_of "${reason}"
+    [ -z "${result}" ] || write_result 2>/dev/null || complain "cannot write the result to ${result}"
+    exit "${status}"
 }
 
 # give_back: nothing was changed, and nothing is left that shows this run was here. Sets `outcome`, which is measured.
@@ -33,21 +40,12 @@ print_state() {
         "${DPKG_STATE}/diversions" "${DPKG_STATE}/statoverride" "${DPKG_STATE}/triggers" "${APT_MARKS}" 2>/dev/null
 }
 
-# on_exit: the EXIT trap. An end that no `finish` announced is one that nobody foresaw.
+# on_exit: the EXIT trap, for an end that nobody foresaw. 1
 on_exit() {
     stop_listening
-    [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
-    if [ -z "${reason}" ]; then
-        undo_changes
-        reason=internal
-        message="the installer ended unexpectedly; ${outcome}"
-        complain "${message}; next step: report it, with the text above"
-    fi
-    release_policy
-    [ -z "${work}" ] || rm -rf "${work}"
-    status_of "${reason}"
-    [ -z "${result}" ] || write_result 2>/dev/null || complain "cannot write the result to ${result}"
-    exit "${status}"
+    undo_changes
+    complain "the installer ended unexpectedly; ${outcome}; next step: report it, with the text above"
+    finish internal "the installer ended unexpectedly; ${outcome}"
 }
 
 # on_signal NAME: the trap of signals. 130

@@ -63,6 +63,7 @@ sort_planned() {
 fail() {
     local shown=''
     if is_as_before && find_holder; then locked_too_long; fi
+    stop_listening # undoing is not interrupted
     shown=$(cat ${logs} 2>/dev/null | tail -n 40)
     [ -z "${shown}" ] || {
         complain "the last lines of dpkg's output:"

@@ -31,7 +31,8 @@ LOCALES = [
     Fault("German, and dpkg left half-configured", "touch /var/broken; dpkg -i /debs/half_*.deb >/dev/null 2>&1 || :",
           (ExitStatus.DPKG_BROKEN,), "packages are half installed here", "rm /var/broken",
           sane=False, env=GERMAN),
-    Fault("German, and dpkg locked for 2 s", BUSY, says="waiting for it", meanwhile=["busy"], env=GERMAN),
+    Fault("German, and dpkg locked for 2 s", BUSY, says="waiting for it", meanwhile=["busy"],
+          writes=["/var/lib/dpkg/updates/*"], env=GERMAN),
     Fault("German, and an older version held", "dpkg -i /debs/needed_0.1_all.deb >/dev/null; touch "
           "/var/lib/dpkg/available; echo needed hold | dpkg --set-selections", (ExitStatus.NO_PLAN,),
           "wanted needs needed (>= 1): 0.1 is here, and held", "echo needed install | dpkg --set-selections",

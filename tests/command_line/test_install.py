@@ -55,4 +55,4 @@ def test_the_cache_is_built_first_and_the_installers_status_is_ours(world: World
 
 def test_options_are_not_taken_for_groups(own_cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["install", "--cache", str(own_cache), "--", "--help"]) == 2
-    assert "is no group's name" in capfd.readouterr().err
+    assert "is not a group's name" in capfd.readouterr().err

@@ -69,6 +69,6 @@ def test_it_is_missed_where_programs_are_this_machines_own(
     cause = f"the group ssh is not for {OWN}; it is for: {SYSTEM.architecture}"
     assert (done.returncode, done.stderr) == (
         12,
-        f"package-cache: cannot install ssh: {cause}\n"
+        f"package-cache: cannot install ssh (not-for-architecture): {cause}\n"
         f"package-cache: nothing was changed; next step: add {OWN} to the group in the manifest and build again\n",
     )

@@ -37,7 +37,6 @@ install_files() {
 # install_by_apt: what is half done is ours alone, because dpkg was sane before; --fix-broken completes it.
 install_by_apt() {
     ln -s "${cache}" "${work}/cache" # spares apt every unusual character of the cache's path
-    cp -p "${APT_MARKS}" "${run}/marks" 2>/dev/null # apt marks what it installs
     set -- env APT_CONFIG="${work}/apt.conf" TMPDIR="${work}" apt-get -y --no-remove
     run_patiently "$@" --fix-broken install && run_patiently "$@" install ${missing}
 }

@@ -22,6 +22,7 @@ begin_run() {
 write_notes() {
     mkdir -p "${run}/ballast" && cd "${run}/ballast" && mkdir 1 2 3 4 5 6 7 || return
     fallocate -l 4194304 space 2>/dev/null || head -c 4194304 /dev/zero >space || return
+    [ ! -f "${APT_MARKS}" ] || cp -p "${APT_MARKS}" "${run}/marks" || return # apt marks what it installs
     printf '%s\n' "${pool}" "${file_of}" "${fresh}" "${leftover}" "${automatic}" end >"${run}/notes"
 }
 
@@ -143,7 +144,7 @@ purge() {
 forget_selections() {
     local each='' wanted='' file="${DPKG_STATE}/available" made=''
     for each in $("${DPKG_QUERY}" -W -f '${Package}:${Architecture}/${db:Status-Status} ' ${fresh:-none} 2>/dev/null); do
-        case ${each} in */not-installed) wanted="${wanted}${each%/*} unknown${NEWLINE}" ;; *) ;; esac
+        case ${each} in */not-installed) each=${each%/*} wanted="${wanted}${each%:} unknown${NEWLINE}" ;; *) ;; esac
     done
     [ -n "${wanted}" ] || return 0
     is_there "${file}" || made=${file}

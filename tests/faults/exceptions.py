@@ -67,7 +67,7 @@ EXEMPT = (
         "dpkg leaves its scratch files where it is ended, and removes them when it runs next",
     ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
-    Exempt(("/var/lib/python*",), (UNDONE,), "a script of Python's notes the version that it served, and no other removes it"),
+    Exempt(("/var/lib/python*",), (UNDONE,), "Python's scripts note the versions that they served, and leave the note"),
     Exempt(
         ("/etc/init.d/.depend.*",), BOTH, "insserv computes the order of the existing services anew"
     ),

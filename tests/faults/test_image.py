@@ -224,7 +224,9 @@ PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)
 """Where scripts of real packages want what the installer does without: ucf has awk, debconf perl."""
 REAL = [
     lacks("flock", "xz", "setsid", "gpgv"),
-    Odd("no bash and no awk", gone("bash", *AWK), PERHAPS, heal=BACK),
+    Odd("no bash and no awk", gone("bash", *AWK), PERHAPS, heal=BACK,
+        # scripts would remove these, and some of them fail without awk
+        writes=["/usr/lib/python3*", "/usr/local/lib/python3*", "/etc/inputrc"]),
     Odd("no perl", gone("perl"), PERHAPS, heal=BACK),
     Odd("the shell of busybox", "ln -sf /busybox /bin/sh", PERHAPS, heal="ln -sf dash /bin/sh"),
     Odd("no log and no cache", "rm -rf /var/log /var/cache/apt", PERHAPS, heal="mkdir -p /var/log"),

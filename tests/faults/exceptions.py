@@ -62,9 +62,15 @@ EXEMPT = (
         "packages' scripts, adduser and others leave files there; the installer's own must be gone",
     ),
     Exempt(
-        ("/var/lib/dpkg/updates/tmp.i", "/var/lib/dpkg/tmp.ci*", "/var/lib/dpkg/*-new"),
+        (
+            "/var/lib/dpkg/updates/tmp.i",
+            "/var/lib/dpkg/tmp.ci*",
+            "/var/lib/dpkg/*-new",
+            "/var/cache/debconf/*.dat-new",
+            "/var/lib/apt/extended_states.*",
+        ),
         (UNDONE,),
-        "dpkg leaves its scratch files where it is ended, and removes them when it runs next",
+        "dpkg, debconf and apt leave scratch files where they are ended or the disk is full",
     ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
     Exempt(("/var/lib/python*",), (UNDONE,), "Python's scripts note the versions that they served, and leave the note"),

@@ -47,6 +47,7 @@ def test_the_table_of_exceptions_is_documented() -> None:
 def test_the_faults_that_cannot_be_undone_are_documented() -> None:
     faults = [fault for module in MODULES for fault in module.FAULTS]
     reasons = [f"- *{fault.name}*: {fault.cannot_be_undone}." for fault in faults if fault.cannot_be_undone]
+    reasons.append(f"- *a disk that fills up*: {test_disk.EATEN}.")
     assert [reason for reason in reasons if reason not in DOCUMENT.read_text()] == []
     assert DOCUMENT.read_text().count("\n- *") - DOCUMENT.read_text().count("\n- **") == len(reasons)
 

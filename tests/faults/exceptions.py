@@ -72,6 +72,11 @@ EXEMPT = (
         (UNDONE,),
         "dpkg, debconf and apt leave scratch files where they are ended or the disk is full",
     ),
+    Exempt(
+        ("/usr/lib/python3*", "*/__pycache__*"),
+        (UNDONE,),
+        "Python's scripts compile byte code, which those that remove it do not find where the first were ended",
+    ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
     Exempt(("/var/lib/python*",), (UNDONE,), "Python's scripts note the versions that they served, and leave the note"),
     Exempt(

@@ -8,8 +8,8 @@ find_holder() {
     local inodes='' each='' kind='' pid='' place='' name=''
     holder=
     [ -r /proc/locks ] || return 1
-    inodes=$(stat -c '%i:%n' ${LOCKS} 2>/dev/null)
     while read -r _ kind _ _ pid place _; do
+        inodes=${inodes:-$(stat -c '%i:%n' ${LOCKS} 2>/dev/null)}
         for each in ${inodes}; do
             case ${kind}:${place##*:}:${each#*:} in
                 POSIX:"${each%%:*}:${DPKG_STATE}"/* | OFDLCK:"${each%%:*}:${DPKG_STATE}"/*) ;; # fcntl(2)

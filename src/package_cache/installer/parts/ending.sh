@@ -107,10 +107,9 @@ print_result() {
     printf '%s\n' "next=${next_step}" "message=$*"
 }
 
-# phase NAME: note how long the phase took that ends now; `total` counts from the beginning.
+# phase NAME: note how long the phase took that ends now; `total` is the sum of all.
 phase() {
-    clock
-    [ "$1" != total ] || last=${began}
+    if [ "$1" = total ]; then last=${began}; else clock; fi
     as_seconds "$((now - last))"
     last=${now}
     phases="${phases}seconds_$1=${seconds}${NEWLINE}"

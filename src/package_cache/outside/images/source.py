@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import tarfile
@@ -95,8 +96,8 @@ def source_image(
 
 
 def _roomy() -> str | None:
-    """Give the folder for layers: /var/tmp is on a disk where /tmp may be memory (hier(7))."""
-    return "/var/tmp" if Path("/var/tmp").is_dir() else None  # noqa: S108 - a private folder is made in it
+    """Return the folder for layers: TMPDIR, else /var/tmp, which is on a disk where /tmp may be memory (hier(7))."""
+    return "/var/tmp" if "TMPDIR" not in os.environ and Path("/var/tmp").is_dir() else None  # noqa: S108 - private
 
 
 def _parsed(reference: str) -> tuple[str, str]:

@@ -73,9 +73,9 @@ EXEMPT = (
         "dpkg, debconf and apt leave scratch files where they are ended or the disk is full",
     ),
     Exempt(
-        ("/usr/lib/python3*", "*/__pycache__*"),
+        ("*/__pycache__", "*/__pycache__/*.pyc"),
         (UNDONE,),
-        "Python's scripts compile byte code, which those that remove it do not find where the first were ended",
+        "an ended postinst leaves byte code of Python that no prerm finds, in new folders that hold nothing else",
     ),
     Exempt(("/opt",), (UNDONE,), "dpkg removes an empty folder with the last package that has it"),
     Exempt(("/var/lib/python*",), (UNDONE,), "Python's scripts note the versions that they served, and leave the note"),

@@ -1,12 +1,12 @@
 """The judgement, from the machine's own state: what the promise says must hold after every fault."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.faults.exceptions import INSTALLED, REAL, UNDONE, is_exempt
 from tests.faults.job import Job
-from tests.faults.state import MARKS, USERS, State, changes, files_of, look, started
+from tests.faults.state import FOLDER, MARKS, USERS, State, changes, files_of, look, started
 from tests.faults.verdicts import Verdict, verdict
 
 from package_cache.outside.run import Completed
@@ -131,11 +131,19 @@ def not_undone(job: Job, before: State, after: State, terms: Terms) -> dict[str,
         or (key in before.installed and before.installed[key].version != package.version)
     ]
     theirs = files_of(job, stay) | {f"{MARKS} {after.mark_key(package)}" for package in stay}
-    return {
-        path: change
-        for path, change in changes(before, after).items()
-        if is_loss(path, change) or not (path in theirs or is_exempt(path, (UNDONE,), terms.writes))
+    changed = changes(before, after)
+    kept = {path for path in changed if path in theirs or is_exempt(path, (UNDONE,), terms.writes)}
+    kept |= {
+        path
+        for path in new_folders(changed)
+        if any(each.endswith(".pyc") and each.startswith(f"{path}/") for each in kept)
     }
+    return {path: change for path, change in changed.items() if path not in kept or is_loss(path, change)}
+
+
+def new_folders(changed: Mapping[str, str]) -> list[str]:
+    """Return the paths of the folders that were not there before."""
+    return [path for path, change in changed.items() if change.startswith(f"missing -> {FOLDER}")]
 
 
 def judge_interrupted(job: Job, before: State, text: str) -> None:

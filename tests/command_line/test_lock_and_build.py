@@ -78,6 +78,36 @@ def test_a_lock_that_no_longer_fits_its_manifest_is_said_to_be_stale(world: Worl
     assert "lock again: package-cache lock --manifest" in err
 
 
+def test_two_manifests_of_one_folder_have_a_lock_each(world: World) -> None:
+    world.manifest("edit,ubuntu18.04,editor\n")
+    other = world.manifest("view,ubuntu18.04,viewer\n", "tools")
+    assert world.build()[0] == 0
+    first = (world.folder / "package-cache.lock").read_bytes()
+    assert world.build("--manifest", str(other), "--output", str(world.folder / "other"))[0] == 0
+    assert (world.folder / "package-cache.lock").read_bytes() == first
+    assert '"viewer_1.0_all"' in (world.folder / "tools.lock").read_text()
+
+
+def test_a_lock_with_the_name_that_all_once_had_is_still_used(world: World) -> None:
+    manifest = world.manifest("edit,ubuntu18.04,editor\n", "tools")
+    words = ("--manifest", str(manifest))
+    assert world.online("lock", *words)[0] == 0
+    (world.folder / "tools.lock").rename(world.folder / "package-cache.lock")
+    assert world.build(*words)[0] == 0
+    assert not (world.folder / "tools.lock").exists()
+
+
+@pytest.mark.parametrize("verb", ["lock", "build"])
+def test_the_lock_of_another_manifest_is_neither_used_nor_overwritten(verb: str, world: World) -> None:
+    world.manifest("edit,ubuntu18.04,editor\n")
+    assert world.online("lock")[0] == 0
+    first = (world.folder / "package-cache.lock").read_bytes()
+    other = world.manifest('[[group]]\nname = "x"\nsystems = ["ubuntu18.04"]\npackages = ["viewer"]\n', "package-cache.toml")
+    status, _, err = world.online(verb, "--manifest", str(other))
+    assert (status, "it is the lock of" in err, "move one of the two manifests" in err) == (4, True, True)
+    assert (world.folder / "package-cache.lock").read_bytes() == first
+
+
 def test_packages_that_no_group_needs_any_more_leave_the_pool(world: World) -> None:
     world.manifest(TWO_GROUPS)
     world.build()

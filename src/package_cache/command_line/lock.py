@@ -11,6 +11,7 @@ import click
 
 from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import (
+    DEFAULT_MANIFESTS,
     LOCK,
     archive_options,
     authfile_option,
@@ -84,7 +85,7 @@ def lock_command(
     authfile: Path | None,
     **rest: Any,
 ) -> int:
-    """Resolve a manifest to exact versions, hashes and origins, and write package-cache.lock beside it.
+    """Resolve a manifest to exact versions, hashes and origins, and write its lock beside it.
 
     Signatures are verified. Commit the lock: building from it gives the same cache. Without options everything
     becomes the newest that the archives have.
@@ -140,8 +141,34 @@ def _lock_before(manifest: Manifest, *, needed: bool) -> Lock | None:
 
 
 def lock_path(manifest: Manifest) -> Path:
-    """Give the place of a manifest's lock."""
-    return manifest.path.parent / LOCK
+    """Return the path of a manifest's lock: `package-cache.lock` for a manifest with a default name, else NAME.lock.
+
+    Earlier releases named every lock `package-cache.lock`: one that was made for this manifest is still used.
+    """
+    name, shared = manifest.path.name, manifest.path.parent / LOCK
+    if name in DEFAULT_MANIFESTS:
+        return shared
+    own = manifest.path.with_name(f"{name.removesuffix('.toml')}.lock")
+    return shared if not lexists(own) and _made_for(shared) == name else own
+
+
+def _made_for(path: Path) -> str | None:
+    """Return the name of the manifest that a lock was made for, None where there is no lock that can be read."""
+    try:
+        return read_lock_file(path).manifest if lexists(path) else None
+    except LockError:
+        return None
+
+
+def refuse_other(manifest: Manifest) -> None:
+    """Raise `LockError` where the lock at a manifest's place is that of another manifest of the same folder."""
+    path = lock_path(manifest)
+    other = _made_for(path)
+    if other not in (None, manifest.path.name) and lexists(path.with_name(other)):
+        raise LockError(
+            f"cannot use {path} for {manifest.path}: it is the lock of {path.with_name(other)}",
+            hint="move one of the two manifests to a folder of its own",
+        )
 
 
 def lock_digest(manifest: Manifest) -> str | None:
@@ -194,6 +221,7 @@ def _with_images(
 
 
 def _written(manifest: Manifest, lock: Lock) -> Lock:
+    refuse_other(manifest)
     with writing_to(lock_path(manifest).parent):
         write_atomically(lock_path(manifest), lock_text(lock).encode())
     return lock
@@ -210,6 +238,7 @@ def existing_lock(manifest: Manifest) -> Lock:
     """Give the lock beside a manifest. Raises `LockError` where there is none, or where it is stale."""
     path = lock_path(manifest)
     lock = read_lock_file(path)
+    refuse_other(manifest)
     if lock.manifest_digest != manifest.digest:
         raise LockError(
             f"cannot use {path}: it is stale, for {manifest.path} was changed after it was locked",

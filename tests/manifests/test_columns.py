@@ -90,6 +90,13 @@ def test_precommands_are_everything_after_the_third_comma(path: Path) -> None:
     assert rows(path) == [("t", "debian12", ["tool"], shell)]
 
 
+@pytest.mark.parametrize("more", ["ca-certificates", "ca-certificates, jq", "jq,git,wget"])
+def test_a_comma_between_packages_makes_no_precommand(path: Path, more: str) -> None:
+    path.write_text(f"web,debian12,curl,{more}\n")
+    place = "package_cache_info:1:19"
+    assert problems(path) == [f"{place}: {more!r} stands where precommands do\n    separate packages with spaces"]
+
+
 def test_requests_keep_architecture_and_version(path: Path) -> None:
     path.write_text("t,debian12,libc6:i386 g++=4:12.2.0-3 vim=2:9.0.1378-2+deb12u2 a.b=1~rc1+dfsg-1\n")
     assert rows(path)[0][2] == ["libc6:i386", "g++=4:12.2.0-3", "vim=2:9.0.1378-2+deb12u2", "a.b=1~rc1+dfsg-1"]

@@ -21,7 +21,8 @@ from package_cache.manifests.checks import (
     check_system,
     without_blank,
 )
-from package_cache.values.manifest import Group, Manifest, RequestedPackage
+from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
+from package_cache.values.names import PACKAGE_NAME
 
 SHAPE = "write: group,system,packages with spaces between them[,precommands]"
 FIELDS = ("group's name", "OS release", "list of packages")
@@ -79,8 +80,14 @@ class _Reader:
         place = fields[1][1]
         what = f"group {name!r} for {system.name}"
         self.places.check((name, system.name), place, what, "put all its packages on one line")
-        precommands = without_blank(fields[3][0]) if len(fields) > len(FIELDS) else None
+        precommands = self._precommands(*fields[3]) if len(fields) > len(FIELDS) else None
         self.groups.append(Group(name, system.distribution, system.version, packages, place, precommands=precommands))
+
+    def _precommands(self, text: str, place: Place) -> str | None:
+        """Return the precommands; what reads like further packages is refused: it would run as shell."""
+        if text and all(PACKAGE_NAME.fullmatch(word.strip()) for word in text.split(",")):
+            self.problems.add(place, f"{text!r} stands where precommands do", "separate packages with spaces")
+        return without_blank(text)
 
     def _packages(self, found: Found) -> tuple[RequestedPackage, ...]:
         text, place = found

@@ -53,6 +53,13 @@ def test_the_cache_is_built_first_and_the_installers_status_is_ours(world: World
     assert world.run("list", "--cache", str(world.cache))[0] == 0
 
 
+def test_a_cache_whose_name_has_a_typo_is_not_built(world: World) -> None:
+    world.manifest("edit,ubuntu18.04,editor\n")
+    status, _, err = world.run("install", "edit", "--cache", str(world.folder / "nope"))
+    assert (status, f"cannot find a cache in {world.folder}/nope" in err) == (30, True)
+    assert not (world.folder / "nope").exists()
+
+
 def test_options_are_not_taken_for_groups(own_cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["install", "--cache", str(own_cache), "--", "--help"]) == 2
     assert "is not a group's name" in capfd.readouterr().err

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from package_cache.command_line.options import (
     archive_options,
@@ -28,14 +29,17 @@ from package_cache.verbs.install import install
 def install_command(
     renderer: Renderer, /, groups: tuple[str, ...], cache: Path, manifest: Path | None, **rest: Any
 ) -> int:
-    """Install groups on this machine from a local cache, which is built first where it is not there.
+    """Install groups on this machine from a local cache.
+
+    The default cache is built first if it is missing; a cache that --cache names only if --manifest is given too.
 
     \b
     Example:
       sudo package-cache install ssh
     """
     folder = given_cache(cache)
-    if not folder.description.exists():
+    is_named = click.get_current_context().get_parameter_source("cache") is not ParameterSource.DEFAULT
+    if not folder.description.exists() and not (is_named and manifest is None):  # a name that has a typo builds nothing
         from package_cache.command_line.build import build_cache  # noqa: PLC0415 - takes as long to load as all the rest
 
         read = given_manifest(manifest)

@@ -84,7 +84,9 @@ state_option: Decorator = click.option(
 )
 
 authfile_option: Decorator = click.option(
+    "--registry-auth-file",
     "--authfile",
+    "authfile",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
     help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
 )

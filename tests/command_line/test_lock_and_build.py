@@ -102,7 +102,9 @@ def test_the_lock_of_another_manifest_is_neither_used_nor_overwritten(verb: str,
     world.manifest("edit,ubuntu18.04,editor\n")
     assert world.online("lock")[0] == 0
     first = (world.folder / "package-cache.lock").read_bytes()
-    other = world.manifest('[[group]]\nname = "x"\nsystems = ["ubuntu18.04"]\npackages = ["viewer"]\n', "package-cache.toml")
+    other = world.manifest(
+        '[[group]]\nname = "x"\nsystems = ["ubuntu18.04"]\npackages = ["viewer"]\n', "package-cache.toml"
+    )
     status, _, err = world.online(verb, "--manifest", str(other))
     assert (status, "it is the lock of" in err, "move one of the two manifests" in err) == (4, True, True)
     assert (world.folder / "package-cache.lock").read_bytes() == first

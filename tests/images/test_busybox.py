@@ -12,6 +12,7 @@ from package_cache.outside.os_release import read_os_release
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Warn
 from package_cache.verbs.busybox import MAX_AGE, static_busybox
+from package_cache.verbs.contents import read_lock_file
 from package_cache.verbs.options import Options
 
 OWN = read_os_release()["ID"]
@@ -49,3 +50,9 @@ def test_without_one_and_without_an_archive_there_is_an_error(options: Options) 
     shutil.rmtree(options.state / "busybox")
     with pytest.raises(PackageCacheError, match="cannot reach any mirror of"):
         static_busybox("amd64", options)
+
+
+def test_it_is_that_of_this_machines_own_release_where_there_are_newer_ones(options: Options) -> None:
+    own = read_os_release()
+    lock = read_lock_file(options.state / "busybox" / "amd64" / "package-cache.lock")
+    assert [str(system.system) for system in lock.systems] == [f"{own['ID']}{own['VERSION_ID']} amd64"]

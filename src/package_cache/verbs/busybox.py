@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.archives.distributions import newest_release
+from package_cache.outside.archives.distributions import known_systems, newest_release
 from package_cache.outside.files import exclusive, read_regular, write_atomically
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import run
@@ -66,11 +66,14 @@ def _manifest(architecture: str, folder: Path) -> Manifest:
 
 
 def _own_release(architecture: str) -> System:
-    """Give the newest release of this machine's distribution, whose mirrors it knows best; else Debian's."""
+    """Return this machine's own OS release; of a derivative the newest release of its parent; else Debian's newest."""
     fields = read_os_release()
-    for name in (fields.get("ID", ""), *fields.get("ID_LIKE", "").split(), "debian"):
+    name, version = fields.get("ID", ""), fields.get("VERSION_ID", "")
+    if f"{name}{version}" in known_systems():
+        return System.parse(f"{name}{version}", architecture)
+    for parent in (name, *fields.get("ID_LIKE", "").split(), "debian"):
         try:
-            return newest_release(name, architecture).system
+            return newest_release(parent, architecture).system
         except UsageError:
             continue
     raise ToolMissingError(

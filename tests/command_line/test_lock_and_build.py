@@ -245,3 +245,10 @@ def test_a_build_does_not_recompress_an_altered_original(world: World) -> None:
     status, _, err = world.build()
     assert (status, err) == (0, "")
     assert world.run("verify", "--cache", str(world.cache))[0] == 0
+
+
+def test_a_release_past_its_end_whose_archive_has_moved(world: World) -> None:
+    world.manifest("edit,ubuntu24.10,editor\n")
+    status, _, err = world.online("lock")
+    assert status == 5
+    assert "hint: ubuntu24.10 is past its end of life; its archive has moved: name it with --mirror" in err

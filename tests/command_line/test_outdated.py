@@ -92,5 +92,5 @@ def test_the_ends_are_the_distributions_own(system: str, today: str, applies: st
 
 def test_a_system_past_its_end_is_told(locked: World) -> None:
     status, out, _ = locked.online("outdated")
-    assert (status, "past: eol 2023-" in out) == (0, True)
+    assert (status, "standard support ended 2023-" in out) == (0, True)
     assert locked.json("outdated", "--manifest", str(locked.folder / "none"))["status"] == 3

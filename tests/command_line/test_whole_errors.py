@@ -52,7 +52,7 @@ def shown(world: World, vendor: Vendor, text: str) -> str:
     ):  # fmt: skip
         text = text.replace(value, name)
     text = re.sub(r"[0-9]+ days ago", "N days ago", text)
-    text = re.sub(r"write one like ubuntu.*", "write one like RELEASES", text)
+    text = re.sub(r"write one like (ubuntu|debian).*", "write one like RELEASES", text)
     text = re.sub(r"dial tcp \S+: connect", "dial tcp ADDRESS: connect", text)
     text = re.sub(r"\[IP: [^\]]*\]", "[IP]", text)
     return re.sub(r"\b[0-9a-f]{64}\b", "SHA-256", text)

@@ -62,14 +62,25 @@ def _row(package: OutdatedPackage) -> tuple[str, ...]:
     )
 
 
+_KINDS = {
+    "eol": "standard support",
+    "eol-server": "server support",
+    "eol-lts": "long-term support (LTS)",
+    "eol-esm": "expanded security maintenance (ESM)",
+    "eol-elts": "extended LTS (ELTS)",
+    "eol-legacy": "legacy support",
+}
+"""By the columns of distro-info-data."""
+
+
 def _support(support: Support) -> str:
-    past = [f"{word} {day}" for word, day in support.ends.items() if support.applies is None or word != support.applies]
-    if support.applies is not None:
-        words = list(support.ends)
-        past = past[: words.index(support.applies)]
-        ahead = f"{support.applies} until {support.ends[support.applies]}"
-        return f"{ahead}; past: {', '.join(past)}" if past else ahead
-    return f"past its end: {', '.join(past)}" if past else "no end is known"
+    told = []
+    for word, day in support.ends.items():
+        ahead = word == support.applies
+        told.append(f"{_KINDS.get(word, word)} {'until' if ahead else 'ended'} {day}")
+        if ahead:
+            break
+    return "; ".join(told) or "no end of support is known"
 
 
 def _total(found: Outdated, lock: Path) -> str:

@@ -86,10 +86,15 @@ def release_of(system: System, data: Path = DATA) -> Release:
     for row in _rows(system.distribution, data):
         if row.version == system.version:
             return Release(system, row.series, _archives(system, row, data))
-    known = ", ".join(_near(system, data))
+    distributions = _distributions(data)
+    if not distributions:
+        raise _missing("distro-info-data and python-apt-common")
+    if system.distribution not in distributions:
+        names = " or ".join(name.capitalize() for name in distributions)
+        raise UsageError(f"{system.name} is not a {names} release", hint=f"write one like {_supported('', data)}")
     raise UsageError(
         f"cannot find {system.name} in the distributions' data",
-        hint=f"write one like {known}" if known else "install: apt-get install distro-info-data python-apt-common",
+        hint=f"write one like {_supported(system.distribution, data)}",
     )
 
 
@@ -101,9 +106,12 @@ def support_of(system: System, today: datetime.date, data: Path = DATA) -> Suppo
     return Support(ends, next((word for word, day in ends.items() if day >= today.isoformat()), None))
 
 
-def _near(system: System, data: Path) -> list[str]:
-    names = known_systems(data)
-    return [name for name in names if name.startswith(system.distribution)][-6:] or list(names)[-6:]
+def _supported(distribution: str, data: Path) -> str:
+    """Return the newest releases of a distribution, or of all of them, that still have standard support."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    names = [name for name in known_systems(data) if name.startswith(distribution)]
+    names = [name for name in names if not support_of(System.parse(name), today, data).has_ended] or names
+    return ", ".join(names[-6:])
 
 
 def _distributions(data: Path) -> list[str]:
@@ -131,7 +139,7 @@ def _rows(distribution: str, data: Path) -> Iterator[_Row]:
 def _missing(package: str) -> ToolMissingError:
     return ToolMissingError(
         f"cannot find the data of the package {package}",
-        hint=f"install it: apt-get install --no-install-recommends {package}",
+        hint=f"install it: apt-get install --no-install-recommends {package.replace(' and ', ' ')}",
     )
 
 

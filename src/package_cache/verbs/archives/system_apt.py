@@ -1,16 +1,18 @@
 """The apts that answer for a system's groups: one for all plain groups, one for each group that has precommands."""
 
 import contextlib
+import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from package_cache.outside.apt.root import AptRoot, Source
 from package_cache.outside.apt.solver import Apt
-from package_cache.outside.archives.distributions import Release, release_of
-from package_cache.values.errors import ManifestError, UsageError
+from package_cache.outside.archives.distributions import Release, release_of, support_of
+from package_cache.values.errors import ArchiveError, ManifestError, UsageError
 from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.manifest import Group, Manifest
 from package_cache.values.system import System
+from package_cache.values.uris import WANTS_A_LOGIN
 from package_cache.verbs.archives.pins import pin_records, pins_for
 from package_cache.verbs.archives.precommands import prepared_apt
 from package_cache.verbs.archives.sources import archive_sources, repository_sources
@@ -87,7 +89,7 @@ def each_apt(
         pins = pin_records(pins_for(system, manifest.pins))
         root = AptRoot(options.state, architectures, (*own, *added), pins=pins, auth=options.auth)
         listener(Step(f"bringing the lists of packages for {system} up to date"))
-        root.update()
+        _update(root, system)
         use(SystemApt(system.architecture, plain, (*own, *added), root.apt, root))
     for group in groups:
         if group.precommands is not None:
@@ -100,6 +102,17 @@ def each_apt(
                 listener=listener,
             ) as apt:
                 use(SystemApt(system.architecture, (group,), (*own, *added), apt))
+
+
+def _update(root: AptRoot, system: System) -> None:
+    """Bring the lists up to date. Raises `ArchiveError` with its own hint where the archive of an old release moved."""
+    try:
+        root.update()
+    except ArchiveError as error:
+        support = support_of(system, datetime.datetime.now(datetime.UTC).date())
+        if support.applies is None and support.ends and error.hint != WANTS_A_LOGIN:
+            error.hint = f"{system.name} is past its end of life; its archive has moved: name it with --mirror"
+        raise
 
 
 def _architectures(system: System, groups: Iterable[Group], foreign: Iterable[str]) -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,23 @@ def test_the_command_line_names_a_mirror_instead_of_the_environment(
 
 def test_a_mirror_of_the_manifest_is_used_where_nothing_else_names_one(world: World) -> None:
     assert lock(world, world.server.uri) == (0, "")
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o077], ids=oct)
+def test_the_callers_umask_changes_nothing(umask: int, world: World) -> None:
+    manifest = world.manifest(GROUP, "package-cache.toml")
+    trees = []
+    for number, each in enumerate([0o022, umask]):
+        words = [
+            "build", "--manifest", str(manifest), "--output", str(world.folder / f"cache{number}"),
+            "--state", str(world.folder / f"state{number}"), "--mirror", f"ubuntu={world.server.uri}",
+            "--keyring", f"ubuntu={world.archive.keyring}",
+        ]  # fmt: skip
+        program = "from package_cache.command_line.entry import main; main()"
+        subprocess.run([sys.executable, "-c", program, *words], umask=each, check=True)
+        made = [*(world.folder / f"cache{number}").rglob("*"), manifest.with_name("package-cache.lock")]
+        trees.append({path.name: oct(path.stat().st_mode) for path in made if path.suffix != ".deb"})
+    assert trees[0] == trees[1]
 
 
 @pytest.mark.parametrize("value", ["relative", "", None])

@@ -109,4 +109,4 @@ def _without_output(error: OSError) -> int:
 def _status_of(error: OSError) -> ExitStatus:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ExitStatus.NO_SPACE
-    return ExitStatus.READ_ONLY if error.errno == errno.EROFS else ExitStatus.INTERNAL
+    return ExitStatus.READ_ONLY if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else ExitStatus.INTERNAL

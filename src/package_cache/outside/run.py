@@ -144,6 +144,7 @@ def start(
             encoding="utf-8",
             errors="replace",
             start_new_session=True,
+            umask=0o022,  # as the entry of the command sets it, also for who imports this as a library
         )
         _started.add(process)
     return process

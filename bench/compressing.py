@@ -50,7 +50,10 @@ class Kind:
 
 
 GZIP = (Kind("gzip-9", ".gz", 9), Kind("gzip-6", ".gz", 6), Kind("none"))
-ZSTD = (Kind("zstd-19", ".zst", 19), Kind("zstd-12", ".zst", 12), Kind("zstd-3", ".zst", 3), Kind("none"))
+ZSTD = (
+    *(Kind(f"zstd-{level}", ".zst", level) for level in (19, 12, 9, 3)),
+    Kind("none"),
+)
 
 
 def write(source: Path, target: Path, kind: Kind) -> None:

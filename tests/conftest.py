@@ -92,10 +92,7 @@ def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def real_cache(state: Path) -> CacheFolder:
-    """The cache of real packages: ssh, nfs and build for Ubuntu 16.04 and 18.04, and for Debian 12.
-
-    It is recompressed at a low level, which takes seconds instead of minutes; `tests/system` tries the real one.
-    """
+    """The cache of real packages: ssh, nfs and build for Ubuntu 16.04 and 18.04, and for Debian 12."""
     folder = state / "tests" / text_digest(MANIFEST)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     cache = CacheFolder(folder / "package_cache")
@@ -109,9 +106,7 @@ def real_cache(state: Path) -> CacheFolder:
             if not lock_file.exists():
                 write_atomically(lock_file, lock_text(make_lock(manifest, options)).encode())
             lock = read_lock(lock_file.read_text(), file=str(lock_file))
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("package_cache.outside.packages.recompression.ZSTD_LEVEL", 3)
-                build(lock, cache, mirror_finder(options, manifest))
+            build(lock, cache, mirror_finder(options, manifest))
         except (ArchiveError, VerificationError) as error:
             lock_file.unlink(missing_ok=True)  # perhaps only too old: the archive has moved on
             unavailable("a cache of real packages", error)

@@ -104,7 +104,7 @@ def _description() -> Description:
             system,
             ("amd64", "arm64"),
             ("openssh-server", "adduser=3.116ubuntu1"),
-            "zstd-19",
+            "zstd-9",
             2,
             495000,
             {name: digest(number) for number, name in enumerate(names)},

@@ -94,7 +94,7 @@ class Model:
             files = {path.name: sha256_of(path) for path in folder.iterdir()}
             sizes |= own
             groups.append(
-                DescribedGroup(name, "ubuntu18.04", ("amd64",), ("aa",), "zstd-19", len(own), sum(own.values()), files)
+                DescribedGroup(name, "ubuntu18.04", ("amd64",), ("aa",), "zstd-9", len(own), sum(own.values()), files)
             )
         description = Description("2024-01-01T00:00:00+00:00", "x", "m", "d", "l", sha256_of(self.cache.installer))
         description.with_groups(groups, sizes).write(self.cache)

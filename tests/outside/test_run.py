@@ -22,7 +22,7 @@ NOISE = "head --bytes=1000000 /dev/zero >&2\n"
 
 
 def _recompress(deb: Path) -> object:
-    return recompression.recompress(deb, deb.parent, Compression.GZIP)
+    return recompression.recompress(deb, deb.parent, Compression("gzip", 6))
 
 
 def _licences(deb: Path) -> object:

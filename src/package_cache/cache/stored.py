@@ -50,7 +50,7 @@ class Journal:
 
     def note(self, files: Mapping[Key, StoredFile]) -> None:
         """Add files whose bytes are on the disk."""
-        lines = [f"{key[0]} {key[1].value} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
+        lines = [f"{key[0]} {key[1]} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
         with self._path.open("a", encoding="ascii") as stream:
             stream.write("".join(lines))
 
@@ -61,7 +61,7 @@ class Journal:
             for line in read_regular(self._path).decode("ascii", "replace").splitlines():
                 if match := _LINE.fullmatch(line):
                     with contextlib.suppress(ValueError):  # of another version
-                        found[match[1], Compression(match[2])] = StoredFile(match[3], int(match[4]))
+                        found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))
         return found
 
 
@@ -87,7 +87,7 @@ def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, Stored
     with contextlib.suppress(CacheError):
         for group in read_description(cache).groups:
             with contextlib.suppress(CacheError, ValueError):
-                compression = Compression(group.compression)
+                compression = Compression.parse(group.compression)
                 for item in read_list(cache, group):
                     found[item.original_sha256, compression] = StoredFile(item.sha256, item.size)
     return {key: stored for key, stored in found.items() if stored.sha256 in intact}

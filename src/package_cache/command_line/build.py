@@ -21,6 +21,7 @@ from package_cache.command_line.options import (
     max_age_option,
 )
 from package_cache.command_line.render import Renderer
+from package_cache.values.compression import LEVEL
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.archives.sources import mirror_finder
 from package_cache.verbs.building.build import BuildResult, build, up_to_date
@@ -43,6 +44,13 @@ from package_cache.verbs.options import Options
     show_default=True,
     help="Store package files as each system's dpkg unpacks them fastest, or as the archive has them.",
 )
+@click.option(
+    "--recompress-level",
+    type=click.IntRange(1, 19),
+    default=LEVEL,
+    show_default=True,
+    help="Of zstd. 19 makes packages 10 % smaller in 20 times the time: for those who pull more often than they build.",
+)
 @max_age_option("Build from no lock that is older.  [default: max-age of the manifest]")
 @json_option
 @click.pass_obj
@@ -53,6 +61,7 @@ def build_command(
     output: Path,
     *,
     recompress: bool,
+    recompress_level: int,
     max_age: MaxAge | None,
     **rest: Any,
 ) -> int:
@@ -68,12 +77,12 @@ def build_command(
     cache, options = given_cache(output), given_options(**rest)
     if max_age is not None:
         read = replace(read, max_age=max_age.limit)
-    result = build_cache(renderer, read, cache, options, recompress=recompress)
+    result = build_cache(renderer, read, cache, options, level=recompress_level if recompress else None)
     return renderer.result(_text(output, result), result)
 
 
 def build_cache(
-    renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options, *, recompress: bool = True
+    renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options, *, level: int | None = LEVEL
 ) -> BuildResult:
     """Build the cache of a manifest from its lock, which is made where it is missing."""
     lock = None
@@ -81,13 +90,13 @@ def build_cache(
         lock = current_lock(renderer, manifest, options)
         refuse_old_lock(lock, lock_path(manifest), manifest.max_age, datetime.datetime.now(datetime.UTC))
     digest = lock_digest(manifest)
-    unchanged = up_to_date(cache, digest, manifest.digest, recompress=recompress) if digest else None
+    unchanged = up_to_date(cache, digest, manifest.digest, level=level) if digest else None
     if unchanged is not None:  # a large lock takes long to read
         return unchanged
     lock = lock or current_lock(renderer, manifest, options)
     with renderer.listening() as listener:
         find = mirror_finder(options, manifest)
-        return build(lock, cache, find, listener, recompress=recompress, auth=options.auth)
+        return build(lock, cache, find, listener, level=level, auth=options.auth)
 
 
 def _text(output: Path, result: BuildResult) -> str:

@@ -15,7 +15,7 @@ def main() -> None:
     """Run the command and exit with a status of the one table, `docs/exit-statuses.md`."""
     for sign in (*SIGNALS, signal.SIGALRM):
         signal.signal(sign, signal.default_int_handler)  # so that it ends what it started, whatever ends it
-    os.umask(0o022)  # what is made must not depend on the caller's: containers run as other users, and sshd checks modes
+    os.umask(0o022)  # not the caller's: containers run as other users, and sshd checks modes
     sys.unraisablehook = _raise_again
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a locale may lack signs that we print

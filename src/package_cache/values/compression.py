@@ -1,36 +1,58 @@
-"""How a cache stores the members of package files for a system: the smallest that its dpkg reads fast."""
+"""How a cache stores the members of package files for a system: what its dpkg reads fast."""
 
-from enum import Enum
+import re
+from dataclasses import dataclass
 
 from package_cache.values.system import System
 
+LEVEL = 9
+"""Of zstd, unless the user names another one: level 19 makes packages 10 % smaller in 20 times the processor time, and
+they unpack no faster (docs/benchmarks.md)."""
 
-class Compression(Enum):
-    """With what the members of a stored package file are compressed. What was measured: docs/benchmarks.md."""
+_GZIP_LEVEL = 6
+"""Level 9 saves 0.7 % of the bytes in three times the time."""
 
-    ORIGINAL = "original"
-    """As the archive has them; the stored bytes are those that it vouches for."""
-    ZSTD = "zstd-19"
-    """1.07 times the bytes of xz; with them build-essential installs in half the processor time."""
-    GZIP = "gzip-6"
-    """For a dpkg that reads no zstd: 1.4 times the bytes. Level 9 saves 0.7 % of them in three times as long."""
+
+@dataclass(frozen=True)
+class Compression:
+    """With what the members of a stored package file are compressed."""
+
+    method: str
+    """`zstd`, or `gzip` for a dpkg that reads no zstd, or `original`: the archive's own bytes."""
+    level: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Compression":
+        """Read what `str` wrote. Raises `ValueError`."""
+        match = re.fullmatch(r"(zstd|gzip)-([0-9]{1,2})|original", text, re.ASCII)
+        if match is None:
+            raise ValueError(f"{text!r} is not a compression: write zstd-{LEVEL}, gzip-{_GZIP_LEVEL} or original")
+        return cls(match[1], int(match[2])) if match[1] else ORIGINAL
+
+    def __str__(self) -> str:
+        return f"{self.method}-{self.level}" if self.level else self.method
 
     @property
     def suffix(self) -> str:
         """What the names of members end with (deb(5)): `.zst`."""
-        return {Compression.ORIGINAL: "", Compression.ZSTD: ".zst", Compression.GZIP: ".gz"}[self]
+        return {"zstd": ".zst", "gzip": ".gz"}.get(self.method, "")
 
+
+ORIGINAL = Compression("original")
 
 ZSTD_SINCE = {"debian": (12,), "ubuntu": (18, 4)}
 """The first release whose dpkg reads zstd: Debian's from 1.21.18 on, Ubuntu's from 1.19.0.5ubuntu2 on (their
 changelogs)."""
 
 
-def compression_for(system_name: str, *, recompress: bool) -> Compression:
-    """Choose for a system, such as `ubuntu18.04`. One whose dpkg nobody vouches for gets what every dpkg reads."""
-    if not recompress:
-        return Compression.ORIGINAL
+def compression_for(system_name: str, *, level: int | None = LEVEL) -> Compression:
+    """Return the compression for a system, such as `ubuntu18.04`, with zstd's `level`; None keeps the original.
+
+    A system whose dpkg may not read zstd gets gzip, which every dpkg reads.
+    """
+    if level is None:
+        return ORIGINAL
     system = System.parse(system_name)
     version = tuple(int(part) for part in system.version.split("."))
     since = ZSTD_SINCE.get(system.distribution)
-    return Compression.ZSTD if since and version >= since else Compression.GZIP
+    return Compression("zstd", level) if since and version >= since else Compression("gzip", _GZIP_LEVEL)

@@ -51,7 +51,7 @@ def static_busybox(architecture: str, options: Options, listener: Listener = ign
         manifest = _manifest(architecture, folder)
         lock = _lock(manifest, folder / "package-cache.lock", options, listener)
         cache = CacheFolder(folder / "package_cache")
-        build(lock, cache, mirror_finder(options, manifest), listener, recompress=False, auth=options.auth)
+        build(lock, cache, mirror_finder(options, manifest), listener, level=None, auth=options.auth)
         package = next(item for item in lock.systems[0].packages if item.name == PACKAGE)
         return Busybox(package.version, _extracted(cache.package(package.sha256)))
 

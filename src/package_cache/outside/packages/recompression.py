@@ -21,8 +21,6 @@ from package_cache.outside.run import SILENCE, CommandError, piped
 from package_cache.values.compression import Compression
 from package_cache.values.errors import VerificationError
 
-ZSTD_LEVEL = 19
-GZIP_LEVEL = 6
 WHOLE = 16 << 20
 """Bytes up to which a member is compressed in one go: zstd takes as much memory and time as a known size needs."""
 
@@ -119,9 +117,9 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
 
 
 def _compressor(compression: Compression, size: int) -> _Compressor:
-    if compression is Compression.ZSTD:
-        return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj(size=size)
-    return zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # a gzip header without name and time
+    if compression.method == "zstd":
+        return zstandard.ZstdCompressor(level=compression.level).compressobj(size=size)
+    return zlib.compressobj(compression.level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # without name and time
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from package_cache.outside.files import exclusive, text_digest
 from package_cache.outside.packages.debs import control_text
 from package_cache.outside.threads import in_threads
 from package_cache.outside.writing import writing_to
-from package_cache.values.compression import compression_for
+from package_cache.values.compression import LEVEL, compression_for
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup
@@ -54,16 +54,17 @@ def build(
     find_mirrors: MirrorFinder,
     listener: Listener = ignore,
     *,
-    recompress: bool = True,
+    level: int | None = LEVEL,
     auth: Path | None = None,
 ) -> BuildResult:
     """Make a cache hold what a lock says, downloading what is missing.
 
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
-    goes at the end. With `recompress` the members of package files are stored as each system's dpkg reads them best,
-    else as the archive has them. `auth` is an apt_auth.conf(5) instead of the machine's. Raises `ArchiveError`,
-    `VerificationError`, `CacheError` where somebody else's folder is there, and `PackageCacheError` with the status
-    NO_SPACE or READ_ONLY where it cannot be written.
+    goes at the end. The members of package files are stored as each system's dpkg reads them best, compressed by
+    zstd's `level`; None: as the archive has them. `auth` is an apt_auth.conf(5) instead of the machine's.
+
+    Raises `ArchiveError`, `VerificationError`, `CacheError` where somebody else's folder is there, and
+    `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
     """
     with writing_to(cache.path):
         _claim(cache)
@@ -72,18 +73,18 @@ def build(
                 folder.mkdir(exist_ok=True)
             remove_unfinished(cache)
             lock_digest = text_digest(lock_text(lock))
-            before = up_to_date(cache, lock_digest, lock.manifest_digest, recompress=recompress)
+            before = up_to_date(cache, lock_digest, lock.manifest_digest, level=level)
             if before is not None:
                 return before
-            filled = fill_pool(lock, cache, find_mirrors, listener, recompressing=recompress, auth=auth)
+            filled = fill_pool(lock, cache, find_mirrors, listener, level=level, auth=auth)
             listener(Step("writing the index of each group"))
-            description, digests = _publish(lock, lock_digest, cache, filled.files, recompress=recompress)
+            description, digests = _publish(lock, lock_digest, cache, filled.files, level=level)
             remove_unneeded(cache, digests, [(group.name, group.system) for group in description.groups])
     return _result(description, filled)
 
 
 def up_to_date(
-    cache: CacheFolder, lock_digest: str, manifest_digest: str, *, recompress: bool = True
+    cache: CacheFolder, lock_digest: str, manifest_digest: str, *, level: int | None = LEVEL
 ) -> BuildResult | None:
     """Give the result of a build that would change nothing; None where one has something to do.
 
@@ -95,8 +96,7 @@ def up_to_date(
             (description.lock_digest, description.manifest_digest) == (lock_digest, manifest_digest)
             and description.built_by == BUILT_BY
             and all(
-                group.compression == compression_for(group.system, recompress=recompress).value
-                for group in description.groups
+                group.compression == str(compression_for(group.system, level=level)) for group in description.groups
             )
             and description.installer_digest == text_digest(install_group())
             and is_whole(cache, description)
@@ -133,11 +133,11 @@ def _indexed(lock: Lock, cache: CacheFolder, files: Mapping[Key, StoredFile]) ->
 _PerArchitecture = dict[str, tuple[LockedGroup, list[Key]]]
 
 
-def _by_group(lock: Lock, *, recompress: bool) -> dict[tuple[str, str], _PerArchitecture]:
+def _by_group(lock: Lock, *, level: int | None) -> dict[tuple[str, str], _PerArchitecture]:
     """Give what each group of each OS release takes on each architecture."""
     found: dict[tuple[str, str], _PerArchitecture] = {}
     for system in lock.systems:
-        compression = compression_for(system.system.name, recompress=recompress)
+        compression = compression_for(system.system.name, level=level)
         keys = {package.key: (package.sha256, compression) for package in system.packages}
         for group in system.groups:
             place = found.setdefault((group.name, system.system.name), {})
@@ -146,12 +146,12 @@ def _by_group(lock: Lock, *, recompress: bool) -> dict[tuple[str, str], _PerArch
 
 
 def _publish(
-    lock: Lock, lock_digest: str, cache: CacheFolder, stored: Mapping[Key, StoredFile], *, recompress: bool
+    lock: Lock, lock_digest: str, cache: CacheFolder, stored: Mapping[Key, StoredFile], *, level: int | None
 ) -> tuple[Description, set[str]]:
     """Make the groups and the description of a cache whose pool is complete; give it, and the pool's files."""
     packages = _indexed(lock, cache, stored)
     files, groups, sizes = {}, [], {}
-    for (name, system), per_architecture in _by_group(lock, recompress=recompress).items():
+    for (name, system), per_architecture in _by_group(lock, level=level).items():
         contents = {
             architecture: (group, [packages[key] for key in keys])
             for architecture, (group, keys) in per_architecture.items()
@@ -164,7 +164,7 @@ def _publish(
                 system=system,
                 architectures=tuple(sorted(contents)),
                 requests=tuple(dict.fromkeys(text for group, _ in contents.values() for text in group.requests)),
-                compression=compression_for(system, recompress=recompress).value,
+                compression=str(compression_for(system, level=level)),
                 packages=len(own),
                 size=sum(own.values()),
                 files={file: hashlib.sha256(content).hexdigest() for file, content in files[name, system].items()},

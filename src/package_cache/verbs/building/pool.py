@@ -12,7 +12,7 @@ from package_cache.outside.archives.downloads import Download, download
 from package_cache.outside.archives.mirrors import uri_below
 from package_cache.outside.packages.recompression import recompress
 from package_cache.outside.threads import in_threads
-from package_cache.values.compression import Compression, compression_for
+from package_cache.values.compression import ORIGINAL, compression_for
 from package_cache.values.events import Listener, Progress
 from package_cache.values.lock import Lock, LockedPackage
 from package_cache.verbs.archives.sources import MirrorFinder
@@ -37,7 +37,7 @@ def fill_pool(
     find_mirrors: MirrorFinder,
     listener: Listener,
     *,
-    recompressing: bool,
+    level: int | None,
     auth: Path | None = None,
 ) -> Filled:
     """Make the pool hold each package of a lock intact, for the holder of the cache's lock.
@@ -45,7 +45,7 @@ def fill_pool(
     Files that were recompressed before are taken as they are; damaged ones are replaced. Originals stay until the build
     removes what is unneeded: an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
     """
-    wanted = _wanted(lock, recompressing=recompressing)
+    wanted = _wanted(lock, level=level)
     intact = intact_packages(cache)
     known = known_files(cache, intact)
     files = {key: known[key] for key in wanted if key in known}
@@ -56,7 +56,7 @@ def fill_pool(
         auth=auth,
     )
     for (original, compression), package in lacking.items():
-        if compression is Compression.ORIGINAL:
+        if compression == ORIGINAL:
             files[original, compression] = _original(package)
     journal = Journal(cache)
     journal.note(files)  # what publishing may take out of the description before it ends
@@ -66,9 +66,9 @@ def fill_pool(
     return Filled({**files, **recompressed}, downloaded, changed)
 
 
-def _wanted(lock: Lock, *, recompressing: bool) -> dict[Key, LockedPackage]:
+def _wanted(lock: Lock, *, level: int | None) -> dict[Key, LockedPackage]:
     return {
-        (package.sha256, compression_for(system.system.name, recompress=recompressing)): package
+        (package.sha256, compression_for(system.system.name, level=level)): package
         for system in lock.systems
         for package in system.packages
     }

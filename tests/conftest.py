@@ -5,7 +5,7 @@ Kept below the state folder, under keys of their inputs; several test processes 
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def state() -> Path:
 def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
     """Give the root of a release by its name, such as `ubuntu18.04`; `upgraded=False`: as it was on its first day."""
 
-    def root(name: str, *, upgraded: bool = True) -> Path:
+    def root(name: str, *, upgraded: bool = True, include: Sequence[str] = ()) -> Path:
         release = release_of(System.parse(name))
         options = Options(state)
         try:
@@ -82,7 +82,7 @@ def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
             source = root_source(release, sources)
             plain = tuple(line for line in source.repositories if f" {release.series} " in line)
             source = source if upgraded else replace(source, repositories=plain)
-            return make_root(source, state=state, isolation=isolation)
+            return make_root(source, state=state, isolation=isolation, include=include)
         except (ArchiveError, VerificationError) as error:
             unavailable(f"a root of {name}", error)
             raise

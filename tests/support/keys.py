@@ -48,13 +48,26 @@ class SigningKey:
         """The secret key, armoured, as nobody should ever give it away."""
         return self._gpg("--armor", "--export-secret-keys")
 
-    def sign_inline(self, source: Path, target: Path) -> None:
+    def sign_inline(self, source: Path, target: Path, *, digest: str = "SHA512") -> None:
         """Write what InRelease is: the text of `source` with the signature around it."""
-        self._gpg("--clearsign", "--output", str(target), str(source))
+        self._gpg("--digest-algo", digest, "--clearsign", "--output", str(target), str(source))
 
     def sign_detached(self, source: Path, target: Path) -> None:
         """Write what Release.gpg is: the armoured signature alone."""
         self._gpg("--armor", "--detach-sign", "--output", str(target), str(source))
+
+    def export_revoked(self, target: Path) -> None:
+        """Write the public key with its revocation, which gpg makes with each key; here it stays valid."""
+        certificate = (
+            (self.home / "openpgp-revocs.d" / f"{self.fingerprint}.rev").read_text().replace(":-----", "-----")
+        )
+        with tempfile.TemporaryDirectory(prefix="package-cache-key-", dir="/tmp") as folder:
+            other = SigningKey(Path(folder), self.at)
+            for name, text in {"key.asc": self._gpg("--armor", "--export"), "revocation.asc": certificate}.items():
+                (Path(folder) / name).write_text(text)
+                other._gpg("--import", str(Path(folder) / name))
+            other.export(target)
+            run(["gpgconf", "--homedir", folder, "--kill", "all"], check=False, timeout=20)
 
     def export(self, target: Path, *, armoured: bool = False) -> Path:
         """Write the public key, as Signed-By wants it (`.asc` where armoured), and give the path."""

@@ -14,7 +14,7 @@ from package_cache.outside.apt.preferences import VIEW, list_name, stanza, write
 from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
-from package_cache.outside.run import Completed, run
+from package_cache.outside.run import Completed, find_tool, run
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.names import PackageRequest
@@ -105,8 +105,10 @@ class AptRoot:
         """Bring the lists up to date, from the next mirror where one does not answer rightly.
 
         Raises `ArchiveError` where no mirror of a source answers, `VerificationError` where what came cannot be
-        trusted, `PackageCacheError` where the folder cannot be written. Then nothing of it is used.
+        trusted, `ToolMissingError` without gpgv, `PackageCacheError` where the folder cannot be written. Then nothing
+        of it is used.
         """
+        find_tool("gpgv")
         with writing_to(self.folder):
             self._prepare()
             with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):

@@ -1,31 +1,22 @@
-"""Why apt does not trust what a source sent: its words, and those of gpgv and sqv that it passes on, made plain."""
+"""Why apt does not trust what a source sent: its words, and those of gpgv that it passes on, made plain."""
 
 import re
 
 UNTRUSTED = re.compile(
     r"NO_PUBKEY|BADSIG|EXPKEYSIG|KEYEXPIRED|REVKEYSIG|is not signed|not properly signed|invalid signature"
     r"|no longer signed|couldn't be verified|is expired|is not valid yet|Hash Sum mismatch|unexpected size"
-    r"|Clearsigned file isn't valid|weak security information|Missing key|[Ss]igning key on|Expired on"
+    r"|Clearsigned file isn't valid|weak security information"
 )
 
-_LASTING = re.compile(
-    r"NO_PUBKEY|Missing key|EXPKEYSIG|REVKEYSIG|weak security information|is expired \(|is not valid yet \("
-    r"|SHA1 is not considered secure"
-)
+_LASTING = re.compile(r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|weak security information|is expired \(|is not valid yet \(")
 """What another try a few seconds later cannot change: unlike lists that are being replaced, or a broken connection."""
 
 _REFUSED = re.compile(r"^E: Failed to fetch \S+InRelease +[45][0-9][0-9] ", re.MULTILINE)
 
 _KEY = r"(?P<key>[0-9A-F]{16,40})"
 _SAYINGS = (
-    (  # before "Missing key", which sqv says as well
-        rf"[Ss]igning key on {_KEY} is not bound[^\n]*SHA1 is not considered secure",
-        "it is signed with the key {key}, whose own signature has SHA-1, which this machine's apt takes no longer",
-        "prepare it on a system whose apt verifies with gpgv, such as Debian 12 or Ubuntu 24.04; or name a policy that "
-        "takes SHA-1 longer in SEQUOIA_CRYPTO_POLICY: a changed copy of /usr/share/apt/default-sequoia.config",
-    ),
     (
-        r"(?:NO_PUBKEY|Missing key) (?P<key>[0-9A-F]{16,40})",
+        rf"NO_PUBKEY {_KEY}",
         "it is signed with the key {key}, which is not trusted",
         "if its owner changed the key, get the new one from there, check it, and put it in the place of the old; "
         "if not, somebody else made this",

@@ -134,9 +134,12 @@ def test_a_server_that_stalls_for_ever_is_left(source: Source) -> None:
 
 
 def test_no_answer_at_all(source: Source, dead: str) -> None:
-    items = [source.item(f"{number}.deb", 500, dead) for number in range(3)]
-    with pytest.raises(ArchiveError, match="cannot download 3 files"):
+    items = [source.item(f"{number}.deb", 500, dead) for number in range(55)]
+    with pytest.raises(ArchiveError, match="cannot download 55 files") as caught:
         download(items, patience=HASTY)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 6, lines
+    assert "54 files: 1.deb, 2.deb, 3.deb, ..." in lines
 
 
 def test_passwords_are_not_repeated(source: Source, dead: str) -> None:

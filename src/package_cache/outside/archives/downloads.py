@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +81,9 @@ def download(
         raise _error(failed)
     return run.fetched
 
+
+SHOWN = 3
+"""Of files that failed for the same reason."""
 
 Batch = list[tuple[Wanted, str]]
 """Files with the URI to try."""
@@ -217,12 +220,26 @@ class _Run:
             self._listener(Progress("downloading", done, sum(one.item.size for one in self.wanted)))
 
 
+def _told(cause: tuple[tuple[str, str], ...], files: list[Wanted]) -> Iterator[str]:
+    """Yield the lines about files that failed alike: the cause once, by URI if it is a single file."""
+    if len(files) > 1:
+        names = ", ".join(one.item.name for one in files[:SHOWN])
+        yield f"{len(files)} files: {names}{', ...' if len(files) > SHOWN else ''}"
+        yield from dict.fromkeys(f"    {without_credentials(server)}: {words}" for server, words in cause)
+        return
+    item = files[0].item
+    yield f"{item.name} ({item.size} bytes, SHA-256 {item.sha256})"
+    for uri, (_, words) in zip(item.uris, cause, strict=True):
+        yield f"    {without_credentials(uri)}: {words}"
+
+
 def _error(failed: list[Wanted]) -> PackageCacheError:
-    problems = []
+    alike: dict[tuple[tuple[str, str], ...], list[Wanted]] = {}
     for one in failed:
-        lines = [f"{one.item.name} ({one.item.size} bytes, SHA-256 {one.item.sha256})"]
-        lines += [f"    {without_credentials(uri)}: {one.words.get(uri, 'not tried')}" for uri in one.item.uris]
-        problems.append(Problem("\n".join(lines)))
+        alike.setdefault(tuple((_server(uri), one.words.get(uri, "not tried")) for uri in one.item.uris), []).append(
+            one
+        )
+    problems = [Problem("\n".join(_told(cause, files))) for cause, files in alike.items()]
     files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
     if any(one.lacks_space for one in failed):
         hint = f"free some space in {failed[0].item.target.parent}, then run this again: it goes on where it stopped"

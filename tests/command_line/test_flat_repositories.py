@@ -103,8 +103,30 @@ def test_one_with_suites_and_few_kinds_of_hashes(world: World, tmp_path: Path, h
         assert locked_and_built(world, server.uri, *fields) == (0, "")
 
 
-def test_one_whose_packages_have_no_sha_256(world: World, tmp_path: Path) -> None:
+def test_one_whose_packages_state_sha_512_alone(world: World, tmp_path: Path) -> None:
     archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("SHA512",))
+    archive.add(make_deb(tmp_path / "vendor-debs", "oddity", "1:1.0~rc1"))
+    archive.publish()
+    with ArchiveServer(archive.folder) as server:
+        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
+        assert locked_and_built(world, server.uri, *fields) == (0, "")
+
+
+def test_a_package_that_is_not_what_its_sha_512_says_is_not_locked(world: World, tmp_path: Path) -> None:
+    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("SHA512",))
+    deb = archive.add(make_deb(tmp_path / "vendor-debs", "oddity"))
+    archive.publish()
+    content = deb.read_bytes()
+    deb.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with ArchiveServer(archive.folder) as server:
+        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
+        status, err = locked_and_built(world, server.uri, *fields)
+    assert (status, "Hash Sum mismatch" in err) == (3, True)
+
+
+def test_one_whose_packages_state_no_strong_hash(world: World, tmp_path: Path) -> None:
+    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("MD5Sum", "SHA256"))
+    archive.hashes_of_packages = ("MD5Sum",)
     archive.add(make_deb(tmp_path / "vendor-debs", "oddity"))
     archive.publish()
     with ArchiveServer(archive.folder) as server:
@@ -115,6 +137,6 @@ def test_one_whose_packages_have_no_sha_256(world: World, tmp_path: Path) -> Non
         3,
         "error: cannot lock this manifest\n"
         f"{manifest}:3:12: group[0].systems[0]: group 'odd' cannot be installed in ubuntu18.04:\n"
-        "    its repository states no SHA-256 of pool/main/oddity/oddity_1.0_all.deb, by which a lock names a file\n"
-        "    ask who makes the repository for the field SHA256 in its Packages, or name another one\n",
+        "    its repository states neither SHA-256 nor SHA-512 of pool/main/oddity/oddity_1.0_all.deb\n"
+        "    ask the owner of the repository for the field SHA256 in its Packages, or name another repository\n",
     )

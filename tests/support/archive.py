@@ -56,6 +56,7 @@ class SignedArchive:
         self.origin = origin
         self.hashes = tuple(hashes)
         """`("SHA512",)` gives a repository that states nothing else."""
+        self.hashes_of_packages = self.hashes
         self._entries: list[_Entry] = []
         self._published = 0.0
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +95,7 @@ class SignedArchive:
         content = place.read_bytes()
         sums = "".join(
             f"{'MD5sum' if field == 'MD5Sum' else field}: {hashlib.new(HASHES[field], content).hexdigest()}\n"
-            for field in self.hashes
+            for field in self.hashes_of_packages
         )
         paragraph = f"Filename: {place.relative_to(self.folder)}\nSize: {len(content)}\n{sums}"
         entry = _Entry(suite, component, fields["Architecture"], control.rstrip("\n") + "\n" + paragraph)

@@ -245,8 +245,8 @@ class AptRoot:
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
         env = {"APT_CONFIG": str(self.folder / "apt.conf")}
-        if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay
-            return run(argv, env=env, timeout=timeout, check=False, stdin=stdin)
+        if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
+            return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
         with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
 

@@ -9,7 +9,7 @@ import functools
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +39,13 @@ _UNMET = "The following packages have unmet dependencies:\n"
 
 PREFERRED = 30000
 """The priority of a version that is to be kept: above all that a manifest or a person would write."""
+
+
+_MEASURE = """
+folder=$(mktemp -d) && cd "$folder" && apt-get download --quiet=2 "$@" >&2 && sha256sum -- *.deb
+status=$?; cd / && rm -rf "$folder"; exit "$status"
+"""
+"""Print the SHA-256 of packages, which apt verifies by what its lists state."""
 
 
 @dataclass(frozen=True, order=True)
@@ -208,7 +215,26 @@ class Apt:
             raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
         files = [_file(line) for line in completed.stdout.splitlines() if line.startswith("'")]
         records = self._records([f"{self._name(name, of)}={version}" for _, (name, version, of) in files])
-        return tuple(sorted(self._planned(uri, key, records) for uri, key in files))
+        planned = [self._planned(uri, key, records) for uri, key in files]
+        unmeasured = [item for item in planned if not item.sha256]
+        measured = self._measured(unmeasured) if unmeasured else {}
+        return tuple(sorted(replace(item, sha256=measured.get(item, item.sha256)) for item in planned))
+
+    def _measured(self, packages: Sequence[PlannedPackage]) -> dict[PlannedPackage, str]:
+        """Return the SHA-256 of package files that apt downloads and verifies by the SHA-512 of its index.
+
+        Raises `NoPlanError` where apt does not get them.
+        """
+        names = [f"{self._name(item.name, item.architecture)}={item.version}" for item in packages]
+        completed = self._run(["sh", "-c", _MEASURE, "sh", *names])
+        found = {}
+        for line in completed.stdout.splitlines():
+            digest, _, file = line.partition("  ")
+            found[tuple(urllib.parse.unquote(file.removesuffix(".deb")).split("_"))] = digest
+        keys = {item: found.get((item.name, item.version, item.architecture)) for item in packages}
+        if completed.returncode != 0 or None in keys.values():
+            raise NoPlanError((completed.stderr + completed.stdout).strip())
+        return {item: digest for item, digest in keys.items() if digest is not None}
 
     def _unmet(self, argv: Sequence[str]) -> str:
         """Give apt's own explanation of dependencies that cannot be met, which it tells only where it is less quiet."""
@@ -231,12 +257,12 @@ class Apt:
         base = max((base for base in self._base_uris if uri.startswith(f"{base}/")), key=len, default="")
         path = urllib.parse.unquote(uri.removeprefix(f"{base}/")).removeprefix("./")
         record = records.get((key[0], path))
-        if record is None or "SHA256" not in record:
+        if record is None or not {"SHA256", "SHA512"} & {*record}:
             raise NoPlanError(
-                f"its repository states no SHA-256 of {path}, by which a lock names a file",
-                "ask who makes the repository for the field SHA256 in its Packages, or name another one",
+                f"its repository states neither SHA-256 nor SHA-512 of {path}",
+                "ask the owner of the repository for the field SHA256 in its Packages, or name another repository",
             )
-        return PlannedPackage(*key, int(record["Size"]), record["SHA256"].lower(), base, path)
+        return PlannedPackage(*key, int(record["Size"]), record.get("SHA256", "").lower(), base, path)
 
     @functools.cached_property
     def _base_uris(self) -> frozenset[str]:

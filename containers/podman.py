@@ -88,9 +88,10 @@ def throwaway_podman(folder: Path | None = None) -> Iterator[Podman]:
 def can_run() -> str | None:
     """Say what keeps podman from running here; None: nothing. Raises `ToolMissingError` where it is not installed."""
     if os.geteuid() != 0:
-        return "podman is run as root here, and this user is not"
+        return "podman is run as root here, and this user is not: sudo ./run pod"
     said = run(["podman", "--version"], timeout=60).stdout
     version = re.search(r"([0-9]+)\.([0-9]+)", said)
     if version is None or (int(version[1]), int(version[2])) < OLDEST:
-        return f"podman {'.'.join(map(str, OLDEST))} or newer is needed, and this is: {said.strip()}"
+        this = said.strip().removeprefix("podman version ")
+        return f"podman {'.'.join(map(str, OLDEST))} or newer is needed; this is {this}"
     return None

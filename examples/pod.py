@@ -38,7 +38,7 @@ def main() -> int:
     """Show it all and give the exit status."""
     logging.basicConfig(level=logging.ERROR)
     if reason := can_run():
-        console.print(f"cannot run a pod: {reason}: sudo ./run pod")
+        console.print(f"cannot run a pod: {reason}")
         return 1
     if not build_a_cache():
         return 1

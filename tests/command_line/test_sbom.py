@@ -224,7 +224,8 @@ def test_without_the_library_it_says_what_to_install(
 ) -> None:
     take_library_away(format_, monkeypatch)
     status, _, err = billed.run("sbom", "--cache", str(billed.cache), "--format", format_)
-    assert (status, "pip install 'pod-package-cache[sbom]'" in err) == (8, True)
+    install = f"{sys.executable} -m pip install 'cyclonedx-python-lib<12,>=9' 'spdx-tools<0.9,>=0.8.2'"
+    assert (status, f"install it: {install}" in err) == (8, True)
 
 
 def test_what_is_no_file_is_not_written_over(billed: World) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def shown(world: World, vendor: Vendor, text: str) -> str:
     """Give names to what differs from run to run."""
     for value, name in (
         (world.server.uri, "UBUNTU"), (vendor.server.uri, "VENDOR"), (str(world.folder), "FOLDER"),
+        (sys.executable, "PYTHON"),
         (throwaway_key("vendor").fingerprint, "KEY"), (throwaway_key("vendor").fingerprint[-16:], "KEY-ID"),
     ):  # fmt: skip
         text = text.replace(value, name)

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="podman is run as root
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ("podman version 3.4.4", "podman 4.3 or newer is needed, and this is: podman version 3.4.4"),
+        ("podman version 3.4.4", "podman 4.3 or newer is needed; this is 3.4.4"),
         ("podman version 4.3.1", None),
         ("podman version 5.0.0-dev", None),
-        ("no number", "podman 4.3 or newer is needed, and this is: no number"),
+        ("no number", "podman 4.3 or newer is needed; this is no number"),
     ],
 )
 def test_an_older_podman(said: str, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

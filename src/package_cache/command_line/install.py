@@ -35,7 +35,7 @@ def install_command(
 
     \b
     Example:
-      sudo package-cache install ssh
+      sudo "$(command -v package-cache)" install ssh
     """
     folder = given_cache(cache)
     is_named = click.get_current_context().get_parameter_source("cache") is not ParameterSource.DEFAULT

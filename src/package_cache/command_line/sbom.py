@@ -1,7 +1,10 @@
 """`package-cache sbom`."""
 
 import importlib
+import importlib.metadata
 import json
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +97,12 @@ def _refuse_what_is_no_file(output: Path | None) -> None:
         raise UsageError(f"cannot write to {output}: there is no folder {output.resolve().parent}")
 
 
+def _extra() -> list[str]:
+    """Return what the extra `sbom` needs, as pip reads it, by this package's own metadata."""
+    needed = importlib.metadata.requires("pod-package-cache") or []
+    return [need.partition(";")[0].strip() for need in needed if need.replace("'", '"').endswith('extra == "sbom"')]
+
+
 def _writer(format_: str) -> Writer:
     """Load the writer of a format only when it is asked for: its library is an extra, and slow to load."""
     try:
@@ -101,7 +110,7 @@ def _writer(format_: str) -> Writer:
     except ModuleNotFoundError as error:
         raise ToolMissingError(
             f"cannot write {format_}: the Python package of {error.name} is not installed",
-            hint="install the extra: pip install 'pod-package-cache[sbom]'",
+            hint=f"install it: {sys.executable} -m pip install {shlex.join(_extra())}",
         ) from error
     writer: Writer = getattr(module, f"{format_}_text")
     return writer

@@ -37,8 +37,9 @@ def keyring_for(
 ) -> Path:
     """Give the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
 
-    `state` keeps what was fetched; `chosen` are the user's mirrors. Raises `VerificationError` where no way leads
-    from the keys of this machine to those of the distribution.
+    `state` keeps what was fetched; `chosen` are the user's mirrors. Raises `PackageCacheError`: with the status of
+    `VerificationError` where the keys of this machine do not vouch for those of the distribution, else with that of
+    what kept them from being fetched.
     """
     own = _installed(distribution, data)
     if own.exists():
@@ -79,17 +80,19 @@ class _Way:
 
 
 def _fetch(distribution: str, way: _Way, listener: Listener) -> bytes:
-    failures: list[str] = []
+    failures: list[PackageCacheError] = []
     for voucher in _vouchers(distribution, way.data):
         listener(Step(f"fetching the keys of {distribution}, vouched for by those of {voucher}"))
         try:
             return _fetch_from(voucher, distribution, way)
         except PackageCacheError as error:
-            failures.append(str(error))
-    raise VerificationError(
+            failures.append(error)
+    distrusted = not failures or any(isinstance(error, VerificationError) for error in failures)
+    raise PackageCacheError(
         f"cannot get the keys of {distribution}'s archive",
-        details="\n".join(failures),
+        details="\n".join(map(str, failures)),
         hint=f"put them at {_installed(distribution, way.data)}, or name a file: --keyring {distribution}=FILE",
+        status=VerificationError.status if distrusted else failures[0].status,
     )
 
 

@@ -144,7 +144,7 @@ group_folders() {
 
 list_groups() {
     local group='' system=''
-    group_folders | while read -r group system; do printf '%s\t%s\n' "${group}" "${system}"; done
+    group_folders | while read -r group system; do printf '%s\t%s\n' "${group}" "${system}"; done | cat -v
 }
 
 # choose: set `chosen` to the folders "<group>-<system>" that are to be staged; stop, with all that is missing, where one

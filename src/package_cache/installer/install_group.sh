@@ -73,8 +73,7 @@ install_missing() {
         give_back
         wait_for_others || locked_too_long
         phase wait
-        disks=
-        recovered=yes
+        disks='' recovered=yes
         recover
         baseline=$(print_state)
         ! look || return 0
@@ -116,8 +115,7 @@ try_to_install() {
 count_packages() {
     counted="$# packages"
     [ $# != 1 ] || counted='1 package'
-    megabytes=$(((bytes + 50000) / 100000))
-    megabytes="$((megabytes / 10)).$((megabytes % 10)) MB"
+    megabytes=$(((bytes + 50000) / 100000)) megabytes="$((megabytes / 10)).$((megabytes % 10)) MB"
 }
 
 # main SCRIPT ARGUMENT...
@@ -158,7 +156,7 @@ main() {
     phase install
     set -- ${files}
     if [ -n "${run}" ]; then
-        [ -z "${verbose}" ] || cat ${logs}
+        [ -z "${verbose}" ] || cat -v ${logs}
         check_all || fail "${wrong}"
         phase check
         mark # only now: what is taken back must leave no mark

@@ -69,10 +69,10 @@ break_off() {
 show_and_give_up() {
     if grep -q '^E: Sub-process ' "${work}/last"; then
         complain "the last lines of dpkg's output:"
-        tail -n "${LOG_LINES}" "${work}/last" >&2
+        tail -n "${LOG_LINES}" "${work}/last" | cat -v >&2
     fi
     complain "apt's own words:"
-    sed -n -e '/^[EW]: /p' -e '/^The following packages have unmet/p' -e '/^ [^ ]/p' "${work}/log" >&2
+    sed -n -e '/^[EW]: /p' -e '/^The following packages have unmet/p' -e '/^ [^ ]/p' "${work}/log" | cat -v >&2
     give_up install-failed "$1" "read the lines above; are the image's apt sources reachable, signed and of this release?"
 }
 

@@ -13,8 +13,7 @@ miss() {
 finish() {
     stop_listening
     trap - EXIT
-    reason=$1
-    message=$2
+    reason=$1 message=$2
     [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
     release_policy
     [ -z "${work}" ] || rm -rf "${work}"
@@ -64,12 +63,7 @@ undo_changes() {
 }
 
 # is_stream FILE: it is written to and not replaced.
-is_stream() {
-    case $1 in
-        /dev/stdout | /dev/stderr | /dev/fd/[0-9]* | /proc/self/fd/[0-9]*) ;;
-        *) [ -c "$1" ] ;;
-    esac
-}
+is_stream() { case $1 in /dev/stdout | /dev/stderr | /dev/fd/[0-9]* | /proc/self/fd/[0-9]*) ;; *) [ -c "$1" ] ;; esac; }
 
 # check_result: see that a result can be written, while that can still be said. 2 42
 check_result() {
@@ -88,31 +82,26 @@ check_result() {
 write_result() {
     phase rest
     phase total
-    if is_stream "${result}"; then
-        print_result >>"${result}"
-    else
-        rm -f "${result}.${$}" # of a killed run, or planted
-        write_new "${result}.${$}" "$(print_result)" && { [ ! -L "${result}" ] || rm -f "${result}"; } && mv -f "${result}.${$}" "${result}" && return
-        rm -f "${result}.${$}"
-        return 1
-    fi
+    ! is_stream "${result}" || { print_result >>"${result}" && return; } || return
+    rm -f "${result}.${$}" # of a killed run, or planted
+    write_new "${result}.${$}" "$(print_result)" && { [ ! -L "${result}" ] || rm -f "${result}"; } && mv -f "${result}.${$}" "${result}" && return
+    rm -f "${result}.${$}"
+    return 1
 }
 
 # print_result: the keys stand in docs/installer.md.
 print_result() {
-    printf '%s\n' "status=${status}" "reason=${reason}" "group=${groups}" "installed=${installed}" \
-        "already_there=${already_there}" "bytes=${bytes}"
-    printf '%s' "${package_lines}${obstacle_lines}${apt_lines}${phases}"
+    local head="status=${status}${NEWLINE}reason=${reason}${NEWLINE}group=${groups}${NEWLINE}installed=${installed}"
     set -- ${message} # without line ends
-    printf '%s\n' "next=${next_step}" "message=$*"
+    show "${head}${NEWLINE}already_there=${already_there}${NEWLINE}bytes=${bytes}
+${package_lines}${obstacle_lines}${apt_lines}${phases}next=${next_step}${NEWLINE}message=$*"
 }
 
 # phase NAME: note how long the phase took that ends now; `total` is the sum of all.
 phase() {
     if [ "$1" = total ]; then last=${began}; else clock; fi
     as_seconds "$((now - last))"
-    last=${now}
-    phases="${phases}seconds_$1=${seconds}${NEWLINE}"
+    last=${now} phases="${phases}seconds_$1=${seconds}${NEWLINE}"
 }
 
 # as_seconds HUNDREDTHS: set `seconds`.

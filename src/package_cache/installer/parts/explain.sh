@@ -10,8 +10,7 @@ explain() {
         [ "${trouble}" = no-plan ] || explain_half_done
         for_lines read_word_line "${said}"
         [ -n "${hidden}" ] && [ "${trouble}" = no-plan ] && [ "${round}" -lt 6 ] || break
-        round=$((round + 1))
-        asked="${asked}${hidden}" # asked for itself, apt says what it lacks
+        round=$((round + 1)) asked="${asked}${hidden}" # asked for itself, apt says what it lacks
         ask_for_plan ${asked}
     done
     obstacle_lines=${obstacle_lines:-${veiled}}
@@ -45,8 +44,7 @@ explain_half_done() {
             */[uihrp]?R) state='to be installed again' ;;
             *) continue ;;
         esac
-        version=${each#*/*/}
-        version=${version%/*}
+        version=${each#*/*/} version=${version%/*}
         add_obstacle half-installed "${each%%/*}" '' "${version}" "${each%%/*} ${version} is ${state}"
     done
     ! has_updates || add_obstacle half-installed dpkg '' '' 'a run of dpkg was broken off: its journal, /var/lib/dpkg/updates, is not empty'
@@ -103,11 +101,7 @@ describe() {
     local provider=''
     find_package "${1%:any}"
     text="${version} is here"
-    case ${state} in
-        ?[nc]*) version='' text='it is not here' ;;
-        h*) text="${text}, and held" ;;
-        *) ;;
-    esac
+    case ${state} in ?[nc]*) version='' text='it is not here' ;; h*) text="${text}, and held" ;; *) ;; esac
     [ -n "${version}" ] || ! find_provider "$1" || text="${provider} provides it here"
 }
 

@@ -51,8 +51,7 @@ sort_planned() {
     in_state '?n*' ${planned}
     fresh=${found}
     in_state '?c*' ${planned}
-    leftover=${found}
-    automatic=
+    leftover=${found} automatic=
     for name in ${fresh} ${leftover}; do
         case ${asked} in *" ${name} "*) ;; *) automatic="${automatic} ${name}" ;; esac
     done
@@ -64,10 +63,7 @@ fail() {
     if is_as_before && find_holder; then locked_too_long; fi
     stop_listening # undoing is not interrupted
     shown=$(cat ${logs} 2>/dev/null | tail -n 40)
-    [ -z "${shown}" ] || {
-        complain "the last lines of dpkg's output:"
-        printf '%s\n' "${shown}" >&2
-    }
+    [ -z "${shown}" ] || complain "the last lines of dpkg's output:${NEWLINE}${shown}"
     undo
     complain "cannot install ${groups} (install-failed): $1"
     complain "${outcome}; next step: read the lines above, or use the fallback of this image"

@@ -14,6 +14,7 @@ begin_run() {
     for path in /usr /etc "${RUNS%/*}"; do
         [ -w "${path}" ] || miss read-only "${path} cannot be written to" "give the container a root file system that can be written to"
     done
+    ! is_there "${RUNS}" || is_own "${RUNS}" || miss read-only "${RUNS} is a link, or belongs to another user" "remove it"
     run=${RUNS}/${me}
     errors=$(write_notes 2>&1) || miss no-space "no files can be written in ${RUNS%/*}: ${errors}" "free some space or inodes there"
 }
@@ -26,15 +27,25 @@ write_notes() {
     printf '%s\n' "${pool}" "${file_of}" "${fresh}" "${leftover}" "${automatic}" end >"${run}/notes"
 }
 
-# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: incomplete: nothing was touched yet.
+# is_own PATH: this user's (root's), and no link: who may write elsewhere has no say in what is undone.
+# shellcheck disable=SC3067  # dash, bash and busybox know -O
+is_own() { [ -O "$1" ] && [ ! -L "$1" ]; }
+
+# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: not those of write_notes, whole: where
+# they are incomplete, nothing was touched yet.
 read_notes() {
     local end='' each=''
-    [ -f "$1/notes" ] || return
+    is_own "$1" && is_own "$1/notes" && [ -f "$1/notes" ] && [ "$(stat -c %s "$1/notes")" -le 1000000 ] || return
     { IFS= read -r pool && read -r file_of && read -r fresh && read -r leftover && read -r automatic && read -r end; } <"$1/notes"
-    case ${end}:" ${fresh} ${leftover} ${automatic} ${file_of}" in end:*[!a-zA-Z0-9+.:/\ -]* | end:*' -'*) return 1 ;; end:*) ;; *) return 1 ;; esac
-    file_of=" ${file_of} "
-    planned=
-    for each in ${file_of}; do planned="${planned} ${each%%/*}"; done
+    case ${end}:${pool} in end:/*/pool) ;; *) return 1 ;; esac
+    file_of=" ${file_of} " planned=
+    for each in ${file_of}; do
+        is_package "${each%%/*}" && is_hash "${each#*/}" || return
+        planned="${planned} ${each%%/*}"
+    done
+    for each in ${fresh} ${leftover} ${automatic}; do
+        case "${planned} " in *" ${each} "*) ;; *) return 1 ;; esac
+    done
 }
 
 # end_run [FOLDER]: forget this run, or another one: nothing of it is left to be taken back.
@@ -48,9 +59,9 @@ end_run() {
 # recover: put dpkg in order where an earlier run was killed in the middle of it. 40
 recover() {
     local folder='' pool=''
-    [ -d "${RUNS}" ] || return 0
+    is_own "${RUNS}" || return 0
     set +f
-    set -- "${RUNS}"/*
+    set -- "${RUNS}"/[0-9]*-[0-9]*
     set -f
     for folder in "$@"; do
         if [ ! -d "${folder}" ] || is_alive "${folder##*/}"; then continue; fi
@@ -85,8 +96,7 @@ recover_run() {
         culprit=', left by an earlier run of this that was killed'
     fi
     release_policy
-    recovering=
-    disks=
+    recovering='' disks=''
     baseline=$(print_state)
 }
 

@@ -46,11 +46,9 @@ ask_apt() { said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} "$@" 2>&1 </dev/nu
 # link_indexes [IMAGE]: give apt the groups' indexes, or those for IMAGE, named as if it had fetched them. 41
 link_indexes() {
     local number=0 sources='' group='' index='' list=''
-    image=${1-}
-    list=$(printf '%s' "${work}" | tr / _)
+    image=${1-} list=$(printf '%s' "${work}" | tr / _)
     for group in ${groups}; do
-        number=$((number + 1))
-        sources="${sources}deb [trusted=yes] file:${work}/cache ${number}/${NEWLINE}"
+        number=$((number + 1)) sources="${sources}deb [trusted=yes] file:${work}/cache ${number}/${NEWLINE}"
         index=groups/${group}-${system}/Packages
         case "${image_indexes} " in *" ${index}.${architecture}.${image} "*) index=${index}.${architecture}.${image} ;; *) ;; esac
         ln -sf "${cache}/${index}" "${work}/${list}_cache_${number}_Packages" || no_work
@@ -63,8 +61,7 @@ no_work() { miss no-space "there is no space for temporary files in ${work%/*}" 
 # plan: set files (in apt's order), planned, file_of, bytes, need_kib. Status 1: another process was at work. 13 22 31
 plan() {
     local trouble=''
-    files='' planned='' file_of=' ' bytes=0 package_lines=''
-    need_kib=${installed_kib}
+    files='' planned='' file_of=' ' bytes=0 package_lines='' need_kib=${installed_kib}
     if is_half_done; then
         trouble=dpkg-broken
     elif ! ask_for_plan ${missing} && ! plan_for_image; then
@@ -126,24 +123,22 @@ read_plan_line() {
     esac
 }
 
+# is_package TEXT: a package's name, perhaps with its architecture, as a database, an index and notes have it. is_hash TEXT: a SHA-256.
+is_package() { case $1 in [!a-zA-Z0-9]* | *[!a-zA-Z0-9+.:-]*) return 1 ;; *) [ -n "$1" ] ;; esac; }
+is_hash() { case $1 in *[!0-9a-f]*) return 1 ;; *) [ "${#1}" = 64 ] ;; esac; }
+
 # add_file URI NAME SIZE: add a package file to the plan. 31
 add_file() {
     local hash="${1##*/}" name="${2%%_*}" version="${2#*_}" arch="${2##*_}"
-    hash=${hash%".deb'"}
-    arch=${arch%.deb}
-    version=${version%_*}
+    hash=${hash%".deb'"} arch=${arch%.deb} version=${version%_*}
     case ${version} in *%3a*) version=${version%%%3a*}:${version#*%3a} ;; *) ;; esac # an epoch
-    case ${hash} in *[!0-9a-f]*) hash= ;; *) ;; esac
-    is_number "$3" && [ "${#hash}" = 64 ] || damaged "its index names a file outside the pool: $1 $2"
+    is_number "$3" && is_hash "${hash}" || damaged "its index names a file outside the pool: $1 $2"
     package_lines="${package_lines}package=${name} ${version} ${arch} $3 ${hash}${NEWLINE}"
     case " all ${architecture}${foreign} " in
         *" ${arch} "*) ;;
         *) miss no-plan "dpkg takes no packages of ${arch} here, such as ${name}" "run dpkg --add-architecture ${arch} when the image is made" ;; # of a flat repository
     esac
     case ${arch} in all | "${architecture}") ;; *) name=${name}:${arch} ;; esac
-    case ${name} in [!a-zA-Z0-9]* | *[!a-zA-Z0-9+.:-]*) damaged "its index has a package '${name}', which is no package's name" ;; *) ;; esac
-    files="${files} ${hash}"
-    planned="${planned} ${name}"
-    file_of="${file_of}${name}/${hash} "
-    bytes=$((bytes + $3))
+    is_package "${name}" || damaged "its index has a package '${name}', which is no package's name"
+    files="${files} ${hash}" planned="${planned} ${name}" file_of="${file_of}${name}/${hash} " bytes=$((bytes + $3))
 }

@@ -23,12 +23,7 @@ read_system() {
         value=${line#*=}
         value=${value%[[:cntrl:]]} # a line end of DOS
         case ${value} in \"*\" | \'*\') value=${value#?} value=${value%?} ;; *) ;; esac
-        case ${line} in
-            ID=*) id=${value} ;;
-            VERSION_ID=*) version=${value} ;;
-            ID_LIKE=*) like=${value} ;;
-            *) ;;
-        esac
+        case ${line} in ID=*) id=${value} ;; VERSION_ID=*) version=${value} ;; ID_LIKE=*) like=${value} ;; *) ;; esac
     done <"${OS_RELEASE}"
     case ${id}=${version} in
         =*) no_system "it has no ID" ;;

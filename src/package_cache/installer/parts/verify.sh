@@ -7,10 +7,8 @@ start_hashing() {
     for hash in ${files}; do
         check_file "pool/${hash}.deb"
         hash="${hash}  pool/${hash}.deb${NEWLINE}"
-        hashes=${hashes}${hash}
-        swapped=${one}
-        one=${other}${hash}
-        other=${swapped}
+        hashes=${hashes}${hash} swapped=${one}
+        one=${other}${hash} other=${swapped}
     done
     for hash in "${one}" "${other}"; do
         [ -n "${hash}" ] || continue

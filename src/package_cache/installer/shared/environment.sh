@@ -1,15 +1,33 @@
 # The surroundings in which a program, dpkg, apt and the packages' scripts run.
 set +e -fu # whatever options a caller's `sh -e` brings
-# shellcheck disable=SC2046,SC3044  # names, and what a bash knows: it takes functions from the environment, also where it is called sh
-[ -z "${BASH_VERSION-}" ] || unset -f $(compgen -A function)
+# shellcheck disable=SC2046,SC3044,SC3045  # names, and what a bash knows: it takes functions and options from the environment, also where it is called sh
+[ -z "${BASH_VERSION-}" ] || { unset -f $(compgen -A function) && export -n SHELLOPTS BASHOPTS; } 2>/dev/null
 
-# clean_environment: set what the programs below read, and remove what would lead them, or packages' scripts, astray.
-# Sets `session`, which keeps a question off the terminal, and TIMEOUT; to nothing if there is no such program.
+# drop_variables: unset what leads programs, or packages' scripts, astray (docs/installer.md): the lists of ld.so(8) and
+# sudoers(5), and the options of interpreters. A line of a value that looks like a variable costs at most another of these.
+drop_variables() {
+    local name='' IFS='
+'
+    for name in $(export -p); do
+        name=${name%%=*}
+        name=${name##* }
+        case ${name} in
+            APT_CONFIG) ;; # where the fallback finds the image's configuration
+            LD_* | GLIBC_* | GCONV_PATH | GETCONF_DIR | LOCPATH | MALLOC_* | NIS_PATH | NLSPATH | PATH_LOCALE | TZDIR | HOSTALIASES | \
+                LOCALDOMAIN | RES_OPTIONS | RESOLV_* | BASH* | CDPATH | ENV | FPATH | GLOBIGNORE | PS4 | SHELLOPTS | TERM[CIP]* | \
+                APT_* | DEB* | DPKG_* | PERL* | PYTHON* | RUBY* | GEM_* | BUNDLE_* | NODE_* | LUA_* | TCL* | GUILE_* | CLASSPATH | JAVA_* | \
+                JDK_* | _JAVA_* | GIT_* | SYSTEMD_* | OPENSSL_* | SSLKEYLOGFILE | LESS* | GREP_OPTIONS | TAR_OPTIONS | GZIP | XZ_* | ZSTD_*)
+                command unset "${name}" 2>/dev/null
+                ;;
+            *) ;;
+        esac
+    done
+}
+drop_variables
+
+# clean_environment: set what the programs below read. Sets `session`, which keeps a question off the terminal, and
+# TIMEOUT; to nothing if there is no such program.
 clean_environment() {
-    unset CDPATH ENV BASH_ENV
-    [ -n "${BASH_VERSION-}" ] || unset SHELLOPTS BASHOPTS # a bash does not let go of them
-    unset DPKG_ROOT DPKG_ADMINDIR DPKG_FORCE DPKG_FRONTEND_LOCKED LD_PRELOAD LD_LIBRARY_PATH PYTHONHOME PYTHONPATH
-    unset DEBIAN_HAS_FRONTEND DEBCONF_REDIR DEBCONF_SYSTEMRC DEBCONF_DB_OVERRIDE DEBCONF_DEBUG PERL5OPT PERL5LIB PERLLIB
     [ -d "${TMPDIR:-/}" ] || unset TMPDIR
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true DEBIAN_PRIORITY=critical

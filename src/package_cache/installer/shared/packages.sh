@@ -25,10 +25,8 @@ find_package() {
         [ "${each%%/*}" = "${1%%:*}" ] || continue
         each=${each#*/}
         case " ${arch} " in *" ${each%%/*} "*) ;; *) continue ;; esac
-        exact=${1%%:*}:${each%%/*}
-        state=${each##*/}
-        version=${each#*/}
-        version=${version%/*}
+        exact=${1%%:*}:${each%%/*} state=${each##*/}
+        version=${each#*/} version=${version%/*}
     done
 }
 

@@ -5,10 +5,7 @@ identify() {
     identity=$1-
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null
     set -- "$1" ${stat##*) }
-    case ${2:-} in
-        '' | Z | X) ;; # a zombie is dead
-        *) shift 20 && identity=${identity}$1 ;;
-    esac
+    case ${2:-} in '' | Z | X) ;; *) shift 20 && identity=${identity}$1 ;; esac # a zombie is dead
 }
 
 # is_alive IDENTITY

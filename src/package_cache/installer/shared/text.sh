@@ -1,6 +1,4 @@
 # Lists of lines, numbers and new files.
-NEWLINE='
-'
 
 # for_lines FUNCTION TEXT: call FUNCTION with each line of TEXT that is not empty.
 for_lines() {
@@ -17,9 +15,7 @@ reset_ifs() { IFS=" 	${NEWLINE}"; }
 is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
 # is_number TEXT: digits that arithmetic takes as decimal; some shells run other text, and read 08 as octal.
-is_number() {
-    case $1 in '' | 0?* | *[!0-9]* | ????????????????*) return 1 ;; *) return 0 ;; esac
-}
+is_number() { case $1 in '' | 0?* | *[!0-9]* | ????????????????*) return 1 ;; *) return 0 ;; esac; }
 
 # write_new FILE TEXT: status 1: it is there already, or cannot be written.
 write_new() {

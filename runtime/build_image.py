@@ -26,6 +26,7 @@ from package_cache.outside.images.skopeo import Destination
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import archive_root
 from package_cache.values.errors import PackageCacheError
+from package_cache.values.visible import visible
 from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.image import put_image
 from package_cache.verbs.options import Options
@@ -95,7 +96,7 @@ def main(
     try:
         digest = build_image(given_cache(cache), Destination.parse(output), given_options(mirrors, keyrings, state))
     except PackageCacheError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible(f"error: {error}"), err=True)
         sys.exit(error.status.code)
     click.echo(f"{output}\n{digest}")
 

@@ -51,9 +51,11 @@ def main() -> int:
     try:
         from init_phase.prepare import prepare  # noqa: PLC0415  (a missing library is told below)
         from package_cache.values.errors import PackageCacheError  # noqa: PLC0415
+        from package_cache.values.visible import VisibleFormatter  # noqa: PLC0415
     except ImportError as error:
         LOG.error("cannot import %s: install PyYAML, and put the folder of package_cache on PYTHONPATH", error.name)
         return 8
+    logging.root.handlers[0].setFormatter(VisibleFormatter("%(name)s: %(message)s"))
     options = arguments()
     work = Path(os.environ.get("PAI_WORK_DIR") or "/usr/local/pai").absolute()
     try:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import yaml
 
 from package_cache import online_fallback, try_to_install_by_cache
+from package_cache.values.visible import VisibleFormatter, visible_line
 
 __all__ = ["PluginHelper", "online_fallback", "parameters_of", "plugin_init", "stop", "try_to_install_by_cache"]
 
@@ -18,7 +19,7 @@ FAILURE_POLICIES = ("fail", "ignore")
 
 def stop(message: str) -> NoReturn:
     """End the init script with status 2 and one line on standard error: the job's configuration is wrong."""
-    print(" ".join(f"plugin: {message}".split()), file=sys.stderr)  # noqa: T201
+    print(visible_line(" ".join(f"plugin: {message}".split())), file=sys.stderr)  # noqa: T201
     sys.exit(2)
 
 
@@ -28,9 +29,11 @@ def plugin_init() -> list[Any]:
     Gives `[plugin_config, pre_script, post_script]`: the configuration as a mapping, and the paths of the scripts that
     run before and after the user's command. Ends with status 2 where the configuration is wrong.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s - %(filename)s:%(lineno)s - %(levelname)s - %(message)s"
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        VisibleFormatter("%(asctime)s - %(filename)s:%(lineno)s - %(levelname)s - %(message)s"),
     )
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     parser = argparse.ArgumentParser()
     parser.add_argument("plugin_config", help="the plugin's configuration, as YAML text")
     parser.add_argument("pre_script", help="the script to run before the user's command")

@@ -16,6 +16,7 @@ from package_cache.outside.files import write_atomically
 from package_cache.plugin_command import installing_command, missing_command
 from package_cache.values.errors import CacheError, PackageCacheError
 from package_cache.values.names import GROUP_NAME
+from package_cache.values.visible import visible_line
 
 CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
 """Where the cache lies in the runtime's image."""
@@ -72,7 +73,7 @@ def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, installer: Pat
         try:
             step()
         except (PackageCacheError, OSError) as error:
-            reason = "; ".join(str(error).splitlines())
+            reason = visible_line("; ".join(str(error).splitlines()))
             _log.warning("cannot stage group %s, so its fallback commands will run: %s", group, reason)
         except Exception:
             _log.warning("cannot stage group %s, so its fallback commands will run", group, exc_info=True)

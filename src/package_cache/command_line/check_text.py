@@ -38,8 +38,7 @@ def text_of(result: CheckResult, runs: Sequence[Run]) -> str:
     head = f"{result.name}: {result.system or 'no known system'} {result.architecture}".rstrip()
     rows = [_row(item) for item in result.verdicts]
     misses = (line for item in result.verdicts if item.prediction is Prediction.MISS for line in _miss(item))
-    lines = [head, table(("group", "result", "packages", "size"), rows), *misses, *_came(runs)]
-    return _printable("\n".join(lines))
+    return "\n".join([head, table(("group", "result", "packages", "size"), rows), *misses, *_came(runs)])
 
 
 def _came(runs: Sequence[Run]) -> Iterator[str]:
@@ -89,12 +88,7 @@ def matrix_text(rows: Sequence[MatrixRow]) -> str:
             misses = [item for item in row.cell.result.verdicts if item.prediction is Prediction.MISS]
             told = [line for item in misses for line in _miss(item)] + list(_came(row.cell.runs))
             lines += [f"{row.image.name}, {line}" if line and line[0] != " " else line for line in told]
-    return _printable("\n".join(lines))
-
-
-def _printable(text: str) -> str:
-    """Give it without signs that a terminal would obey: names and versions are an image's own."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
+    return "\n".join(lines)
 
 
 def _matrix_row(row: MatrixRow, groups: Sequence[str]) -> tuple[str, ...]:

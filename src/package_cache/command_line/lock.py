@@ -24,7 +24,7 @@ from package_cache.outside.files import sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
-from package_cache.values.lock_file import lock_text
+from package_cache.values.lock_file import checked_text
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.contents import of_lock, read_lock_file
 from package_cache.verbs.diff import compared
@@ -222,8 +222,9 @@ def _with_images(
 
 def _written(manifest: Manifest, lock: Lock) -> Lock:
     refuse_other(manifest)
+    text = checked_text(lock)
     with writing_to(lock_path(manifest).parent):
-        write_atomically(lock_path(manifest), lock_text(lock).encode())
+        write_atomically(lock_path(manifest), text.encode())
     return lock
 
 

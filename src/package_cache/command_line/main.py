@@ -5,13 +5,14 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
 from package_cache import __version__
 from package_cache.command_line.render import Renderer
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import REPORT, PackageCacheError
 from package_cache.values.statuses import ExitStatus
 
 VERBS = {
@@ -91,6 +92,11 @@ def _run(arguments: Sequence[str], renderer: Renderer) -> int:
         name = f"{error.filename}: " if error.filename else ""
         renderer.error(PackageCacheError(f"cannot go on: {name}{error.strerror or error}", status=_status_of(error)))
         return _status_of(error).code
+    except Exception as error:  # what a stranger's input may cause is no traceback
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+        renderer.error(PackageCacheError(f"cannot go on: {type(error).__name__} in {place}: {error}", hint=REPORT))
+        return ExitStatus.INTERNAL.code
     return status if isinstance(status, int) else 0
 
 

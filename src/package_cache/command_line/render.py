@@ -1,6 +1,10 @@
-"""How everything looks: talk for people on standard error, results as text or JSON on standard output."""
+"""How everything looks: talk for people on standard error, results as text or JSON on standard output.
+
+Everything that the command prints passes here or in `terminal.py`, by the filter `values.visible`.
+"""
 
 import dataclasses
+import io
 import json as json_module
 import sys
 from collections.abc import Iterator
@@ -13,6 +17,7 @@ import click
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Listener, Warn
 from package_cache.values.statuses import ExitStatus
+from package_cache.values.visible import visible
 
 JSON_FORMAT = 1
 """Of the envelope that `--json` prints: format, verb, status, reason, and result or error."""
@@ -38,14 +43,18 @@ class Renderer:
 
     def _only_warnings(self, event: Event) -> None:
         if isinstance(event, Warn):
-            click.echo(f"warning: {event.text}", err=True)
+            self.complain(f"warning: {event.text}")
+
+    def complain(self, text: str) -> None:
+        """Print lines for people on standard error."""
+        click.echo(visible(text), err=True)
 
     def result(self, text: str, value: Any, status: ExitStatus = ExitStatus.INSTALLED) -> int:
         """Print a verb's result: `text` for people, `value` (a dataclass, or plain) for programs. Gives the status."""
         if self.json:
             self._envelope(status, result=value)
         elif text:
-            click.echo(text)
+            click.echo(visible(text))
         return status.code
 
     def error(self, error: PackageCacheError) -> None:
@@ -61,36 +70,27 @@ class Renderer:
         from package_cache.command_line.terminal import talk  # noqa: PLC0415
 
         talk().print("[red]error:[/red]", end=" ")
-        click.echo(str(error), err=True)
+        self.complain(str(error))
 
     def usage(self, error: click.UsageError) -> None:
         """Tell what is wrong with the command line."""
         if self.json:
             self._envelope(ExitStatus.USAGE, error={"message": error.format_message()})
-        error.show(sys.stderr)
+        shown = io.StringIO()
+        error.show(shown)
+        self.complain(shown.getvalue().rstrip("\n"))
 
     def interrupted(self) -> None:
         """Tell that a signal ended it."""
         if self.json:
             self._envelope(ExitStatus.INTERRUPTED, error={"message": "interrupted"})
-        click.echo("interrupted: what was done so far is kept; run it again to go on", err=True)
+        self.complain("interrupted: what was done so far is kept; run it again to go on")
 
     def _envelope(self, status: ExitStatus, **content: Any) -> None:
         reason = "ok" if status is ExitStatus.INSTALLED else status.reason
         head = {"format": JSON_FORMAT, "verb": self.verb, "status": status.code, "reason": reason}
-        text = json_module.dumps({**head, **content}, indent=1, ensure_ascii=False, default=_plain)
-        if not _can_be_printed(text):
-            text = json_module.dumps({**head, **content}, indent=1, default=_plain)
-        click.echo(text)
-
-
-def _can_be_printed(text: str) -> bool:
-    """Tell whether standard output has all signs: an image or a path may hold what no encoding has."""
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+        # In ASCII, which also escapes all that a terminal obeys, and of which every encoding has all.
+        click.echo(json_module.dumps({**head, **content}, indent=1, default=_plain))
 
 
 def _plain(value: Any) -> Any:

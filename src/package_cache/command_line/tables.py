@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from package_cache.values.visible import visible_line
+
 RIGHT = ("size", "packages")
 """Titles of columns of amounts."""
 
@@ -15,6 +17,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
     """Give the rows' cells below each other; those of `right` columns end at one place."""
+    rows = [[visible_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = [*right, *[False] * (len(widths) - len(right))]
 

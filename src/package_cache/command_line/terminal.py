@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from package_cache.command_line.amounts import in_bytes
 from package_cache.values.events import Event, Listener, Progress, Step, Warn
+from package_cache.values.visible import visible, visible_line
 
 
 def talk() -> Console:
@@ -21,7 +23,8 @@ def on_terminal() -> Iterator[Listener]:
     """Give a listener that shows steps and bars; the bars go at the end of the block."""
     console = talk()
     bars = Bars(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}", markup=False),
+        TimeRemainingColumn(),
         console=console, transient=True,
     )  # fmt: skip
     tasks: dict[str, TaskID] = {}
@@ -29,13 +32,13 @@ def on_terminal() -> Iterator[Listener]:
     def listen(event: Event) -> None:
         match event:
             case Step(text):
-                console.print(f"[dim]{text}[/dim]", markup=True)
+                console.print(Text(visible_line(text), style="dim"))
             case Warn(text):
-                console.print(f"[yellow]warning:[/yellow] {text}")
+                console.print(Text("warning:", style="yellow"), Text(visible(text)))
             case Progress(step, done, total, unit):
                 amount = f"{in_bytes(done)} of {in_bytes(total)}" if unit == "bytes" else f"{done} of {total} {unit}"
                 if step not in tasks:
-                    tasks[step] = bars.add_task(step, amount=amount)
+                    tasks[step] = bars.add_task(visible_line(step), amount=amount)
                 bars.update(tasks[step], completed=done, total=total, amount=amount)
 
     with bars:

@@ -28,6 +28,6 @@ def verify_command(renderer: Renderer, cache: Path) -> int:
         return renderer.result(f"{cache}: {count(result.files, 'file')}, {in_bytes(result.bytes)}: all fit", result)
     if not renderer.json:
         for problem in result.problems:
-            click.echo(problem, err=True)
-        click.echo(f"{cache}: {count(len(result.problems), 'problem')}; build or stage it again", err=True)
+            renderer.complain(problem)
+        renderer.complain(f"{cache}: {count(len(result.problems), 'problem')}; build or stage it again")
     return renderer.result("", result, ExitStatus.CACHE_DAMAGED)

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from package_cache.values.statuses import ExitStatus
+from package_cache.values.visible import visible_line
+
+REPORT = "report this: the program does not expect it"
+"""The next step where a library raised what nobody foresaw."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class PackageCacheError(Exception):
             self.status = status
 
     def __str__(self) -> str:
-        parts = [self.message, *(str(problem) for problem in self.problems)]
+        parts = [visible_line(self.message), *(str(problem) for problem in self.problems)]
         if self.details:
             parts.append(self.details.rstrip())
         if self.hint:

@@ -31,9 +31,11 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     name / version / architecture / size (bytes) / sha256 / repository / path (below the repository's base URI)
 """
 
+import os
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import tomli_w
@@ -57,6 +59,8 @@ from package_cache.values.uris import has_credentials
 
 FORMAT = 1
 URI = re.compile(r"[a-z][a-z0-9+.-]*:/\S*", re.ASCII)
+PATH_MAX, NAME_MAX = 4000, 255
+"""Bytes of a path below a repository, and of a name in it: a mirror serves files of its own (limits.h)."""
 HEADER = '# Written by "package-cache lock". Commit it beside the manifest; do not edit it by hand.\n'
 
 
@@ -70,6 +74,31 @@ def lock_text(lock: Lock) -> str:
         "system": [_system_table(system) for system in sorted(lock.systems, key=lambda item: item.system)],
     }
     return HEADER + tomli_w.dumps(document)
+
+
+def checked_text(lock: Lock) -> str:
+    """Return the lock's file content, read once as `build` reads it.
+
+    Raises `LockError` with every problem that `build` would find: archives may list what no lock holds.
+    """
+    text = lock_text(lock)
+    try:
+        read_lock(text, file="")
+    except LockError as error:
+        problems = [replace(problem, file=None, field=_named(problem.field, text)) for problem in error.problems]
+        message = "cannot write the lock: it would hold what no build accepts"
+        hint = "ask for other packages, or ask who makes the repository to correct its Packages"
+        raise LockError(message, problems=problems, hint=hint) from error
+    return text
+
+
+def _named(field: str | None, text: str) -> str | None:
+    """Return the path of a field, with the name of the package whose it is."""
+    found = re.match(r"system\[(\d+)\]\.package\[(\d+)\]", field or "")
+    if found is None:
+        return field
+    package = load_toml(text)["system"][int(found[1])]["package"][int(found[2])]
+    return f"package {package['name']!r} of {package['repository']!r}: {field}"
 
 
 def read_lock(text: str, *, file: str) -> Lock:
@@ -187,6 +216,10 @@ class _LockReader(FieldReader):
             self.wrong(f"{at}.path", "must lie below the repository")
         if not package.path.isprintable():
             self.wrong(f"{at}.path", "must not hold control characters")
+        if len(os.fsencode(package.path)) > PATH_MAX or any(
+            len(os.fsencode(p)) > NAME_MAX for p in package.path.split("/")
+        ):
+            self.wrong(f"{at}.path", f"must have at most {PATH_MAX} bytes, and {NAME_MAX} between two slashes")
         return package
 
     def image(self, table: dict[str, Any], at: str) -> LockedImage:

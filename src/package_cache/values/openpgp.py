@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from package_cache.values.visible import visible_line
+
 FINGERPRINT = re.compile(r"[0-9A-F]{40}", re.ASCII)
 """RFC 9580, 5.5.4.2: of a key of version 4, the only ones that every apt can check."""
 
@@ -69,7 +71,7 @@ def _key(packets: list[Packet]) -> PublicKey:
     return PublicKey(
         _fingerprint(packets[0][1]),
         tuple(_fingerprint(body) for tag, body, _ in packets if tag == PUBLIC_SUBKEY),
-        "".join(character if character.isprintable() else "?" for character in user),
+        visible_line(user),
         b"".join(whole for _, _, whole in packets),
     )
 

@@ -250,7 +250,7 @@ class Apt:
         for some in _parts(arguments):
             text = self._checked(["apt-cache", "show", "--", *some])
             for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
-                found[paragraph["Package"], paragraph["Filename"].removeprefix("./")] = paragraph
+                found[paragraph.get("Package", ""), paragraph.get("Filename", "").removeprefix("./")] = paragraph
         return found
 
     def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
@@ -262,7 +262,13 @@ class Apt:
                 f"its repository states neither SHA-256 nor SHA-512 of {path}",
                 "ask the owner of the repository for the field SHA256 in its Packages, or name another repository",
             )
-        return PlannedPackage(*key, int(record["Size"]), record.get("SHA256", "").lower(), base, path)
+        size = record.get("Size", "")
+        if not _SIZE.fullmatch(size):
+            hint = "ask who makes the repository for the right size in its Packages, or name another one"
+            raise NoPlanError(
+                f"its repository states the size {size[:40]!r} of {path}, which is no number of bytes", hint
+            )
+        return PlannedPackage(*key, int(size), record.get("SHA256", "").lower(), base, path)
 
     @functools.cached_property
     def _base_uris(self) -> frozenset[str]:
@@ -290,6 +296,11 @@ cat >"${folder}/00package-cache" && echo "${folder}"
 
 _SOURCE = re.compile(r" +-?[0-9]+ (\S+) (\S+)(?: \S+)? Packages")
 """A line of `apt-cache policy` below a version: priority, URI, `suite/component`, architecture."""
+
+_FILE = re.compile(r"'([^']*)' ([^\s_]+)_([^\s_]+)_([^\s_]+)\.deb \d+.*")
+"""A line of `apt-get --print-uris`: apt escapes the underscores that a version itself has."""
+
+_SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 def _parts(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -324,9 +335,10 @@ def _offer(lines: Iterable[str]) -> Offer:
 
 
 def _file(line: str) -> tuple[str, tuple[str, str, str]]:
-    """Read a line of --print-uris: `'URI' name_version_architecture.deb size hash`; the name is URI-escaped."""
-    match = re.fullmatch(r"'([^']*)' (\S+)\.deb \d+.*", line)
+    """Read a line of --print-uris: `'URI' name_version_architecture.deb size hash`; its parts are URI-escaped."""
+    match = _FILE.fullmatch(line)
     if match is None:
-        raise NoPlanError(f"apt-get --print-uris gave a line that is no package: {line}")
-    name, version, architecture = urllib.parse.unquote(match[2]).split("_")
-    return match[1], (name, version, architecture)
+        hint = "ask who makes the repository to correct Filename and Version in its Packages, or name another one"
+        raise NoPlanError(f"apt-get --print-uris gave a line that is no package: {line}", hint)
+    uri, name, version, architecture = match.groups()
+    return uri, (urllib.parse.unquote(name), urllib.parse.unquote(version), urllib.parse.unquote(architecture))

@@ -15,6 +15,7 @@ from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.verdict import Prediction, Verdict
+from package_cache.values.visible import visible_line
 from package_cache.verbs.checking.check import CheckResult
 
 PLACE = "/run-by-package-cache"
@@ -103,8 +104,7 @@ def _result_text(container: Container, file: str) -> str:
 
 def _proof(result: CheckResult, run: Run, release: str) -> Proof:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    where = "".join(sign if sign.isprintable() else "?" for sign in result.name)
     return Proof(
-        run.group, result.system, result.architecture, where, result.digest, release, run.status, run.installed,
-        run.agreed, now,
+        run.group, result.system, result.architecture, visible_line(result.name), result.digest, release, run.status,
+        run.installed, run.agreed, now,
     )  # fmt: skip

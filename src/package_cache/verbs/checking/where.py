@@ -23,6 +23,9 @@ DPKG = "/var/lib/dpkg"
 STATUS = f"{DPKG}/status"
 MARKS = "/var/lib/apt/extended_states"
 
+LONGEST_SYSTEM = 64
+"""Characters of an OS release's name; no cache has one that is longer, and a table would be as wide."""
+
 _UPDATE = re.compile(r"[0-9][^/\0]{0,60}", re.DOTALL)
 """A file of dpkg's journal, as the installer looks for it; an archive may have names that are too long for a file."""
 
@@ -78,6 +81,7 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
         raise UsageError(f"cannot check {name} for {architecture}: the architecture of its dpkg is {own}")
     fields = fields_of(contents.get(first) or contents.get(second) or b"")
     system = fields.get("ID", "") + fields.get("VERSION_ID", "")
+    system = system if len(system) <= LONGEST_SYSTEM else ""
     return SeenSystem(name, system, own or architecture, files, contents, digest)
 
 

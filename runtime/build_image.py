@@ -98,7 +98,7 @@ def main(
     except PackageCacheError as error:
         click.echo(visible(f"error: {error}"), err=True)
         sys.exit(error.status.code)
-    click.echo(f"{output}\n{digest}")
+    click.echo(visible(f"{output}\n{digest}"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # The surroundings in which a program, dpkg, apt and the packages' scripts run.
 set +e -fu # whatever options a caller's `sh -e` brings
 # shellcheck disable=SC2046,SC3044,SC3045  # names, and what a bash knows: it takes functions and options from the environment, also where it is called sh
-[ -z "${BASH_VERSION-}" ] || { unset -f $(compgen -A function) && export -n SHELLOPTS BASHOPTS; } 2>/dev/null
+[ -z "${BASH_VERSION-}" ] || { unset -f $(compgen -A function); command export -n SHELLOPTS BASHOPTS; } 2>/dev/null
 
 # drop_variables: unset what leads programs, or packages' scripts, astray (docs/installer.md): the lists of ld.so(8) and
 # sudoers(5), and the options of interpreters. A line of a value that looks like a variable costs at most another of these.

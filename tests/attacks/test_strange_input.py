@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.attacks.strange_images import CONFIGURATIONS, TREES, VALUES, write_documents, write_tree
 from tests.check.layouts import HandMade, base
+from tests.faults.spread import spread
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.world import made_world
@@ -133,11 +134,11 @@ def test_an_error_that_nobody_foresaw_is_a_row(
     monkeypatch.setattr("package_cache.verbs.checking.where.source_image", fail)
     assert run(["check", "--manifest", path, "--cache", str(cache.path), "--json"]) == 1
     first, last = json.loads(capfd.readouterr().out)["result"]["images"]
-    assert first["error"]["message"].startswith(f"cannot check image-0: {type(error).__name__}")
+    assert first["error"]["message"].startswith("cannot check image-0: ")
     assert last["status"] == 0
 
 
-@pytest.mark.parametrize("which", TREES)
+@pytest.mark.parametrize("which", spread(list(TREES), 12))
 def test_a_lock_for_an_image_of_a_stranger(which: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with made_world(tmp_path, capfd) as world:
         world.manifest("tools,ubuntu18.04,editor\n")

@@ -1,18 +1,16 @@
 """The list of the command's verbs, and how every error becomes a message and an exit status."""
 
 import contextlib
-import errno
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
 
 from package_cache import __version__
 from package_cache.command_line.render import Renderer
-from package_cache.values.errors import REPORT, PackageCacheError
+from package_cache.values.errors import PackageCacheError, status_of_os_error, unforeseen
 from package_cache.values.statuses import ExitStatus
 
 VERBS = {
@@ -88,15 +86,10 @@ def _run(arguments: Sequence[str], renderer: Renderer) -> int:
         return ExitStatus.INTERRUPTED.code
     except BrokenPipeError:
         raise
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        renderer.error(PackageCacheError(f"cannot go on: {name}{error.strerror or error}", status=_status_of(error)))
-        return _status_of(error).code
-    except Exception as error:  # what a stranger's input may cause is no traceback
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
-        renderer.error(PackageCacheError(f"cannot go on: {type(error).__name__} in {place}: {error}", hint=REPORT))
-        return ExitStatus.INTERNAL.code
+    except Exception as error:
+        ours = unforeseen(error, "cannot go on")
+        renderer.error(ours)
+        return ours.status.code
     return status if isinstance(status, int) else 0
 
 
@@ -109,10 +102,4 @@ def _without_output(error: OSError) -> int:
         return ExitStatus.INTERNAL.code
     with contextlib.suppress(OSError):
         click.echo(f"error: cannot write to standard output: {error.strerror or error}", err=True)
-    return _status_of(error).code
-
-
-def _status_of(error: OSError) -> ExitStatus:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ExitStatus.NO_SPACE
-    return ExitStatus.READ_ONLY if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else ExitStatus.INTERNAL
+    return status_of_os_error(error).code

@@ -1,13 +1,12 @@
 """The one family of errors that the library raises. Every message begins with "cannot"."""
 
+import errno
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.visible import visible_line
-
-REPORT = "report this: the program does not expect it"
-"""The next step where a library raised what nobody foresaw."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,26 @@ class PackageCacheError(Exception):
         if self.hint:
             parts.append(f"hint: {self.hint}")
         return "\n".join(parts)
+
+
+def unforeseen(error: Exception, what: str) -> PackageCacheError:
+    """Return an error of ours for one that the system or a library raised: a stranger's input causes no traceback.
+
+    `what` is what could not be done, such as "cannot go on".
+    """
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return PackageCacheError(f"{what}: {name}{error.strerror or error}", status=status_of_os_error(error))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+    return PackageCacheError(f"{what}: {type(error).__name__} in {place}: {error}", hint="report this, with the input")
+
+
+def status_of_os_error(error: OSError) -> ExitStatus:
+    """Return the status for an error of the system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ExitStatus.NO_SPACE
+    return ExitStatus.READ_ONLY if error.errno == errno.EROFS else ExitStatus.INTERNAL
 
 
 class UsageError(PackageCacheError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.outside.roots.isolation import isolation_for
-from package_cache.values.errors import REPORT, PackageCacheError, UsageError
+from package_cache.values.errors import PackageCacheError, UsageError, unforeseen
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage, Manifest
 from package_cache.values.statuses import ExitStatus
@@ -89,9 +89,8 @@ def check_matrix(
             rows.append(MatrixRow(image, check_one(groups, cache, where, options, listener)))
         except PackageCacheError as error:
             rows.append(MatrixRow(image, None, error))
-        except Exception as error:  # an image is a stranger's: whatever it causes ends its row alone
-            message = f"cannot check {image.name}: {type(error).__name__}: {error}"
-            rows.append(MatrixRow(image, None, PackageCacheError(message, hint=REPORT)))
+        except Exception as error:
+            rows.append(MatrixRow(image, None, unforeseen(error, f"cannot check {image.name}")))
     return tuple(rows)
 
 

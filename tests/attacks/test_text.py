@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.attacks.strange_images import CLEAR
 from tests.images.trees import init_tree
-from tests.runtime.phase import REPOSITORY
+from tests.runtime.phase import PLUGINS, REPOSITORY, init_phase
 from tests.runtime.pod import Pod, each_shell, entry, job_of
 from tests.support.world import World, made_world
 
@@ -257,6 +257,41 @@ def test_what_a_plugin_reports(shell: str, pod: Pod) -> None:
     done = pod.run(shell)
     assert "runtime: plugins: a 0 s (^[[2J^[]0;owned^G)" in done.stderr
     assert obeyed(done.stderr) == []
+
+
+@pytest.mark.parametrize("which", HOSTILE)
+def test_a_job_that_the_runtime_refuses(which: str, pod: Pod) -> None:
+    text = HOSTILE[which].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    for job in (
+        job_of(["x"], entry(text)),
+        job_of([text + "\0"]),
+        f"{text}: [",
+        f'a: "{text}"',
+        job_of(["x"], {"a": text}),
+    ):
+        done = pod.init(job)
+        assert done.returncode != 0
+        assert obeyed(done.stdout + done.stderr) == []
+        assert "Traceback" not in done.stderr
+
+
+def test_what_a_plugin_says_of_its_configuration(tmp_path: Path) -> None:
+    config = json.dumps({"plugin": CLEAR, "failurePolicy": "\u202e", "parameters": {CLEAR: 1}})
+    for plugin in PLUGINS.iterdir():
+        if (plugin / "init.py").exists():
+            done = init_phase(plugin, config, tmp_path).result
+            assert done.returncode != 0
+            assert obeyed(done.stdout + done.stderr) == []
+
+
+def test_a_file_whose_name_adds_a_line_is_one_problem(say: Say, world: World) -> None:
+    description = json.loads((world.cache / "package-cache.json").read_text())
+    description["groups"][0]["files"] = {"x\nall fit": "a" * 64}
+    (world.cache / "package-cache.json").write_text(json.dumps(description))
+    for words in (["verify"], ["list"], ["stage", "edit", f"--to={world.folder / 'volume'}"]):
+        status, out, err = say(*words, f"--cache={world.cache}")
+        assert status != 0 or words == ["list"]
+        assert "all fit" not in (out + err).splitlines()
 
 
 PROGRAMS = {

@@ -17,7 +17,7 @@ import click
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Listener, Warn
 from package_cache.values.statuses import ExitStatus
-from package_cache.values.visible import visible
+from package_cache.values.visible import visible, visible_line
 
 JSON_FORMAT = 1
 """Of the envelope that `--json` prints: format, verb, status, reason, and result or error."""
@@ -43,7 +43,7 @@ class Renderer:
 
     def _only_warnings(self, event: Event) -> None:
         if isinstance(event, Warn):
-            self.complain(f"warning: {event.text}")
+            self.complain(f"warning: {visible_line(event.text)}")
 
     def complain(self, text: str) -> None:
         """Print lines for people on standard error."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from package_cache.command_line.amounts import in_bytes
 from package_cache.values.events import Event, Listener, Progress, Step, Warn
-from package_cache.values.visible import visible, visible_line
+from package_cache.values.visible import visible_line
 
 
 def talk() -> Console:
@@ -34,7 +34,7 @@ def on_terminal() -> Iterator[Listener]:
             case Step(text):
                 console.print(Text(visible_line(text), style="dim"))
             case Warn(text):
-                console.print(Text("warning:", style="yellow"), Text(visible(text)))
+                console.print(Text("warning:", style="yellow"), Text(visible_line(text)))
             case Progress(step, done, total, unit):
                 amount = f"{in_bytes(done)} of {in_bytes(total)}" if unit == "bytes" else f"{done} of {total} {unit}"
                 if step not in tasks:

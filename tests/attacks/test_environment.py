@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests.installer.conftest import OpenRoom, cache, debs, open_room  # noqa: F401  # fixtures
+from tests.installer.conftest import OpenRoom, debs, open_room  # noqa: F401  # fixtures
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
@@ -100,13 +100,16 @@ BEFORE = (
 )
 
 
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04", "debian12"])
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 def test_a_packages_scripts_see_none_of_it(
     shell: str,
-    cache: SyntheticCache,  # noqa: F811
+    system: str,
+    tmp_path: Path,
     debs: Path,  # noqa: F811
     open_room: OpenRoom,  # noqa: F811
 ) -> None:
+    cache = SyntheticCache(tmp_path / "cache", system)
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted", scripts={"postinst": "env >/root/env"})])
     room = open_room(cache)
     room.sh(f"ln -sf {shell} /bin/sh")

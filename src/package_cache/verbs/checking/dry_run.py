@@ -88,8 +88,6 @@ def _put_provided(root: Path, path: str, files: SystemFiles) -> None:
 
 def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]:
     """Yield the paths that a group provides; none where its file cannot be read, as the installer will tell."""
-    if "/" in seen.system or "\0" in seen.system:  # no name of a folder
-        return
     file = cache.group(group, seen.system) / f"{seen.architecture}.group"
     with contextlib.suppress(OSError):
         for line in read_regular(file, LARGEST).decode("utf-8", "surrogateescape").split("\n"):

@@ -23,8 +23,8 @@ DPKG = "/var/lib/dpkg"
 STATUS = f"{DPKG}/status"
 MARKS = "/var/lib/apt/extended_states"
 
-LONGEST_SYSTEM = 64
-"""Characters of an OS release's name; no cache has one that is longer, and a table would be as wide."""
+_SYSTEM = re.compile(r"[^/\0]{1,64}", re.DOTALL)
+"""An OS release as far as it can be a part of a folder's name and a cell of a table; the installer judges the rest."""
 
 _UPDATE = re.compile(r"[0-9][^/\0]{0,60}", re.DOTALL)
 """A file of dpkg's journal, as the installer looks for it; an archive may have names that are too long for a file."""
@@ -81,7 +81,7 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
         raise UsageError(f"cannot check {name} for {architecture}: the architecture of its dpkg is {own}")
     fields = fields_of(contents.get(first) or contents.get(second) or b"")
     system = fields.get("ID", "") + fields.get("VERSION_ID", "")
-    system = system if len(system) <= LONGEST_SYSTEM else ""
+    system = system if _SYSTEM.fullmatch(system) else ""
     return SeenSystem(name, system, own or architecture, files, contents, digest)
 
 

@@ -82,7 +82,7 @@ def status_of_os_error(error: OSError) -> ExitStatus:
     """Return the status for an error of the system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ExitStatus.NO_SPACE
-    return ExitStatus.READ_ONLY if error.errno == errno.EROFS else ExitStatus.INTERNAL
+    return ExitStatus.READ_ONLY if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else ExitStatus.INTERNAL
 
 
 class UsageError(PackageCacheError):

@@ -50,6 +50,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
         from init_phase.prepare import prepare  # noqa: PLC0415  (a missing library is told below)
+        from package_cache.values.bounds import VARIABLE, set_bounds  # noqa: PLC0415
         from package_cache.values.errors import PackageCacheError  # noqa: PLC0415
         from package_cache.values.visible import VisibleFormatter  # noqa: PLC0415
     except ImportError as error:
@@ -59,6 +60,7 @@ def main() -> int:
     options = arguments()
     work = Path(os.environ.get("PAI_WORK_DIR") or "/usr/local/pai").absolute()
     try:
+        set_bounds(os.environ.get(VARIABLE, ""))
         prepare(options.job, options.task_role, work, runtime=RUNTIME, limit=options.limit)
     except PackageCacheError as error:
         LOG.error("%s", error)

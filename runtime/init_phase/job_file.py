@@ -7,7 +7,7 @@ import yaml
 
 from init_phase.job import Job, PluginEntry
 from init_phase.nodes import NodeReader
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.values.errors import ManifestError, UsageError
 from package_cache.values.fields import shown
 
@@ -30,7 +30,7 @@ def read_job(file: Path, task_role: str | None) -> Job:
     Raises `ManifestError` with every problem of the file, `UsageError` where the task role is not one of the job's.
     """
     try:
-        content = read_regular(file)
+        content = read_bounded(file, "job-bytes")
     except OSError as error:
         raise ManifestError(
             f"cannot read the job {file}: {error.strerror}", hint="mount the job's YAML there, or name it by --job"

@@ -14,7 +14,7 @@ import yaml
 import package_cache
 from init_phase.job import PluginEntry
 from init_phase.volume import ScriptPair
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.outside.run import end, start
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.fields import shown
@@ -91,7 +91,7 @@ def run_init_script(script: Path, entry: PluginEntry, scripts: ScriptPair, *, ru
 
 def _description(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(read_regular(file))
+        content = yaml.safe_load(read_bounded(file, "plugin-file-bytes"))
     except OSError as error:
         raise PluginError(f"cannot read {file}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

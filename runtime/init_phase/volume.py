@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from init_phase.job import PluginEntry
-from package_cache.outside.files import sync_folder, write_atomically
+from package_cache.outside.files import read_bounded, sync_folder, write_atomically
 
 HEAD = "#!/bin/bash\n"
 """What every script begins with."""
@@ -65,8 +65,9 @@ class Volume:
     def accept(self, number: int, entry: PluginEntry, scripts: ScriptPair) -> None:
         """Put a plugin into the plan; a script to which it wrote nothing is left out."""
         for script in (scripts.pre, scripts.post):
-            if script.is_file() and script.read_bytes() != HEAD.encode():
-                write_atomically(script, script.read_bytes())  # for good on the disk, and readable by all
+            content = read_bounded(script, "plugin-file-bytes") if script.is_file() else HEAD.encode()
+            if content != HEAD.encode():
+                write_atomically(script, content)  # for good on the disk, and readable by all
             else:
                 script.unlink(missing_ok=True)
         self._lines.append(f"{number} {'ignore' if entry.ignore else 'fail'} {entry.plugin}\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import open_regular, read_regular
+from package_cache.outside.files import open_regular, read_bounded
 from package_cache.values.errors import CacheError
 
 WRITER_LIMIT = 10.0
@@ -35,7 +35,7 @@ def once_settled(cache: CacheFolder, read: Callable[[], Result]) -> Result:
 
 def _seen(cache: CacheFolder) -> bytes:
     with contextlib.suppress(OSError):
-        return read_regular(cache.description)
+        return read_bounded(cache.description, "cache-file-bytes")
     return b""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.layout import PACKAGE_LIST, CacheFolder
 from package_cache.cache.package_list import DescribedPackage, parse_list
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.values.errors import CacheError
 
 
@@ -47,7 +47,7 @@ def read_installer(cache: CacheFolder, description: Description) -> bytes:
 
 def _read(path: Path, digest: str, what: str) -> bytes:
     try:
-        content = read_regular(path)
+        content = read_bounded(path, "cache-file-bytes")
     except OSError as error:
         raise CacheError(f"cannot read {what}: {path}: {error.strerror}", hint="build the cache again") from error
     if hashlib.sha256(content).hexdigest() != digest:

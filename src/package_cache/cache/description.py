@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from package_cache.cache.layout import FORMAT, PACKAGE_LIST, CacheFolder
-from package_cache.outside.files import read_regular, write_atomically
+from package_cache.outside.files import read_bounded, write_atomically
+from package_cache.values.documents import load_json
 from package_cache.values.errors import CacheError, Problem
 from package_cache.values.fields import FieldReader
 from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
@@ -99,7 +100,7 @@ def read_description(cache: CacheFolder) -> Description:
     """
     path = cache.description
     try:
-        document = json.loads(read_regular(path).decode())
+        document = load_json(read_bounded(path, "cache-file-bytes"))
     except (FileNotFoundError, NotADirectoryError):
         raise CacheError(
             f"cannot find a cache in {cache.path}",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from package_cache.values.documents import load_json
 from package_cache.values.errors import CacheError
 from package_cache.values.fields import FieldReader
 
@@ -32,7 +33,7 @@ def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
     """Read the file's content. Raises `CacheError` with every field that is wrong: hashes become parts of paths."""
     reader = FieldReader(file)
     try:
-        tables = reader.tables({"packages": json.loads(content)}, "", "packages")
+        tables = reader.tables({"packages": load_json(content)}, "", "packages")
     except (ValueError, RecursionError) as error:
         raise CacheError(f"cannot read {file}: {error}", hint="build the cache again") from error
     packages = tuple(reader.record(DescribedPackage, table, f"[{index}]") for index, table in enumerate(tables))

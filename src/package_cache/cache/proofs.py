@@ -10,18 +10,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import exclusive, read_regular, sha256_of, write_atomically
+from package_cache.outside.files import exclusive, read_bounded, sha256_of, write_atomically
 from package_cache.outside.writing import writing_to
 from package_cache.values.ages import TIME
+from package_cache.values.documents import load_json
 from package_cache.values.fields import FieldReader
 from package_cache.values.names import GROUP_NAME, SHA256
 
 FORMAT = 1
 MOST = 1000
 """How many are kept; the oldest go first."""
-
-LARGEST = 16_000_000
-"""Bytes of the file."""
 
 WRITER_LIMIT = 600.0
 """Seconds to wait for a build that holds the cache's lock."""
@@ -89,7 +87,7 @@ def add_proofs(cache: CacheFolder, proofs: Iterable[Proof]) -> None:
 
 def _read(cache: CacheFolder) -> tuple[Proof, ...]:
     try:
-        document = json.loads(read_regular(cache.proofs, LARGEST))
+        document = load_json(read_bounded(cache.proofs, "cache-file-bytes"))
     except (OSError, ValueError, RecursionError):
         return ()
     if not isinstance(document, dict) or type(document.get("format")) is not int or document["format"] != FORMAT:

@@ -10,7 +10,7 @@ from pathlib import Path
 from package_cache.cache.contents import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import read_regular, replace_folder, settle, sync_folder, write_atomically
+from package_cache.outside.files import read_bounded, replace_folder, settle, sync_folder, write_atomically
 from package_cache.values.errors import CacheError
 
 GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
@@ -73,6 +73,6 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
 
 def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
     try:
-        return {path.name: read_regular(path) for path in place.iterdir()} == dict(files)
+        return {path.name: read_bounded(path, "cache-file-bytes") for path in place.iterdir()} == dict(files)
     except OSError:
         return False

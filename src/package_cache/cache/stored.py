@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import read_regular, sha256_of
+from package_cache.outside.files import read_bounded, sha256_of
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression
 from package_cache.values.errors import CacheError
@@ -58,7 +58,7 @@ class Journal:
         """Give what was noted; a line that a kill cut short says nothing."""
         found = {}
         with contextlib.suppress(OSError):
-            for line in read_regular(self._path).decode("ascii", "replace").splitlines():
+            for line in read_bounded(self._path, "cache-file-bytes").decode("ascii", "replace").splitlines():
                 if match := _LINE.fullmatch(line):
                     with contextlib.suppress(ValueError):  # of another version
                         found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))

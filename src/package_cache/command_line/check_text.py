@@ -30,7 +30,7 @@ def value_of(result: CheckResult, runs: Sequence[Run]) -> dict[str, object]:
         for item in result.verdicts
     ]
     head = {"checked": result.name, "system": result.system, "architecture": result.architecture}
-    return {**head, "digest": result.digest, "groups": groups}
+    return {**head, "digest": result.digest, "asked_digest": result.asked, "groups": groups}
 
 
 def text_of(result: CheckResult, runs: Sequence[Run]) -> str:
@@ -38,7 +38,16 @@ def text_of(result: CheckResult, runs: Sequence[Run]) -> str:
     head = f"{result.name}: {result.system or 'no known system'} {result.architecture}".rstrip()
     rows = [_row(item) for item in result.verdicts]
     misses = (line for item in result.verdicts if item.prediction is Prediction.MISS for line in _miss(item))
-    return "\n".join([head, table(("group", "result", "packages", "size"), rows), *misses, *_came(runs)])
+    lines = [head, *_digests(result), table(("group", "result", "packages", "size"), rows), *misses, *_came(runs)]
+    return "\n".join(lines)
+
+
+def _digests(result: CheckResult) -> Iterator[str]:
+    """Yield which digest was asked for, and which manifest was read: that of an index is another one."""
+    if result.asked:
+        yield f"asked for {result.asked}"
+    if result.digest:
+        yield f"read      {result.digest}"
 
 
 def _came(runs: Sequence[Run]) -> Iterator[str]:
@@ -87,6 +96,7 @@ def matrix_text(rows: Sequence[MatrixRow]) -> str:
         if row.cell is not None:
             misses = [item for item in row.cell.result.verdicts if item.prediction is Prediction.MISS]
             told = [line for item in misses for line in _miss(item)] + list(_came(row.cell.runs))
+            told = [*_digests(row.cell.result), *told] if row.cell.result.asked else told
             lines += [f"{row.image.name}, {line}" if line and line[0] != " " else line for line in told]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import click
 
 from package_cache import __version__
 from package_cache.command_line.render import Renderer
+from package_cache.values.bounds import VARIABLE, set_bounds
 from package_cache.values.errors import PackageCacheError, status_of_os_error, unforeseen
 from package_cache.values.statuses import ExitStatus
 
@@ -57,6 +58,7 @@ def cli() -> None:
     In the container:
       sh package_cache/install_group.sh ssh
     """
+    set_bounds(os.environ.get(VARIABLE, ""))
 
 
 def run(arguments: Sequence[str]) -> int:

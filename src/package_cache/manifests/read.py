@@ -6,6 +6,7 @@ from pathlib import Path
 from package_cache.manifests.checks import Problems
 from package_cache.manifests.columns import read_columns
 from package_cache.manifests.toml import read_toml
+from package_cache.values.bounds import bound, excess, how_to_raise
 from package_cache.values.errors import ManifestError, Problem
 from package_cache.values.manifest import Manifest
 
@@ -34,7 +35,11 @@ def read_manifest(path: Path) -> Manifest:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:  # perhaps a pipe
+            content = stream.read(bound("manifest-bytes") + 1)
+        if len(content) <= bound("manifest-bytes"):
+            return content
+        message, hint = f"has {excess('manifest-bytes')}", how_to_raise("manifest-bytes")
     except FileNotFoundError:
         message, hint = "there is no such file", "write it, or name another one with --manifest"
     except IsADirectoryError:

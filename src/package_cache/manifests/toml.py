@@ -16,6 +16,7 @@ packages = ["openssh-client", "openssh-server"]
 """
 
 import datetime
+import itertools
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -40,6 +41,8 @@ from package_cache.manifests.repositories import (
 )
 from package_cache.manifests.tables import Document, Table
 from package_cache.values.ages import parse_age
+from package_cache.values.bounds import bound, excess, how_to_raise
+from package_cache.values.documents import TooManyValuesError
 from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
 from package_cache.values.names import ARCHITECTURE
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
@@ -55,6 +58,9 @@ UNITS = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
     "kiB": 1024, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3,
 }  # fmt: skip
+_HEADER = re.compile(r"^[ \t]*+\[", re.MULTILINE)
+"""Of a table; within a text of several lines it counts as well."""
+
 NOT_MACHINES = {"all", "any", "source"}
 """Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""
 
@@ -77,8 +83,15 @@ def read_toml(text: str, path: Path, digest: str, problems: Problems) -> Manifes
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:
+    name = "manifest-tables"
+    header = next(itertools.islice(_HEADER.finditer(text), bound(name), None), None)
+    if header is not None:
+        problems.add(problems.place_at(text, header.start()), f"has {excess(name)}", how_to_raise(name))
+        return None
     try:
         return load_toml(text)
+    except TooManyValuesError as error:
+        problems.add(problems.place(), f"cannot be read: {error}")
     except ValueError as error:  # also numbers of thousands of digits, which int() refuses
         match = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
         if match is None:

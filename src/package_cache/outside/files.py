@@ -16,6 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
+from package_cache.values.bounds import bound, excess, how_to_raise
 from package_cache.values.errors import PackageCacheError
 
 
@@ -28,12 +29,12 @@ def open_regular(path: Path) -> BufferedReader:
     return stream
 
 
-def read_regular(path: Path, limit: int | None = None) -> bytes:
-    """Give the bytes of a file. Raises `OSError` as above, and where it has more than `limit` bytes (EFBIG)."""
+def read_bounded(path: Path, name: str) -> bytes:
+    """Return the bytes of a file. Raises `OSError` as above, and where it has more than the bound `name` (EFBIG)."""
     with open_regular(path) as stream:
-        content = stream.read() if limit is None else stream.read(limit + 1)
-    if limit is not None and len(content) > limit:
-        raise OSError(errno.EFBIG, f"has more than {limit} bytes", str(path))
+        content = stream.read(bound(name) + 1)
+    if len(content) > bound(name):
+        raise OSError(errno.EFBIG, f"has {excess(name)}; {how_to_raise(name)}", str(path))
     return content
 
 

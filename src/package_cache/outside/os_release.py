@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from package_cache.outside.files import read_bounded
+
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 """The second counts only where the first does not exist."""
 
@@ -20,7 +22,7 @@ def read_os_release(root: Path = Path("/")) -> dict[str, str]:
     """Return the fields of a root's os-release file; none where it has no readable one."""
     for name in OS_RELEASE:
         try:
-            return fields_of((root / name[1:]).read_bytes())
+            return fields_of(read_bounded(root / name[1:], "system-file-bytes"))
         except OSError:
             continue
     return {}

@@ -8,21 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Self
 
-LARGEST_HEAD = 128 << 10
-"""Bytes of what comes before a member's own: its name, extended attributes (64 KiB is Linux's limit for one), maps of
-sparse files. Python reads all of it into memory.
-"""
-
-LARGEST_PAX = 32 << 10
-"""Bytes of a member's extended header (pax(1)). Python before 3.12.6 and 3.11.10 searches it in a time that grows with
-its square: seconds for 60 KiB of digits (CVE-2024-6232). Names have at most 4 KiB, attributes of files in images less.
-"""
-
-MOST_MEMBERS = 5_000_000
-"""Of one archive; the largest images have a tenth of that in all."""
-
-LIMIT = 1800.0
-"""Seconds that reading one archive may take; gigabytes need one or two minutes."""
+from package_cache.values.bounds import BoundError, bound, check_bound
 
 BROKEN = (
     tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, zlib.error, lzma.LZMAError,
@@ -30,51 +16,114 @@ BROKEN = (
 """What Python raises of archives that are none, are cut short, or say nonsense: numbers, names, heads upon heads."""
 
 
+class Meter:
+    """Counts what is read of one image or archive. Raises `BoundError` where that is more than the bounds allow."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._unpacked = 0
+        self._entries = 0
+        self._names = 0
+        self._kept = 0
+
+    def unpacked(self, size: int) -> None:
+        """Count bytes of decompressed layers, or the holes of a sparse file."""
+        self._unpacked += size
+        check_bound("image-unpacked-bytes", self._unpacked, self.what)
+
+    def entry(self, number: int) -> None:
+        """Count a member, the `number`th of its archive."""
+        self._entries += 1
+        check_bound("layer-entries", number, self.what)
+        check_bound("image-entries", self._entries, self.what)
+
+    def names(self, size: int) -> None:
+        """Count bytes of memory that are kept for names."""
+        self._names += size
+        check_bound("image-names-bytes", self._names, self.what)
+
+    def can_keep(self, size: int) -> bool:
+        """Count the bytes of a file whose content is kept, unless that would be more than `system-file-bytes`."""
+        fits = self._kept + size <= bound("system-file-bytes")
+        self._kept += size if fits else 0
+        return fits
+
+    def keep(self, size: int, what: str) -> None:
+        """Count the bytes of a file whose content somebody needs."""
+        self._kept += size
+        check_bound("system-file-bytes", self._kept, what)
+
+
 class _Member(tarfile.TarInfo):
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         member = super().frombuf(buf, encoding, errors)
-        if member.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE) and member.size > LARGEST_PAX:
-            raise tarfile.ReadError(f"an extended header has more than {LARGEST_PAX} bytes")
+        # Python before 3.12.6 and 3.11.10 searches such a header in a time that grows with its square (CVE-2024-6232).
+        limit = bound("tar-extended-header-bytes")
+        if member.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE) and member.size > limit:
+            raise tarfile.ReadError(f"an extended header has more than {limit} bytes")
         return member
 
 
 class _Bounded:
-    """A stream that may be read up to a place that moves on with each member."""
+    """A stream that may be read up to a place that moves on with each member, as Python keeps what precedes one."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], meter: Meter) -> None:
         self._stream = stream
+        self._meter = meter
         self._place = 0
-        self._deadline = time.monotonic() + LIMIT
-        self.end = LARGEST_HEAD
+        self._head = bound("tar-header-bytes")
+        self.end = self._head
+
+    def next_at(self, offset: int) -> None:
+        """Set where the next member begins."""
+        self.end = offset + self._head
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
         self._place += len(data)
+        self._meter.unpacked(len(data))
         if self._place > self.end:
-            raise tarfile.ReadError(f"what comes before a member has more than {LARGEST_HEAD} bytes")
-        if time.monotonic() > self._deadline:
-            raise tarfile.ReadError(f"reading it takes more than {LIMIT:g} s")
+            raise tarfile.ReadError(f"what precedes a member has more than {self._head} bytes")
         return data
 
 
+class Deadline:
+    """A file that may be read for `tar-seconds`, whatever a decompressor makes of its bytes."""
+
+    def __init__(self, stream: IO[bytes], what: str) -> None:
+        self._stream = stream
+        self._what = what
+        self._until = time.monotonic() + bound("tar-seconds")
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the file does. Raises `BoundError` where the time is over."""
+        if time.monotonic() > self._until:
+            raise BoundError("tar-seconds", self._what)
+        return self._stream.read(size)
+
+
 @contextmanager
-def tar_stream(stream: IO[bytes]) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
-    """Give an archive and its members, in order; the content of each is to be read before the next.
+def tar_stream(stream: IO[bytes], meter: Meter) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
+    """Yield an archive and its members, in order; the content of each is to be read before the next.
 
-    Raises one of `BROKEN`, also while members are read.
+    Raises one of `BROKEN`, or `BoundError`, also while members are read.
     """
-    bounded: Any = _Bounded(stream)
+    bounded: Any = _Bounded(Deadline(stream, meter.what), meter)  # type: ignore[arg-type]
     with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Member) as archive:
-        yield archive, _members(archive, bounded)
+        yield archive, _members(archive, bounded, meter)
 
 
-def _members(archive: tarfile.TarFile, bounded: _Bounded) -> Iterator[tarfile.TarInfo]:
+def _members(archive: tarfile.TarFile, bounded: _Bounded, meter: Meter) -> Iterator[tarfile.TarInfo]:
     for number, member in enumerate(archive, 1):
-        if number > MOST_MEMBERS:
-            raise tarfile.ReadError(f"it has more than {MOST_MEMBERS} members")
+        meter.entry(number)
         if member.size < 0:
             raise tarfile.ReadError("a member's size is less than nothing")
+        if member.issparse():
+            meter.unpacked(member.size)
+        for name in (member.name, member.linkname):
+            length = len(name.encode("utf-8", "replace"))
+            check_bound("image-path-bytes", length, f"{meter.what}: a path in it")
         archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
-        bounded.end = archive.offset + LARGEST_HEAD  # where the next member begins
+        bounded.next_at(archive.offset)
         yield member

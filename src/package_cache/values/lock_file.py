@@ -41,6 +41,7 @@ from typing import Any
 import tomli_w
 
 from package_cache.values.ages import TIME
+from package_cache.values.documents import TooManyValuesError
 from package_cache.values.errors import LockError, Problem
 from package_cache.values.fields import FieldReader, shown
 from package_cache.values.lock import (
@@ -105,6 +106,8 @@ def read_lock(text: str, *, file: str) -> Lock:
     """Read a lock's text; `file` is its name for messages. Raises `LockError` with every problem found."""
     try:
         document = load_toml(text)
+    except TooManyValuesError as error:
+        raise _unreadable(Problem(f"cannot be read: {error}", file)) from error
     except ValueError as error:
         raise _unreadable(Problem(f"is not TOML: {error}", file)) from error
     found = document.get("format")

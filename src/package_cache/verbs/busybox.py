@@ -9,7 +9,7 @@ from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.outside.archives.distributions import known_systems, newest_release
-from package_cache.outside.files import exclusive, read_regular, write_atomically
+from package_cache.outside.files import exclusive, read_bounded, write_atomically
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
@@ -85,7 +85,7 @@ def _own_release(architecture: str) -> System:
 def _lock(manifest: Manifest, path: Path, options: Options, listener: Listener) -> Lock:
     kept = None
     if path.exists():
-        found = read_lock(read_regular(path).decode(), file=str(path))
+        found = read_lock(read_bounded(path, "lock-bytes").decode(), file=str(path))
         kept = found if found.manifest_digest == manifest.digest else None
     if kept and time.time() - path.stat().st_mtime < MAX_AGE:
         return kept

@@ -9,13 +9,10 @@ from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.values.errors import LockError
 from package_cache.values.lock import Lock
 from package_cache.values.lock_file import read_lock
-
-LARGEST_LOCK = 200_000_000
-"""Bytes; the lock of a whole distribution has a tenth of that."""
 
 LOCK_HINT = "make it anew: package-cache lock"
 
@@ -54,7 +51,7 @@ def read_contents(path: Path) -> Contents:
 def read_lock_file(path: Path) -> Lock:
     """Read a lock. Raises `LockError`."""
     try:
-        return read_lock(read_regular(path, LARGEST_LOCK).decode(), file=str(path))
+        return read_lock(read_bounded(path, "lock-bytes").decode(), file=str(path))
     except UnicodeDecodeError as error:
         raise LockError(f"cannot read {path}: it is not UTF-8", hint=LOCK_HINT) from error
     except OSError as error:

@@ -21,8 +21,9 @@ from pathlib import Path
 from package_cache.cache.description import read_description
 from package_cache.cache.index import stated_digests
 from package_cache.cache.layout import GROUPS, INDEX, CacheFolder, is_index
-from package_cache.outside.files import exclusive, read_regular, write_atomically
+from package_cache.outside.files import exclusive, read_bounded, write_atomically
 from package_cache.outside.writing import writing_to
+from package_cache.values.documents import load_json
 from package_cache.values.errors import CacheError
 
 NOTES = ".unneeded"
@@ -32,7 +33,6 @@ OTHER_LIMIT = 600.0
 AT_WORK = 3600.0
 """Seconds for which a folder of somebody who stages is taken for one at work; after that, for a killed one's."""
 
-LARGEST_NOTES = 64_000_000
 """Bytes: of a million files."""
 
 _OF_LOCK_HOLDER = re.compile(r"\.new-[a-z0-9_]{8}(?:\.old)?", re.ASCII)
@@ -140,9 +140,9 @@ def _indexes(folder: Path) -> list[bytes]:
     """Give a group's indexes. Raises `CacheError` where one is not as it was: who knows what that one named?"""
     contents = []
     try:
-        stated = stated_digests(read_regular(folder / "Release"))
+        stated = stated_digests(read_bounded(folder / "Release", "cache-file-bytes"))
         for name in sorted({INDEX, *filter(is_index, stated)}):
-            contents.append(read_regular(folder / name))
+            contents.append(read_bounded(folder / name, "cache-file-bytes"))
             if hashlib.sha256(contents[-1]).hexdigest() != stated.get(name):
                 raise _unknown(folder, f"{name} is not the file that its Release states (SHA-256)")
     except OSError as error:
@@ -154,7 +154,7 @@ def _needed_before(cache: CacheFolder) -> set[str]:
     """Give what the script of the init form keeps for jobs of the time before."""
     place = cache.path / ".staged" / "needed"
     try:
-        lines = read_regular(place).decode("ascii", "replace").split()
+        lines = read_bounded(place, "cache-file-bytes").decode("ascii", "replace").split()
     except (FileNotFoundError, NotADirectoryError):
         return set()
     except OSError as error:
@@ -170,7 +170,7 @@ def _unknown(place: Path, why: str) -> CacheError:
 def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
     """Give when each file was first found. What is no time, or has not come yet, is of a wrong clock, or not ours."""
     try:
-        document = json.loads(read_regular(cache.pool / NOTES, LARGEST_NOTES))
+        document = load_json(read_bounded(cache.pool / NOTES, "cache-file-bytes"))
     except (OSError, ValueError, RecursionError):
         return {}
     found = document.items() if isinstance(document, dict) else ()

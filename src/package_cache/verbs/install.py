@@ -7,6 +7,7 @@ from pathlib import Path
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import read_bounded
 from package_cache.outside.run import end, start
 
 GRACE = 60.0
@@ -43,5 +44,6 @@ def _facts(file: Path) -> dict[str, str]:
     """Read `key=value` lines; none where the installer was killed before it wrote them."""
     if not file.exists():
         return {}
-    pairs = (line.partition("=") for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
+    text = read_bounded(file, "result-bytes").decode("utf-8", "replace")
+    pairs = (line.partition("=") for line in text.splitlines())
     return {key: value for key, equals, value in pairs if equals}

@@ -19,6 +19,7 @@ from pathlib import Path
 from package_cache.outside.apt.helper import Fetch, fetch, present
 from package_cache.outside.archives.wanted_files import PARTIAL, Download, Wanted
 from package_cache.outside.writing import writing_to
+from package_cache.values.bounds import check_bound
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.statuses import ExitStatus
@@ -69,6 +70,8 @@ def download(
     wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
     if not wanted:
         return 0
+    for one in wanted:
+        check_bound("package-bytes", one.item.size, one.item.name)
     run = _Run(wanted, parallel, auth, patience or Patience(), listener)
     try:
         with writing_to(wanted[0].item.target.parent, what="write downloads"):

@@ -15,8 +15,9 @@ from package_cache.outside.apt.root import AptRoot, Source
 from package_cache.outside.archives.distributions import DATA, known_systems, newest_release
 from package_cache.outside.archives.downloads import Download, download
 from package_cache.outside.archives.mirrors import mirrors_of
-from package_cache.outside.files import write_atomically
+from package_cache.outside.files import read_bounded, write_atomically
 from package_cache.outside.run import run
+from package_cache.values.bounds import check_bound
 from package_cache.values.errors import PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.names import PackageRequest
@@ -108,8 +109,9 @@ def _fetch_from(voucher: str, distribution: str, way: _Way) -> bytes:
         [package] = (item for item in root.apt.plan([PackageRequest(name)]) if item.name == name)
         with contextlib.suppress(FileNotFoundError), tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
             deb = Path(folder) / "keyring.deb"
+            check_bound("keyring-bytes", package.size, f"the package {name}")
             wanted = Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)
             download([wanted], auth=way.auth)
             run(["dpkg-deb", "--extract", str(deb), folder], timeout=60)
-            return (Path(folder) / path).read_bytes()
+            return read_bounded(Path(folder) / path, "keyring-bytes")
     raise VerificationError(f"cannot find a package of {distribution}'s keys in {voucher} {release.series}")

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from package_cache.outside.files import read_regular, write_atomically
+from package_cache.outside.files import read_bounded, write_atomically
 from package_cache.outside.run import run
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ToolMissingError
@@ -40,7 +40,7 @@ def _keyrings(host: Path, fingerprints: Collection[str], gnupg: Path | None) -> 
     paths = [path for folder in FOLDERS for path in sorted((host / folder).glob("*.*"))]
     for path in [*(path for path in paths if path.suffix in (".gpg", ".asc")), host / "etc/apt/trusted.gpg"]:
         try:
-            yield read_regular(path)
+            yield read_bounded(path, "keyring-bytes")
         except OSError:
             continue
     if gnupg is not None and gnupg.is_dir():

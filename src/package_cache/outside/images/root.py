@@ -11,6 +11,8 @@ from package_cache.outside.images.source import SourceImage
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import as_root, keep_root
 from package_cache.outside.run import CommandError, piped, run
+from package_cache.outside.tar_stream import Deadline, Meter
+from package_cache.values.bounds import bound
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Progress, ignore
 
@@ -29,25 +31,31 @@ def image_root(image: SourceImage, *, state: Path, isolation: Isolation, listene
         with as_root(isolation) as prefix:
             run([*prefix, "mkdir", "-m", "755", str(root)])
             listener(Progress("unpacking", 0, len(image.layers), "layers"))
+            meter = Meter(f"a layer of {image.name}")
             for number, digest in enumerate(image.layers, 1):
-                _unpack(image, digest, root, prefix)
+                _unpack(image, digest, root, prefix, meter)
                 listener(Progress("unpacking", number, len(image.layers), "layers"))
 
     inputs = {"format": FORMAT, "image": image.digest, "layers": image.layers, "owner": os.geteuid()}
     return keep_root(inputs, fill, state=state, isolation=isolation)
 
 
-def _unpack(image: SourceImage, digest: str, root: Path, prefix: tuple[str, ...]) -> None:
+def _unpack(image: SourceImage, digest: str, root: Path, prefix: tuple[str, ...], meter: Meter) -> None:
     with image.open_layer(digest) as stream:
-        layer = read_layer(stream, image.name)
-    hidden = {"gone": sorted(layer.gone), "opaque": sorted(layer.opaque)}
+        layer = read_layer(stream, meter)
     script = Path(unpack_layer.__file__)
-    argv = [*prefix, sys.executable, "-I", "-S", str(script), str(root)]
+    limits = [str(bound("helper-memory-bytes")), str(bound("image-unpacked-bytes"))]
+    argv = [*prefix, sys.executable, "-I", "-S", str(script), str(root), *limits]
     try:
         with piped(argv, feed=True, silence=SILENCE) as target:
-            target.write(json.dumps(hidden).encode() + b"\n")
+            for kind, paths in (("gone", layer.gone), ("opaque", layer.opaque)):
+                for path in sorted(paths):
+                    target.write(json.dumps([kind, path]).encode() + b"\n")
+            target.write(b"\n")
+            del layer
             with image.open_layer(digest) as stream:
-                while block := stream.read(BLOCK):
+                timed = Deadline(stream, meter.what)
+                while block := timed.read(BLOCK):
                     target.write(block)
     except CommandError as error:
         raise PackageCacheError(f"cannot unpack the layer {digest} of {image.name}", details=str(error)) from error

@@ -1,13 +1,13 @@
 """Images that are only read: their manifest, configuration and single layers, from a registry, a folder or an archive.
 
 From a registry by skopeo(1), which knows the protocol, credentials and certificates; a layer is fetched when it is
-asked for. Every blob is checked against the digest by which it is named.
+asked for. Whatever is named by a digest is hashed before it is parsed: the manifest of a reference with a digest, those
+that an index names, configurations and layers; in layouts and archives as well.
 """
 
 import contextlib
 import gzip
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -17,17 +17,20 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
 import zstandard
 
-from package_cache.outside.files import open_regular, sha256_of
+from package_cache.outside.files import open_regular
 from package_cache.outside.images.layered_files import LayeredFiles
 from package_cache.outside.images.oci import platform_of
 from package_cache.outside.images.skopeo import again, is_loopback, said_by_skopeo
-from package_cache.outside.run import CommandError, run
-from package_cache.outside.tar_stream import BROKEN, tar_stream
+from package_cache.outside.run import CommandError, find_tool, run
+from package_cache.outside.tar_stream import BROKEN, Deadline, Meter, tar_stream
+from package_cache.values.bounds import BoundError, bound, check_bound
+from package_cache.values.documents import load_json
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import DEFAULT_ARCHITECTURE
@@ -35,7 +38,7 @@ from package_cache.values.system import DEFAULT_ARCHITECTURE
 LIMIT = 1800.0
 """Seconds that fetching one layer may take."""
 
-_FORMS = "docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR[:TAG], or oci-archive:FILE[:TAG]"
+_FORMS = "docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR[:TAG], or oci-archive:FILE[:TAG], each also with @sha256:DIGEST"
 _OTHER_TRANSPORTS = (
     "containers-storage", "dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball",
 )  # fmt: skip
@@ -43,10 +46,8 @@ _OTHER_TRANSPORTS = (
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-_LARGEST_DOCUMENT = 32_000_000
-
-MOST_LAYERS = 1000
-"""Of an image; a container of more than 500 starts on no kernel (overlayfs)."""
+_TOO_LARGE = re.compile("file too large|SIGXFSZ")
+"""What skopeo says where it may write no more (setrlimit(2), RLIMIT_FSIZE)."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ class SourceImage:
     """One image for one platform."""
 
     name: str
+    asked: str
+    """The digest that the reference names, perhaps of an index; empty where it names none."""
     digest: str
-    """Of its own manifest."""
+    """Of its own manifest, which was read."""
     architecture: str
     """As its configuration says it, in Go's words."""
     layers: tuple[str, ...]
@@ -69,9 +72,7 @@ class SourceImage:
     @contextlib.contextmanager
     def open_layer(self, digest: str) -> Iterator[IO[bytes]]:
         """Open one layer's tar archive."""
-        path = self.blobs.fetch(digest)
-        _verify(path, digest)
-        with open_regular(path) as file, _decompressed(file, f"the layer {digest}") as stream:
+        with _verified(self.blobs.fetch(digest), digest) as file, _decompressed(file, f"the layer {digest}") as stream:
             yield stream
 
 
@@ -82,9 +83,10 @@ def source_image(
     """Give the image that a reference names, for an architecture as dpkg names it; what was fetched is gone afterwards.
 
     Raises `UsageError` where it is no reference or has no such architecture, `PackageCacheError` with REGISTRY_FAILED
-    where a registry does not give it, `VerificationError` where a blob is not what its name says.
+    where a registry does not give it, `VerificationError` where a blob is not what its name says, `BoundError` where it
+    is larger than the bounds allow.
     """
-    transport, rest = _parsed(reference)
+    transport, rest, asked = _parsed(reference)
     with tempfile.TemporaryDirectory(prefix="package-cache-", dir=_roomy()) as folder:
         if transport == "docker":
             blobs: _Layout | _Registry = _Registry(rest, Path(folder), authfile)
@@ -92,7 +94,7 @@ def source_image(
             path, _, tag = rest.partition(":")
             layout = Path(path) if transport == "oci" else _unpacked(Path(path), Path(folder))
             blobs = _Layout(layout, tag, reference)
-        yield _chosen(reference, blobs, architecture)
+        yield _chosen(reference, blobs, asked, architecture)
 
 
 def _roomy() -> str | None:
@@ -100,12 +102,18 @@ def _roomy() -> str | None:
     return "/var/tmp" if "TMPDIR" not in os.environ and Path("/var/tmp").is_dir() else None  # noqa: S108 - private
 
 
-def _parsed(reference: str) -> tuple[str, str]:
+def _parsed(reference: str) -> tuple[str, str, str]:
+    """Return the transport of a reference, what it names there, and the digest, which is empty where it has none."""
     transport, colon, rest = reference.partition(":")
     if colon and transport in ("oci", "oci-archive"):
+        place, at, digest = rest.rpartition("@sha256:")
+        if at and re.fullmatch("[0-9a-f]{64}", digest, re.ASCII):
+            rest, asked = place, f"sha256:{digest}"
+        else:
+            asked = ""
         if not rest.partition(":")[0]:
             raise UsageError(f"cannot read the image {reference!r}: it does not say where: write {_FORMS}")
-        return transport, rest
+        return transport, rest, asked
     if colon and transport in _OTHER_TRANSPORTS:
         raise UsageError(f"cannot read the image {reference!r}: write {_FORMS}", hint="copy it there: skopeo copy")
     name = reference.removeprefix("docker://")
@@ -117,12 +125,15 @@ def _parsed(reference: str) -> tuple[str, str]:
         raise UsageError(
             f"cannot read the image {shown!r}: its name holds credentials, which others would see", hint=hint
         )
-    return "docker", name
+    name, at, asked = name.partition("@")
+    if at and not _DIGEST.fullmatch(asked):
+        raise UsageError(f"cannot read the image {shown!r}: {asked!r} is no digest", hint="write sha256: and 64 digits")
+    return "docker", name, asked
 
 
-def _chosen(reference: str, blobs: "_Layout | _Registry", architecture: str | None) -> SourceImage:
+def _chosen(reference: str, blobs: "_Layout | _Registry", asked: str, architecture: str | None) -> SourceImage:
     """Follow an index to the manifest of one platform."""
-    content = blobs.document(None)
+    content = blobs.document(asked)
     manifest = _json(content, reference)
     if manifest.get("mediaType") in _INDEX_TYPES or isinstance(manifest.get("manifests"), list):
         named = _for_platform(manifest, reference, architecture)
@@ -132,18 +143,14 @@ def _chosen(reference: str, blobs: "_Layout | _Registry", architecture: str | No
     if not isinstance(layers, list) or not isinstance(config, dict):
         hint = "push it again with a newer tool: this is not an OCI manifest, nor one of Docker's second schema"
         raise PackageCacheError(f"cannot read the image {reference}: its manifest names no layers", hint=hint)
-    if len(layers) > MOST_LAYERS:
-        message = f"cannot read the image {reference}: it has {len(layers)} layers, more than {MOST_LAYERS}"
-        raise PackageCacheError(message, hint="build it with fewer: containers of more than 500 start nowhere")
+    check_bound("image-layers", len(layers), f"the image {reference}")
     digests = tuple(_digest(layer, reference) for layer in layers)
-    described = blobs.fetch(_digest(config, reference))
-    _verify(described, _digest(config, reference))
-    with described.open("rb") as stream:
-        found = _json(stream.read(_LARGEST_DOCUMENT), reference)
+    configured = _digest(config, reference)
+    found = _json(_document(blobs.fetch(configured), configured), reference)
     own = str(found.get("architecture", ""))
     if architecture and own and platform_of(architecture)["architecture"] != own:
         raise UsageError(f"cannot check {reference} for {architecture}: the image is for {own}")
-    return SourceImage(reference, f"sha256:{hashlib.sha256(content).hexdigest()}", own, digests, blobs)
+    return SourceImage(reference, asked, f"sha256:{hashlib.sha256(content).hexdigest()}", own, digests, blobs)
 
 
 def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | None) -> str:
@@ -189,7 +196,7 @@ def _digest(descriptor: object, reference: str) -> str:
 
 def _json(content: bytes, reference: str) -> dict[str, Any]:
     try:
-        document = json.loads(content)
+        document = load_json(content)
     except (ValueError, RecursionError) as error:
         raise PackageCacheError(f"cannot read the image {reference}: {error}") from error
     if not isinstance(document, dict):
@@ -202,23 +209,60 @@ def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
     """Give what a file holds, whatever it is compressed with: its first bytes say it (RFC 1952, RFC 8878)."""
     magic = stream.read(4)
     stream.seek(0)
+    timed: Any = Deadline(stream, name)
+    window = bound("zstd-window-bytes")
     try:
         if magic[:2] == b"\x1f\x8b":
-            with gzip.open(stream) as opened:
+            with gzip.open(timed) as opened:
                 yield opened  # type: ignore[misc]
         elif magic == b"\x28\xb5\x2f\xfd":
-            with zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as opened:
+            with zstandard.ZstdDecompressor(max_window_size=window).stream_reader(
+                timed, read_across_frames=True
+            ) as opened:
                 yield opened
         else:
             yield stream
-    except (zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+    except zstandard.ZstdError as error:
+        if "requires too much memory" in str(error):
+            raise BoundError("zstd-window-bytes", name) from error
+        raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
         raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
 
 
-def _verify(path: Path, digest: str) -> None:
-    if f"sha256:{sha256_of(path)}" != digest:
-        hint = "find out who altered it; fetch or make the image again"
-        raise VerificationError(f"cannot trust the blob {digest}: its bytes have another SHA-256", hint=hint)
+def _hash_differs(digest: str) -> VerificationError:
+    hint = "find out who altered it; fetch or make the image again"
+    return VerificationError(f"cannot trust the blob {digest}: its bytes have another SHA-256", hint=hint)
+
+
+def _document(path: Path, digest: str = "") -> bytes:
+    """Read a document; where it has a digest, what is returned has it. Raises `VerificationError`, `BoundError`."""
+    content = _read(path, f"the document {digest or path.name} of an image")
+    if digest and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+        raise _hash_differs(digest)
+    return content
+
+
+def _read(path: Path, what: str) -> bytes:
+    limit = bound("image-document-bytes")
+    with open_regular(path) as stream:
+        content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise BoundError("image-document-bytes", what, os.fstat(stream.fileno()).st_size)
+    return content
+
+
+def _verified(path: Path, digest: str) -> BufferedReader:
+    """Open a blob and hash what was opened: another file that takes its name meanwhile changes nothing."""
+    stream = open_regular(path)
+    try:
+        if f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}" != digest:
+            raise _hash_differs(digest)
+        stream.seek(0)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 class _Layout:
@@ -227,24 +271,24 @@ class _Layout:
     def __init__(self, folder: Path, tag: str, name: str) -> None:
         self._folder, self._tag, self._name = folder, tag, name
 
-    def document(self, digest: str | None) -> bytes:
-        """Return a manifest; of no digest: what the reference itself names."""
-        return self._read(self.fetch(digest or self._named()))
+    def document(self, digest: str) -> bytes:
+        """Return a manifest; without a digest: what the reference itself names."""
+        named = digest or self._named()
+        return _document(self.fetch(named), named)
 
     def fetch(self, digest: str) -> Path:
-        """Return a blob as a file on this machine."""
+        """Return a blob as a file on this machine; its bytes are not checked yet."""
         path = self._folder / "blobs" / digest.replace(":", "/")
         if not path.is_file():
             raise PackageCacheError(f"cannot read the image {self._name}: the blob {digest} is not there")
-        if path.stat().st_size <= _LARGEST_DOCUMENT:  # a layer is checked when it is opened
-            _verify(path, digest)
+        check_bound("image-bytes", path.stat().st_size, f"the blob {digest} of {self._name}")
         return path
 
     def _named(self) -> str:
         """Give the digest that the layout's index has for the tag; without a tag, the one image's."""
         if not (self._folder / "index.json").is_file():
             raise UsageError(f"cannot read the image {self._name}: there is no OCI layout (index.json is missing)")
-        index = _json(self._read(self._folder / "index.json"), self._name)
+        index = _json(_document(self._folder / "index.json"), self._name)
         entries = _entries(index)
         tags = [str(_table(entry, "annotations").get("org.opencontainers.image.ref.name", "")) for entry in entries]
         chosen = [entry for entry, tag in zip(entries, tags, strict=True) if self._tag in ("", tag)]
@@ -253,21 +297,20 @@ class _Layout:
             raise UsageError(f"cannot read the image {self._name}: name one of its tags; there are: {there}")
         return _digest(chosen[0], self._name)
 
-    def _read(self, path: Path) -> bytes:
-        with open_regular(path) as stream:
-            return stream.read(_LARGEST_DOCUMENT)
-
 
 def _unpacked(file: Path, folder: Path) -> Path:
     """Unpack an OCI image layout in a tar archive; its members are taken by name, links and all else are left."""
     name = f"oci-archive:{file}"
+    taken = 0
     try:
         with (
             open_regular(file) as opened,
             _decompressed(opened, name) as stream,
-            tar_stream(stream) as (archive, members),
+            tar_stream(stream, Meter(f"the image {name}")) as (archive, members),
         ):
             for member in members:
+                taken += member.size
+                check_bound("image-bytes", taken, f"the image {name}")
                 _take(archive, member, folder)
     except FileNotFoundError:
         raise UsageError(f"cannot read the image {name}: there is no such file") from None
@@ -295,20 +338,23 @@ class _Registry:
         host = name.partition("/")[0] if "/" in name else ""
         self._options = ["--tls-verify=false"] if is_loopback(host) else []
         self._options += [f"--authfile={authfile}"] if authfile else []
-        self._manifest: str | None = None
+        self._manifest = ""
         """The digest of the last manifest: a tag may lead elsewhere by the time a layer is fetched."""
+        self._fetched = 0
+        """Bytes of blobs."""
 
-    def document(self, digest: str | None) -> bytes:
+    def document(self, digest: str) -> bytes:
+        """Return a manifest; without a digest: what the reference itself names."""
         content = self._run("inspect", "--raw", self._reference(digest)).encode()
+        check_bound("image-document-bytes", len(content), f"a manifest of {self._name}")
         self._manifest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if digest not in (None, self._manifest):
-            raise VerificationError(
-                f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256"
-            )
+        if digest not in ("", self._manifest):
+            message = f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256"
+            raise VerificationError(f"{message} ({self._manifest})", hint="find out who answers for that registry")
         return content
 
     def fetch(self, digest: str) -> Path:
-        """Fetch one blob, also the configuration: skopeo calls both layers.
+        """Fetch one blob, also the configuration: skopeo calls both layers. Its bytes are not checked yet.
 
         That command is hidden and called deprecated in favour of `skopeo copy`, which fetches all layers. The other way
         to a single blob, `experimental-image-proxy`, needs a protocol over a socket.
@@ -317,6 +363,7 @@ class _Registry:
         if found is None:
             self._run("layers", self._reference(self._manifest), digest)
             found = self._blob(digest)
+            self._fetched += found.stat().st_size if found else 0
         if found is None:
             hint = "use a version of skopeo that knows `skopeo layers`, or copy the image to a folder: skopeo copy"
             raise ToolMissingError(f"cannot fetch a layer of {self._name}: skopeo did not write it", hint=hint)
@@ -327,17 +374,21 @@ class _Registry:
         name = digest.removeprefix("sha256:")
         return next((path for path in sorted(self._folder.glob(f"**/{name}*")) if path.is_file()), None)
 
-    def _reference(self, digest: str | None) -> str:
+    def _reference(self, digest: str) -> str:
         name = self._name
         if digest:
-            name = re.sub(r"(:[^/:@]*)?(@.*)?$", "", name, count=1) + f"@{digest}"
+            name = re.sub(r":[^/:]*$", "", name, count=1) + f"@{digest}"
         return f"docker://{name}"
 
     def _run(self, verb: str, *words: str) -> str:
-        argv = ["skopeo", "--insecure-policy", verb, *self._options, *again(), *words]
+        left = max(bound("image-bytes") - self._fetched, 1)
+        limits = [f"--data={bound('helper-memory-bytes')}", f"--fsize={left}", "--core=0"]
+        argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *again(), *words]
         try:
-            return run(argv, timeout=LIMIT, cwd=self._folder).stdout
+            return run(["prlimit", *limits, *argv], timeout=LIMIT, cwd=self._folder).stdout
         except CommandError as error:
+            if _TOO_LARGE.search(error.output):
+                raise BoundError("image-bytes", f"the image {self._name}") from error
             said, hint = said_by_skopeo(error, self._name.partition("/")[0])
             if "--insecure-registry" in hint:
                 hint = "the registry speaks plain HTTP, which is taken from a registry on this machine only"

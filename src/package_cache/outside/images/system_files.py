@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.outside.inside import on_the_host, resolved_inside
 from package_cache.values.errors import PackageCacheError
-
-LARGEST = 128_000_000
-"""Bytes of a file that is read; dpkg's status has 5 MB at most."""
 
 
 class SystemFiles(Protocol):
@@ -39,7 +36,7 @@ class RootFiles:
         if mode is None or not stat.S_ISREG(mode):
             return None
         try:
-            return read_regular(self._place(path), LARGEST)
+            return read_bounded(self._place(path), "system-file-bytes")
         except OSError as error:
             raise PackageCacheError(f"cannot read {path} in {self._root}: {error.strerror or error}") from error
 

@@ -1,8 +1,9 @@
 """Unpacks one layer of an image into a root: a program of its own, for it changes its root before it writes anything.
 
-    python unpack_layer.py ROOT <STREAM
+    python unpack_layer.py ROOT MEMORY BYTES <STREAM
 
-STREAM is a line of JSON, `{"gone": [...], "opaque": [...]}`, paths that lower layers have no longer, and a tar archive.
+MEMORY and BYTES bound its own memory and one file. STREAM is lines of JSON, each a path that lower layers have no
+longer (`["gone", PATH]`, or `["opaque", PATH]`: what lies below it), an empty line, and a tar archive.
 Whatever links an image has, they lead to nothing outside of ROOT. Needs nothing but Python's own library, all of which
 is loaded before the root is changed.
 """
@@ -10,7 +11,9 @@ is loaded before the root is changed.
 import contextlib
 import json
 import os
+import resource
 import shutil
+import signal
 import stat
 import sys
 import tarfile
@@ -52,15 +55,19 @@ def main() -> None:
     os.chroot(sys.argv[1])
     os.chdir("/")
     os.umask(0o022)
-    hidden = json.loads(sys.stdin.buffer.readline())
+    for kind, limit in ((resource.RLIMIT_DATA, sys.argv[2]), (resource.RLIMIT_FSIZE, sys.argv[3])):
+        resource.setrlimit(kind, (int(limit), int(limit)))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that is too large is then an error (setrlimit(2))
     layer = Unpacked()
-    for path in hidden["gone"]:
-        folder, _, name = path.rpartition("/")
-        remove(f"{layer.folder(folder)}/{name}")
-    for path in hidden["opaque"]:
-        folder = layer.folder(path)
-        for name in os.listdir(folder or "/"):  # noqa: PTH208 - bare strings
-            remove(f"{folder}/{name}")
+    while (line := sys.stdin.buffer.readline()) != b"\n":
+        kind_of, path = json.loads(line)
+        if kind_of == "gone":
+            folder, _, name = path.rpartition("/")
+            remove(f"{layer.folder(folder)}/{name}")
+        else:
+            folder = layer.folder(path)
+            for name in os.listdir(folder or "/"):  # noqa: PTH208 - bare strings
+                remove(f"{folder}/{name}")
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
         for member in archive:
             layer.unpack(archive, member)
@@ -125,5 +132,14 @@ def remove(place: str) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError) as error:
+    except (
+        OSError,
+        tarfile.TarError,
+        EOFError,
+        ValueError,
+        OverflowError,
+        KeyError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         sys.exit(str(error) or type(error).__name__)

@@ -13,11 +13,10 @@ from debian.copyright import (
     NotMachineReadableError,
 )
 
-from package_cache.outside.run import CommandError, piped
-from package_cache.outside.tar_stream import BROKEN, tar_stream
-
-LARGEST = 4 << 20
-"""Bytes of a copyright file that are read: that of the largest packages has half as many."""
+from package_cache.outside.run import piped
+from package_cache.outside.tar_stream import BROKEN, Meter, tar_stream
+from package_cache.values.bounds import bound
+from package_cache.values.errors import PackageCacheError
 
 logging.getLogger("debian.copyright").setLevel(logging.CRITICAL)  # what it finds odd is not for our users
 
@@ -44,13 +43,15 @@ def _copyright_text(package: Path, name: str) -> str | None:
     wanted = f"usr/share/doc/{name}/copyright"
     text = None
     with (
-        contextlib.suppress(CommandError, *BROKEN),  # also where dpkg-deb could not write the rest
+        contextlib.suppress(PackageCacheError, *BROKEN),  # also where dpkg-deb could not write the rest
         piped(["dpkg-deb", "--fsys-tarfile", str(package)]) as tar,
-        tar_stream(tar) as (archive, members),
+        tar_stream(tar, Meter(f"the package {name}")) as (archive, members),
     ):
         for member in members:
             if member.name.removeprefix("./") == wanted:
-                stream = archive.extractfile(member) if member.isreg() and member.size <= LARGEST else None
+                stream = (
+                    archive.extractfile(member) if member.isreg() and member.size <= bound("copyright-bytes") else None
+                )
                 text = stream.read().decode("utf-8", "replace") if stream else None
                 break
     return text

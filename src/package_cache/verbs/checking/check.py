@@ -29,6 +29,9 @@ class CheckResult:
     system: str
     architecture: str
     digest: str
+    """Of the image's manifest that was read; empty where it is no image."""
+    asked: str
+    """The digest by which the image was named; empty where it was named by none."""
     verdicts: tuple[Verdict, ...]
 
     @property
@@ -49,7 +52,7 @@ def check(groups: Sequence[str], cache: CacheFolder, seen: SeenSystem, listener:
     for name in dict.fromkeys(groups) or _all_groups(cache):
         listener(Step(f"checking {name} in {seen.name}"))
         verdicts.append(_verdict(name, cache, seen))
-    return CheckResult(seen.name, seen.system, seen.architecture or "", seen.digest, tuple(verdicts))
+    return CheckResult(seen.name, seen.system, seen.architecture or "", seen.digest, seen.asked, tuple(verdicts))
 
 
 def _verdict(name: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:

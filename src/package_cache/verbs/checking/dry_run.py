@@ -13,7 +13,7 @@ from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import install_group
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.outside.images.system_files import SystemFiles
 from package_cache.outside.inside import on_the_host
 from package_cache.outside.run import run
@@ -24,9 +24,6 @@ from package_cache.verbs.checking.where import DPKG, SeenSystem
 
 LIMIT = 600.0
 """Seconds that a dry run may take; it needs tenths, and the time to hash the group's package files."""
-
-LARGEST = 16_000_000
-"""Bytes of a result file, or of a group's file."""
 
 _PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout")
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -47,7 +44,7 @@ def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
         words += ["--architecture", seen.architecture] if seen.architecture else []
         done = run(["sh", str(script), *words, "--", group], timeout=LIMIT, check=False)
         with contextlib.suppress(OSError):
-            text = read_regular(result, LARGEST).decode("utf-8", "replace").replace(str(root), "")
+            text = read_bounded(result, "result-bytes").decode("utf-8", "replace").replace(str(root), "")
             return _read_result(group, seen, text)
     message = f"cannot check {seen.name}: the installer ended with status {done.returncode} and no result"
     raise PackageCacheError(message, details=done.stdout + done.stderr)
@@ -90,7 +87,7 @@ def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]
     """Yield the paths that a group provides; none where its file cannot be read, as the installer will tell."""
     file = cache.group(group, seen.system) / f"{seen.architecture}.group"
     with contextlib.suppress(OSError):
-        for line in read_regular(file, LARGEST).decode("utf-8", "surrogateescape").split("\n"):
+        for line in read_bounded(file, "cache-file-bytes").decode("utf-8", "surrogateescape").split("\n"):
             key, _, value = line.partition(" ")
             if key == "provides":
                 yield value

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.outside.roots.isolation import Container, Isolation, throwaway
 from package_cache.outside.run import CommandError
 from package_cache.values.errors import PackageCacheError
@@ -23,9 +23,6 @@ PLACE = "/run-by-package-cache"
 
 LIMIT = 3600.0
 """Seconds that installing a group may take."""
-
-LARGEST_RESULT = 1_000_000
-"""Bytes of what the installer says of it."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -97,7 +94,7 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
 def _result_text(container: Container, file: str) -> str:
     """Give what the installer wrote there; nothing where that is no file, or too large: an image has its own ideas."""
     try:
-        return read_regular(container.path(file), LARGEST_RESULT).decode("utf-8", "replace")
+        return read_bounded(container.path(file), "result-bytes").decode("utf-8", "replace")
     except (OSError, PackageCacheError):
         return ""
 

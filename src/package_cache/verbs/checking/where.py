@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.files import read_regular
+from package_cache.outside.files import read_bounded
 from package_cache.outside.images.container_files import container_files
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
-from package_cache.outside.images.system_files import LARGEST, OnlyFiles, RootFiles, SystemFiles
+from package_cache.outside.images.system_files import OnlyFiles, RootFiles, SystemFiles
 from package_cache.outside.os_release import OS_RELEASE, fields_of
 from package_cache.outside.roots.isolation import Isolation
+from package_cache.values.bounds import check_bound
 from package_cache.values.errors import UsageError
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage
@@ -44,7 +45,9 @@ class SeenSystem:
     contents: Mapping[str, bytes]
     """Of os-release, dpkg's database and apt's marks, by path; without those that do not exist."""
     digest: str
-    """Of an image's manifest."""
+    """Of an image's manifest, which was read."""
+    asked: str = ""
+    """The digest by which the image was named; empty where it was named by none."""
 
     @property
     def status(self) -> bytes:
@@ -63,7 +66,9 @@ class SeenSystem:
         return tuple(line for line in lines if ARCHITECTURE.fullmatch(line))
 
 
-def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None, *, digest: str = "") -> SeenSystem:
+def seen_in_files(
+    name: str, files: SystemFiles, architecture: str | None = None, *, digest: str = "", asked: str = ""
+) -> SeenSystem:
     """Read what is needed of a system's files.
 
     `architecture` counts where dpkg's database does not tell it. Raises `UsageError` where the two differ.
@@ -72,6 +77,7 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
     updates = f"{DPKG}/updates"
     paths = [STATUS, f"{DPKG}/arch", MARKS, first]
     paths += [f"{updates}/{update}" for update in files.names(updates) if _UPDATE.fullmatch(update)]
+    check_bound("system-files", len(paths), name)
     read = {path: files.read(path) for path in paths}
     if read[first] is None:
         read[second] = files.read(second)
@@ -82,7 +88,7 @@ def seen_in_files(name: str, files: SystemFiles, architecture: str | None = None
     fields = fields_of(contents.get(first) or contents.get(second) or b"")
     system = fields.get("ID", "") + fields.get("VERSION_ID", "")
     system = system if _SYSTEM.fullmatch(system) else ""
-    return SeenSystem(name, system, own or architecture, files, contents, digest)
+    return SeenSystem(name, system, own or architecture, files, contents, digest, asked)
 
 
 def _architecture_of(status: bytes) -> str | None:
@@ -134,7 +140,7 @@ def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterato
     if where.image is not None:
         with source_image(where.image, architecture=where.architecture, authfile=where.authfile) as image:
             yield (
-                seen_in_files(where.image, image.files(), where.architecture, digest=image.digest),
+                seen_in_files(where.image, image.files(), where.architecture, digest=image.digest, asked=image.asked),
                 lambda isolation: image_root(image, state=state, isolation=isolation, listener=listener),
             )
     elif where.container is not None:
@@ -157,7 +163,7 @@ def _by_status(where: Where) -> SeenSystem:
     if not where.status.is_file():
         raise UsageError(f"cannot check {where.status}: there is no such file")
     try:
-        content = read_regular(where.status, LARGEST)
+        content = read_bounded(where.status, "system-file-bytes")
     except OSError as error:
         raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
     release = f"ID={system.distribution}\nVERSION_ID={system.version}\n".encode()

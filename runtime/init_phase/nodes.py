@@ -8,14 +8,62 @@ from typing import Any
 
 import yaml
 
+from package_cache.values.bounds import bound, excess, how_to_raise
 from package_cache.values.errors import Problem
 from package_cache.values.fields import shown
 
 REFERENCE = re.compile(r"<%\s*\$[^%]*%>")
 """A reference of the job protocol, such as `<% $parameters.model %>`."""
 
+NULL, TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
+
 MERGE = "tag:yaml.org,2002:merge"
 """The key `<<`, which takes over the keys of another mapping."""
+
+
+class _TooLargeError(yaml.MarkedYAMLError):
+    """A document has more nodes or levels than the bounds allow; the name of the bound is the problem's text."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes within bounds; anchors, aliases and tags are collected, and left out of the nodes.
+
+    A few lines of aliases stand for gigabytes of values ("billion laughs").
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.refused: list[tuple[Any, str, str]] = []
+        """Where (a mark), what, and what to write instead."""
+        self._nodes = 0
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        for name, found in (("job-nodes", self._nodes), ("job-depth", self._depth)):
+            if found >= bound(name):
+                raise _TooLargeError(problem=name, problem_mark=event.start_mark)
+        self._nodes += 1
+        if isinstance(event, yaml.AliasEvent):
+            self.get_event()  # type: ignore[no-untyped-call]
+            self.refused.append((event.start_mark, f"holds the alias *{event.anchor}", "write the value itself"))
+            return yaml.ScalarNode(NULL, "", event.start_mark, event.end_mark)  # type: ignore[arg-type]
+        if event.anchor is not None:
+            hint = "leave it out: aliases are not understood"
+            self.refused.append((event.start_mark, f"holds the anchor &{event.anchor}", hint))
+            event.anchor = None
+        if event.tag is not None:
+            self.refused.append((event.start_mark, f"holds the tag {event.tag}", "leave it out: write a plain value"))
+            event.tag = None
+            event.implicit = (True, False) if isinstance(event, yaml.ScalarEvent) else True
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.tag == MERGE:
+                self.refused.append((key.start_mark, "holds the merge key <<", "write the keys themselves"))
+                key.tag = TEXT
+        return node
 
 
 class NodeReader:
@@ -28,15 +76,20 @@ class NodeReader:
     def document(self, content: bytes) -> yaml.Node | None:
         """Give the document's node; None where it cannot be read, which is then noted."""
         try:
-            node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+            loader = _Loader(content.decode("utf-8-sig"))
+            node = loader.get_single_node()
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             self.problems.append(Problem("is not UTF-8", str(self.file), line, hint="save the file as UTF-8"))
+        except _TooLargeError as error:
+            name, mark = str(error.problem), error.problem_mark
+            at = mark.line + 1 if mark else None
+            self.problems.append(Problem(f"has {excess(name)}", str(self.file), at, hint=how_to_raise(name)))
         except yaml.YAMLError as error:
             self._not_yaml(error)
-        except RecursionError:
-            self.problems.append(Problem("is nested too deeply", str(self.file), hint="write what a job needs only"))
         else:
+            for mark, message, hint in loader.refused:
+                self.problems.append(Problem(message, str(self.file), mark.line + 1, mark.column + 1, hint=hint))
             if node is None:
                 self.problems.append(Problem("is empty", str(self.file), hint="write taskRoles with their commands"))
             return node
@@ -56,14 +109,11 @@ class NodeReader:
         if not isinstance(node, yaml.MappingNode):
             self.wrong(node, field, "must be a mapping", hint)
             return {}
-        merged = any(key.tag == MERGE for key, _ in node.value)
-        if merged:
-            self._merge(node, field)
         found: dict[str, yaml.Node] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self.wrong(key, field, "has a key that is no text", hint)
-            elif key.value in found and not merged:
+            elif key.value in found:
                 self.wrong(key, f"{field}.{key.value}".lstrip("."), "is there twice", "leave one of the two")
             else:
                 found[key.value] = value
@@ -128,12 +178,6 @@ class NodeReader:
             if close:
                 self.wrong(key, f"{field}.{key.value}", "is not known", f"write {lower[close[0]]}")
 
-    def _merge(self, node: yaml.MappingNode, field: str) -> None:
-        try:
-            yaml.SafeLoader("").flatten_mapping(node)
-        except yaml.MarkedYAMLError as error:
-            self.wrong(node, field, f"cannot be read: {error.problem}", "merge mappings only")
-
     def _not_yaml(self, error: yaml.YAMLError) -> None:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -142,13 +186,10 @@ class NodeReader:
 
 
 def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
-    """Give the texts below a node. Each node once: an alias may lead to a node that holds it."""
-    waiting, seen = [node], set[int]()
+    """Yield the texts below a node."""
+    waiting = [node]
     while waiting:
         one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
         if isinstance(one, yaml.ScalarNode):
             yield one
         elif isinstance(one, yaml.MappingNode):

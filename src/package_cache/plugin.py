@@ -14,6 +14,7 @@ from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.installer import install_group
 from package_cache.outside.files import write_atomically
 from package_cache.plugin_command import installing_command, missing_command
+from package_cache.values.bounds import VARIABLE, set_bounds
 from package_cache.values.errors import CacheError, PackageCacheError
 from package_cache.values.names import GROUP_NAME
 from package_cache.values.visible import visible_line
@@ -82,6 +83,7 @@ def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, installer: Pat
 def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
     from package_cache.verbs.stage import stage  # noqa: PLC0415  (plugins that ask for no group do not wait for it)
 
+    set_bounds(os.environ.get(VARIABLE, ""))
     result = stage([group], cache, to=staged.path)
     _log.info("staged group %s in %s: %d package files", group, staged.path, result.files)
 

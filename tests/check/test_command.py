@@ -175,11 +175,12 @@ def test_a_status_file_that_is_none_by_its_size(
 ) -> None:
     status = tmp_path / "status"
     with status.open("wb") as file:
-        file.truncate(128_000_001)
+        file.truncate((32 << 20) + 1)
     code = run(["check", "--cache", str(cache.path), "--status", str(status), "--system", "ubuntu18.04"])
     assert (code, capsys.readouterr().err) == (
         2,
-        f"error: cannot check {status}: has more than 128000000 bytes\n",
+        f"error: cannot check {status}: has more than 33554432 bytes; "
+        "if you trust it, raise the bound system-file-bytes: PACKAGE_CACHE_BOUNDS=system-file-bytes=134217728\n",
     )
 
 

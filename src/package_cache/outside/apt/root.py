@@ -16,6 +16,7 @@ from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_u
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, find_tool, run
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
+from package_cache.values.bounds import bound
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
 from package_cache.values.names import PackageRequest
 from package_cache.values.uris import UNAUTHORIZED, WANTS_A_LOGIN
@@ -248,6 +249,8 @@ class AptRoot:
         if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
             return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
         with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
+            limits = ["prlimit", f"--fsize={bound('list-bytes')}"] if argv[1] == "update" else []
+            argv = [*limits, find_tool(argv[0]), *argv[1:]]
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
 
 

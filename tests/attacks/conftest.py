@@ -1,0 +1,88 @@
+"""What holds after every attack: memory and disk stayed under their bounds, and nothing lies about.
+
+Memory is the peak of this process (VmHWM of proc(5)) and of the largest child; disk is the peak below the folder for
+temporary files, which is each test's own.
+"""
+
+import contextlib
+import os
+import resource
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from package_cache.values.bounds import set_bounds
+
+MOST_MEMORY = 300 << 20
+"""Bytes of resident memory of one process."""
+
+MOST_DISK = 256 << 20
+"""Bytes of temporary files, as blocks on the disk."""
+
+peaks: dict[str, tuple[int, str]] = {}
+
+
+@pytest.fixture(autouse=True)
+def _bounded(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    set_bounds("")
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of what ran before (proc(5))
+    children_before = _children()
+    with _watched(temporary) as disk:
+        yield
+    set_bounds("")
+    found = {"memory": _own(), "disk": disk[0]}
+    if (children := _children()) > children_before:
+        found["memory of children"] = children
+    for what, size in found.items():
+        peaks[what] = max(peaks.get(what, (0, "")), (size, request.node.name))
+    assert {what: size for what, size in found.items() if "memory" in what and size > MOST_MEMORY} == {}
+    assert disk[0] <= MOST_DISK
+    assert sorted(path.name for path in temporary.iterdir()) == []
+
+
+def _own() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
+
+
+def _children() -> int:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+
+
+@contextlib.contextmanager
+def _watched(folder: Path) -> Iterator[list[int]]:
+    """Yield the largest number of bytes that files of a folder took, looked at ten times a second."""
+    largest, done = [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.1):
+            largest[0] = max(largest[0], _size(folder))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield largest
+    finally:
+        done.set()
+        thread.join()
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(place, name).lstat().st_blocks * 512
+    return total
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, (size, name) in sorted(peaks.items()):
+        terminalreporter.write_line(f"attacks: most {what}: {size / (1 << 20):.0f} MiB ({name})")

@@ -5,6 +5,8 @@ temporary files, which is each test's own.
 """
 
 import contextlib
+import ctypes
+import gc
 import os
 import resource
 import tempfile
@@ -32,6 +34,8 @@ def _bounded(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     set_bounds("")
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what earlier tests had and left is not this one's
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of what ran before (proc(5))
     children_before = _children()
     with _watched(temporary) as disk:

@@ -66,7 +66,9 @@ def hostile_registry() -> Iterator[Hostile]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            answer = {"manifests": registry.manifest, "blobs": registry.blobs.get}.get(kind, lambda _: b"{}")(name)
+            answer: Answer | None = b"{}"
+            if kind in ("manifests", "blobs"):
+                answer = registry.manifest(name) if kind == "manifests" else registry.blobs.get(name)
             self.send_response(404 if answer is None else 200)
             self.send_header("Content-Type", _type(kind, answer))
             for key, value in registry.headers.items():

@@ -18,7 +18,7 @@ import zstandard
 from tests.attacks.registry import Hostile, hostile_registry
 from tests.check.layouts import HandMade, base
 from tests.fuzz.documents import LOCK
-from tests.fuzz.world import Done, in_process
+from tests.fuzz.world import Done, as_process, in_process
 from tests.installer.synthetic import SyntheticCache
 from tests.runtime.pod import Pod
 from tests.support.debs import make_deb
@@ -65,13 +65,15 @@ Members = Iterable[tuple[str, bytes, str]]
 """Name, type and link target."""
 
 
-def tar(members: Members, form: int = tarfile.GNU_FORMAT) -> bytes:
+def tar(members: Members) -> bytes:
+    """Write an archive, compressed: so it takes no memory here."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+    with gzip.open(buffer, "wb", compresslevel=1) as stream:
         for name, kind, target in members:
             entry = tarfile.TarInfo(name)
             entry.type, entry.linkname = kind, target
-            archive.addfile(entry)
+            stream.write(entry.tobuf(tarfile.GNU_FORMAT, errors="surrogateescape"))
+        stream.write(bytes(1024))
     return buffer.getvalue()
 
 
@@ -159,7 +161,7 @@ def test_a_layer(
 ) -> None:
     name, bounds, layer = attack
     layout = HandMade(tmp_path / "image")
-    reference = layout.name(layout.image([base(), layer()]))
+    reference = layout.name(layout.image([base(), layer()], compression=""))
     lower(**bounds)
     ended_at(name, checked(cache, reference))
 
@@ -173,7 +175,7 @@ def test_a_layer_that_is_to_be_unpacked(
     set_bounds(" ".join(f"{key}={value}" for key, value in bounds.items()))
     with (
         pytest.raises(PackageCacheError, match=name),
-        source_image(layout.name(layout.image([base(), layer()]))) as image,
+        source_image(layout.name(layout.image([base(), layer()], compression=""))) as image,
     ):
         image_root(image, state=tmp_path / "state", isolation=isolation)
     assert [path for path in (tmp_path / "state/roots").iterdir() if path.suffix != ".lock"] == []
@@ -297,7 +299,8 @@ def test_files_of_a_system(attack: tuple[str, dict[str, Any]], cache: SyntheticC
 
 def test_large_files_in_many_layers(cache: SyntheticCache, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
-    layers = [{f"var/lib/dpkg/updates/{i}": b"x" * (8 * MIB)} for i in range(20)]
+    content = b"x" * (8 * MIB)
+    layers = [{f"var/lib/dpkg/updates/{i}": content} for i in range(5)]
     ended_at("system-file-bytes", checked(cache, layout.name(layout.image([base(), *layers]))))
 
 
@@ -449,7 +452,7 @@ def test_a_manifest_without_end() -> None:
 @pytest.mark.parametrize("kind", ["bytes", "values", "lists"])
 def test_a_lock(kind: str, tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    text = {"bytes": "", "values": "x = [" + "1," * 1_000_001 + "]", "lists": "x = [" + "[]," * 600_000 + "]"}[kind]
+    text = {"bytes": "", "values": "x = [" + "1," * 500_001 + "]", "lists": "x = [" + "[]," * 600_000 + "]"}[kind]
     lock.write_text(LOCK.replace("\n", f"\n{text}\n", 1) if text else LOCK)
     if kind == "bytes":
         with lock.open("r+b") as stream:
@@ -466,10 +469,26 @@ def test_a_file_of_a_cache(name: str, kind: str, cache: SyntheticCache, tmp_path
         with file.open("wb") as stream:
             stream.truncate(65 * MIB)
     else:
-        file.write_bytes(b"[" + b"[]," * 1_200_000 + b"[]]")
+        file.write_bytes(b"[" + b"[]," * 600_000 + b"[]]")
     done = in_process(["verify", "--cache", str(cache.path)])
     assert done.status != 0
     assert len(done.err) < 5000
+
+
+@pytest.mark.parametrize("text", ["{}", '{"name": 1}', '{"sha256": "x"}', "{},1"])
+@pytest.mark.parametrize("name", ["package-cache.json", "groups/tools-ubuntu18.04/packages.json"])
+def test_a_file_of_which_everything_is_wrong(name: str, text: str, cache: SyntheticCache) -> None:
+    head, end = ('{"format": 1, "groups": [', "]}") if name == "package-cache.json" else ("[", "]")
+    (cache.path / name).write_text(f"{head}{text}{f',{text}' * 160_000}{end}")
+    done = as_process(["verify", "--cache", str(cache.path)])
+    assert done.status != 0
+    assert done.err.count("\n") <= 10_003
+
+
+def test_a_manifest_of_which_everything_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("x\n" * 500_000)
+    done = in_process(["lock", "--manifest", str(tmp_path / "m")])
+    assert (done.status, done.err.count("\n") < 30_000, "from here on" in done.err) == (3, True, True)
 
 
 @pytest.mark.parametrize("size", [1 << 50, (1 << 63) - 1])
@@ -490,7 +509,7 @@ def test_bounds_that_are_none(text: str, cache: SyntheticCache, monkeypatch: pyt
 
 def test_a_bound_that_is_raised(cache: SyntheticCache, tmp_path: Path, lower: Callable[..., None]) -> None:
     layout = HandMade(tmp_path / "image")
-    reference = layout.name(layout.image([base(), files(["d/" * 300 + "f"])]))
+    reference = layout.name(layout.image([base(), files(["d/" * 300 + "f"])], compression=""))
     ended_at("image-path-depth", checked(cache, reference))
     lower(image_path_depth=1000)
     assert checked(cache, reference).status == 0

@@ -4,6 +4,7 @@ import bisect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from package_cache.values.bounds import collect
 from package_cache.values.errors import ManifestError, Problem
 from package_cache.values.manifest import Place, RequestedPackage
 from package_cache.values.names import GROUP_NAME, PackageRequest
@@ -38,7 +39,7 @@ class Problems:
 
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
         """Note a problem of a place."""
-        self.found.append(place.problem(message, hint))
+        collect(self.found, place.problem(message, hint))
 
     def refuse(self, place: Place, error: ValueError, instead: str | None = None) -> None:
         """Note what the values' own parsers say, "what is wrong: what to write"; `instead` is a better proposal."""

@@ -5,9 +5,9 @@ variable `PACKAGE_CACHE_BOUNDS` and hand its text to `set_bounds`; everything el
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from package_cache.values.errors import PackageCacheError, UsageError
+from package_cache.values.errors import PackageCacheError, Problem, UsageError
 from package_cache.values.statuses import ExitStatus
 
 VARIABLE = "PACKAGE_CACHE_BOUNDS"
@@ -35,7 +35,7 @@ BOUNDS = {
         Bound("image-document-bytes", 4 * MIB, "bytes", "a manifest, an index or a configuration of an image"),
         Bound("image-layers", 1000, "layers", "the layers that an image's manifest names"),
         Bound("image-bytes", 20 * GIB, "bytes", "all blobs of one image, as a registry or an archive has them"),
-        Bound("image-unpacked-bytes", 64 * GIB, "decompressed bytes", "all layers of one image decompressed, with holes of files"),
+        Bound("image-unpacked-bytes", 64 * GIB, "decompressed bytes", "all layers of one image, with holes of files"),
         Bound("layer-entries", 1_000_000, "entries", "the members of one layer"),
         Bound("image-entries", 2_000_000, "entries", "the members of all layers of one image"),
         Bound("image-names-bytes", 160 * MIB, "bytes of names", "the memory that the names of an image take"),
@@ -54,11 +54,12 @@ BOUNDS = {
         Bound("output-bytes", 16 * MIB, "bytes", "what one program prints, on standard output or on standard error"),
         Bound("result-bytes", 4 * MIB, "bytes", "the result file of an installer that ran in a stranger's image"),
         # Documents.
-        Bound("document-values", 1_000_000, "values", "the values of one JSON or TOML document"),
+        Bound("problems", 10_000, "problems", "the problems of one document that are listed"),
+        Bound("document-values", 500_000, "values", "the values of one JSON or TOML document"),
         Bound("manifest-bytes", 1 * MIB, "bytes", "a manifest, in either form"),
         Bound("manifest-tables", 10_000, "tables", "the tables of a manifest in TOML"),
         Bound("lock-bytes", 64 * MIB, "bytes", "a lock"),
-        Bound("cache-file-bytes", 64 * MIB, "bytes", "a file of a cache that is no package: JSON, indexes"),
+        Bound("cache-file-bytes", 32 * MIB, "bytes", "a file of a cache that is no package: JSON, indexes"),
         Bound("job-bytes", 512 * KIB, "bytes", "the YAML of a job"),
         Bound("job-nodes", 20_000, "nodes", "the YAML of a job"),
         Bound("job-depth", 50, "levels", "the nesting of a job's YAML"),
@@ -99,6 +100,14 @@ def excess(name: str, found: int | None = None) -> str:
     """Return what is wrong: "more than 1000 layers", with the number found where it is known."""
     limit, unit = bound(name), BOUNDS[name].unit
     return f"more than {limit} {unit}" if found is None else f"{found} {unit}, more than {limit}"
+
+
+def collect(problems: list[Problem], problem: Problem) -> None:
+    """Add a problem of a document to those found; of more than the bound `problems` only the first are listed."""
+    if len(problems) == bound("problems"):
+        problem = replace(problem, message="is wrong, too: from here on problems are not listed", hint=None)
+    if len(problems) <= bound("problems"):
+        problems.append(problem)
 
 
 def how_to_raise(name: str) -> str:

@@ -16,7 +16,7 @@ def load_json(content: bytes) -> Any:
 
     Raises `ValueError` or `RecursionError` as `json` does, `TooManyValuesError` where it has too many values.
     """
-    check_values(content, (b",", b"[", b"{"))
+    check_values(content, (b",", b"[", b"{", b":"))
     return json.loads(content)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from package_cache.values.bounds import collect
 from package_cache.values.errors import Problem
 from package_cache.values.names import ARCHITECTURE, PACKAGE_NAME, SHA256, VERSION
 
@@ -28,7 +29,7 @@ class FieldReader:
 
     def wrong(self, field: str, message: str) -> None:
         """Note a problem of a field."""
-        self.problems.append(Problem(message, self.file, field=field))
+        collect(self.problems, Problem(message, self.file, field=field))
 
     def text(self, table: Mapping[str, Any], at: str, key: str, *, empty: bool = False) -> str:
         """Give a text, which may be `empty`; `at` is the table's own path, "" for the whole document."""

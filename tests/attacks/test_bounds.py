@@ -94,6 +94,13 @@ def holes(size: int) -> bytes:
     return bytes(block) + bytes(1024)
 
 
+def stating(size: int) -> bytes:
+    """Give a member that states a size, of which the archive has nothing."""
+    entry = tarfile.TarInfo("x")
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
 def pax_holes(size: int) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -147,6 +154,8 @@ IMAGES: dict[str, tuple[str, dict[str, int], Callable[[], bytes]]] = {
     "10,000 members": ("layer-entries", {"layer-entries": 5000}, lambda: files(str(i) for i in range(10_000))),
     "10,000 members of the same name": ("layer-entries", {"layer-entries": 5000}, lambda: files(["x"] * 10_000)),
     "10,000 members in all": ("image-entries", {"image-entries": 5000}, lambda: files(map(str, range(10_000)))),
+    "a member that states more than there is": ("", {}, lambda: stating(50 << 30)),
+    "a member that states 8 EiB": ("image-unpacked-bytes", {}, lambda: stating((1 << 63) - 1)),
     "a hole of 8 TiB": ("image-unpacked-bytes", {}, lambda: holes(8 << 40)),
     "a hole of 8 TiB in a pax header": ("image-unpacked-bytes", {}, lambda: pax_holes(8 << 40)),
 }
@@ -163,7 +172,11 @@ def test_a_layer(
     layout = HandMade(tmp_path / "image")
     reference = layout.name(layout.image([base(), layer()], compression=""))
     lower(**bounds)
-    ended_at(name, checked(cache, reference))
+    done = checked(cache, reference)
+    if name:
+        ended_at(name, done)
+    else:
+        assert (done.status, "it is no tar archive, or it is cut short" in done.err) == (1, True), done
 
 
 @pytest.mark.parametrize("attack", ["100,000 long names", "a hole of 8 TiB", "10,000 members", "whiteouts"])

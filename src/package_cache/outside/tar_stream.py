@@ -65,6 +65,10 @@ class _Member(tarfile.TarInfo):
         return member
 
 
+_EMPTY_READS = 10
+"""How often the end is read: `tarfile` goes on for as many blocks as the last member states, which may be for years."""
+
+
 class _Bounded:
     """A stream that may be read up to a place that moves on with each member, as Python keeps what precedes one."""
 
@@ -72,6 +76,7 @@ class _Bounded:
         self._stream = stream
         self._meter = meter
         self._place = 0
+        self._empty = 0
         self._head = bound("tar-header-bytes")
         self.end = self._head
 
@@ -82,6 +87,9 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
         self._place += len(data)
+        self._empty += not data
+        if self._empty > _EMPTY_READS:
+            raise tarfile.ReadError("unexpected end of data")
         self._meter.unpacked(len(data))
         if self._place > self.end:
             raise tarfile.ReadError(f"what precedes a member has more than {self._head} bytes")
@@ -119,6 +127,7 @@ def _members(archive: tarfile.TarFile, bounded: _Bounded, meter: Meter) -> Itera
         meter.entry(number)
         if member.size < 0:
             raise tarfile.ReadError("a member's size is less than nothing")
+        check_bound("image-unpacked-bytes", member.size, f"{meter.what}: a file in it")
         if member.issparse():
             meter.unpacked(member.size)
         for name in (member.name, member.linkname):

@@ -58,7 +58,7 @@ BOUNDS = {
         Bound("document-values", 500_000, "values", "the values of one JSON or TOML document"),
         Bound("manifest-bytes", 1 * MIB, "bytes", "a manifest, in either form"),
         Bound("manifest-tables", 10_000, "tables", "the tables of a manifest in TOML"),
-        Bound("lock-bytes", 64 * MIB, "bytes", "a lock"),
+        Bound("lock-bytes", 32 * MIB, "bytes", "a lock"),
         Bound("cache-file-bytes", 32 * MIB, "bytes", "a file of a cache that is no package: JSON, indexes"),
         Bound("job-bytes", 512 * KIB, "bytes", "the YAML of a job"),
         Bound("job-nodes", 20_000, "nodes", "the YAML of a job"),

@@ -62,11 +62,11 @@ def _children() -> int:
 
 @contextlib.contextmanager
 def _watched(folder: Path) -> Iterator[list[int]]:
-    """Yield the largest number of bytes that files of a folder took, looked at ten times a second."""
+    """Yield the largest number of bytes that files of a folder took, looked at fifty times a second."""
     largest, done = [0], threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.1):
+        while not done.wait(0.02):
             largest[0] = max(largest[0], _size(folder))
 
     thread = threading.Thread(target=watch)

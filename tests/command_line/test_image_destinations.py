@@ -194,7 +194,7 @@ def test_a_full_disk(built: World, where: str) -> None:
     small.mkdir()
     state, to = (small, built.folder / "layout") if where == "state" else (built.folder / "state", small / "layout")
     command = [COMMAND, "image", "--cache", str(built.cache), "--state", str(state)]
-    script = f'mount -t tmpfs -o size=12k none "{small}" && exec "$@"'
+    script = f'mount -t tmpfs -o size=12k,mode=700 none "{small}" && exec "$@"'
     words = ["unshare", "--mount", "sh", "-c", script, "sh", *command, "--output", f"oci:{to}:v1"]
     process = start(words)
     _, err = process.communicate(timeout=60)

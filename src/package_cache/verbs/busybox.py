@@ -12,6 +12,7 @@ from package_cache.outside.archives.distributions import known_systems, newest_r
 from package_cache.outside.files import exclusive, read_bounded, write_atomically
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import run
+from package_cache.outside.state import private_folder
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.lock import Lock
@@ -45,7 +46,7 @@ def static_busybox(architecture: str, options: Options, listener: Listener = ign
 
     Where one is kept and no archive can be reached for a newer one, that is told and the kept one is given.
     """
-    folder = options.state / "busybox" / architecture
+    folder = private_folder(options.state) / "busybox" / architecture
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder / ".lock", wait=600):
         manifest = _manifest(architecture, folder)

@@ -18,6 +18,7 @@ from package_cache.outside.files import exclusive
 from package_cache.outside.images.oci import Descriptor, Layer, Layout
 from package_cache.outside.images.skopeo import Destination, check_destination, copy_image
 from package_cache.outside.run import find_tool
+from package_cache.outside.state import private_folder
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Step, ignore
@@ -109,7 +110,7 @@ def put_image(
 @contextlib.contextmanager
 def _workshop(state: Path) -> Iterator[Path]:
     """Give the place of a layout, ours alone, which is gone afterwards; also what a killed one left."""
-    state.mkdir(parents=True, exist_ok=True)
+    private_folder(state)
     with exclusive(state / ".image.lock", wait=OTHER_IMAGE_LIMIT):
         folder = state / "image"
         shutil.rmtree(folder, ignore_errors=True)

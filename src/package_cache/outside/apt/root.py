@@ -15,6 +15,7 @@ from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, find_tool, run
+from package_cache.outside.state import private_folder
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
 from package_cache.values.bounds import bound
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
@@ -91,6 +92,7 @@ class AptRoot:
         self._pins = (*priorities, *pins)
         told = (tuple(architectures), tuple(sources), *([self._pins] if self._pins else []))
         key = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        self._state = state
         self.folder = state / "lists" / key
         self.architectures = tuple(architectures)
         self.sources = tuple(sources)
@@ -185,6 +187,7 @@ class AptRoot:
         return [index for index in bad if self._chosen[index] + 1 < len(self.sources[index].uris)]
 
     def _prepare(self) -> None:
+        private_folder(self._state)
         for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/trusted.gpg.d", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / "status", b"")

@@ -17,6 +17,7 @@ from package_cache.outside.archives.downloads import Download, download
 from package_cache.outside.archives.mirrors import mirrors_of
 from package_cache.outside.files import read_bounded, write_atomically
 from package_cache.outside.run import run
+from package_cache.outside.state import private_folder
 from package_cache.values.bounds import check_bound
 from package_cache.values.errors import PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, Warn, ignore
@@ -45,7 +46,7 @@ def keyring_for(
     own = _installed(distribution, data)
     if own.exists():
         return own
-    kept = state / "keyrings" / own.name
+    kept = private_folder(state) / "keyrings" / own.name
     if kept.exists() and time.time() - kept.stat().st_mtime < MAX_AGE:
         return kept
     try:

@@ -23,6 +23,7 @@ from package_cache.outside.roots.emulation import REGISTRY, registry_lines
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import CommandError, find_tool, run
+from package_cache.outside.state import private_folder
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, ignore
 
@@ -89,7 +90,7 @@ def keep_root(inputs: Mapping[str, object], fill: Callable[[Path], None], *, sta
     Whoever comes while another makes the same root waits for it.
     """
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
-    roots = state / "roots"
+    roots = private_folder(state) / "roots"
     kept = roots / key / "root"
     if kept.is_dir():
         return kept

@@ -23,6 +23,7 @@
 # shellcheck disable=SC2317  # shellcheck does not see what traps call
 # shellcheck disable=SC3040  # busybox sh knows pipefail
 # shellcheck disable=SC3043  # and local
+LIMIT=1800 # seconds that staging may take
 set -u -o pipefail # a tool that is killed, as for want of memory, must not look as if it had had nothing to say
 
 . shared/report.sh
@@ -37,7 +38,7 @@ set_state() {
     # begin, take_over, work, take_away
     new='' begun='' changed='' taken=0
     # main
-    worker=''
+    worker='' watch=''
 }
 
 # stop REASON CAUSE NEXT-STEP: exit without the groups.
@@ -59,6 +60,7 @@ usage() {
 # tidy_up: the EXIT trap.
 tidy_up() {
     trap '' INT TERM HUP
+    [ -z "${watch}" ] || end_all "${watch}"
     [ -z "${new}" ] || rm -rf "${new}"
 }
 
@@ -434,6 +436,8 @@ main() {
     begin
     work & # a shell hears no signal while it waits for a command in the foreground
     worker=$!
+    { sleep "${LIMIT}" && end_all "${worker}"; } >/dev/null 2>&1 & # a pipe that another puts there meanwhile is waited for
+    watch=$!
     wait "${worker}"
     ended=$?
     worker=

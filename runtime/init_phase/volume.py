@@ -12,13 +12,19 @@ The job is ready when the plan is there, and only then: a run begins by removing
 is killed anywhere leaves none, and the next one begins anew.
 """
 
-import shutil
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from init_phase.job import PluginEntry
-from package_cache.outside.files import read_bounded, sync_folder, write_atomically
+from package_cache.outside.inside import Inside
+
+FOLDER = "runtime.d"
+JOB = f"{FOLDER}/job"
+PLAN = f"{JOB}/plan"
 
 HEAD = "#!/bin/bash\n"
 """What every script begins with."""
@@ -33,52 +39,58 @@ class ScriptPair:
 
 
 class Volume:
-    """The folder `runtime.d`, as one run of the init container fills it."""
+    """The folder `runtime.d`, as one run of the init container fills it. A job may have left anything there."""
 
     def __init__(self, work: Path) -> None:
-        self.folder = work / "runtime.d"
-        self._job = self.folder / "job"
-        self._plan = self._job / "plan"
+        self._inside = Inside(work)
         self._lines: list[str] = []
 
     def withdraw(self) -> None:
-        """Remove what a former run left. Its plan first: half of the rest shall not look like a whole."""
-        if self._plan.exists():
-            self._plan.unlink()
-            sync_folder(self._job)
-        if self._job.exists():
-            shutil.rmtree(self._job)
+        """Remove what a former run left. Its plan first: a half of the rest must not look complete."""
+        if self._inside.kind(FOLDER) != stat.S_IFDIR:
+            self._inside.remove(FOLDER)
+        elif self._inside.kind(JOB) == stat.S_IFDIR:
+            self._inside.remove(PLAN)
+            self._inside.sync(JOB)
+        self._inside.remove(JOB)
 
     def begin(self) -> None:
         """Make the folder of the job."""
-        self._job.mkdir(parents=True)
-        for folder in (self.folder, self._job):
-            folder.chmod(0o755)  # the job's user may be another one than ours
+        self._inside.path.mkdir(parents=True, exist_ok=True)
+        for folder in (FOLDER, JOB):
+            self._inside.make_folder(folder, exist_ok=True)
+            self._inside.set_mode(folder, 0o755)  # the job's user may be another one than ours
 
     def scripts(self, number: int, plugin: str) -> ScriptPair:
-        """Make the two scripts of a plugin, for its init script to add to."""
-        pair = ScriptPair(*(self._job / f"{number}-{plugin}.{kind}.sh" for kind in ("pre", "post")))
-        for script in (pair.pre, pair.post):
-            script.write_text(HEAD, encoding="utf-8")
-        return pair
+        """Make the two scripts of a plugin, for its init script to add to, which opens them by their paths."""
+        names = [f"{JOB}/{number}-{plugin}.{kind}.sh" for kind in ("pre", "post")]
+        for name in names:
+            self._inside.create(name, BytesIO(HEAD.encode()))
+        return ScriptPair(*(self._inside.path / name for name in names))
 
     def accept(self, number: int, entry: PluginEntry, scripts: ScriptPair) -> None:
         """Put a plugin into the plan; a script to which it wrote nothing is left out."""
-        for script in (scripts.pre, scripts.post):
-            content = read_bounded(script, "plugin-file-bytes") if script.is_file() else HEAD.encode()
-            if content != HEAD.encode():
-                write_atomically(script, content)  # for good on the disk, and readable by all
+        for name in _names(scripts):
+            content = b""
+            with suppress(FileNotFoundError):
+                content = self._inside.read(name, "plugin-file-bytes")
+            if content in (b"", HEAD.encode()):
+                self._inside.remove(name)
             else:
-                script.unlink(missing_ok=True)
+                self._inside.write(name, content)  # for good on the disk, and readable by all
         self._lines.append(f"{number} {'ignore' if entry.ignore else 'fail'} {entry.plugin}\n")
 
     def reject(self, scripts: ScriptPair) -> None:
         """Remove the scripts of a plugin."""
-        for script in (scripts.pre, scripts.post):
-            script.unlink(missing_ok=True)
+        for name in _names(scripts):
+            self._inside.remove(name)
 
     def finish(self, commands: Sequence[str], entry_point: bytes) -> None:
         """Write the user's commands and the entry point, then the plan: from now on the job is ready."""
-        write_atomically(self._job / "user.sh", (HEAD + "\n".join([*commands, ""])).encode())
-        write_atomically(self.folder / "job.sh", entry_point, mode=0o755)
-        write_atomically(self._plan, "".join(self._lines).encode())
+        self._inside.write(f"{JOB}/user.sh", (HEAD + "\n".join([*commands, ""])).encode())
+        self._inside.write(f"{FOLDER}/job.sh", entry_point, mode=0o755)
+        self._inside.write(PLAN, "".join(self._lines).encode())
+
+
+def _names(scripts: ScriptPair) -> tuple[str, str]:
+    return f"{JOB}/{scripts.pre.name}", f"{JOB}/{scripts.post.name}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.installer import install_group
-from package_cache.outside.files import write_atomically
+from package_cache.outside.inside import Inside
 from package_cache.plugin_command import installing_command, missing_command
 from package_cache.values.bounds import VARIABLE, set_bounds
 from package_cache.values.errors import CacheError, PackageCacheError
@@ -24,6 +24,9 @@ CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
 
 WORK_VARIABLE, WORK_DEFAULT = "PAI_WORK_DIR", "/usr/local/pai"
 """The volume that the init container shares with the job's container, mounted at the same path in both."""
+
+PLACE = f"runtime.d/{INSTALLER}"
+"""Of the installer on that volume."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,9 +52,9 @@ def try_to_install_by_cache(group_name: str, fallback_cmds: Sequence[str] = ()) 
         return missing_command(group_name, commands)
     work = Path(os.environ.get(WORK_VARIABLE) or WORK_DEFAULT).absolute()
     cache = CacheFolder(Path(os.environ.get(CACHE_VARIABLE) or CACHE_DEFAULT).absolute())
-    staged, installer = CacheFolder(work / "package_cache"), work / "runtime.d" / INSTALLER
-    _prepare(group_name, cache, staged, installer)
-    return installing_command(group_name, installer, staged.path, commands)
+    staged = CacheFolder(work / "package_cache", is_shared=True)
+    _prepare(group_name, cache, staged, work)
+    return installing_command(group_name, work / PLACE, staged.path, commands)
 
 
 def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
@@ -68,9 +71,9 @@ def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
     return commands
 
 
-def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, installer: Path) -> None:
+def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, work: Path) -> None:
     """Put group and installer on the volume. A job must never suffer from its cache: nothing is raised."""
-    for step in (partial(_stage, group, cache, staged), partial(_put_installer, staged, installer)):
+    for step in (partial(_stage, group, cache, staged), partial(_put_installer, staged, work)):
         try:
             step()
         except (PackageCacheError, OSError) as error:
@@ -88,7 +91,7 @@ def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
     _log.info("staged group %s in %s: %d package files", group, staged.path, result.files)
 
 
-def _put_installer(staged: CacheFolder, target: Path) -> None:
+def _put_installer(staged: CacheFolder, work: Path) -> None:
     """Put the installer beside the runtime's scripts: the staged cache's where it is intact, else the library's."""
     from package_cache.cache.contents import read_installer  # noqa: PLC0415  (as above)
     from package_cache.cache.description import read_description  # noqa: PLC0415
@@ -97,5 +100,6 @@ def _put_installer(staged: CacheFolder, target: Path) -> None:
         content = read_installer(staged, read_description(staged))
     except CacheError:
         content = install_group().encode()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, content, mode=0o755)
+    work.mkdir(parents=True, exist_ok=True)
+    Inside(work).make_folder(PLACE.rpartition("/")[0], exist_ok=True)
+    Inside(work).write(PLACE, content, mode=0o755)

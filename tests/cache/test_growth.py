@@ -31,8 +31,12 @@ class _Ear:
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.folder is None:
             return
-        if event in ("open", "os.listdir", "os.scandir") and str(arguments[0]).startswith(f"{self.folder}/"):
-            self.opened.append(str(Path(arguments[0]).relative_to(self.folder)))
+        if event in ("open", "os.listdir", "os.scandir"):
+            path = str(arguments[0])
+            if path.startswith("/proc/self/fd/"):  # as outside/inside.py opens what it has found
+                path = str(Path(path).readlink())
+            if path.startswith(f"{self.folder}/"):
+                self.opened.append(str(Path(path).relative_to(self.folder)))
         if event == "subprocess.Popen":
             self.started.append(" ".join(map(str, arguments[1])))
 
@@ -95,10 +99,10 @@ def test_a_build_without_change_reads_each_file_once_and_starts_nothing(shelf: P
     assert ear.started == []
     groups = [path for path in ear.opened if path.startswith("groups/")]
     assert len(set(groups)) == 4 * MANY
-    assert len(groups) == 2 * 4 * MANY  # each file once, to compare its digest: open() tells it, and so does its opener
+    assert len(groups) == 4 * MANY  # each file once, to compare its digest
     packages = [path for path in ear.opened if path.startswith("pool/")]
     assert len(set(packages)) == len(list((cache / "pool").iterdir()))
-    assert len(packages) == 2 * len(set(packages))
+    assert len(packages) == len(set(packages))
 
 
 def test_a_build_with_one_more_group_hashes_the_others_once(shelf: Path, ear: _Ear, tmp_path: Path) -> None:
@@ -111,6 +115,6 @@ def test_a_build_with_one_more_group_hashes_the_others_once(shelf: Path, ear: _E
         assert build(project).returncode == 0
     told = [word for line in ear.started for word in line.split() if word.endswith(".deb")]
     opened = [name for path in ear.opened if (name := Path(path).name) in before]
-    assert sorted(opened) == sorted([*before, *before])
+    assert sorted(opened) == sorted(before)
     assert {Path(path).name for path in told}.isdisjoint(before)
     assert len(set(told)) == 10

@@ -12,6 +12,7 @@ from tests.installer.synthetic import restate
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.inside import Inside
 from package_cache.verbs.gc import gc
 from package_cache.verbs.verify import verify
 
@@ -102,14 +103,14 @@ def test_somebody_who_stages_without_the_lock_is_not_disturbed(volume: Path) -> 
 
 
 def test_a_script_that_begins_meanwhile_ends_it(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rename = Path.rename
+    rename = Inside.rename
     before = pool(volume)
 
-    def taken_over(path: Path, target: Path) -> Path:
-        target.parent.rmdir()
-        return rename(path, target)
+    def taken_over(inside: Inside, old: str, new: str) -> None:
+        (volume / new).parent.rmdir()
+        rename(inside, old, new)
 
-    monkeypatch.setattr(Path, "rename", taken_over)
+    monkeypatch.setattr(Inside, "rename", taken_over)
     found = gc(CacheFolder(volume), 0, 2e9)
     assert (found.busy, found.removed, pool(volume)) == (True, 0, before)
 

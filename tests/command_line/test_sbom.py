@@ -138,7 +138,7 @@ def test_a_third_party_is_named_with_its_uri_and_odd_fields_do_no_harm(world: Wo
         uris = ["{third}"]
         suite = "extra"
         components = ["main"]
-        key = "{world.archive.armoured_keyring}"
+        key = "{world.archive.armoured_keyring.relative_to(world.folder)}"
         """,
         "package-cache.toml",
     )

@@ -22,11 +22,12 @@ def is_change(event: str, args: tuple[Any, ...], folder: str) -> bool:
     """Tell whether an audit event (Python's table of them) is a change of the file system in `folder`."""
     if event == "ctypes.dlsym":
         return bool(args[1] == "renameat2")
+    if not isinstance(args[0] if args else None, str):
+        return False
+    is_near = args[0].startswith(folder) or args[0][:1] != "/"  # relative: to a descriptor, by outside/inside.py
     if event == "open":
-        return isinstance(args[0], str) and args[0].startswith(folder) and bool(args[2] & (os.O_WRONLY | os.O_RDWR))
-    if event in ("os.remove", "os.rmdir") and args[1] != -1:  # by shutil.rmtree, relative to a descriptor
-        return True
-    return event in CHANGES and str(args[0]).startswith(folder)
+        return is_near and bool(args[2] & (os.O_WRONLY | os.O_RDWR))
+    return event in CHANGES and is_near
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def test_below_a_file(path: Path) -> None:
 
 
 def test_a_path_with_a_nul(path: Path) -> None:
-    assert problems(Path(f"a\0{path}")) == [f"a\0{path}: cannot be read: embedded null byte"]
+    assert problems(Path(f"a\0{path}")) == [f"a\0{path}: cannot be read: holds a NUL byte"]
 
 
 def test_empty(path: Path) -> None:

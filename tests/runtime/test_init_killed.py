@@ -18,7 +18,11 @@ NAMES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "
 NO_PATH = {"subprocess.Popen", "os.remove", "os.rmdir"}
 def hook(name, arguments):
     global count
-    if name not in NAMES or not (name in NO_PATH or any("work" in str(part) for part in arguments)):
+    if name not in NAMES:
+        return
+    path = arguments[0]
+    relative = isinstance(path, str) and path not in ("", ".") and path[0] != "/" and arguments[-1] != -1
+    if not (name in NO_PATH or relative or any("work" in str(part) for part in arguments)):
         return
     count += 1
     if count == at:

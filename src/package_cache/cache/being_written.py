@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import open_regular, read_bounded
+from package_cache.cache.layout import DESCRIPTION, LOCK, CacheFolder
 from package_cache.values.errors import CacheError
 
 WRITER_LIMIT = 10.0
@@ -35,13 +34,13 @@ def once_settled(cache: CacheFolder, read: Callable[[], Result]) -> Result:
 
 def _seen(cache: CacheFolder) -> bytes:
     with contextlib.suppress(OSError):
-        return read_bounded(cache.description, "cache-file-bytes")
+        return cache.inside.read(DESCRIPTION, "cache-file-bytes")
     return b""
 
 
 def _has_writer(cache: CacheFolder) -> bool:
     try:
-        with open_regular(cache.lock) as stream:
+        with cache.inside.open(LOCK) as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

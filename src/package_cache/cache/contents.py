@@ -3,12 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from package_cache.cache.description import DescribedGroup, Description
-from package_cache.cache.layout import PACKAGE_LIST, CacheFolder
+from package_cache.cache.layout import INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
 from package_cache.cache.package_list import DescribedPackage, parse_list
-from package_cache.outside.files import read_bounded
 from package_cache.values.errors import CacheError
 
 
@@ -37,17 +35,18 @@ def read_list(cache: CacheFolder, group: DescribedGroup) -> tuple[DescribedPacka
 
 def _read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
     what = f"the group {group.name} for {group.system}"
-    return _read(cache.group(group.name, group.system) / name, group.files[name], what)
+    return _read(cache, f"{group_folder(group.name, group.system)}/{name}", group.files[name], what)
 
 
 def read_installer(cache: CacheFolder, description: Description) -> bytes:
     """Give the installer. Raises `CacheError` as above."""
-    return _read(cache.installer, description.installer_digest, "the installer")
+    return _read(cache, INSTALLER, description.installer_digest, "the installer")
 
 
-def _read(path: Path, digest: str, what: str) -> bytes:
+def _read(cache: CacheFolder, name: str, digest: str, what: str) -> bytes:
+    path = cache.path / name
     try:
-        content = read_bounded(path, "cache-file-bytes")
+        content = cache.inside.read(name, "cache-file-bytes")
     except OSError as error:
         raise CacheError(f"cannot read {what}: {path}: {error.strerror}", hint="build the cache again") from error
     if hashlib.sha256(content).hexdigest() != digest:

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from package_cache.cache.layout import FORMAT, PACKAGE_LIST, CacheFolder
-from package_cache.outside.files import read_bounded, write_atomically
+from package_cache.cache.layout import DESCRIPTION, FORMAT, PACKAGE_LIST, CacheFolder
 from package_cache.values.documents import load_json
 from package_cache.values.errors import CacheError, Problem
 from package_cache.values.fields import FieldReader
@@ -89,7 +88,7 @@ class Description:
 
     def write(self, cache: CacheFolder) -> None:
         """Write it, in one rename."""
-        write_atomically(cache.description, self.content())
+        cache.inside.write(DESCRIPTION, self.content())
 
 
 def read_description(cache: CacheFolder) -> Description:
@@ -100,7 +99,7 @@ def read_description(cache: CacheFolder) -> Description:
     """
     path = cache.description
     try:
-        document = load_json(read_bounded(path, "cache-file-bytes"))
+        document = load_json(cache.inside.read(DESCRIPTION, "cache-file-bytes"))
     except (FileNotFoundError, NotADirectoryError):
         raise CacheError(
             f"cannot find a cache in {cache.path}",

@@ -16,13 +16,13 @@ from package_cache.cache.layout import (
     POOL,
     CacheFolder,
     group_file,
+    group_folder,
     image_index,
     is_index,
     pool_file,
 )
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.stored import StoredFile
-from package_cache.outside.files import read_bounded
 from package_cache.values.errors import CacheError, VerificationError
 from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
 from package_cache.values.names import PackageRequest
@@ -175,7 +175,7 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
         for group in description.groups if description.built_by == built_by else ():
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 for name in filter(is_index, group.files):
-                    content = read_bounded(cache.group(group.name, group.system) / name, "cache-file-bytes")
+                    content = cache.inside.read(f"{group_folder(group.name, group.system)}/{name}", "cache-file-bytes")
                     if hashlib.sha256(content).hexdigest() == group.files[name]:
                         matches = filter(None, map(_PARAGRAPH.fullmatch, content.decode().split("\n\n")))
                         found.update((match[2], match[1] + "\n") for match in matches)

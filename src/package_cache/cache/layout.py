@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.outside.inside import Inside
 from package_cache.values.names import PackageRequest
 
 FORMAT = 1
@@ -88,9 +89,16 @@ def group_file(
 
 @dataclass(frozen=True)
 class CacheFolder:
-    """A cache's folder, as paths."""
+    """A cache's folder, as paths, which are for people and for tools; what reads and writes it itself uses `inside`."""
 
     path: Path
+    is_shared: bool = False
+    """Others may write to where it lies: it is on the volume of a job."""
+
+    @property
+    def inside(self) -> Inside:
+        """The door to its files, by names that start below it. No writer makes a link, and none is followed."""
+        return Inside(self.path, is_shared=self.is_shared)
 
     @property
     def description(self) -> Path:

@@ -1,14 +1,22 @@
 """What a cache has too much or too little: what killed writers left, what nobody needs any more, what is missing."""
 
 import contextlib
-import os
-import shutil
+import stat
 from collections.abc import Collection
 
 from package_cache.cache.description import Description
-from package_cache.cache.layout import GROUPS, CacheFolder, group_folder, pool_file
+from package_cache.cache.layout import (
+    DESCRIPTION,
+    GROUPS,
+    INSTALLER,
+    LOCK,
+    POOL,
+    PROOFS,
+    CacheFolder,
+    group_folder,
+    pool_file,
+)
 from package_cache.cache.stored import intact_packages
-from package_cache.outside.files import remove_abandoned, remove_folder, sha256_of
 
 
 def remove_unfinished(cache: CacheFolder) -> None:
@@ -16,16 +24,18 @@ def remove_unfinished(cache: CacheFolder) -> None:
 
     For the holder of the cache's lock.
     """
-    for file in (cache.description, cache.installer, cache.proofs):
-        remove_abandoned(file)
-    for path in (cache.path / GROUPS).glob(".new-*"):
-        with contextlib.suppress(OSError):
-            remove_folder(path)  # in one rename, by which an init form's script that is still at work ends
-    for path in cache.pool.glob(".new-*"):
-        path.unlink(missing_ok=True)
-    for path in cache.pool.glob("*.deb"):
-        if path.is_dir() and not path.is_symlink():  # no rename would replace it
-            shutil.rmtree(path)
+    inside = cache.inside
+    for file in (DESCRIPTION, INSTALLER, PROOFS):
+        inside.remove_abandoned(file)
+    for name in _below(cache, GROUPS):
+        if name.rpartition("/")[2].startswith(".new-"):
+            with contextlib.suppress(OSError):
+                inside.remove_folder(name)  # in one rename, by which an init form's script that is still at work ends
+    for name in _below(cache, POOL):
+        if name.startswith(f"{POOL}/.new-") or (
+            name.endswith(".deb") and inside.kind(name) == stat.S_IFDIR
+        ):  # no rename replaces one
+            inside.remove(name)
 
 
 def is_whole(cache: CacheFolder, description: Description) -> bool:
@@ -33,16 +43,16 @@ def is_whole(cache: CacheFolder, description: Description) -> bool:
 
     Raises `OSError` where something other than a package file cannot be read.
     """
-    with os.scandir(cache.pool) as entries:
-        sizes = [entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False)]
-    folders = {cache.group(group.name, group.system): group.files for group in description.groups}
-    digests = {cache.installer: description.installer_digest}
-    digests |= {folder / name: digest for folder, files in folders.items() for name, digest in files.items()}
+    inside = cache.inside
+    sizes = [status.st_size for status in map(inside.status, _below(cache, POOL)) if stat.S_ISREG(status.st_mode)]
+    folders = {group_folder(group.name, group.system): group.files for group in description.groups}
+    digests = {INSTALLER: description.installer_digest}
+    digests |= {f"{folder}/{name}": digest for folder, files in folders.items() for name, digest in files.items()}
     return (
         (len(sizes), sum(sizes)) == (description.packages, description.size)
-        and set((cache.path / GROUPS).iterdir()) == set(folders)
-        and not any(path.name[0] == "." for path in cache.path.iterdir() if path != cache.lock)
-        and all(sha256_of(path) == digest for path, digest in digests.items())
+        and set(_below(cache, GROUPS)) == set(folders)
+        and not any(name[0] == "." for name in inside.names() if name != LOCK)
+        and all(inside.sha256(name) == digest for name, digest in digests.items())
         and len(intact_packages(cache)) == description.packages
     )
 
@@ -53,10 +63,15 @@ def remove_unneeded(cache: CacheFolder, digests: Collection[str], groups: Collec
     Each group goes in one step, and before its package files: one that can be seen is whole.
     """
     folders = {group_folder(name, system) for name, system in groups}
-    for path in (cache.path / GROUPS).iterdir():
-        if str(path.relative_to(cache.path)) not in folders:
-            remove_folder(path)
+    for name in _below(cache, GROUPS):
+        if name not in folders:
+            cache.inside.remove_folder(name)
     wanted = {pool_file(digest) for digest in digests}
-    for path in cache.pool.iterdir():
-        if str(path.relative_to(cache.path)) not in wanted:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in _below(cache, POOL):
+        if name not in wanted:
+            cache.inside.remove(name)
+
+
+def _below(cache: CacheFolder, folder: str) -> list[str]:
+    """Return the names of what is in a folder of the cache, from the cache on."""
+    return [f"{folder}/{name}" for name in cache.inside.names(folder)]

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import exclusive, read_bounded, sha256_of, write_atomically
+from package_cache.cache.layout import LOCK, PROOFS, CacheFolder, group_folder
 from package_cache.outside.writing import writing_to
 from package_cache.values.ages import TIME
 from package_cache.values.documents import load_json
@@ -58,7 +57,7 @@ class Proof:
 def release_digest(cache: CacheFolder, group: str, system: str) -> str:
     """Give by what a proof knows a group; empty where it is not there."""
     try:
-        return sha256_of(cache.group(group, system) / "Release")
+        return cache.inside.sha256(f"{group_folder(group, system)}/Release")
     except OSError:
         return ""
 
@@ -76,18 +75,18 @@ def add_proofs(cache: CacheFolder, proofs: Iterable[Proof]) -> None:
     Raises `PackageCacheError` with READ_ONLY or NO_SPACE where the cache cannot be written.
     """
     proofs = tuple(proofs)
-    with writing_to(cache.path), exclusive(cache.lock, wait=WRITER_LIMIT):
+    with writing_to(cache.path), cache.inside.locked(LOCK, wait=WRITER_LIMIT):
         known = {proof.about: proof for proof in (*_read(cache), *proofs)}
         now = max((proof.when for proof in proofs), default="")
         # What a wrong clock noted as later than now counts as of now: it must not push out what is new.
         kept = sorted(known.values(), key=lambda proof: min(proof.when, now))[-MOST:]
         document = {"format": FORMAT, "proofs": [asdict(proof) for proof in kept]}
-        write_atomically(cache.proofs, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
+        cache.inside.write(PROOFS, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
 
 
 def _read(cache: CacheFolder) -> tuple[Proof, ...]:
     try:
-        document = load_json(read_bounded(cache.proofs, "cache-file-bytes"))
+        document = load_json(cache.inside.read(PROOFS, "cache-file-bytes"))
     except (OSError, ValueError, RecursionError):
         return ()
     if not isinstance(document, dict) or type(document.get("format")) is not int or document["format"] != FORMAT:

@@ -1,16 +1,14 @@
 """From one state of a cache to the next, so that a reader finds whole things at any moment, also if it ends halfway."""
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from io import BytesIO
 
 from package_cache.cache.contents import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import read_bounded, replace_folder, settle, sync_folder, write_atomically
+from package_cache.cache.layout import GROUPS, INSTALLER, POOL, CacheFolder, group_folder
+from package_cache.outside.inside import Inside
 from package_cache.values.errors import CacheError
 
 GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
@@ -22,11 +20,11 @@ def publish(cache: CacheFolder, description: Description, groups: GroupFiles, in
 
     What is about to change is first taken out of the description that is there: it is true at any moment.
     """
-    sync_folder(cache.pool)
+    cache.inside.sync(POOL)
     _stop_describing(cache, description)
     for (name, system), files in groups.items():
         publish_group(cache, name, system, files)
-    write_atomically(cache.installer, installer, mode=0o755)
+    cache.inside.write(INSTALLER, installer, mode=0o755)
     description.write(cache)
 
 
@@ -51,28 +49,25 @@ def _stop_describing(cache: CacheFolder, new: Description) -> None:
 
 def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
     """Write a group's folder so that a reader finds the old one or the new one, whole."""
-    place = cache.group(group, system_name)
-    if place.is_symlink():  # as in verbs/stage.py: no writer makes one
-        place.unlink()
-    if _holds(place, files):
+    inside, place = cache.inside, group_folder(group, system_name)
+    if _holds(inside, place, files):
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+    inside.make_folder(GROUPS, exist_ok=True)
+    new = inside.make_new_folder(GROUPS)
     try:
         for name, content in files.items():
-            with (new / name).open("xb") as stream:
-                stream.write(content)
-                settle(stream)
-        sync_folder(new)
-        new.chmod(0o755)
-        replace_folder(new, place)
+            inside.create(f"{new}/{name}", BytesIO(content))
+        inside.sync(new)
+        inside.set_mode(new, 0o755)
+        inside.replace_folder(new, place)
     except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            inside.remove(new)
         raise
 
 
-def _holds(place: Path, files: Mapping[str, bytes]) -> bool:
+def _holds(inside: Inside, place: str, files: Mapping[str, bytes]) -> bool:
     try:
-        return {path.name: read_bounded(path, "cache-file-bytes") for path in place.iterdir()} == dict(files)
+        return {name: inside.read(f"{place}/{name}", "cache-file-bytes") for name in inside.names(place)} == dict(files)
     except OSError:
         return False

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import read_bounded, sha256_of
+from package_cache.cache.layout import POOL, CacheFolder, pool_file
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import Compression
 from package_cache.values.errors import CacheError
@@ -35,30 +34,29 @@ class StoredFile:
 
     def is_in(self, cache: CacheFolder) -> bool:
         """Return whether it is there with its size and is no link. Only `intact_packages` reads its bytes."""
-        try:
-            status = cache.package(self.sha256).lstat()
-        except OSError:
-            return False
-        return stat.S_ISREG(status.st_mode) and status.st_size == self.size
+        with contextlib.suppress(OSError):
+            status = cache.inside.status(pool_file(self.sha256))
+            return stat.S_ISREG(status.st_mode) and status.st_size == self.size
+        return False
 
 
 class Journal:
     """What a build has recompressed. For the holder of the cache's lock."""
 
     def __init__(self, cache: CacheFolder) -> None:
-        self._path = cache.pool / ".recompressed"
+        self._cache = cache
+        self._name = f"{POOL}/.recompressed"
 
     def note(self, files: Mapping[Key, StoredFile]) -> None:
         """Add files whose bytes are on the disk."""
         lines = [f"{key[0]} {key[1]} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
-        with self._path.open("a", encoding="ascii") as stream:
-            stream.write("".join(lines))
+        self._cache.inside.append(self._name, "".join(lines).encode("ascii"))
 
     def read(self) -> dict[Key, StoredFile]:
         """Give what was noted; a line that a kill cut short says nothing."""
         found = {}
         with contextlib.suppress(OSError):
-            for line in read_bounded(self._path, "cache-file-bytes").decode("ascii", "replace").splitlines():
+            for line in self._cache.inside.read(self._name, "cache-file-bytes").decode("ascii", "replace").splitlines():
                 if match := _LINE.fullmatch(line):
                     with contextlib.suppress(ValueError):  # of another version
                         found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))
@@ -72,13 +70,18 @@ def intact_packages(cache: CacheFolder, digests: Iterable[str] | None = None) ->
     """
 
     def is_intact(digest: str) -> bool:
-        path = cache.package(digest)
         with contextlib.suppress(OSError):
-            return not path.is_symlink() and sha256_of(path) == digest
+            return cache.inside.sha256(pool_file(digest)) == digest
         return False
 
-    names = sorted({path.stem for path in cache.pool.glob("*.deb")} if digests is None else set(digests))
+    names = sorted(_names(cache) if digests is None else set(digests))
     return frozenset(itertools.compress(names, in_threads(is_intact, names)))
+
+
+def _names(cache: CacheFolder) -> set[str]:
+    with contextlib.suppress(OSError):
+        return {name.removesuffix(".deb") for name in cache.inside.names(POOL) if name.endswith(".deb")}
+    return set()
 
 
 def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, StoredFile]:

@@ -7,6 +7,7 @@ import click
 
 from package_cache.command_line.check_text import matrix_text, matrix_value, text_of, value_of
 from package_cache.command_line.options import (
+    allow_outside_option,
     authfile_option,
     cache_option,
     default_state,
@@ -38,6 +39,7 @@ from package_cache.verbs.checking.where import Where
     type=click.Path(path_type=Path),
     help="A package-cache.toml: all of its [[image]] tables are checked, whose groups they name.",
 )
+@allow_outside_option
 @click.option(
     "--architecture",
     metavar="NAME",

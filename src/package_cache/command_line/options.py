@@ -13,7 +13,7 @@ import click
 from package_cache.cache.layout import CacheFolder
 from package_cache.values.ages import parse_age
 from package_cache.values.errors import UsageError
-from package_cache.values.manifest import Manifest
+from package_cache.values.manifest import ALLOW_OUTSIDE, Manifest
 from package_cache.values.uris import without_credentials
 from package_cache.verbs.options import Options
 
@@ -70,11 +70,28 @@ def max_age_option(text: str) -> Decorator:
     return option
 
 
-manifest_option: Decorator = click.option(
-    "--manifest",
-    type=click.Path(path_type=Path),
-    help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
+def _allow_outside(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[ALLOW_OUTSIDE] = value
+
+
+allow_outside_option: Decorator = click.option(
+    ALLOW_OUTSIDE,
+    is_flag=True,
+    expose_value=False,
+    callback=_allow_outside,
+    help="Read also files outside of the manifest's folder that it names: images' roots and statuses, keys.",
 )
+
+
+def manifest_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name a manifest."""
+    option = click.option(
+        "--manifest",
+        type=click.Path(path_type=Path),
+        help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
+    )
+    return option(allow_outside_option(function))
+
 
 state_option: Decorator = click.option(
     "--state",
@@ -154,7 +171,8 @@ def given_manifest(path: Path | None) -> Manifest:
     from package_cache.manifests import read_manifest  # noqa: PLC0415 - most verbs need none of it
 
     names = [Path(name) for name in DEFAULT_MANIFESTS]
-    return read_manifest(path or next((name for name in names if name.exists()), names[0]))
+    allow_outside = bool(click.get_current_context().meta.get(ALLOW_OUTSIDE))
+    return read_manifest(path or next((name for name in names if name.exists()), names[0]), allow_outside=allow_outside)
 
 
 def given_cache(path: Path) -> CacheFolder:

@@ -10,6 +10,7 @@ groups = ["ssh"]                        all of the manifest, where it is not the
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from package_cache.manifests.beside import Beside
 from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
 from package_cache.manifests.tables import Table
 from package_cache.values.manifest import CheckedImage, Group
@@ -20,9 +21,9 @@ KINDS = ("reference", "root", "status")
 
 
 def read_images(
-    tables: Sequence[Table], folder: Path, groups: Iterable[Group], problems: Problems
+    tables: Sequence[Table], beside: Beside, groups: Iterable[Group], problems: Problems
 ) -> tuple[CheckedImage, ...]:
-    """Read all `[[image]]` tables; `folder` is the manifest's own, from where their paths are seen."""
+    """Read all `[[image]]` tables."""
     known = {group.name for group in groups}
     places = FirstPlaces(problems)
     found = []
@@ -35,9 +36,9 @@ def read_images(
         image = CheckedImage(
             checked or "",
             table.place,
-            _text(table, "reference", '"docker://host/name:tag"'),
-            _path(table, "root", folder),
-            _path(table, "status", folder),
+            _reference(table, beside),
+            _path(table, "root", beside),
+            _path(table, "status", beside),
             _system(table),
             _architecture(table),
             _groups(table, known),
@@ -53,10 +54,20 @@ def _text(table: Table, key: str, example: str) -> str | None:
     return found[0] if found else None
 
 
-def _path(table: Table, key: str, folder: Path) -> Path | None:
-    """Give a path; what lies there is looked at by whoever checks the image."""
+def _reference(table: Table, beside: Beside) -> str | None:
+    """Return a reference; one that is a path is seen from the manifest's folder as well."""
+    text = _text(table, "reference", '"docker://host/name:tag"')
+    transport, colon, rest = (text or "").partition(":")
+    if text is None or not colon or transport not in ("oci", "oci-archive"):
+        return text
+    path, colon, tag = rest.partition(":")
+    return f"{transport}:{beside.folder / path}{colon}{tag}" if beside.check(table, "reference", path) else None
+
+
+def _path(table: Table, key: str, beside: Beside) -> Path | None:
+    """Return a path; what lies there is looked at by whoever checks the image."""
     text = _text(table, key, '"a/path"')
-    return folder / text if text else None
+    return beside.folder / text if text and beside.check(table, key, text) else None
 
 
 def _system(table: Table) -> str | None:

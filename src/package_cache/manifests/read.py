@@ -1,51 +1,67 @@
 """From a manifest's file to its values: the bytes, their digest, their text, and which format they are in."""
 
+import errno
 import hashlib
 from pathlib import Path
 
 from package_cache.manifests.checks import Problems
 from package_cache.manifests.columns import read_columns
 from package_cache.manifests.toml import read_toml
-from package_cache.values.bounds import bound, excess, how_to_raise
+from package_cache.outside.files import read_bounded
+from package_cache.outside.inside import Inside, read_up_to
+from package_cache.outside.resolve import Links
 from package_cache.values.errors import ManifestError, Problem
-from package_cache.values.manifest import Manifest
+from package_cache.values.manifest import ALLOW_OUTSIDE, Manifest
 
+BOUND = "manifest-bytes"
 EXAMPLE = (
     "write a line a group, such as: ssh,ubuntu18.04,openssh-server",
     "write a table a group: [[group]] with name, systems and packages below it",
 )
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path, *, allow_outside: bool = False) -> Manifest:
     """Read a manifest: TOML where the name ends in `.toml`, else the seed's three or four columns.
 
+    With `allow_outside` it, and the files that it names, may lie outside of its folder, also where links lead.
     Raises `ManifestError` with all problems, in the order of their lines. Only the form is checked here:
     whether an OS release is known and a package exists, the lock finds out.
     """
-    content = _content(path)
+    content = _content(path, allow_outside=allow_outside)
     problems = Problems(str(path))
     text = _text(content, problems)
-    read = read_toml if path.suffix.lower() == ".toml" else read_columns
-    manifest = read(text, path, f"sha256:{hashlib.sha256(content).hexdigest()}", problems)
+    digest, is_toml = f"sha256:{hashlib.sha256(content).hexdigest()}", path.suffix.lower() == ".toml"
+    if is_toml:
+        manifest = read_toml(text, path, digest, problems, allow_outside=allow_outside)
+    else:
+        manifest = read_columns(text, path, digest, problems)
     if not manifest.groups and not problems.found:
-        problems.add(problems.place(), "has no group", EXAMPLE[read is read_toml])
+        problems.add(problems.place(), "has no group", EXAMPLE[is_toml])
     problems.raise_if_any()
     return manifest
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, *, allow_outside: bool) -> bytes:
     try:
-        with path.open("rb") as stream:  # perhaps a pipe
-            content = stream.read(bound("manifest-bytes") + 1)
-        if len(content) <= bound("manifest-bytes"):
-            return content
-        message, hint = f"has {excess('manifest-bytes')}", how_to_raise("manifest-bytes")
+        if path.is_relative_to("/dev"):  # standard input, or a pipe of the user's shell
+            with path.open("rb") as stream:
+                return read_up_to(stream, BOUND, path)
+        if allow_outside or path.name in ("", ".."):
+            return read_bounded(path, BOUND)
+        # Its text is quoted in errors: it must be no other file.
+        return Inside(path.parent, Links.BENEATH).read(path.name, BOUND)
     except FileNotFoundError:
         message, hint = "there is no such file", "write it, or name another one with --manifest"
     except IsADirectoryError:
         message, hint = "is a folder", "name the manifest's file in it"
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        message, hint = f"cannot be read: {getattr(error, 'strerror', None) or error}", "name a file that can be read"
+        if getattr(error, "errno", None) == errno.EXDEV:
+            message, hint = "is a link that leads out of its folder", f"name the file itself, or write {ALLOW_OUTSIDE}"
+        else:
+            message, hint = (
+                f"cannot be read: {getattr(error, 'strerror', None) or error}",
+                "name a file that can be read",
+            )
     raise ManifestError(f"cannot use the manifest {path}", problems=[Problem(message, str(path), hint=hint)])
 
 

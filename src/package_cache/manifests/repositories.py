@@ -13,8 +13,8 @@ priority = 700                          apt_preferences(5)
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
+from package_cache.manifests.beside import Beside
 from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
 from package_cache.manifests.repository_keys import trusted_keys
 from package_cache.manifests.tables import Table
@@ -32,9 +32,9 @@ PRIORITIES = range(-32768, 32768)
 """apt keeps a priority in a short; apt_preferences(5) says that 0 has no defined behaviour."""
 
 
-def read_repositories(tables: Sequence[Table], folder: Path, problems: Problems) -> tuple[Repository, ...]:
-    """Read all `[[repository]]` tables; `folder` is the manifest's own, where keys are looked up."""
-    read = (_repository(table, folder) for table in tables)
+def read_repositories(tables: Sequence[Table], beside: Beside, problems: Problems) -> tuple[Repository, ...]:
+    """Read all `[[repository]]` tables; keys are looked up `beside` the manifest."""
+    read = (_repository(table, beside) for table in tables)
     found = [repository for repository in read if repository is not None]
     named: dict[str, list[Repository]] = {}
     for repository in found:
@@ -85,7 +85,7 @@ def uris(table: Table, key: str) -> tuple[str, ...]:
     return tuple(text for text, _ in found)
 
 
-def _repository(table: Table, folder: Path) -> Repository | None:
+def _repository(table: Table, beside: Beside) -> Repository | None:
     table.only(*KEYS)
     found = table.text("name", example='"tools"', needed=True)
     name = check_group_name(found, table.document.problems, "a repository") if found else None
@@ -97,7 +97,7 @@ def _repository(table: Table, folder: Path) -> Repository | None:
         table.place,
         _components(table, suite),
         systems_of(table),
-        trusted_keys(table, folder),
+        trusted_keys(table, beside),
         table.flag("allow-unsigned"),
         priority_of(table),
     )

@@ -10,21 +10,19 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from package_cache.manifests.beside import Beside
 from package_cache.manifests.checks import FirstPlaces, Found
 from package_cache.manifests.tables import Table
 from package_cache.values.manifest import TrustedKeys
 from package_cache.values.openpgp import PublicKey, read_public_keys, written_fingerprint
-
-KEY_LIMIT = 10_000_000
-"""Bytes of a file of keys; a distribution's have 60,000."""
 
 EXAMPLE = '"keys/tools.asc"'
 HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f\s]{8,}", re.ASCII)
 HOW_TO_WRITE = "write all 40 digits, as gpg --show-keys FILE shows them: a shorter one can be of anybody's key"
 
 
-def trusted_keys(table: Table, folder: Path) -> TrustedKeys | None:
-    """Give who must have signed a repository; `folder` is the manifest's own."""
+def trusted_keys(table: Table, beside: Beside) -> TrustedKeys | None:
+    """Return who must have signed a repository."""
     asked = _fingerprints(table)
     found = table.text("key", example=EXAMPLE, lines=True)
     if found is None:
@@ -35,8 +33,10 @@ def trusted_keys(table: Table, folder: Path) -> TrustedKeys | None:
     if "\n" in text or "\t" in text:
         table.wrong(["key"], "has several lines and is no OpenPGP key", f"write key = {EXAMPLE}, or the armoured key")
         return None
-    path = folder / text
-    content = _content(path)
+    if not beside.check(table, "key", text):
+        return None
+    path = beside.folder / text
+    content = beside.read(text, "keyring-bytes")
     if content is None:
         return _by_fingerprint(table, found, asked, path)
     return TrustedKeys(place, _chosen(table, content, asked, f"{path} "), file=path)
@@ -55,17 +55,6 @@ def _by_fingerprint(table: Table, found: Found, asked: Sequence[str], path: Path
     else:
         return TrustedKeys(place, fingerprints=(fingerprint,))
     return None
-
-
-def _content(path: Path) -> bytes | None:
-    """Give a file's bytes, None where there is no file of that name."""
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            return file.read(KEY_LIMIT)
-    except (OSError, ValueError):  # such as a name longer than the file system takes
-        return None
 
 
 def _fingerprints(table: Table) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+from package_cache.manifests.beside import Beside
 from package_cache.manifests.checks import (
     FirstPlaces,
     Found,
@@ -65,8 +66,9 @@ NOT_MACHINES = {"all", "any", "source"}
 """Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""
 
 
-def read_toml(text: str, path: Path, digest: str, problems: Problems) -> Manifest:
-    """Read the text of `path`; what is wrong goes to `problems`. Keys are looked up beside `path`."""
+def read_toml(text: str, path: Path, digest: str, problems: Problems, *, allow_outside: bool = False) -> Manifest:
+    """Read the text of `path`; what is wrong goes to `problems`. Its paths lead to files `beside` it."""
+    beside = Beside(path.parent, allow_outside)
     values = _values(text, problems)
     if values is None:
         return Manifest(path, digest, ())
@@ -74,11 +76,11 @@ def read_toml(text: str, path: Path, digest: str, problems: Problems) -> Manifes
     root.only("group", "repository", "pin", "image", "mirrors", "max-age")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
-    repositories = read_repositories(root.tables("repository"), path.parent, problems)
+    repositories = read_repositories(root.tables("repository"), beside, problems)
     check_names_are_free(repositories, groups, problems)
     names = {item.name for item in repositories} | archive_names(groups)
     pins = read_pins(root.tables("pin"), names)
-    images = read_images(root.tables("image"), path.parent, groups, problems)
+    images = read_images(root.tables("image"), beside, groups, problems)
     return Manifest(path, digest, tuple(groups), repositories, _mirrors(root), _max_age(root), pins, images)
 
 

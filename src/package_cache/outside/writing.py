@@ -14,6 +14,8 @@ NO_SPACE = "No space left on device"
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
+_ODD = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EXDEV, errno.ENXIO)
+"""Something else is in the place of a file or a folder: a link, a pipe, a device."""
 
 
 @contextlib.contextmanager
@@ -33,6 +35,10 @@ def writing_to(folder: Path, *, what: str = "write") -> Iterator[None]:
         if error.errno in _MAY_NOT:
             hint = "name a folder that can be written to, or make this one so"
             message = f"cannot {what} to {folder}: {error.strerror}"
+            raise PackageCacheError(message, hint=hint, status=ExitStatus.READ_ONLY) from error
+        if error.errno in _ODD:
+            hint = "remove it, or name another folder"
+            message = f"cannot {what} to {folder}: {error.filename or folder}: {error.strerror}"
             raise PackageCacheError(message, hint=hint, status=ExitStatus.READ_ONLY) from error
         raise
 

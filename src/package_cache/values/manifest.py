@@ -10,6 +10,9 @@ from package_cache.values.names import PackageRequest
 from package_cache.values.openpgp import PublicKey
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 
+ALLOW_OUTSIDE = "--allow-outside"
+"""The option by which the files that a manifest names may lie outside of its folder."""
+
 
 @dataclass(frozen=True)
 class Place:

@@ -10,23 +10,20 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from package_cache.cache.description import read_description
 from package_cache.cache.index import stated_digests
-from package_cache.cache.layout import GROUPS, INDEX, CacheFolder, is_index
-from package_cache.outside.files import exclusive, read_bounded, write_atomically
+from package_cache.cache.layout import GROUPS, INDEX, LOCK, POOL, CacheFolder, group_folder, is_index
+from package_cache.outside.inside import Inside
 from package_cache.outside.writing import writing_to
 from package_cache.values.documents import load_json
 from package_cache.values.errors import CacheError
 
-NOTES = ".unneeded"
+NOTES = f"{POOL}/.unneeded"
 OTHER_LIMIT = 600.0
 """Seconds to wait for another writer."""
 
@@ -60,11 +57,11 @@ class GcResult:
 
 @dataclass(frozen=True)
 class _Found:
-    """Paths, and their bytes."""
+    """Names, from the cache on, and their bytes."""
 
-    old: dict[Path, int]
-    waiting: dict[Path, int]
-    kept: dict[Path, int]
+    old: dict[str, int]
+    waiting: dict[str, int]
+    kept: dict[str, int]
     notes: dict[str, float]
     """When each of what is waiting was first found, by name."""
 
@@ -78,99 +75,101 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
     read_description(cache)
     if dry_run:
         return _result(_look(cache, grace, now), dry_run=True, busy=_others(cache, now, locked=False) is None)
-    with writing_to(cache.path), exclusive(cache.lock, wait=OTHER_LIMIT):
+    with writing_to(cache.path), cache.inside.locked(LOCK, wait=OTHER_LIMIT):
         killed = _others(cache, now, locked=True)
         found = _look(cache, grace, now)
         if killed is None:
             return _result(found, removed={}, busy=True)
-        if (cache.pool / NOTES).is_dir():  # no writer makes one
-            killed.append(cache.pool / NOTES)
-        removed = _remove([*killed, *found.old], cache, {**found.old, **{path: _size(path) for path in killed}})
+        if cache.inside.kind(NOTES) == stat.S_IFDIR:  # no writer makes one
+            killed.append(NOTES)
+        sizes = {**found.old, **{name: _size(cache.inside, name) for name in killed}}
+        removed = _remove([*killed, *found.old], cache.inside, sizes)
         if removed is None:
             return _result(_look(cache, grace, now), removed={}, busy=True)
         _note(cache, found)
         return _result(found, removed=removed)
 
 
-def _others(cache: CacheFolder, now: float, *, locked: bool) -> list[Path] | None:
+def _others(cache: CacheFolder, now: float, *, locked: bool) -> list[str] | None:
     """Give the folders of killed writers; None where one may be at work. `locked`: we hold the cache's lock."""
-    folders = list((cache.path / GROUPS).glob(".new-*"))
-    for folder in folders:
-        if locked and _OF_LOCK_HOLDER.fullmatch(folder.name):
+    names = [name for name in cache.inside.names(GROUPS) if name.startswith(".new-")]
+    for name in names:
+        if locked and _OF_LOCK_HOLDER.fullmatch(name):
             continue
-        with contextlib.suppress(FileNotFoundError):
-            if abs(now - folder.lstat().st_mtime) < AT_WORK:
+        with contextlib.suppress(OSError):  # it is gone, or no folder
+            if abs(now - cache.inside.status(f"{GROUPS}/{name}").st_mtime) < AT_WORK:
                 return None
-    return folders
+    return [f"{GROUPS}/{name}" for name in names]
 
 
 def _look(cache: CacheFolder, grace: float, now: float) -> _Found:
     needed = _needed(cache)
     before = _notes(cache, now)
     found = _Found({}, {}, {}, {})
-    for path in cache.pool.iterdir():
-        if path.name in needed:
-            found.kept[path] = _size(path)
-        elif path.name != NOTES:
-            first = before.get(path.name, now)
+    for name in cache.inside.names(POOL):
+        path = f"{POOL}/{name}"
+        if name in needed:
+            found.kept[path] = _size(cache.inside, path)
+        elif path != NOTES:
+            first = before.get(name, now)
             if now - first >= grace:
-                found.old[path] = _size(path)
+                found.old[path] = _size(cache.inside, path)
             else:
-                found.waiting[path] = _size(path)
-                found.notes[path.name] = first
+                found.waiting[path] = _size(cache.inside, path)
+                found.notes[name] = first
     return found
 
 
 def _needed(cache: CacheFolder) -> set[str]:
     """Give the names of the package files that a group takes which is described, or can be seen, or was before."""
-    groups = cache.path / GROUPS
-    for folder in (groups, cache.pool):
-        if folder.is_symlink() or not folder.is_dir():
-            raise CacheError(f"cannot tidy {cache.path}: {folder} is no folder", hint="build or stage the cache again")
-    described = {cache.group(group.name, group.system) for group in read_description(cache).groups}
-    seen = {path for path in groups.iterdir() if not path.name.startswith(".")}
+    for folder in (GROUPS, POOL):
+        if cache.inside.kind(folder) != stat.S_IFDIR:
+            message = f"cannot tidy {cache.path}: {cache.path / folder} is no folder"
+            raise CacheError(message, hint="build or stage the cache again")
+    described = {group_folder(group.name, group.system) for group in read_description(cache).groups}
+    seen = {f"{GROUPS}/{name}" for name in cache.inside.names(GROUPS) if not name.startswith(".")}
     needed: set[str] = set()
     for folder in sorted(described | seen):
-        for index in _indexes(folder):
+        for index in _indexes(cache.inside, folder):
             needed.update(name.decode() for name in _FILENAME.findall(index))
     return needed | _needed_before(cache)
 
 
-def _indexes(folder: Path) -> list[bytes]:
+def _indexes(inside: Inside, folder: str) -> list[bytes]:
     """Give a group's indexes. Raises `CacheError` where one is not as it was: who knows what that one named?"""
     contents = []
     try:
-        stated = stated_digests(read_bounded(folder / "Release", "cache-file-bytes"))
+        stated = stated_digests(inside.read(f"{folder}/Release", "cache-file-bytes"))
         for name in sorted({INDEX, *filter(is_index, stated)}):
-            contents.append(read_bounded(folder / name, "cache-file-bytes"))
+            contents.append(inside.read(f"{folder}/{name}", "cache-file-bytes"))
             if hashlib.sha256(contents[-1]).hexdigest() != stated.get(name):
-                raise _unknown(folder, f"{name} is not the file that its Release states (SHA-256)")
+                raise _unknown(inside, folder, f"{name} is not the file that its Release states (SHA-256)")
     except OSError as error:
-        raise _unknown(folder, error.strerror or str(error)) from error
+        raise _unknown(inside, folder, error.strerror or str(error)) from error
     return contents
 
 
 def _needed_before(cache: CacheFolder) -> set[str]:
     """Give what the script of the init form keeps for jobs of the time before."""
-    place = cache.path / ".staged" / "needed"
+    place = ".staged/needed"
     try:
-        lines = read_bounded(place, "cache-file-bytes").decode("ascii", "replace").split()
+        lines = cache.inside.read(place, "cache-file-bytes").decode("ascii", "replace").split()
     except (FileNotFoundError, NotADirectoryError):
         return set()
     except OSError as error:
-        raise _unknown(place, error.strerror or str(error)) from error
+        raise _unknown(cache.inside, place, error.strerror or str(error)) from error
     return {f"{line}.deb" for line in lines}
 
 
-def _unknown(place: Path, why: str) -> CacheError:
+def _unknown(inside: Inside, place: str, why: str) -> CacheError:
     hint = "build or stage the cache again; nothing was removed"
-    return CacheError(f"cannot tell what {place} needs: {why}", hint=hint)
+    return CacheError(f"cannot tell what {inside.path / place} needs: {why}", hint=hint)
 
 
 def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
     """Give when each file was first found. What is no time, or has not come yet, is of a wrong clock, or not ours."""
     try:
-        document = load_json(read_bounded(cache.pool / NOTES, "cache-file-bytes"))
+        document = load_json(cache.inside.read(NOTES, "cache-file-bytes"))
     except (OSError, ValueError, RecursionError):
         return {}
     found = document.items() if isinstance(document, dict) else ()
@@ -178,58 +177,52 @@ def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
 
 
 def _note(cache: CacheFolder, found: _Found) -> None:
-    path = cache.pool / NOTES
     if found.notes:
-        write_atomically(path, json.dumps(found.notes, indent=1, sort_keys=True).encode())
+        cache.inside.write(NOTES, json.dumps(found.notes, indent=1, sort_keys=True).encode())
     else:
-        path.unlink(missing_ok=True)
+        cache.inside.remove(NOTES)
 
 
-def _remove(paths: Iterable[Path], cache: CacheFolder, sizes: dict[Path, int]) -> dict[Path, int] | None:
+def _remove(names: Iterable[str], inside: Inside, sizes: dict[str, int]) -> dict[str, int] | None:
     """Remove what lies in the cache, as the script of the init form does. None where somebody else began meanwhile."""
-    waiting = list(paths)
+    waiting = list(names)
     removed = {}
     try:
-        own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache.path / GROUPS))
+        own = inside.make_new_folder(GROUPS)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not waiting:
             raise
         first = waiting.pop(0)  # the disk is full, and this is how it gets empty
-        shutil.rmtree(first) if first.is_dir() and not first.is_symlink() else first.unlink()
+        inside.remove(first)
         removed[first] = sizes[first]
-        own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache.path / GROUPS))
+        own = inside.make_new_folder(GROUPS)
     try:
-        for number, path in enumerate(waiting):
+        for number, name in enumerate(waiting):
             try:
-                path.rename(own / str(number))
+                inside.rename(name, f"{own}/{number}")
             except FileNotFoundError:
-                if not own.exists():
+                if not inside.kind(own):
                     return None
                 continue
-            removed[path] = sizes[path]
+            removed[name] = sizes[name]
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            inside.remove(own)
     return removed
 
 
-def _size(path: Path) -> int:
-    """Give the bytes of a file, or of all files in a folder; what goes meanwhile has none."""
-    total = 0
+def _size(inside: Inside, name: str) -> int:
+    """Return the bytes of a file, or of all files in a folder; what goes meanwhile has none."""
     with contextlib.suppress(OSError):
-        if path.is_symlink() or not path.is_dir():
-            return path.lstat().st_size
-        for folder, _, names in os.walk(path):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    total += (Path(folder) / name).lstat().st_size
-    return total
+        return inside.size(name)
+    return 0
 
 
 def _result(
-    found: _Found, removed: dict[Path, int] | None = None, *, dry_run: bool = False, busy: bool = False
+    found: _Found, removed: dict[str, int] | None = None, *, dry_run: bool = False, busy: bool = False
 ) -> GcResult:
     gone = found.old if removed is None else removed
-    waiting = {**found.waiting, **{path: size for path, size in found.old.items() if path not in gone}}
+    waiting = {**found.waiting, **{name: size for name, size in found.old.items() if name not in gone}}
     return GcResult(
         dry_run,
         busy,

@@ -1,7 +1,8 @@
 """`stage`: make the groups that a job asks for visible on the volume that its container shares."""
 
 import contextlib
-import tempfile
+import secrets
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,11 @@ from pathlib import Path
 from package_cache.cache.being_written import once_settled
 from package_cache.cache.contents import read_group, read_installer, read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.layout import GROUPS, CacheFolder
+from package_cache.cache.layout import DESCRIPTION, GROUPS, INSTALLER, LOCK, POOL, CacheFolder, pool_file
 from package_cache.cache.leftovers import remove_unfinished
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.publish import GroupFiles, publish
 from package_cache.cache.stored import StoredFile, intact_packages
-from package_cache.outside.files import clone_or_copy, exclusive, sha256_of
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Progress, ignore
@@ -48,15 +48,18 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
     only the bytes of a package file are wrong. Raises `PackageCacheError` with the status NO_SPACE or
     READ_ONLY where `to` cannot be written.
     """
-    target = CacheFolder(to)
+    target = CacheFolder(to, is_shared=True)
     once_settled(cache, lambda: _choose(groups, cache))
     with writing_to(to):
         to.mkdir(parents=True, exist_ok=True)
-        with exclusive(target.lock, wait=OTHER_STAGE_LIMIT):
-            for folder in (target.pool, target.path / GROUPS):
-                if folder.is_symlink():  # left by a job, to lead whoever stages next out of the volume
-                    folder.unlink()
-                folder.mkdir(exist_ok=True)
+        with target.inside.locked(LOCK, wait=OTHER_STAGE_LIMIT):
+            for folder in (POOL, GROUPS):
+                if target.inside.kind(folder) not in (0, stat.S_IFDIR):  # left by a job
+                    target.inside.remove(folder)
+                target.inside.make_folder(folder, exist_ok=True)
+            for file in (DESCRIPTION, INSTALLER):
+                if target.inside.kind(file) == stat.S_IFDIR:  # no rename would replace it
+                    target.inside.remove(file)
             remove_unfinished(target)
             return once_settled(cache, lambda: _stage(groups, cache, target, listener))
 
@@ -110,14 +113,15 @@ def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:
 
 
 def _put(package: DescribedPackage, cache: CacheFolder, target: CacheFolder) -> str:
-    new = Path(tempfile.mktemp(prefix=".new-", dir=target.pool))  # noqa: S306 - opened exclusively, under the lock
+    place, new = pool_file(package.sha256), f"{POOL}/.new-{secrets.token_hex(4)}"
     try:
-        method = clone_or_copy(cache.package(package.sha256), new)
-        if sha256_of(new) != package.sha256:
+        with cache.inside.open(place) as source:
+            method = target.inside.create(new, source)
+        if target.inside.sha256(new) != package.sha256:
             raise _damaged(package, cache)
-        new.replace(target.package(package.sha256))
+        target.inside.rename(new, place)
     finally:
-        new.unlink(missing_ok=True)
+        target.inside.remove(new)
     return method
 
 

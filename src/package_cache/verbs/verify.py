@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from package_cache.cache.contents import read_list
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import sha256_of
+from package_cache.cache.layout import INSTALLER, CacheFolder, group_folder, pool_file
+from package_cache.outside.inside import Inside
 from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Progress, ignore
 
@@ -29,34 +29,36 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
     size = 0
     listener(Progress("verifying", 0, len(expected), "files"))
     with ThreadPoolExecutor() as pool:
-        for number, (problem, read) in enumerate(pool.map(_look, expected, expected.values()), 1):
+        looked_at = pool.map(partial(_look, cache.inside), expected, expected.values())
+        for number, (problem, read) in enumerate(looked_at, 1):
             problems += [problem] if problem else []
             size += read
             listener(Progress("verifying", number, len(expected), "files"))
     return VerifyResult(len(expected), size, tuple(problems))
 
 
-def _expected(cache: CacheFolder, problems: list[str]) -> Iterator[tuple[Path, str]]:
-    """Yield each file with the SHA-256 that it should have; adds to `problems` where a group does not say it."""
+def _expected(cache: CacheFolder, problems: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield each file's name with the SHA-256 that it should have; adds to `problems` where a group does not say it."""
     description = read_description(cache)
     if description.installer_digest:
-        yield cache.installer, description.installer_digest
+        yield INSTALLER, description.installer_digest
     digests: set[str] = set()
     for group in description.groups:
         for name, digest in sorted(group.files.items()):
-            yield cache.group(group.name, group.system) / name, digest
+            yield f"{group_folder(group.name, group.system)}/{name}", digest
         try:
             digests.update(package.sha256 for package in read_list(cache, group))
         except CacheError as error:
             problems.append(error.message)
     for digest in sorted(digests):
-        yield cache.package(digest), digest
+        yield pool_file(digest), digest
 
 
-def _look(path: Path, sha256: str) -> tuple[str, int]:
+def _look(inside: Inside, name: str, sha256: str) -> tuple[str, int]:
+    path = inside.path / name
     try:
-        size = path.stat().st_size
-        if sha256_of(path) == sha256:
+        size = inside.status(name).st_size
+        if inside.sha256(name) == sha256:
             return "", size
     except FileNotFoundError:
         return f"{path}: is missing", 0

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from package_cache.outside.files import read_bounded
-from package_cache.outside.inside import on_the_host, resolved_inside
+from package_cache.outside.inside import Inside
+from package_cache.outside.resolve import Links
 from package_cache.values.errors import PackageCacheError
+
+NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+"""No regular file; also where links lead in circles, out of proc(5), or to names that are none."""
 
 
 class SystemFiles(Protocol):
@@ -28,40 +31,35 @@ class RootFiles:
     """Those of a root folder on this machine."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._inside = Inside(root, Links.ROOT)
 
     def read(self, path: str) -> bytes | None:
-        """Give a file's bytes."""
-        mode = self.mode(path)
-        if mode is None or not stat.S_ISREG(mode):
-            return None
+        """Return a file's bytes."""
         try:
-            return read_bounded(self._place(path), "system-file-bytes")
+            return self._inside.read(path, "system-file-bytes")
         except OSError as error:
-            raise PackageCacheError(f"cannot read {path} in {self._root}: {error.strerror or error}") from error
+            if error.errno in NOTHING_THERE:
+                return None
+            message = f"cannot read {path} in {self._inside.path}: {error.strerror or error}"
+            raise PackageCacheError(message) from error
 
     def names(self, folder: str) -> Sequence[str]:
-        """Give the names in a folder."""
-        mode = self.mode(folder)
-        is_folder = mode is not None and stat.S_ISDIR(mode)
-        return sorted(entry.name for entry in self._place(folder).iterdir()) if is_folder else ()
-
-    def mode(self, path: str) -> int | None:
-        """Give type and mode."""
+        """Return the names in a folder."""
         try:
-            place = self._place(path)
-            return (
-                place.stat() if place == self._root else place.lstat()
-            ).st_mode  # that folder may be named by a link
-        except (FileNotFoundError, NotADirectoryError, PackageCacheError):  # the last: links in a circle
-            return None
+            return self._inside.names(folder)
         except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):  # where a link leads
-                return None
+            if error.errno in NOTHING_THERE:
+                return ()
             raise
 
-    def _place(self, path: str) -> Path:
-        return on_the_host(self._root, resolved_inside(self._root, path))
+    def mode(self, path: str) -> int | None:
+        """Return type and mode."""
+        try:
+            return self._inside.status(path).st_mode
+        except OSError as error:
+            if error.errno in NOTHING_THERE:
+                return None
+            raise
 
 
 class OnlyFiles:

@@ -69,11 +69,13 @@ def _verdict(name: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
 
 
 def _all_groups(cache: CacheFolder) -> tuple[str, ...]:
-    folder = cache.path / GROUPS
-    if not folder.is_dir():
+    try:
+        folders = cache.inside.names(GROUPS)
+    except OSError:
         hint = "check the mount, or name the folder with --cache"
-        raise CacheError(f"cannot check: there is no cache at {cache.path}", hint=hint, status=ExitStatus.CACHE_MISSING)
-    names = sorted({path.name.rpartition("-")[0] for path in folder.iterdir()})
+        message = f"cannot check: there is no cache at {cache.path}"
+        raise CacheError(message, hint=hint, status=ExitStatus.CACHE_MISSING) from None
+    names = sorted({name.rpartition("-")[0] for name in folders})
     found = tuple(name for name in names if GROUP_NAME.fullmatch(name))
     if not found:
         hint = "build the cache of a manifest with groups"

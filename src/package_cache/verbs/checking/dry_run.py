@@ -6,12 +6,13 @@ library's own, never the cache's: whoever made the cache must not run code here.
 """
 
 import contextlib
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import CacheFolder, group_folder
 from package_cache.installer import install_group
 from package_cache.outside.files import read_bounded
 from package_cache.outside.images.system_files import SystemFiles
@@ -24,6 +25,9 @@ from package_cache.verbs.checking.where import DPKG, SeenSystem
 
 LIMIT = 600.0
 """Seconds that a dry run may take; it needs tenths, and the time to hash the group's package files."""
+
+_POSITION = re.compile(r"(near line [0-9]+).*", re.DOTALL)
+"""Where dpkg cannot go on in its database."""
 
 _PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout")
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -85,9 +89,9 @@ def _put_provided(root: Path, path: str, files: SystemFiles) -> None:
 
 def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]:
     """Yield the paths that a group provides; none where its file cannot be read, as the installer will tell."""
-    file = cache.group(group, seen.system) / f"{seen.architecture}.group"
+    file = f"{group_folder(group, seen.system)}/{seen.architecture}.group"
     with contextlib.suppress(OSError):
-        for line in read_bounded(file, "cache-file-bytes").decode("utf-8", "surrogateescape").split("\n"):
+        for line in cache.inside.read(file, "cache-file-bytes").decode("utf-8", "surrogateescape").split("\n"):
             key, _, value = line.partition(" ")
             if key == "provides":
                 yield value
@@ -103,6 +107,8 @@ def _read_result(group: str, seen: SeenSystem, text: str) -> Verdict:
     status = next((one for one in ExitStatus if str(one.code) == code), ExitStatus.INTERNAL)
     if status is ExitStatus.USAGE and seen.architecture is None:
         message, next_step = "its dpkg does not say of which architecture it is", "name it with --architecture"
+    if status is ExitStatus.DPKG_BROKEN:  # dpkg goes on with words of the file, which are not for everybody's log
+        message = _POSITION.sub(r"\1", message)
     if status is ExitStatus.INSTALLED:
         files = tuple(_file(value) for value in values.get("package", ()))
         return Verdict(group, Prediction.HIT if files else Prediction.THERE, status, files)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.outside.files import read_bounded
+from package_cache.outside.inside import Inside
+from package_cache.outside.resolve import Links
 from package_cache.outside.roots.isolation import Container, Isolation, throwaway
 from package_cache.outside.run import CommandError
 from package_cache.values.errors import PackageCacheError
@@ -94,8 +95,8 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
 def _result_text(container: Container, file: str) -> str:
     """Give what the installer wrote there; nothing where that is no file, or too large: an image has its own ideas."""
     try:
-        return read_bounded(container.path(file), "result-bytes").decode("utf-8", "replace")
-    except (OSError, PackageCacheError):
+        return Inside(container.root, Links.ROOT).read(file, "result-bytes").decode("utf-8", "replace")
+    except OSError:
         return ""
 
 

@@ -160,10 +160,10 @@ def _by_status(where: Where) -> SeenSystem:
         system = System.parse(where.system or "")
     except ValueError as error:
         raise UsageError(f"cannot check {where.status}: {error}") from error
-    if not where.status.is_file():
-        raise UsageError(f"cannot check {where.status}: there is no such file")
     try:
         content = read_bounded(where.status, "system-file-bytes")
+    except FileNotFoundError:
+        raise UsageError(f"cannot check {where.status}: there is no such file") from None
     except OSError as error:
         raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
     release = f"ID={system.distribution}\nVERSION_ID={system.version}\n".encode()

@@ -1,0 +1,294 @@
+"""Volumes that a job has written to, and writes to while they are staged to, tidied, or prepared for the next job."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.attacks.swapping import swapped, tree
+from tests.command_line.test_stage import TWO_GROUPS
+from tests.images.trees import init_tree
+from tests.runtime.pod import Pod, entry, job_of
+from tests.support.world import World, made_world
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import exclusive, write_atomically
+from package_cache.verbs.verify import verify
+
+
+def fifo(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def socket_at(place: Path) -> None:
+    here = Path.cwd()
+    os.chdir(place.parent)  # a path of a socket has at most 108 bytes
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(place.name)
+    os.chdir(here)
+
+
+def folder(place: Path) -> None:
+    place.mkdir()
+    (place / "x").mkdir()
+    os.mkfifo(place / "x/pipe")
+
+
+def link_to(goal: str) -> Callable[[Path], None]:
+    return lambda place: place.symlink_to(goal)
+
+
+def outward(place: Path) -> None:
+    place.symlink_to(next(path for path in place.parents if path.name == "volume").parent / "outside")
+
+
+def outward_file(place: Path) -> None:
+    place.symlink_to(next(path for path in place.parents if path.name == "volume").parent / "outside/file")
+
+
+KINDS: dict[str, Callable[[Path], None]] = {
+    "pipe": fifo,
+    "socket": socket_at,
+    "folder": folder,
+    "link out": outward,
+    "link to a file": outward_file,
+    "link to itself": lambda place: place.symlink_to(place.name),
+    "link to a device": link_to("/dev/full"),
+    "link by proc": link_to("/proc/self/cwd/outside"),
+}
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Fail where the block hangs: by a signal, which ends every system call that waits."""
+
+    def hangs(*_: object) -> None:
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
+    with made_world(tmp_path, capfd) as made:
+        yield made
+
+
+@pytest.fixture
+def volume(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A volume to which a group was staged, and a folder outside of it."""
+    world.built(TWO_GROUPS)
+    volume, outside = world.folder / "volume", world.folder / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("of the host")
+    monkeypatch.chdir(world.folder)
+    stage(world)
+    return volume
+
+
+def stage(world: World) -> tuple[int, str, str]:
+    with at_most(60):
+        return world.run("stage", "edit", "--cache", str(world.cache), "--to", str(world.folder / "volume"))
+
+
+def deb_of(volume: Path) -> str:
+    return min(f"pool/{path.name}" for path in (volume / "pool").iterdir())
+
+
+NAMES = {
+    "description": "package-cache.json",
+    "installer": "install_group.sh",
+    "proofs": "proofs.json",
+    "half a description": ".package-cache.json.new-x",
+    "half an installer": ".install_group.sh.new-12345678",
+    "half a group": "groups/.new-12345678",
+    "half a package": "pool/.new-12345678",
+    "package": "DEB",
+    "group": "groups/edit-ubuntu18.04",
+    "index": "groups/edit-ubuntu18.04/Packages",
+    "pool": "pool",
+    "groups": "groups",
+    "lock": ".lock",
+    "needed before": ".staged",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_lies_there_stage_makes_it_right_or_ends_with_an_error(
+    name: str, kind: str, volume: Path, world: World
+) -> None:
+    place = volume / NAMES[name].replace("DEB", deb_of(volume))
+    if place.exists():
+        place.rename(volume / "away")
+    KINDS[kind](place)
+    before = tree(world.folder / "outside")
+    status, out, err = stage(world)
+    assert tree(world.folder / "outside") == before
+    assert "Traceback" not in out + err
+    if name == "lock":
+        assert status == 42
+        assert f"cannot write to {volume}" in err
+    else:
+        assert status == 0, err
+        assert verify(CacheFolder(volume)).problems == ()
+
+
+def test_a_volume_that_is_itself_a_link(volume: Path, world: World) -> None:
+    volume.rename(world.folder / "away")
+    volume.symlink_to(world.folder / "outside")
+    before = tree(world.folder / "outside")
+    status, _, err = stage(world)
+    assert (status, "is a symbolic link" in err) == (42, True)
+    assert tree(world.folder / "outside") == before
+
+
+SWAPPED = ["pool", "groups", "groups/edit-ubuntu18.04", "."]
+
+
+@pytest.mark.parametrize("name", SWAPPED)
+def test_a_folder_swapped_with_a_link_while_it_is_staged_to(name: str, volume: Path, world: World) -> None:
+    outside = world.folder / "outside"
+    for folder in ("pool", "groups", "groups/edit-ubuntu18.04"):
+        (outside / folder).mkdir(parents=True, exist_ok=True)
+    before = tree(outside)
+    place = volume / name
+    aside = (world.folder if name == "." else volume) / "aside"
+    aside.symlink_to(outside if name == "." else outside / name)
+    statuses = set()
+    with swapped(place, aside):
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            for path in volume.glob("pool/*.deb"):
+                path.unlink(missing_ok=True)
+            statuses.add(stage(world)[0])
+    assert tree(outside) == before
+    assert statuses <= {0, 1, 31, 42}
+
+
+def test_a_file_swapped_with_a_pipe_while_it_is_staged_to(volume: Path, world: World) -> None:
+    os.mkfifo(volume / "aside")
+    with swapped(volume / "package-cache.json", volume / "aside"):
+        statuses = {stage(world)[0] for _ in range(5)}
+    assert statuses <= {0, 1, 31}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["pool/.unneeded", "groups/.new-12345678", "pool/x.deb", ".staged"])
+def test_whatever_lies_there_gc_removes_nothing_outside(name: str, kind: str, volume: Path, world: World) -> None:
+    KINDS[kind](volume / name)
+    before = tree(world.folder / "outside")
+    with at_most(60):
+        status, out, err = world.run("gc", "--cache", str(volume), "--grace", "0")
+    assert tree(world.folder / "outside") == before
+    assert "Traceback" not in out + err
+    assert status in (0, 31)
+
+
+INIT_FORM = [*(name for key, name in NAMES.items() if key not in ("lock", "proofs")), ".staged/needed",
+             ".staged/edit-ubuntu18.04", "groups/edit-ubuntu18.04/packages.json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", INIT_FORM)
+def test_whatever_lies_there_the_init_form_makes_it_right(name: str, kind: str, volume: Path, world: World) -> None:
+    form = init_tree(world, world.folder)
+    assert form.stage("edit").returncode == 0
+    place = volume / name.replace("DEB", deb_of(volume))
+    if place.exists():
+        place.rename(volume / "away")
+    KINDS[kind](place)
+    before = tree(world.folder / "outside")
+    done = form.stage("edit")
+    assert tree(world.folder / "outside") == before
+    assert done.returncode == 0, done.stderr
+    assert verify(CacheFolder(volume)).problems == ()
+
+
+def test_the_init_form_ends_where_a_pipe_comes_meanwhile(volume: Path, world: World) -> None:
+    form = init_tree(world, world.folder)
+    script = form.script.read_text().replace("LIMIT=1800", "LIMIT=3")
+    form.script.write_text(
+        script.replace("\nremove_odd() {\n", "\nremove_odd() { return\n")
+    )  # as if it came after that
+    (volume / "groups/edit-ubuntu18.04/Packages").unlink()
+    os.mkfifo(volume / "groups/edit-ubuntu18.04/Packages")
+    done = form.stage("edit")
+    assert done.returncode == 1
+    assert "a process was ended with status" in done.stderr
+
+
+READ = ["package-cache.json", "proofs.json", "groups/edit-ubuntu18.04/packages.json", "groups/edit-ubuntu18.04/Release"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a file", "link to a device"])
+@pytest.mark.parametrize("name", READ)
+def test_whatever_lies_there_readers_show_nothing_of_it(name: str, kind: str, volume: Path, world: World) -> None:
+    (volume / name).unlink(missing_ok=True)
+    KINDS[kind](volume / name)
+    for verb in (["list"], ["show", "edit"], ["verify"], ["stage", "edit", "--to", str(world.folder / "other")]):
+        with at_most(60):
+            _, out, err = world.run(*verb, "--cache", str(volume))
+        assert "of the host" not in out + err
+        assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["runtime.d", "runtime.d/job", "runtime.d/job/plan", "runtime.d/job.sh",
+                                  "runtime.d/.job.sh.new-x", "runtime.d/job/.plan.new-x"])  # fmt: skip
+def test_whatever_lies_there_the_next_job_is_prepared(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "pod").mkdir()
+    pod = Pod(tmp_path / "pod")
+    pod.work = tmp_path / "volume"
+    pod.job = pod.work / "runtime.d/job"
+    outside = tmp_path / "outside"
+    (outside / "job").mkdir(parents=True)
+    (outside / "file").write_text("of the host")
+    before = tree(outside)
+    place = pod.work / name
+    place.parent.mkdir(parents=True)
+    KINDS[kind](place)
+    pod.plugin("a", pre="echo a\n")
+    done = pod.init(job_of(["true"], entry("a")))
+    assert tree(outside) == before
+    if name == "runtime.d/job.sh" and kind == "folder":  # no job makes one: it could only harm itself
+        assert (done.returncode, "Traceback" in done.stderr) == (42, False)
+    else:
+        assert done.returncode == 0, done.stderr
+        assert pod.tree()["1-a.pre.sh"] == "#!/bin/bash\necho a\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lock_file_of_another_kind_is_refused_and_not_waited_for(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    KINDS[kind](tmp_path / "volume/.lock")
+    with at_most(30), pytest.raises(OSError, match=r"\.lock"), exclusive(tmp_path / "volume/.lock", wait=0):
+        pass
+
+
+def test_writers_and_readers_at_once_see_complete_files(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    write_atomically(place, b"a" * 5000)
+
+    def write(letter: bytes) -> None:
+        for _ in range(40):
+            write_atomically(place, letter * 5000)
+
+    writers = [threading.Thread(target=write, args=(letter,)) for letter in (b"b", b"c", b"d")]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        content = place.read_bytes()
+        assert (len(content), len(set(content))) == (5000, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,133 @@
+"""One door: which modules open paths themselves, and why what lies there is no stranger's.
+
+All others reach files by `outside.inside` and `outside.files`. Who adds a module here says whose its paths are.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+SOURCES = sorted(path for folder in ("src/package_cache", "runtime") for path in (PROJECT / folder).rglob("*.py"))
+
+OF_OS = (
+    "open", "listdir", "scandir", "walk", "fwalk", "stat", "lstat", "readlink", "rename", "replace", "remove", "unlink",
+    "mkdir", "makedirs", "link", "symlink", "chmod", "mkfifo",
+)  # fmt: skip
+FUNCTIONS = {
+    *(f"os.{name}" for name in OF_OS),
+    *(f"os.path.{name}" for name in ("exists", "isfile", "isdir", "islink", "realpath", "getsize", "lexists")),
+    *(f"shutil.{name}" for name in ("rmtree", "copy", "copy2", "copyfile", "copytree", "move")),
+    *(f"tempfile.{name}" for name in ("mkstemp", "mkdtemp", "mktemp", "NamedTemporaryFile")),
+    "open", "lexists",
+}  # fmt: skip
+METHODS = {
+    "read_bytes", "read_text", "write_bytes", "write_text", "iterdir", "glob", "rglob", "stat", "lstat", "exists",
+    "is_file", "is_dir", "is_symlink", "is_fifo", "is_socket", "readlink", "unlink", "rmdir", "mkdir", "touch", "chmod",
+    "symlink_to", "hardlink_to", "resolve", "samefile", "rename",
+}  # fmt: skip
+
+DOOR = "the door itself"
+OWN = "files of our own making, in the state folder or below TMPDIR"
+MACHINE = "files of this machine, and those that its user names on the command line"
+BUILT = "the administrator's own cache, while it is built"
+ROOTS = "roots of our own making, or their pinned copies; strangers' files in them only by the door"
+RUNTIME = "the image of the runtime"
+
+ALLOWED = {
+    "package_cache/outside/inside.py": DOOR,
+    "package_cache/outside/resolve.py": DOOR,
+    "package_cache/outside/images/unpack_layer.py": "a program that has made the new root its own (chroot(2))",
+    "package_cache/outside/images/source.py": "only whether a layout is there; what it reads, it opens by the door",
+    "package_cache/outside/images/oci.py": OWN,
+    "package_cache/outside/images/skopeo.py": OWN,
+    "package_cache/outside/apt/helper.py": OWN,
+    "package_cache/outside/apt/narrow.py": OWN,
+    "package_cache/outside/apt/preferences.py": OWN,
+    "package_cache/outside/apt/root.py": OWN,
+    "package_cache/outside/archives/distributions.py": MACHINE,
+    "package_cache/outside/archives/keyrings.py": OWN,
+    "package_cache/outside/archives/repository_keys.py": OWN,
+    "package_cache/outside/archives/downloads.py": BUILT,
+    "package_cache/outside/archives/wanted_files.py": BUILT,
+    "package_cache/outside/packages/recompression.py": BUILT,
+    "package_cache/outside/os_release.py": MACHINE,
+    "package_cache/outside/state.py": OWN,
+    "package_cache/outside/roots/chroot.py": ROOTS,
+    "package_cache/outside/roots/emulation.py": MACHINE,
+    "package_cache/outside/roots/identities.py": MACHINE,
+    "package_cache/outside/roots/isolation.py": ROOTS,
+    "package_cache/outside/roots/namespaces.py": ROOTS,
+    "package_cache/outside/roots/releases.py": ROOTS,
+    "package_cache/command_line/install.py": MACHINE,
+    "package_cache/command_line/lock.py": MACHINE,
+    "package_cache/command_line/main.py": MACHINE,
+    "package_cache/command_line/options.py": MACHINE,
+    "package_cache/command_line/sbom.py": MACHINE,
+    "package_cache/installer/__init__.py": MACHINE,
+    "package_cache/plugin.py": "only makes the mount point of the volume where it is missing",
+    "package_cache/verbs/stage.py": "only makes the folder of the volume where it is missing",
+    "package_cache/verbs/bills/bill.py": "only whether a package is there; dpkg-deb reads it",
+    "package_cache/verbs/building/build.py": BUILT,
+    "package_cache/verbs/busybox.py": OWN,
+    "package_cache/verbs/checking/dry_run.py": "the folder of copies, of our own making",
+    "package_cache/verbs/checking/where.py": "only whether the folder that the user named is there",
+    "package_cache/verbs/contents.py": MACHINE,
+    "package_cache/verbs/image.py": OWN,
+    "package_cache/verbs/install.py": OWN,
+    "package_cache/verbs/locking/images.py": MACHINE,
+    "build_image.py": RUNTIME,
+    "init.py": RUNTIME,
+    "init_phase/plugins.py": RUNTIME,
+    "init_phase/volume.py": "only makes the mount point of the volume where it is missing",
+    "plugins/plugin_utils.py": "the scripts of a plugin, in its own process; the volume reads them by the door",
+}
+
+
+_DOOR = re.compile(r"inside$|^Inside\(.*\)$")
+"""What the door's methods are called of."""
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PROJECT / ("src" if path.is_relative_to(PROJECT / "src") else "runtime")))
+
+
+def opened_by(path: Path) -> set[str]:
+    """Return the calls of a module that reach a file by a path."""
+    return {
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and (name := _reaches(node))
+    }
+
+
+def _reaches(call: ast.Call) -> str | None:
+    name = ast.unparse(call.func)
+    if name in FUNCTIONS:
+        return name
+    if not isinstance(call.func, ast.Attribute) or _DOOR.search(ast.unparse(call.func.value)):
+        return None
+    if call.func.attr in METHODS:
+        return call.func.attr
+    is_path = call.func.attr == "open" and not isinstance(call.func.value, ast.Name | ast.Attribute)
+    is_mode = call.func.attr == "open" and bool(call.args) and isinstance(call.args[0], ast.Constant)
+    one_path = call.func.attr == "replace" and len(call.args) == 1 and not call.keywords
+    return call.func.attr if is_path or is_mode or one_path else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_only_named_modules_open_paths_themselves(path: Path) -> None:
+    found = opened_by(path)
+    assert bool(found) == (name_of(path) in ALLOWED), f"{name_of(path)}: {sorted(found)}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["open(path)", "os.open(path, 0)", "path.read_bytes()", "(root / name).open('rb')", "path.open('rb')",
+     "shutil.rmtree(path)", "one.replace(other)", "path.is_symlink()", "os.listdir(path)"],
+)  # fmt: skip
+def test_it_hears_each_kind_of_call(line: str, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(line)
+    assert opened_by(tmp_path / "module.py")

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.support.lab import Container
+
 from bench.roots import ADDRESS, SCRIPTS, network_prefix
-from package_cache.outside.roots.isolation import Container
 from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import end, find_tool, run, start
 

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.lab import Container
+
 from bench.archive import running
 from bench.roots import network_prefix
 from package_cache.outside.files import exclusive
-from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import run
 
 PACKAGE = "apt-cacher-ng"

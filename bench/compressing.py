@@ -17,6 +17,7 @@ from pathlib import Path
 
 import zstandard
 from debian.arfile import ArFile
+from tests.support.lab import Isolation
 
 from bench.groups import GROUPS
 from bench.machine import processor_seconds
@@ -24,7 +25,6 @@ from bench.material import Material, prepare
 from bench.measure import Sample, read_measurement
 from bench.roots import bench_root, root_isolation, set_up
 from package_cache.command_line.options import default_state
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.run import piped
 
 MEASURED = ("ssh", "nfs", "build")

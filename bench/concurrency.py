@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.support.lab import Container
+
 from bench.measure import LIMIT, Place
 from bench.results import Crowd
 from bench.roots import archive_lines, set_up
-from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import run
 
 MANY = 20

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.lab import lab_isolation, lab_root, throwaway
+
 from bench.synthetic import make_project
 from package_cache.command_line.options import default_state
 from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.roots.isolation import strongest_isolation, throwaway
+from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.run import run
 from package_cache.values.system import System
 from package_cache.verbs.archives.release_root import release_root
@@ -70,7 +72,7 @@ def commands(project: Path, number: int) -> dict[str, list[str]]:
 
 def install(root: Path, cache: Path) -> Sample:
     """Install one group in a fresh root; the memory is not asked for."""
-    isolation = strongest_isolation()
+    isolation = lab_isolation()
     script = 'date +%s.%N; sh /cache/install_group.sh "$1" >/dev/null 2>&1; echo $?; date +%s.%N; times'
     with throwaway(root, isolation, binds={"/cache": cache}) as container:
         began, status, ended, _, children = container.run(["sh", "-c", script, "sh", GROUP]).stdout.splitlines()
@@ -81,7 +83,9 @@ def install(root: Path, cache: Path) -> Sample:
 
 def small_root() -> Path:
     """Give the root in which is installed."""
-    return release_root(release_of(System.parse("ubuntu18.04")), Options(default_state()), strongest_isolation())
+    state = default_state()
+    root = release_root(release_of(System.parse("ubuntu18.04")), Options(state), strongest_isolation())
+    return lab_root(root, state)
 
 
 def main() -> None:

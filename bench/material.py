@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tests.support.lab import Isolation, lab_root
+
 from bench.debs import are_recompressed, lay_out_debs
 from bench.groups import manifest_text
 from bench.mirror import make_mirror
@@ -23,7 +25,7 @@ from package_cache.command_line.options import given_options
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.outside.files import exclusive, sha256_of, text_digest, write_atomically
-from package_cache.outside.roots.isolation import Isolation
+from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import make_root
 from package_cache.values.events import Listener, ignore
 from package_cache.values.lock import LockedSystem
@@ -79,11 +81,12 @@ def prepare(
         manifest = read_manifest(folder / "package_cache_info")
         options = given_options((), (), state, 600.0)
         sources = archive_sources(release, options.mirrors_over(manifest.mirrors), options, listener)
-        root = make_root(root_source(release, sources), state=state, isolation=isolation, listener=listener)
+        made = make_root(root_source(release, sources), state=state, isolation=strongest_isolation(), listener=listener)
+        root = lab_root(made, state)
         lock_file = folder / "package-cache.lock"
         if not lock_file.exists():  # written last: then the mirror is whole, and of the same moment
-            [made] = (lock := make_lock(manifest, options, listener)).systems
-            make_mirror(folder / "archive", made, sources, state=state, listener=listener)
+            [chosen] = (lock := make_lock(manifest, options, listener)).systems
+            make_mirror(folder / "archive", chosen, sources, state=state, listener=listener)
             write_atomically(lock_file, lock_text(lock).encode())
         lock = read_lock(lock_file.read_text(encoding="utf-8"), file=str(lock_file))
         [locked] = lock.systems

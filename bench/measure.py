@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.lab import Container, Isolation
+
 from bench.archive import SLOW_ADDRESS, served, served_slowly
 from bench.cacher import PROXY, cacher
 from bench.material import Material
 from bench.roots import archive_lines, bench_root, repository_line, set_up
 from bench.ways import Sources, Way
-from package_cache.outside.roots.isolation import Container, Isolation
 from package_cache.values.errors import PackageCacheError
 
 LIMIT = 1800.0

@@ -1,6 +1,6 @@
 """The roots in which the ways run: throw-away roots without a network, set up as container images are.
 
-Profile `memory`: what is written stays in memory (`outside.roots.isolation.throwaway`). Profile `disk`: it goes to a
+Profile `memory`: what is written stays in memory (`tests.support.lab.throwaway`). Profile `disk`: it goes to a
 folder of this machine's disk, which is removed afterwards; otherwise the same, but entered by chroot: enough among
 ourselves.
 """
@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.support.lab import DEVICES, Container, Isolation, lab_isolation, throwaway
+
 from package_cache.outside.archives.distributions import Release
-from package_cache.outside.roots.isolation import Container, Isolation, strongest_isolation, throwaway
 from package_cache.outside.roots.namespaces import STAGE, hold
 from package_cache.outside.run import find_tool, run
 from package_cache.values.errors import PackageCacheError
@@ -29,16 +30,12 @@ mount --bind {{root}} lower
 chmod --reference=lower upper
 mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged
 cd merged; mkdir -p proc sys dev
-mount -t proc proc proc
-mount -t tmpfs -o mode=755 tmpfs dev; mkdir dev/pts dev/shm
-for name in null zero full random urandom tty; do : > dev/$name; mount --bind /dev/$name dev/$name; done
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts; ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd; ln -s fd/0 dev/stdin; ln -s fd/1 dev/stdout; ln -s fd/2 dev/stderr"""
+mount -t proc proc proc"""
 
 
 def root_isolation() -> Isolation:
     """Give the isolation that a benchmark needs. Raises `PackageCacheError` where this machine does not let us."""
-    isolation = strongest_isolation()
+    isolation = lab_isolation()
     if isolation is not Isolation.ROOT_NAMESPACES:
         raise PackageCacheError(
             f"cannot measure here: the ways need roots with namespaces of their own, and there is {isolation}",
@@ -70,6 +67,7 @@ def bench_root(
 def _disk_lines(root: Path, folder: Path, binds: Mapping[str, Path]) -> Iterator[str]:
     quoted = {"ip": find_tool("ip"), "folder": str(folder), "root": str(root)}
     yield _DISK_ROOT.format(**{name: shlex.quote(text) for name, text in quoted.items()})
+    yield from DEVICES
     for inside, source in binds.items():
         target = shlex.quote(f".{inside}")
         yield f"mkdir -p {target}; mount --bind {shlex.quote(str(source))} {target}"

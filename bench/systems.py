@@ -22,7 +22,7 @@ from package_cache.command_line.options import default_state, given_options
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import write_atomically
-from package_cache.outside.roots.isolation import Isolation, isolation_for, throwaway
+from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 from package_cache.verbs.archives.release_root import release_root
@@ -121,7 +121,7 @@ def _table_of(system: System, group: str, packages: str) -> str:
 
 def installed(root: Path, isolation: Isolation, cache: CacheFolder, group: str) -> dict[str, Any]:
     """Install a group in a throw-away root without network, and say what the installer's result file says."""
-    with throwaway(root, isolation, binds={"/package_cache": cache.path}) as container:
+    with disposable_root(root, isolation, binds={"/package_cache": cache.path}) as container:
         argv = ["sh", "/package_cache/install_group.sh", "--result", "/root/result", group]
         done = container.run(argv, check=False, timeout=900)
         lines = container.run(["cat", "/root/result"], check=False).stdout.splitlines()

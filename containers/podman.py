@@ -56,7 +56,11 @@ class Podman:
         """Make an image of a root folder."""
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tar") as archive:
             run(["tar", "--directory", str(root), "--create", "--file", archive.name, "."], timeout=300)
-            self("import", "--quiet", "--change", f"ENV PATH={PATH}", archive.name, name)
+            self.import_archive(Path(archive.name), name)
+
+    def import_archive(self, archive: Path, name: str) -> None:
+        """Make an image of a tar archive of a root."""
+        self("import", "--quiet", "--change", f"ENV PATH={PATH}", str(archive), name)
 
     def pull(self, image: str) -> None:
         """Pull from a registry on loopback."""

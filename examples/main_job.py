@@ -1,4 +1,4 @@
-"""The main job, shown: the cache of `package_cache_info`, and what it does in throw-away roots without a network.
+"""The main job, shown: the cache of `package_cache_info`, and what it does in disposable roots without a network.
 
 For each system: a group is staged as an init container would do it, by `try_to_install_by_cache`; the shell command
 that this gives back then runs in a root that has no network. In the end a group that no cache has: its fallback runs.
@@ -27,7 +27,8 @@ from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.os_release import read_os_release
-from package_cache.outside.roots.isolation import Container, Isolation, strongest_isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, disposable_root, strongest_isolation
+from package_cache.outside.roots.sandbox import Container
 from package_cache.plugin import CACHE_VARIABLE, WORK_VARIABLE
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
@@ -63,7 +64,7 @@ def main() -> int:
         return 1
     options = given_options((), (), None)
     systems = sorted({group.system for group in read_description(cache_folder()).groups})
-    heading("throw-away roots")
+    heading("disposable roots")
     console.print(f"isolation: {isolation.description}")
     with ThreadPoolExecutor(2) as pool:  # debootstrapping waits for dpkg more than for the processor
         roots = dict(zip(systems, pool.map(lambda name: a_root(name, options, isolation), systems), strict=True))
@@ -137,12 +138,12 @@ def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[Outcome
         with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
             command = generate(group, ["apt-get update", f"apt-get install -y {packages}"], volume)
             with job_container(root, isolation, volume) as container:
-                before, network = installed(container), network_bytes(container)
+                before, network = installed(container), network_bytes(container, isolation)
                 began = time.monotonic()
                 status = run_and_show(container, command)
                 seconds = time.monotonic() - began
                 if status == 0 and run_and_show(container, SHOWN[group]) == 0:
-                    received = None if network is None else (network_bytes(container) or 0) - network
+                    received = None if network is None else (network_bytes(container, isolation) or 0) - network
                     yield Outcome(name, group, installed(container) - before, seconds, received)
 
 
@@ -158,8 +159,9 @@ def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
 
 
 def job_container(root: Path, isolation: Isolation, volume: str) -> AbstractContextManager[Container]:
-    """Give the job's container, without network; the volume that its init container filled is at the same path."""
-    return throwaway(root, isolation, writable_binds={volume: Path(volume)})
+    """Return the job's container, without network; the volume that its init container filled is at the same path."""
+    Path(volume).chmod(0o755)  # root in the container is another user here
+    return disposable_root(root, isolation, binds={volume: Path(volume)})
 
 
 def generate(group: str, fallback: list[str], volume: str) -> str:
@@ -184,9 +186,9 @@ def installed(container: Container) -> int:
     return sum(state.startswith("ii") for state in states.splitlines())
 
 
-def network_bytes(container: Container) -> int | None:
+def network_bytes(container: Container, isolation: Isolation) -> int | None:
     """Count the bytes that every interface but loopback received (proc(5), /proc/net/dev); None: it is the host's."""
-    if not container.isolation.cuts_network:
+    if not isolation.cuts_network:
         return None
     rows = container.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
     return sum(int(row.split(":")[1].split()[0]) for row in rows if row.split(":")[0].strip() != "lo")

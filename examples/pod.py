@@ -25,6 +25,7 @@ from package_cache.command_line.amounts import in_bytes
 from package_cache.command_line.main import run as package_cache
 from package_cache.command_line.options import given_options
 from package_cache.outside.roots.isolation import strongest_isolation
+from package_cache.outside.roots.releases import archive_root
 from package_cache.outside.run import run
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
@@ -51,7 +52,9 @@ def main() -> int:
         pull_images(podman, registry)
         heading(f"the job's image, {SYSTEM}")
         image = f"localhost/ubuntu:{SYSTEM.removeprefix('ubuntu')}"
-        podman.import_root(a_root(SYSTEM, options, strongest_isolation()), image)
+        isolation = strongest_isolation()
+        archive_root(a_root(SYSTEM, options, isolation), folder / "root.tar", isolation)
+        podman.import_archive(folder / "root.tar", image)
         good = [show_init_container(podman, folder, image), show_runtime(podman, folder, image)]
     return 0 if all(good) else 1
 

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from tests.faults.verdicts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401  # hooks
 from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
+from tests.support.lab import Isolation, lab_isolation, lab_root
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.options import default_state, given_options
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import exclusive, text_digest, write_atomically
-from package_cache.outside.roots.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots.isolation import Isolation as Containment
+from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import make_root
 from package_cache.values.errors import ArchiveError, VerificationError
 from package_cache.values.lock_file import lock_text, read_lock
@@ -57,7 +59,13 @@ def unavailable(what: str, error: Exception) -> None:
 
 @pytest.fixture(scope="session")
 def isolation() -> Isolation:
-    """The strongest isolation that this machine gives."""
+    """The laboratory's namespaces, in which root keeps its rights."""
+    return lab_isolation()
+
+
+@pytest.fixture(scope="session")
+def containment() -> Containment:
+    """The product's: the strongest that this machine allows."""
     return strongest_isolation()
 
 
@@ -70,7 +78,13 @@ def state() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
+def real_root(product_root: Callable[..., Path], state: Path) -> Callable[..., Path]:
+    """Give the root of a release for the laboratory, as `product_root` does."""
+    return lambda *words, **more: lab_root(product_root(*words, **more), state)
+
+
+@pytest.fixture(scope="session")
+def product_root(state: Path, containment: Containment) -> Callable[..., Path]:
     """Give the root of a release by its name, such as `ubuntu18.04`; `upgraded=False`: as it was on its first day."""
 
     def root(name: str, *, upgraded: bool = True, include: Sequence[str] = ()) -> Path:
@@ -82,7 +96,7 @@ def real_root(state: Path, isolation: Isolation) -> Callable[..., Path]:
             source = root_source(release, sources)
             plain = tuple(line for line in source.repositories if f" {release.series} " in line)
             source = source if upgraded else replace(source, repositories=plain)
-            return make_root(source, state=state, isolation=isolation, include=include)
+            return make_root(source, state=state, isolation=containment, include=include)
         except (ArchiveError, VerificationError) as error:
             unavailable(f"a root of {name}", error)
             raise

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.lab import Container, Isolation
+
 from bench.archive import SLOW_ADDRESS, measured_link, served, served_slowly
 from bench.kubernetes.ground import LIMIT, UBUNTU, Ground
 from bench.kubernetes.material import SYSTEM
 from bench.roots import archive_lines
 from bench.rounds import Tell
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import Container, Isolation
 from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import end, find_tool, start
 from package_cache.values.errors import PackageCacheError

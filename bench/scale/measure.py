@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.lab import Isolation
+
 from bench.archive import running
 from bench.groups import GROUPS
 from bench.machine import machine_facts
@@ -20,7 +22,6 @@ from bench.roots import ADDRESS, SCRIPTS, archive_lines, bench_root, network_pre
 from bench.scale.registry import measured_registry
 from package_cache.command_line.options import default_state
 from package_cache.outside.files import write_atomically
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.run import find_tool, run
 
 FORMAT = 1

@@ -9,8 +9,8 @@ from bench.measure import FailedError, Place, measure
 from bench.rounds import run_rounds
 from bench.ways import WAYS, Way, way_named
 from tests.conftest import unavailable
+from tests.support.lab import Isolation
 
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.errors import ArchiveError, VerificationError
 
 pytestmark = pytest.mark.system

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from tests.check.small import make_cache
 from tests.installer.synthetic import Room, SyntheticCache
-
-from package_cache.outside.roots.isolation import Isolation, throwaway
+from tests.support.lab import Isolation, throwaway
 
 
 @pytest.fixture(scope="session")

@@ -225,7 +225,7 @@ def test_more_layers_than_any_container_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [20, 200, 1500])
-def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, isolation: Isolation) -> None:
+def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, containment: Isolation) -> None:
     layout = HandMade(tmp_path / "image")
     descriptor = layout.blob(gzip.compress(os.urandom(3000), mtime=0)[:cut])
     image = layout.image([layout.place(descriptor).read_bytes()], compression="")
@@ -233,7 +233,7 @@ def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, iso
         source_image(layout.name(image)) as opened,
         pytest.raises(PackageCacheError, match="layer"),
     ):
-        image_root(opened, state=tmp_path / "state", isolation=isolation)
+        image_root(opened, state=tmp_path / "state", isolation=containment)
 
 
 @pytest.mark.parametrize(
@@ -268,11 +268,11 @@ def test_no_layer_at_all() -> None:
 
 
 @pytest.mark.system
-def test_a_real_root_as_an_image(
-    real_root: Callable[..., Path], real_cache: CacheFolder, isolation: Isolation, tmp_path: Path
+def test_a_product_root_as_an_image(
+    product_root: Callable[..., Path], real_cache: CacheFolder, containment: Isolation, tmp_path: Path
 ) -> None:
-    root = real_root("ubuntu18.04", upgraded=False)
-    archive_root(root, tmp_path / "root.tar", isolation)
+    root = product_root("ubuntu18.04", upgraded=False)
+    archive_root(root, tmp_path / "root.tar", containment)
     layout = HandMade(tmp_path / "image")
     reference = layout.name(layout.image([(tmp_path / "root.tar").read_bytes()], compression=""))
     with source_image(reference) as image:

@@ -33,8 +33,8 @@ def build_what_fails(world: World) -> None:
     assert world.build()[0] == 0
 
 
-def test_a_root(world: World, real_root: Callable[..., Path]) -> None:
-    root, cache = real_root("ubuntu18.04"), ["--cache", str(world.cache)]
+def test_a_root(world: World, product_root: Callable[..., Path]) -> None:
+    root, cache = product_root("ubuntu18.04"), ["--cache", str(world.cache)]
     before = sorted((root / "var/lib/dpkg/info").iterdir())
     status, out, err = world.run("check", *cache, "--root", str(root), "--run", "edit")
     assert (status, err) == (0, "")
@@ -57,8 +57,8 @@ def test_a_root(world: World, real_root: Callable[..., Path]) -> None:
     assert world.run("image", *cache, "--output", layout, "--state", str(world.folder / "state"))[0] == 0
 
 
-def test_an_image(world: World, real_root: Callable[..., Path], isolation: Isolation, tmp_path: Path) -> None:
-    archive_root(real_root("ubuntu18.04"), tmp_path / "root.tar", isolation)
+def test_an_image(world: World, product_root: Callable[..., Path], containment: Isolation, tmp_path: Path) -> None:
+    archive_root(product_root("ubuntu18.04"), tmp_path / "root.tar", containment)
     layout = HandMade(tmp_path / "job")
     image = layout.image([(tmp_path / "root.tar").read_bytes(), {"usr/bin/.wh.apt-get": ""}, {"x": ""}], compression="")
     good = layout.image([(tmp_path / "root.tar").read_bytes(), {"opt/x": ""}], compression="")
@@ -71,7 +71,7 @@ def test_an_image(world: World, real_root: Callable[..., Path], isolation: Isola
     digests = {proof.digest: proof.status for proof in read_proofs(CacheFolder(world.cache))}
     assert digests == {good["digest"]: 0, image["digest"]: 21}
     for root in (world.folder / "state/roots").glob("*/root"):
-        remove_root(root, isolation)
+        remove_root(root, containment)
 
 
 LAYERS: list[Tree] = [
@@ -83,12 +83,12 @@ LAYERS: list[Tree] = [
 ]  # fmt: skip
 
 
-def test_layers_upon_each_other(tmp_path: Path, isolation: Isolation) -> None:
+def test_layers_upon_each_other(tmp_path: Path, containment: Isolation) -> None:
     layout = HandMade(tmp_path / "image")
     (tmp_path / "above").write_text("ours")
     with source_image(layout.name(layout.image(LAYERS))) as image:
-        root = image_root(image, state=tmp_path / "state", isolation=isolation)
-        assert image_root(image, state=tmp_path / "state", isolation=isolation) == root
+        root = image_root(image, state=tmp_path / "state", isolation=containment)
+        assert image_root(image, state=tmp_path / "state", isolation=containment) == root
     found = {str(path.relative_to(root)): path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
     contents = {name: path.read_text() for name, path in found.items() if not path.is_symlink()}
     assert contents == {
@@ -98,10 +98,10 @@ def test_layers_upon_each_other(tmp_path: Path, isolation: Isolation) -> None:
     assert stat.S_IMODE((root / "run.sh").stat().st_mode) == 0o755
     assert (root / "own").readlink() == Path("d")
     assert list((root / "abs").iterdir()) == []  # as overlayfs shows it: no link of a lower layer is followed
-    remove_root(root, isolation)
+    remove_root(root, containment)
 
 
-def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, isolation: Isolation) -> None:
+def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, containment: Isolation) -> None:
     (outside := tmp_path / "outside").mkdir()
     (outside / "kept").write_text("ours")
     layout = HandMade(tmp_path / "image")
@@ -110,7 +110,7 @@ def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, isolation: Isolati
                           {"in": f"-> {outside}", "in/kept": "theirs", "in/.wh.kept": ""}]  # fmt: skip
     with source_image(layout.name(layout.image(layers))) as image:
         try:
-            remove_root(image_root(image, state=tmp_path / "state", isolation=isolation), isolation)
+            remove_root(image_root(image, state=tmp_path / "state", isolation=containment), containment)
         except Exception as error:
             assert "cannot unpack the layer" in str(error)
     assert (outside / "kept").read_text() == "ours"
@@ -125,8 +125,8 @@ def test_a_file_of_proofs_that_cannot_be_read_says_nothing(content: str, world: 
     assert "up to date" in world.build()[1]
 
 
-def test_a_proof_of_another_group_proves_nothing(world: World, real_root: Callable[..., Path]) -> None:
-    words = ["check", "edit", "--cache", str(world.cache), "--root", str(real_root("ubuntu18.04")), "--run"]
+def test_a_proof_of_another_group_proves_nothing(world: World, product_root: Callable[..., Path]) -> None:
+    words = ["check", "edit", "--cache", str(world.cache), "--root", str(product_root("ubuntu18.04")), "--run"]
     assert world.run(*words)[0] == 0
     kept: Any = json.loads((world.cache / "proofs.json").read_text())
     kept["proofs"][0]["release"] = "0" * 64

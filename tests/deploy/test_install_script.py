@@ -9,8 +9,8 @@ import pytest
 from tests.deploy.manifests import install_script
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.lab import Container, Isolation, throwaway
 
-from package_cache.outside.roots.isolation import Container, Isolation, throwaway
 from package_cache.outside.run import Completed
 
 RealRoot = Callable[..., Path]

@@ -12,11 +12,11 @@ from tests.faults.verdicts import INJECTIONS
 from tests.faults.writers import Shelf, Trial, make_shelf
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.archive import SignedArchive
+from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import install_group
-from package_cache.outside.roots.isolation import Isolation, throwaway
 
 REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
 

@@ -1,8 +1,7 @@
 """Small disks: the folders of a container that packages and their scripts write to, on a tmpfs of a size."""
 
 from tests.faults.job import BUSYBOX, Job
-
-from package_cache.outside.roots.isolation import Isolation
+from tests.support.lab import Isolation
 
 FOLDERS = "usr var etc lib lib64 bin sbin root run tmp"
 MOUNT = """

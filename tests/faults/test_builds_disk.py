@@ -10,8 +10,8 @@ from tests.faults.published import judge_done, judge_refused, judge_visible
 from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
 from tests.faults.writers import VERBS, Trial
+from tests.support.lab import Isolation
 
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.namespaces import Holder, hold
 from package_cache.outside.run import run
 from package_cache.values.statuses import ExitStatus
@@ -53,8 +53,6 @@ PutOnDisk = Callable[..., Disk]
 @pytest.fixture
 def put_on_disk(isolation: Isolation) -> Iterator[PutOnDisk]:
     """Put what a trial writes on a tmpfs that has so much free: `put_on_disk(trial, kib=64)`."""
-    if isolation is Isolation.CHROOT:
-        pytest.skip("a chroot lets nobody mount a small disk")
     with contextlib.ExitStack() as stack:
 
         def put(trial: Trial, *, kib: int = 65536, inodes: int = 9999, folder: Path | None = None) -> Disk:

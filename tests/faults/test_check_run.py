@@ -24,7 +24,8 @@ from tests.support.mounts import mounts_that_may_be_ours
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import read_proofs
-from package_cache.outside.roots.isolation import Container, throwaway
+from package_cache.outside.roots.isolation import disposable_root
+from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import Completed
 from package_cache.verbs.checking import prove
 
@@ -70,14 +71,14 @@ class Proving:
 
 
 @pytest.fixture
-def proving(real_root: Callable[..., Path], tmp_path: Path) -> Iterator[Proving]:
+def proving(product_root: Callable[..., Path], tmp_path: Path) -> Iterator[Proving]:
     cache = SyntheticCache(tmp_path / "cache", SYSTEM)
     slow = make_deb(tmp_path / "debs", "slow", scripts={"postinst": "sleep 0.2"})
     cache.add("slow", ["slow"], [slow])
     cache.add("plain", ["plain"], [make_deb(tmp_path / "debs", "plain")])
     (tmp_path / "state").mkdir()
     mounts = mounts_that_may_be_ours()
-    one = Proving(CacheFolder(cache.path), real_root(SYSTEM), tmp_path / "state")
+    one = Proving(CacheFolder(cache.path), product_root(SYSTEM), tmp_path / "state")
     yield one
     with verdict(Verdict.LEFT_BEHIND):
         deadline = time.monotonic() + 10
@@ -185,12 +186,12 @@ def test_what_cannot_be_noted_is_told_and_changes_no_answer(
 def test_what_is_built_meanwhile_is_not_taken_for_proved(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.contextmanager
     def and_then_built(*words: Any, **more: Any) -> Iterator[Container]:
-        with throwaway(*words, **more) as container:
+        with disposable_root(*words, **more) as container:
             yield container
         group = proving.cache.group("plain", SYSTEM)
         restate(group / "amd64.group", (group / "amd64.group").read_text().replace("end\n", "provides /x\nend\n"))
 
-    monkeypatch.setattr(prove, "throwaway", and_then_built)
+    monkeypatch.setattr(prove, "disposable_root", and_then_built)
     proving.more = ("plain",)
     done = run_in_process(proving.words)
     with verdict(Verdict.UNTRUE):

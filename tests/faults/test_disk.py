@@ -13,7 +13,6 @@ from tests.faults.judge import conclude, judge
 from tests.faults.spread import spread
 from tests.faults.state import look
 
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.injection
@@ -24,12 +23,6 @@ LEFT = [0, *(round(1.3**step * 8) for step in range(29))]
 """KiB that another process leaves free in the middle of the run: from nothing to 12 MB."""
 FULL = (ExitStatus.INSTALLED, ExitStatus.NO_SPACE)
 FILLED = (ExitStatus.INSTALLED, ExitStatus.NO_SPACE, ExitStatus.INSTALL_FAILED)
-
-
-@pytest.fixture(autouse=True)
-def _mounts(isolation: Isolation) -> None:
-    if isolation is Isolation.CHROOT:
-        pytest.skip("a chroot lets nobody mount a small disk")
 
 
 @pytest.mark.parametrize(("kib", "job"), spread(list(itertools.product(SIZES, JOBS)), 6))

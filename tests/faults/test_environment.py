@@ -8,8 +8,8 @@ from tests.faults.conftest import SyntheticJob
 from tests.faults.fault import Fault, inject, on_their_systems
 from tests.faults.group import NOT_STARTED, packages
 from tests.faults.spread import spread
+from tests.support.lab import Isolation
 
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.injection

@@ -12,7 +12,6 @@ from tests.faults.spread import spread
 from tests.faults.state import look
 from tests.faults.test_points import points_of
 
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.injection
@@ -30,12 +29,9 @@ def test_what_a_killed_installer_left(
     place: str,
     system: str,
     synthetic_job: SyntheticJob,
-    isolation: Isolation,
     tmp_path: Path,
     injections: Callable[[int], None],
 ) -> None:
-    if isolation is Isolation.CHROOT:
-        pytest.skip("a chroot lets nobody mount")
     job = synthetic_job(**packages(tmp_path), system=system)
     job.room.sh("cp -r /cache /own; mkdir /big; cp -p /var/lib/apt/extended_states /root/marks")
     installer = job.room.container.path("/own/install_group.sh")

@@ -10,7 +10,6 @@ from tests.faults.group import FILES, NOT_STARTED, packages
 from tests.faults.spread import spread
 from tests.support.debs import make_deb
 
-from package_cache.outside.roots.isolation import Isolation
 from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.injection
@@ -83,12 +82,6 @@ USERS = [
     Fault("users, mounted, and a package that adds one", BIND.format("/etc/passwd"), FAILED, "undone: ",
           UNMOUNT.format("/etc/passwd"), writes=["/etc/.pwd.lock", "/etc/passwd+"]),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _mounts(isolation: Isolation) -> None:
-    if isolation is Isolation.CHROOT:
-        pytest.skip("a chroot lets nobody mount")
 
 
 @pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 7), ids=str)

@@ -61,7 +61,7 @@ def test_check(cache: Path, tried: Tried, random: Random) -> None:
 
 @fuzzed("unpacked")
 @given(random=randoms)
-def test_unpack(isolation: Isolation, tried: Tried, random: Random) -> None:
+def test_unpack(containment: Isolation, tried: Tried, random: Random) -> None:
     tried("unpacked")
     with tempfile.TemporaryDirectory() as folder:
         outside = Path(folder) / "outside"
@@ -71,13 +71,13 @@ def test_unpack(isolation: Isolation, tried: Tried, random: Random) -> None:
         root = None
         try:
             with source_image(reference) as image:
-                root = image_root(image, state=Path(folder) / "state", isolation=isolation)
+                root = image_root(image, state=Path(folder) / "state", isolation=containment)
         except PackageCacheError as error:
             assert "Traceback" not in str(error)
             assert error.message.startswith("cannot ")
         finally:
             if root is not None:
-                remove_root(root, isolation)
+                remove_root(root, containment)
         left = (Path(folder) / "state/roots").iterdir() if (Path(folder) / "state").exists() else []
         assert [path for path in left if path.suffix != ".lock"] == []
         assert (outside / "kept").read_text() == "ours"

@@ -104,7 +104,7 @@ def by_layers(files: LayeredFiles) -> Seen:
 @example(number=6)
 @example(number=33)
 @example(number=423)
-def test_stacks(podman: Podman, isolation: Isolation, tmp_path: Path, tried: Tried, number: int) -> None:
+def test_stacks(podman: Podman, containment: Isolation, tmp_path: Path, tried: Tried, number: int) -> None:
     tried("stacks")
     random = Random(number)
     stack = [layer(random, index) for index in range(random.randint(1, 4))]
@@ -116,8 +116,8 @@ def test_stacks(podman: Podman, isolation: Isolation, tmp_path: Path, tried: Tri
         if real is None:
             return
         assert read == real, stack
-        root = image_root(image, state=tmp_path / "state", isolation=isolation)
+        root = image_root(image, state=tmp_path / "state", isolation=containment)
         try:
             assert in_root(root) == real, stack
         finally:
-            remove_root(root, isolation)
+            remove_root(root, containment)

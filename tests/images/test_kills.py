@@ -12,11 +12,11 @@ import pytest
 from tests.faults.spread import spread
 from tests.images.trees import InitTree, init_tree
 from tests.installer.synthetic import Outcome, Room
+from tests.support.lab import Isolation, throwaway
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import install_group
-from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.outside.run import start
 from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.verify import verify

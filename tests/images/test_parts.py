@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.installer.synthetic import Room
+from tests.support.lab import Isolation, throwaway
 from tests.support.layout import images, unpacked
 from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.verbs.verify import verify
 
 MANIFEST = """\

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.installer.synthetic import Room, SyntheticCache
-
-from package_cache.outside.roots.isolation import Isolation, throwaway
+from tests.support.lab import Isolation, throwaway
 
 OpenRoom = Callable[..., Room]
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.lab import Container
+
 from package_cache.cache.index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.publish import publish_group
@@ -15,7 +17,6 @@ from package_cache.cache.stored import StoredFile
 from package_cache.installer import install_group
 from package_cache.outside.files import sha256_of
 from package_cache.outside.packages.debs import control_text
-from package_cache.outside.roots.isolation import Container
 from package_cache.outside.run import CommandError, end, start
 from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
 

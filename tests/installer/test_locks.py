@@ -9,10 +9,10 @@ import pytest
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.lab import Isolation, throwaway
 from tests.support.locks import HOLD, HOLD_DEBCONF, LOCK
 
 from package_cache.installer import HERE, install_group
-from package_cache.outside.roots.isolation import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

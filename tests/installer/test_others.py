@@ -9,8 +9,6 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.roots.isolation import Isolation
-
 
 def keep_dpkg_busy(room: Room) -> "subprocess.Popen[str]":
     """Start a real dpkg that keeps its lock until /var/go exists."""
@@ -117,10 +115,8 @@ def test_what_a_killed_installer_left_is_taken_over(cache: SyntheticCache, debs:
 
 
 def test_what_a_killed_installer_left_on_what_has_become_read_only(
-    cache: SyntheticCache, debs: Path, open_room: OpenRoom, isolation: Isolation
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
 ) -> None:
-    if isolation is Isolation.CHROOT:
-        pytest.skip("a chroot lets nobody mount")
     prepare(cache, debs)
     room = open_room(cache)
     mark = "# package-cache: no service is started while this process installs: 999999-1"

@@ -28,8 +28,8 @@ def without_emulators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_this_machines_own_architecture_needs_no_emulation(isolation: Isolation) -> None:
-    assert isolation_for(OWN) is isolation
+def test_this_machines_own_architecture_needs_no_emulation(containment: Isolation) -> None:
+    assert isolation_for(OWN) is containment
 
 
 def test_an_architecture_that_nobody_emulates_is_refused() -> None:

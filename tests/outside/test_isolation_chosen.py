@@ -1,7 +1,6 @@
-"""Which tier is chosen is found by trying, for root and for an ordinary user, and refusals say what to do."""
+"""Which isolation is chosen is found by trying, for root and for an ordinary user, and refusals say what to do."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -9,46 +8,56 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.busybox import busybox_root, needs, python_of_everybody
+from tests.support.busybox import busybox_root, give_to_roots_inside, needs, needs_containment, python_of_everybody
+from tests.support.users import UID, as_ordinary_user
 
 from package_cache.outside.roots.isolation import Isolation, strongest_isolation
+from package_cache.outside.roots.namespaces import hold
 
 CHOOSE = "from package_cache.outside.roots.isolation import *; print(strongest_isolation().name)"
+CHOOSE_FOR_STRANGERS = """
+from pathlib import Path
+from package_cache.outside.archives.distributions import release_of
+from package_cache.outside.roots.isolation import isolation_for
+from package_cache.values.errors import PackageCacheError
+from package_cache.values.system import System
+from package_cache.verbs.archives.precommands import prepared_apt
+from package_cache.verbs.options import Options
+
+try:
+    print(isolation_for("amd64").name)
+except PackageCacheError as error:
+    print(error.status.name, error)
+release, options = release_of(System.parse("ubuntu18.04")), Options(Path("/nonexistent"))
+try:
+    with prepared_apt("true", release, sources=(), architectures=(), options=options, listener=print):
+        print("the precommands ran")
+except PackageCacheError as error:
+    print(error.status.name, error.hint)
+print(isolation_for("amd64", uncontained=True).name)
+"""
 
 WORK = """
 import sys
 from pathlib import Path
-from package_cache.outside.roots.isolation import Isolation, throwaway
-root, shared = Path(sys.argv[1]), Path(sys.argv[2])
-with throwaway(root, Isolation.USER_NAMESPACE, binds={"/ro": root}, writable_binds={"/shared": shared}) as container:
-    container.run(["sh", "-c", "echo new > /etc/keep; echo out > /shared/result; touch /theirs"])
-    print(container.run(["id", "-u"]).stdout.strip(), container.path("/etc/keep").read_text().strip())
+from package_cache.outside.roots.isolation import Isolation, disposable_root
+root = Path(sys.argv[1])
+with disposable_root(root, Isolation.CONTAINER, binds={"/ro": root}) as container:
+    container.run(["sh", "-c", "echo new > /etc/keep; touch /theirs"])
+    print(container.run(["id", "-u"]).stdout.strip(), container.run(["cat", "/etc/keep"]).stdout.strip())
     print(container.run(["touch", "/ro/no"], check=False).stderr.strip().rpartition(": ")[2])
     print(container.run(["ip", "-o", "link"]).stdout.split(":")[1].strip())
-print((root / "etc/keep").read_text().strip(), (shared / "result").stat().st_uid)
+print((root / "etc/keep").read_text().strip())
 """
 
 
 SHOW = """
 import sys
 from pathlib import Path
-from package_cache.outside.roots.isolation import Isolation, throwaway
-with throwaway(Path(sys.argv[1]), Isolation.USER_NAMESPACE, binds={"/shown": Path(sys.argv[2])}) as container:
+from package_cache.outside.roots.isolation import Isolation, disposable_root
+with disposable_root(Path(sys.argv[1]), Isolation.CONTAINER, binds={"/shown": Path(sys.argv[2])}) as container:
     print(container.run(["touch", "/shown/no"], check=False).stderr.strip().rpartition(": ")[2])
 """
-
-
-@pytest.fixture
-def user_with_ids() -> pwd.struct_passwd:
-    """A user of this machine who has a range in /etc/subuid."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
-    table = Path("/etc/subuid")
-    for line in table.read_text().splitlines() if table.exists() else ():
-        name, _, numbers = line.partition(":")
-        if name in {user.pw_name for user in pwd.getpwall()} and int(numbers.rpartition(":")[2]) >= 65535:
-            return pwd.getpwnam(name)
-    pytest.skip("no user of this machine has a range in /etc/subuid")
 
 
 @pytest.fixture
@@ -60,28 +69,20 @@ def folder_of_everybody() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_the_choice_works_here(tmp_path: Path) -> None:
-    needs(strongest_isolation(), busybox_root(tmp_path / "root"))
+def test_the_choice_works_here() -> None:
+    needs(strongest_isolation())
 
 
-def test_an_ordinary_user_has_a_root_of_its_own(user_with_ids: pwd.struct_passwd, folder_of_everybody: Path) -> None:
-    uid, gid = str(user_with_ids.pw_uid), str(user_with_ids.pw_gid)
-    root, shared = busybox_root(folder_of_everybody / "root"), folder_of_everybody / "shared"
-    shared.mkdir()
-    for path in (root, *root.rglob("*"), shared):
-        os.chown(path, int(uid), int(gid), follow_symlinks=False)
-    as_user = ["setpriv", "--reuid", uid, "--regid", gid, "--init-groups"]
-    if (
-        subprocess.run([*as_user, "unshare", "-r", "-m", "-p", "-f", "--mount-proc", "true"], check=False).returncode
-        != 0
-    ):
-        pytest.skip("this machine gives an ordinary user no namespaces")
-    python = python_of_everybody(as_user)
+def test_an_ordinary_user_has_a_root_of_its_own(folder_of_everybody: Path) -> None:
+    root = busybox_root(folder_of_everybody / "root")
+    for path in (root, *root.rglob("*")):
+        os.chown(path, UID, UID, follow_symlinks=False)
+    python = python_of_everybody(as_ordinary_user(folder_of_everybody))
     chosen = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
-    assert chosen.stdout == "USER_NAMESPACE\n", chosen.stderr
-    done = subprocess.run([*python, "-c", WORK, root, shared], capture_output=True, text=True, check=False)
+    assert chosen.stdout == "CONTAINER\n", chosen.stderr
+    done = subprocess.run([*python, "-c", WORK, root], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout == f"0 new\nRead-only file system\nlo\nas it was {uid}\n"
+    assert done.stdout == "0 new\nRead-only file system\nlo\nas it was\n"
 
 
 def test_a_user_without_ids_is_told_how_to_have_some() -> None:
@@ -90,28 +91,55 @@ def test_a_user_without_ids_is_told_how_to_have_some() -> None:
     python = python_of_everybody(["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups"])
     done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "cannot make a throw-away root" in done.stderr
+    assert "cannot run a stranger's programs here" in done.stderr
     if "Operation not permitted" not in done.stderr:
         assert "hint: as root: usermod --add-subuids" in done.stderr
 
 
-def test_root_without_the_right_to_mount_or_unshare_has_a_chroot() -> None:
+def test_root_without_the_right_to_mount_or_unshare_has_a_chroot_and_refuses_strangers() -> None:
     if os.geteuid() != 0:
         pytest.skip("a chroot takes root")
     poor = 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"'
     confined = ["unshare", "--user", "--map-root-user", "sh", "-c", poor, "sh"]
     if subprocess.run([*confined, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine lets us make no user namespace to try it in")
-    done = subprocess.run([*python_of_everybody(confined), "-c", CHOOSE], capture_output=True, text=True, check=False)
+    python = python_of_everybody(confined)
+    done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
     assert done.stdout == f"{Isolation.CHROOT.name}\n", done.stderr
+    done = subprocess.run([*python, "-c", CHOOSE_FOR_STRANGERS], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("NOT_CONTAINED cannot run a stranger's programs here: "), done
+    assert "\nhint: do it where root or this user may make user namespaces" in done.stdout
+    *_, precommands, uncontained = done.stdout.splitlines()
+    assert precommands.startswith("NOT_CONTAINED ")
+    assert precommands.endswith("or trust these precommands as yourself: --uncontained-precommands")
+    assert uncontained == "CHROOT"
 
 
-def test_a_user_namespace_shows_folders_of_mounts_with_locked_options(tmp_path: Path) -> None:
-    root, folder = busybox_root(tmp_path / "root"), tmp_path / "mounted"
-    needs(Isolation.ROOT_NAMESPACES, root)
-    needs(Isolation.USER_NAMESPACE, root)
+def test_folders_of_mounts_with_locked_options_are_shown(tmp_path: Path) -> None:
+    needs_containment()
+    root, folder = give_to_roots_inside(busybox_root(tmp_path / "root")), tmp_path / "mounted"
     folder.mkdir()
     mounted = f"mount -t tmpfs -o nosuid,nodev,noexec,noatime tmpfs '{folder}' && exec \"$@\""
     python = python_of_everybody(["unshare", "--mount", "sh", "-c", mounted, "sh"])
     done = subprocess.run([*python, "-c", SHOW, root, folder], capture_output=True, text=True, check=False)
     assert done.stdout == "Read-only file system\n", done.stderr
+
+
+WORK_OF_FEW_IDS = """
+import sys
+from pathlib import Path
+from package_cache.outside.roots.isolation import Isolation, disposable_root
+with disposable_root(Path(sys.argv[1]), Isolation.CONTAINER) as container:
+    print(container.run(["cat", "/proc/self/uid_map"]).stdout.split(), container.run(["id", "-u"]).stdout)
+"""
+
+
+def test_root_with_the_few_ids_of_a_container_is_another_user_inside(folder_of_everybody: Path) -> None:
+    needs_containment()
+    if os.geteuid() != 0:
+        pytest.skip("only root has its ids mapped to others")
+    root = busybox_root(folder_of_everybody / "root")
+    with hold(["mount -t proc proc /proc"], ["--mount", "--pid"], user=True) as container:
+        python = python_of_everybody(list(container.enter))
+        done = subprocess.run([*python, "-c", WORK_OF_FEW_IDS, root], capture_output=True, text=True, check=False)
+    assert done.stdout == "['0', '0', '1', '1', '1', '65534'] 0\n\n", done.stderr

@@ -1,4 +1,4 @@
-"""A process that is killed while it holds a throw-away root leaves nothing that stays."""
+"""A process that is killed while it holds a disposable root leaves nothing that stays."""
 
 import subprocess
 import sys
@@ -7,17 +7,17 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.support.busybox import busybox_root, needs, processes_with, tree
+from tests.support.busybox import busybox_root, give_to_roots_inside, needs, processes_with, tree
 from tests.support.mounts import mounts_that_may_be_ours
 
 import package_cache
-from package_cache.outside.roots.isolation import Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, disposable_root
 
 HOLD = """
 import sys
 from pathlib import Path
-from package_cache.outside.roots.isolation import Isolation, throwaway
-with throwaway(Path(sys.argv[1]), Isolation[sys.argv[2]]) as container:
+from package_cache.outside.roots.isolation import Isolation, disposable_root
+with disposable_root(Path(sys.argv[1]), Isolation[sys.argv[2]]) as container:
     container.run(["sh", "-c", f"setsid sleep {sys.argv[3]} >/dev/null 2>&1 &"])
     print("held", flush=True)
     sys.stdin.read()
@@ -43,10 +43,10 @@ def _hold_and_kill(root: Path, tier: Isolation, mark: str) -> None:
         process.kill()
 
 
-@pytest.mark.parametrize("tier", [Isolation.ROOT_NAMESPACES, Isolation.USER_NAMESPACE], ids=lambda tier: tier.name)
+@pytest.mark.parametrize("tier", [Isolation.CONTAINER, Isolation.EMULATION], ids=lambda tier: tier.name)
 def test_the_kernel_ends_all_of_it(tmp_path: Path, tier: Isolation) -> None:
-    root = busybox_root(tmp_path / "root")
-    needs(tier, root)
+    root = give_to_roots_inside(busybox_root(tmp_path / "root"))
+    needs(tier)
     before, mounts = tree(tmp_path), mounts_that_may_be_ours()
     mark = f"9{uuid.uuid4().int % 10**8:08}"
     _hold_and_kill(root, tier, mark)
@@ -60,12 +60,12 @@ def test_the_kernel_ends_all_of_it(tmp_path: Path, tier: Isolation) -> None:
 
 def test_the_next_copy_removes_that_of_a_killed_run_but_none_in_use(tmp_path: Path) -> None:
     root = busybox_root(tmp_path / "root")
-    needs(Isolation.CHROOT, root)
+    needs(Isolation.CHROOT)
     mark = f"9{uuid.uuid4().int % 10**8:08}"
-    with throwaway(root, Isolation.CHROOT) as in_use:
+    with disposable_root(root, Isolation.CHROOT) as in_use:
         _hold_and_kill(root, Isolation.CHROOT, mark)
         assert len(list(tmp_path.glob(".throwaway-*"))) == 2
-        with throwaway(root, Isolation.CHROOT):
+        with disposable_root(root, Isolation.CHROOT):
             assert processes_with(mark) == []
             assert len(list(tmp_path.glob(".throwaway-*"))) == 2
         assert in_use.run(["cat", "/etc/keep"]).stdout == "as it was\n"

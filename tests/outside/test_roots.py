@@ -7,9 +7,11 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from package_cache.values.events import Event, Step
 
 STAND_IN = """#!/bin/sh
 set -f; echo $* >> "{log}"
-for word; do case $word in /*/root) root=$word;; esac; done
+for word; do case $word in /*/root | /*/shown0) root=$word;; esac; done
 mkdir -p "$root/etc/apt/apt.conf.d" "$root/dev"
 touch "$root/etc/hostname" "$root/etc/resolv.conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
 {then}
@@ -52,17 +54,20 @@ def isolation() -> Isolation:
 
 
 @pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Puts a stand-in for mmdebstrap first in PATH; the lines of this file are how often and how it was called."""
-    _stand_in(tmp_path, "")
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-    return tmp_path / "log"
+    folder = Path(tempfile.mkdtemp())  # pytest's own folders cannot be entered by the ids inside
+    folder.chmod(0o777)
+    _stand_in(folder / "log", "")
+    monkeypatch.setenv("PATH", f"{folder}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    yield folder / "log"
+    shutil.rmtree(folder)
 
 
-def _stand_in(folder: Path, then: str) -> None:
-    program = folder / "bin/mmdebstrap"
+def _stand_in(log: Path, then: str) -> None:
+    program = log.with_name("bin") / "mmdebstrap"
     program.parent.mkdir(exist_ok=True)
-    program.write_text(STAND_IN.format(log=folder / "log", then=then))
+    program.write_text(STAND_IN.format(log=log, then=then))
     program.chmod(0o755)
 
 
@@ -107,7 +112,7 @@ def test_nothing_of_this_machine_is_in_it(tmp_path: Path, source: RootSource, is
 
 
 def test_two_at_once_make_it_once(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
-    _stand_in(tmp_path, "sleep 1")
+    _stand_in(log, "sleep 1")
     made: list[Path] = []
     threads = [
         threading.Thread(target=lambda: made.append(make_root(source, state=tmp_path, isolation=isolation)))
@@ -124,7 +129,7 @@ def test_two_at_once_make_it_once(tmp_path: Path, source: RootSource, isolation:
 def test_a_failure_shows_the_last_words_and_leaves_nothing(
     tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
 ) -> None:
-    _stand_in(tmp_path, "echo E: it went wrong >&2; exit 25")
+    _stand_in(log, "echo E: it went wrong >&2; exit 25")
     with pytest.raises(PackageCacheError, match="cannot make a root of plain amd64") as caught:
         make_root(source, state=tmp_path, isolation=isolation)
     assert "E: it went wrong" in caught.value.details
@@ -135,7 +140,7 @@ def test_a_killed_build_is_removed_by_the_next(
     tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
 ) -> None:
     mark = f"9{uuid.uuid4().int % 10**8:08}"
-    _stand_in(tmp_path, f"echo begun >&2; exec sleep {mark}")
+    _stand_in(log, f"echo begun >&2; exec sleep {mark}")
     lines = ("deb http://127.0.0.1:9/ other main",)
     program = (
         "import sys; from pathlib import Path; from package_cache.outside.roots.isolation import *;"
@@ -144,7 +149,7 @@ def test_a_killed_build_is_removed_by_the_next(
         f" state=Path({str(tmp_path)!r}), isolation=Isolation.{isolation.name})"
     )
     sources = str(Path(package_cache.__file__).parents[1])
-    path = f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    path = f"{log.parent}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     with subprocess.Popen([sys.executable, "-c", program], env={"PYTHONPATH": sources, "PATH": path}) as process:
         deadline = time.monotonic() + 30
         while not processes_with(f"sleep {mark}") and time.monotonic() < deadline:
@@ -154,7 +159,7 @@ def test_a_killed_build_is_removed_by_the_next(
     while processes_with(f"sleep {mark}") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert processes_with(f"sleep {mark}") == []
-    _stand_in(tmp_path, "")
+    _stand_in(log, "")
     root = make_root(source, state=tmp_path, isolation=isolation)
     assert _left(tmp_path) == [root.parent.name]
 

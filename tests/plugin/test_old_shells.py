@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.plugin.shells import CONTEXTS, MakeCommand
-
-from package_cache.outside.roots.isolation import Isolation, throwaway
+from tests.support.lab import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

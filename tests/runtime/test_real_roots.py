@@ -7,9 +7,9 @@ import pytest
 import yaml
 from tests.runtime.phase import PLUGINS, init_phase
 from tests.runtime.test_init_scripts import KEY
+from tests.support.lab import Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

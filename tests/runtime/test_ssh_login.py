@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.runtime.phase import PLUGINS, init_phase
+from tests.support.lab import Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.outside.run import run
 
 pytestmark = pytest.mark.system

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.runtime.pod import Pod, entry, job_of
 from tests.runtime.test_init_scripts import KEY
+from tests.support.lab import Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import Isolation, throwaway
 
 pytestmark = pytest.mark.system
 

@@ -13,7 +13,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.main import run
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import exclusive
-from package_cache.outside.roots.isolation import Isolation, isolation_for, throwaway
+from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
 from package_cache.values.errors import ArchiveError, PackageCacheError
 from package_cache.values.system import System
 from package_cache.verbs.archives.release_root import release_root
@@ -61,10 +61,10 @@ def test_a_group_is_installed_without_network_as_check_predicts(
 
 
 def test_it_is_missed_where_programs_are_this_machines_own(
-    cache: CacheFolder, real_root: Callable[..., Path], isolation: Isolation
+    cache: CacheFolder, product_root: Callable[..., Path], containment: Isolation
 ) -> None:
-    root = real_root(SYSTEM.name)
-    with throwaway(root, isolation, binds={"/package_cache": cache.path}) as container:
+    root = product_root(SYSTEM.name)
+    with disposable_root(root, containment, binds={"/package_cache": cache.path}) as container:
         done = container.run(["sh", "/package_cache/install_group.sh", "ssh"], check=False, timeout=60)
     cause = f"the group ssh is not for {OWN}; it is for: {SYSTEM.architecture}"
     assert (done.returncode, done.stderr) == (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.support.debs import make_deb
+from tests.support.lab import Container, Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.outside.packages.recompression import recompress
-from package_cache.outside.roots.isolation import Container, Isolation, throwaway
 from package_cache.values.compression import compression_for
 
 pytestmark = pytest.mark.system

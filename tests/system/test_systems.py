@@ -20,9 +20,9 @@ ALL = [NEWEST[0], *(name for name in SYSTEMS if name not in NEWEST), NEWEST[1]]
 
 
 @pytest.mark.parametrize("system", spread(ALL, 2))
-def test_ssh_installs(system: str, state: Path, isolation: Isolation) -> None:
+def test_ssh_installs(system: str, state: Path, containment: Isolation) -> None:
     folder = state / "tests" / "systems" / system
-    (row,) = rows_of(System.parse(system), {"ssh": GROUPS["ssh"]}, folder, isolation)
+    (row,) = rows_of(System.parse(system), {"ssh": GROUPS["ssh"]}, folder, containment)
     if row["status"] == ExitStatus.ARCHIVE_UNREACHABLE.code:
         unavailable(f"the archive of {system}", ArchiveError(row["reason"]))
     assert (row["status"], row["reason"]) == (0, "installed")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.lab import Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.outside.files import exclusive
 from package_cache.outside.images.system_files import RootFiles
-from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.values.lock import Lock
 from package_cache.values.system import System
 from package_cache.verbs.archives import system_apt

@@ -7,11 +7,11 @@ import pytest
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.keys import throwaway_key
+from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifests import read_manifest
-from package_cache.outside.roots.isolation import Isolation, throwaway
 from package_cache.verbs.archives.sources import mirror_finder
 from package_cache.verbs.building.build import build
 from package_cache.verbs.locking.lock import make_lock

@@ -26,6 +26,7 @@ def test_the_table_as_published() -> None:
         "different": 15,
         "outdated": 16,
         "too-old": 17,
+        "not-contained": 18,
         "not-root": 20,
         "no-dpkg": 21,
         "dpkg-broken": 22,

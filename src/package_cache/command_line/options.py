@@ -148,7 +148,13 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="Users and passwords of archives' servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
         f"Also: {AUTH_VARIABLE}.",
     )
-    return manifest_option(mirror_options(auth(timeout(function))))
+    uncontained = click.option(
+        "--uncontained-precommands",
+        is_flag=True,
+        help="Run precommands also where this machine cannot contain them: in a copy of a root, but with all of root's "
+        "rights over this machine. Only for a manifest that you wrote yourself.",
+    )
+    return manifest_option(mirror_options(auth(timeout(uncontained(function)))))
 
 
 cache_option: Decorator = click.option(
@@ -187,6 +193,7 @@ def given_options(
     precommand_timeout: float = 600.0,
     *,
     auth_file: Path | None = None,
+    uncontained_precommands: bool = False,
 ) -> Options:
     """Merge what the command line and the environment say; where both name an archive, the command line counts.
 
@@ -212,6 +219,7 @@ def given_options(
         auth=_auth_file(auth_file),
         gnupg=_gnupg(),
         precommand_timeout=precommand_timeout,
+        uncontained_precommands=uncontained_precommands,
     )
 
 

@@ -32,6 +32,7 @@ DEBIAN_PACKAGES = {
     "newuidmap": "uidmap",
     "nsenter": "util-linux",
     "prlimit": "util-linux",
+    "runc": "runc",
     "setpriv": "util-linux",
     "skopeo": "skopeo",
     "unshare": "util-linux",

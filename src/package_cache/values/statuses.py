@@ -54,6 +54,9 @@ class ExitStatus(Enum):
     DIFFERENT = Meaning(15, "what was compared differs (diff --exit-code)", "review what is listed")
     OUTDATED = Meaning(16, "the archive has newer packages than the lock", "run package-cache lock, and build")
     TOO_OLD = Meaning(17, "the lock or the cache is older than max-age", "lock and build again")
+    NOT_CONTAINED = Meaning(
+        18, "this machine cannot contain a stranger's programs", "do it where user namespaces are allowed"
+    )
     NOT_ROOT = Meaning(20, "the installer is not root", "run it as root", clean_miss=True)
     NO_DPKG = Meaning(21, "there is no dpkg or apt-get here", "use the fallback of this image", clean_miss=True)
     DPKG_BROKEN = Meaning(

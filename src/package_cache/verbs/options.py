@@ -21,6 +21,8 @@ class Options:
     """The user's GnuPG home, where a repository's key may be that the manifest names by its fingerprint."""
     precommand_timeout: float = 600.0
     """Seconds that one group's precommands may take."""
+    uncontained_precommands: bool = False
+    """Run precommands as root of this machine, in a copy of a root, if it can contain nothing."""
 
     def mirrors_over(self, mirrors: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
         """Return what the user chose and, for archives that the user did not name, these mirrors of a manifest."""

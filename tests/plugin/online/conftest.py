@@ -9,8 +9,7 @@ from tests.faults.conftest import free_port
 from tests.faults.job import BUSYBOX
 from tests.installer.synthetic import Room
 from tests.plugin.online.image import Image
-
-from package_cache.outside.roots.isolation import Isolation, throwaway
+from tests.support.lab import Isolation, throwaway
 
 OpenImage = Callable[..., Image]
 

@@ -1,23 +1,26 @@
 """Images as roots: layers unpacked, owners kept, whiteouts honoured; kept like other roots, by the image's digest."""
 
 import json
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from package_cache.outside.images import unpack_layer
 from package_cache.outside.images.layered_files import read_layer
 from package_cache.outside.images.source import SourceImage
 from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import as_root, keep_root
-from package_cache.outside.run import CommandError, piped, run
+from package_cache.outside.roots.releases import as_root, keep_root, root_owner
+from package_cache.outside.run import CommandError, piped
 from package_cache.outside.tar_stream import Deadline, Meter
 from package_cache.values.bounds import bound
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Progress, ignore
 
-FORMAT = 2
+FORMAT = 3
 """Raised when images are unpacked in another way."""
+
+_SCRIPT = Path(unpack_layer.__file__).read_text()
+"""Its text: who runs it may be unable to open the file."""
 
 BLOCK = 1 << 20
 SILENCE = 600.0
@@ -25,27 +28,28 @@ SILENCE = 600.0
 
 
 def image_root(image: SourceImage, *, state: Path, isolation: Isolation, listener: Listener = ignore) -> Path:
-    """Give the root of an image, for `outside.roots.isolation.throwaway`; unpacked where it is not kept yet."""
+    """Return the root of an image, for `outside.roots.isolation.disposable_root`; unpacked if it is not kept yet."""
 
     def fill(root: Path) -> None:
-        with as_root(isolation) as prefix:
-            run([*prefix, "mkdir", "-m", "755", str(root)])
+        python = Path(sys.base_prefix)
+        with as_root(isolation, root, python) as (prefix, place, shown):
+            program = str(shown / Path(sys.executable).resolve().relative_to(python.resolve()))
+            limits = [str(bound(name)) for name in ("helper-memory-bytes", "image-unpacked-bytes")]
+            command = [program, "-I", "-S", "-c", _SCRIPT, str(place), *limits]
+            argv = (*prefix, "env", f"LD_LIBRARY_PATH={shown}/lib", *command)
             listener(Progress("unpacking", 0, len(image.layers), "layers"))
             meter = Meter(f"a layer of {image.name}")
             for number, digest in enumerate(image.layers, 1):
-                _unpack(image, digest, root, prefix, meter)
+                _unpack(image, digest, argv, meter)
                 listener(Progress("unpacking", number, len(image.layers), "layers"))
 
-    inputs = {"format": FORMAT, "image": image.digest, "layers": image.layers, "owner": os.geteuid()}
+    inputs = {"format": FORMAT, "image": image.digest, "layers": image.layers, "owner": root_owner(isolation)}
     return keep_root(inputs, fill, state=state, isolation=isolation)
 
 
-def _unpack(image: SourceImage, digest: str, root: Path, prefix: tuple[str, ...], meter: Meter) -> None:
+def _unpack(image: SourceImage, digest: str, argv: Sequence[str], meter: Meter) -> None:
     with image.open_layer(digest) as stream:
         layer = read_layer(stream, meter)
-    script = Path(unpack_layer.__file__)
-    limits = [str(bound("helper-memory-bytes")), str(bound("image-unpacked-bytes"))]
-    argv = [*prefix, sys.executable, "-I", "-S", str(script), str(root), *limits]
     try:
         with piped(argv, feed=True, silence=SILENCE) as target:
             for kind, paths in (("gone", layer.gone), ("opaque", layer.opaque)):

@@ -1,7 +1,7 @@
-"""The weakest throw-away root: a copy, entered by chroot(2), where a machine lets us neither mount nor unshare.
+"""Disposable roots that contain nothing: copies entered by chroot(2), for machines that allow no namespaces.
 
-It has no /proc, sees the host's network, and its processes are the host's. What of it a killed run left is removed
-by the next one that copies the same root.
+They have no /proc, use this machine's network, and their processes are the machine's. Only for roots that we made and
+commands that the user trusts. The next copy of the same root removes what a killed run left.
 """
 
 import contextlib
@@ -11,41 +11,37 @@ import signal
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from package_cache.outside.files import lock
-from package_cache.outside.inside import on_the_host
-from package_cache.outside.roots.namespaces import Bind
-from package_cache.outside.run import run
+from package_cache.outside.inside import on_the_host, resolved_inside
+from package_cache.outside.roots.sandbox import Container, checked_binds
+from package_cache.outside.run import find_tool, run
 from package_cache.values.errors import PackageCacheError
 
 PREFIX = ".throwaway-"
+_ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 """Major and minor numbers, from Linux's Documentation/admin-guide/devices.txt."""
 
 
 @contextlib.contextmanager
-def copied_root(root: Path, binds: Sequence[Bind], *, network: bool) -> Iterator[Path]:
-    """Give a copy of `root`, made beside it, while the block runs; then end its processes and remove it."""
-    with _own_folder(root.parent) as folder:
+def copied_root(root: Path, binds: Mapping[str, Path], *, network: bool) -> Iterator[Container]:
+    """Yield a copy of `root`, made beside it, while the block runs; then end its processes and remove it."""
+    shown = checked_binds(binds)
+    with _own_folder(root.parent) as folder, contextlib.ExitStack() as stack:
         copy = folder / "root"
         _copy(root, copy)
         _make_devices(copy / "dev")
-        if not (copy / "tmp").exists():
-            (copy / "tmp").mkdir()
-            (copy / "tmp").chmod(0o1777)
-        if network:
-            _copy_resolver(copy / "etc")
-        for bind in binds:
-            _copy(bind.source, on_the_host(copy, bind.inside))
-        try:
-            yield copy
-        finally:
-            end_processes(copy)
-            for bind in binds:
-                if bind.writable:
-                    _copy(on_the_host(copy, bind.inside), bind.source)
+        for name in ("resolv.conf", "hosts") if network else ():
+            if Path("/etc", name).exists():
+                (copy / "etc" / name).unlink(missing_ok=True)
+                shutil.copyfile(Path("/etc", name), copy / "etc" / name)
+        for inside, source in shown.items():
+            _copy(source, on_the_host(copy, resolved_inside(copy, inside)))
+        stack.callback(end_processes, copy)
+        yield Container((find_tool("env"), "-i", *_ENVIRONMENT, find_tool("chroot"), str(copy)), stack)
 
 
 def end_processes(root: Path, limit: float = 10.0) -> None:
@@ -69,11 +65,15 @@ def _processes(root: Path) -> list[int]:
 
 @contextlib.contextmanager
 def _own_folder(parent: Path) -> Iterator[Path]:
-    """Give a new folder that is locked as long as we live, and remove those whose owners died."""
+    """Yield a new folder that is locked as long as we live, and remove those whose owners died."""
     beside = _lock(parent, wait=60.0)  # so that nobody takes a folder just made for one whose owner died
     try:
         for stale in parent.glob(f"{PREFIX}*/"):
-            _remove_if_dead(stale)
+            with contextlib.suppress(BlockingIOError):  # its owner lives: the kernel drops a lock with its process
+                descriptor = _lock(stale)
+                end_processes(stale / "root")
+                _remove(stale)
+                os.close(descriptor)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         descriptor = _lock(folder)
     except OSError as error:
@@ -87,20 +87,8 @@ def _own_folder(parent: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _remove_if_dead(folder: Path) -> None:
-    try:
-        descriptor = _lock(folder)
-    except BlockingIOError:
-        return  # its owner lives: the kernel drops a lock with its process (flock(2))
-    try:
-        end_processes(folder / "root")
-        _remove(folder)
-    finally:
-        os.close(descriptor)
-
-
 def _lock(folder: Path, wait: float = 0.0) -> int:
-    """Lock a folder itself and give the descriptor that holds it. Raises `BlockingIOError` after `wait` seconds."""
+    """Lock a folder itself and return the descriptor that holds it. Raise `BlockingIOError` after `wait` seconds."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         lock(descriptor, wait)
@@ -116,17 +104,15 @@ def _remove(folder: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file, or what is in a folder, over the target."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        target.mkdir(exist_ok=True)
-        run(["cp", "-a", "--reflink=auto", "--", f"{source}/.", str(target)])
-    else:
-        run(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
+    (target if source.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)
+    run(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 
 def _make_devices(folder: Path) -> None:
-    """Make the devices that any program counts on. Where we may not even do that, plain files must stand for them."""
-    folder.mkdir(exist_ok=True)
+    """Make the devices that any program counts on, or plain files where we may not."""
+    for name in ("pts", "shm"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "shm").chmod(0o1777)
     for name, (major, minor) in _DEVICES.items():
         path = folder / name
         if path.is_char_device():
@@ -137,14 +123,3 @@ def _make_devices(folder: Path) -> None:
         except PermissionError:
             path.write_bytes(os.urandom(1 << 20) if name.endswith("random") else b"")
         path.chmod(0o666)
-    for name in ("pts", "shm"):
-        (folder / name).mkdir(exist_ok=True)
-    (folder / "shm").chmod(0o1777)
-
-
-def _copy_resolver(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    for name in ("resolv.conf", "hosts"):
-        if Path("/etc", name).exists():
-            (folder / name).unlink(missing_ok=True)
-            shutil.copyfile(Path("/etc", name), folder / name)

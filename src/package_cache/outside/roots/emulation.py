@@ -81,7 +81,8 @@ def _registrations(place: str) -> Iterator[str]:
         if machine.number == own:  # what is registered goes before what the processor runs itself, the emulator too
             continue
         with contextlib.suppress(ToolMissingError):
-            line = _registration(machine, emulator_of(architecture))
+            emulator = str(Path(emulator_of(architecture)).resolve())  # a link's folder may be closed to the ids inside
+            line = _registration(machine, emulator)
             yield f"printf '%s\\n' {shlex.quote(line)} > {place}/register"
 
 

@@ -1,6 +1,6 @@
 """Roots of other releases: made once by mmdebstrap(1) from signed archives, kept, never changed afterwards.
 
-    <state>/roots/<key>/root          the root, for `outside.roots.isolation.throwaway`
+    <state>/roots/<key>/root          the root, for `outside.roots.isolation.disposable_root`
     <state>/roots/<key>/root.json     from what it was made
     <state>/roots/.building-<key>/    being made (renamed when whole), or what a killed build left (removed by the next)
     <state>/roots/.<key>.lock         held by who makes it
@@ -12,22 +12,26 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from package_cache.outside.apt.trust import is_untrusted
 from package_cache.outside.files import exclusive, sha256_of, write_atomically
 from package_cache.outside.roots.chroot import end_processes
 from package_cache.outside.roots.emulation import REGISTRY, registry_lines
+from package_cache.outside.roots.identities import identities
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.namespaces import hold
-from package_cache.outside.run import CommandError, find_tool, run
+from package_cache.outside.run import CommandError, find_tool, piped, run
 from package_cache.outside.state import private_folder
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, ignore
 
-FORMAT = 1
+FORMAT = 2
 """Raised when roots are made in another way, so that older ones are not taken for them."""
 
 WAIT = 900.0
@@ -37,6 +41,9 @@ LIMIT = 1800.0
 """Seconds that making a root may take."""
 
 _BUILDING = ".building-"
+
+_SHOWN = Path("/boot/package-cache")
+"""Where `as_root` shows what its root could not reach: mmdebstrap does not use it, and in no release it is there."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ def make_root(
         "repositories": source.repositories,
         "keyring_sha256": sha256_of(source.keyring),
         "include": include,
-        "owner": os.geteuid(),  # whose ids the files have
+        "owner": root_owner(isolation),
     }
 
     def fill(root: Path) -> None:
@@ -84,8 +91,15 @@ def make_root(
     return keep_root(inputs, fill, state=state, isolation=isolation)
 
 
+def root_owner(isolation: Isolation) -> tuple[int, int]:
+    """Return the user and group that root's files in a root belong to: part of what decides it."""
+    if isolation is Isolation.CHROOT:
+        return os.geteuid(), os.getegid()
+    return identities("uid")[0][1], identities("gid")[0][1]
+
+
 def keep_root(inputs: Mapping[str, object], fill: Callable[[Path], None], *, state: Path, isolation: Isolation) -> Path:
-    """Give the root that these inputs decide; where it is not kept yet, `fill` makes it at a path that is not there.
+    """Return the root that these inputs decide; if it is not kept yet, `fill` makes it in an empty folder.
 
     Whoever comes while another makes the same root waits for it.
     """
@@ -98,7 +112,12 @@ def keep_root(inputs: Mapping[str, object], fill: Callable[[Path], None], *, sta
     with exclusive(_lock(roots, key), wait=WAIT):
         if not kept.is_dir():  # another process may have made it while we waited
             with _building(roots, key, isolation) as folder:
-                fill(folder / "root")
+                root = folder / "root"
+                root.mkdir()
+                root.chmod(0o755)
+                if os.geteuid() == 0:
+                    os.chown(root, *root_owner(isolation))
+                fill(root)
                 write_atomically(folder / "root.json", json.dumps(inputs, indent=1).encode() + b"\n")
                 folder.rename(roots / key)
     return kept
@@ -110,10 +129,10 @@ def archive_root(path: Path, archive: Path, isolation: Isolation, *, without: Se
     `without` are patterns of tar(1) for paths that begin with `./`. Raises `CommandError`.
     """
     left_out = [f"--exclude={pattern}" for pattern in without]
-    argv = ["tar", "--directory", str(path), *left_out, "--sort=name", "--numeric-owner", "--create", "."]
-    archive.touch()  # ours, whoever writes to it
-    with as_root(isolation) as prefix:
-        run([*prefix, *argv, "--file", str(archive)], timeout=LIMIT)
+    with as_root(isolation, path) as (prefix, place), archive.open("wb") as file:
+        argv = ["tar", "--directory", str(place), *left_out, "--sort=name", "--numeric-owner", "--create", "."]
+        with piped([*prefix, *argv]) as stream:
+            shutil.copyfileobj(stream, file)
 
 
 def _lock(roots: Path, key: str) -> Path:
@@ -141,20 +160,32 @@ def _building(roots: Path, key: str, isolation: Isolation) -> Iterator[Path]:
 
 def _remove(folder: Path, isolation: Isolation) -> None:
     end_processes(folder / "root")
-    with as_root(isolation) as prefix:  # the files may belong to ids that only our user namespace has
-        run([*prefix, "rm", "-rf", "--one-file-system", "--", str(folder)])
+    argv = ["rm", "-rf", "--one-file-system", "--", str(folder)]
+    if os.geteuid() == 0:
+        run(argv)
+        return
+    with as_root(isolation) as (prefix,):  # the files may belong to ids that only our user namespace has
+        run([*prefix, *argv])
 
 
 @contextlib.contextmanager
-def as_root(isolation: Isolation) -> Iterator[tuple[str, ...]]:
-    """Give the argv prefix that runs a program as root, among the host's files, and ends it when we end."""
+def as_root(isolation: Isolation, *shown: Path) -> Iterator[tuple[Any, ...]]:
+    """Yield the argv prefix that runs a program as root among this machine's files, and where it finds `shown`.
+
+    That root is the owner of roots: it cannot open what root alone can, but for the files and folders `shown`.
+    """
     if isolation is Isolation.CHROOT:
-        yield (find_tool("setpriv"), "--pdeathsig", "TERM")
+        yield (find_tool("setpriv"), "--pdeathsig", "TERM"), *shown
         return
+    places = [_SHOWN / f"shown{number}" for number in range(len(shown))]
+    before = [f"mount -t tmpfs -o mode=755 tmpfs {_SHOWN.parent}; mkdir {_SHOWN}"]
+    for place, path in zip(places, shown, strict=True):
+        made = "mkdir" if path.is_dir() else ": >"
+        before.append(f"{made} {place}; mount --bind {shlex.quote(str(path.resolve()))} {place}")
     registry = registry_lines(f"/{REGISTRY}") if isolation is Isolation.EMULATION else []
     setup = ["mount -t proc proc /proc", *registry]
-    with hold(setup, ["--mount", "--pid"], user=isolation.has_user_namespace) as holder:
-        yield holder.enter
+    with hold(setup, ["--mount", "--pid"], user=True, before=before) as holder:
+        yield holder.enter, *places
 
 
 _PAM_FIRST = (
@@ -187,18 +218,18 @@ def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isola
     if include:
         options.append(f"--include={','.join(include)}")
     command = [
-        "env", "--unset=APT_CONFIG", find_tool("mmdebstrap"), "--mode=root", "--variant=minbase", "--format=directory",
-        f"--architectures={source.architecture}", f"--keyring={source.keyring.resolve()}", *options,
+        "env", "--unset=APT_CONFIG", "--unset=TMPDIR", str(Path(find_tool("mmdebstrap")).resolve()),
+        "--mode=root", "--variant=minbase", "--format=directory", f"--architectures={source.architecture}", *options,
         f"--extract-hook={_NO_DEVICES}", f"--extract-hook={_PAM_FIRST}",
         "--skip=check/qemu",  # `isolation` is one in which the architecture's programs run; mmdebstrap takes arch-test
-        source.suite, str(target), *source.repositories,
     ]  # fmt: skip
     try:
-        with as_root(isolation) as prefix:
+        with as_root(isolation, target, source.keyring) as (prefix, place, keyring):
             # No configuration of this machine's apt is read: mmdebstrap names apt one of its own, below the new root.
-            run([*prefix, *command], timeout=LIMIT)
+            last = (f"--keyring={keyring}", source.suite, str(place), *source.repositories)
+            run([*prefix, *command, *last], timeout=LIMIT)
             sources = "".join(f"{line}\n" for line in source.repositories)
-            run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(target)], stdin=sources)
+            run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(place)], stdin=sources)
     except CommandError as error:
         raise _explained(source, error) from error
 

@@ -1,4 +1,4 @@
-"""A group's precommands: shell, run in a throw-away root of the target system before its packages are resolved.
+"""A group's precommands: shell, run in a disposable root of the target system before its packages are resolved.
 
 What they did to the root's apt (sources, keys, preferences) then decides what that root's own apt finds.
 """
@@ -9,16 +9,18 @@ from collections.abc import Iterator, Sequence
 from package_cache.outside.apt.root import UPDATE_LIMIT, Source, unusable
 from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.archives.distributions import Release
-from package_cache.outside.roots.isolation import Container, isolation_for, throwaway
+from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
 from package_cache.outside.roots.releases import make_root
+from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import CommandError, Completed
-from package_cache.values.errors import PrecommandError
+from package_cache.values.errors import PackageCacheError, PrecommandError
 from package_cache.values.events import Listener, Step
+from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.archives.release_root import root_source
 from package_cache.verbs.options import Options
 
 FOLDER = "/var/lib/package-cache"
-"""Of our apt's state, in the throw-away root."""
+"""Of our apt's state, in the disposable root."""
 
 
 @contextlib.contextmanager
@@ -35,12 +37,21 @@ def prepared_apt(
 
     Raises `PrecommandError`, with their output, where they fail or run out of time.
     """
-    isolation = isolation_for(release.system.architecture)
+    isolation = _isolation(release, options)
     root = make_root(root_source(release, sources), state=options.state, isolation=isolation, listener=listener)
-    with throwaway(root, isolation, network=True) as container:
+    with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))
         _run_commands(container, commands, options.precommand_timeout)
         yield _updated_apt(container, architectures)
+
+
+def _isolation(release: Release, options: Options) -> Isolation:
+    try:
+        return isolation_for(release.system.architecture, uncontained=options.uncontained_precommands)
+    except PackageCacheError as error:
+        if error.status is ExitStatus.NOT_CONTAINED:
+            error.hint = f"{error.hint}; or trust these precommands as yourself: --uncontained-precommands"
+        raise
 
 
 def _run_commands(container: Container, commands: str, limit: float) -> None:

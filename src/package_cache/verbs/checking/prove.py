@@ -1,4 +1,4 @@
-"""`check --run`: groups installed for real, each in a throw-away copy of a root, and compared with the prediction."""
+"""`check --run`: groups installed for real, each in a disposable copy of a root, and compared with the prediction."""
 
 import re
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.outside.inside import Inside
-from package_cache.outside.resolve import Links
-from package_cache.outside.roots.isolation import Container, Isolation, throwaway
+from package_cache.outside.roots.isolation import Isolation, disposable_root
+from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import CommandError
+from package_cache.values.bounds import bound
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.statuses import ExitStatus
@@ -24,6 +24,9 @@ PLACE = "/run-by-package-cache"
 
 LIMIT = 3600.0
 """Seconds that installing a group may take."""
+
+RESULT_LIMIT = 60.0
+"""Seconds to read what the installer says of it."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -49,8 +52,6 @@ def prove(
     Groups that the cache does not have, or has other ones of by the end, are left out of what is noted. Where the
     cache cannot be written, a warning says that nothing was noted.
     """
-    if not isolation.cuts_network:
-        listener(Warn("this machine lets us not cut a root off from the network: the installer uses none all the same"))
     runs = []
     proofs = []
     for verdict in result.verdicts:
@@ -76,14 +77,15 @@ def status_of(runs: Sequence[Run]) -> ExitStatus:
 
 def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation) -> Run:
     file = "/result-of-package-cache"
-    with throwaway(root, isolation, binds={PLACE: cache.path}) as container:
-        argv = ["sh", f"{PLACE}/{INSTALLER}", "--result", file, "--", verdict.group]
-        try:
+    argv = ["sh", f"{PLACE}/{INSTALLER}", "--result", file, "--", verdict.group]
+    try:
+        with disposable_root(root, isolation, binds={PLACE: cache.path}) as container:
             done = container.run(argv, timeout=LIMIT, check=False)
-        except CommandError as error:  # the time is over
-            return Run(verdict.group, ExitStatus.INTERNAL.code, 0, agreed=False, message=error.message)
-        text = _result_text(container, file)
-    status = done.returncode if done.returncode >= 0 else 128 - done.returncode  # killed by a signal, as a shell has it
+            text = _result_text(container, file)
+    except PackageCacheError as error:  # the time is over, or the image has no shell
+        message = ": ".join((error.message, *error.details.splitlines()[-1:]))
+        return Run(verdict.group, ExitStatus.INTERNAL.code, 0, agreed=False, message=message)
+    status = done.returncode
     facts = {key: value for key, _, value in (line.partition("=") for line in text.splitlines())}
     installed = int(facts["installed"]) if _NUMBER.fullmatch(facts.get("installed", "")) else 0
     expected = len(verdict.packages) if verdict.prediction is Prediction.HIT else 0
@@ -93,10 +95,11 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
 
 
 def _result_text(container: Container, file: str) -> str:
-    """Give what the installer wrote there; nothing where that is no file, or too large: an image has its own ideas."""
+    """Return what the installer wrote there, or nothing if that is no file: an image has its own ideas."""
+    script = f'[ ! -f "$0" ] || head -c {bound("result-bytes")} "$0"'
     try:
-        return Inside(container.root, Links.ROOT).read(file, "result-bytes").decode("utf-8", "replace")
-    except OSError:
+        return container.run(["sh", "-c", script, file], timeout=RESULT_LIMIT, check=False).stdout
+    except CommandError:  # it does not end, or prints for ever
         return ""
 
 

@@ -158,3 +158,33 @@ def test_a_crowd(
     play, *details = crowd
     assert callable(play)
     play(Stage(real_job, synthetic_job, tmp_path, injections), *details)
+
+
+SLOW_DPKG = """mv /usr/bin/dpkg /usr/bin/dpkg.real
+cat >/usr/bin/dpkg <<'END'
+#!/bin/sh
+case " $* " in
+    *" --install "*) if mkdir /root/first; then sleep 2; else until [ -e /root/begun ]; do sleep 0.1; done; fi ;;
+esac
+exec dpkg.real "$@"
+END
+chmod 755 /usr/bin/dpkg"""
+"""The first takes its lock late, and any other one when the first has it."""
+
+
+@pytest.mark.parametrize("system", spread([MIDDLE, OLD, NEW], 1))
+def test_what_a_killed_installer_left_takes_its_lock_late_and_is_killed_as_well(
+    system: str, synthetic_job: SyntheticJob, tmp_path: Path, injections: Callable[[int], None]
+) -> None:
+    scripts = {"postinst": "echo $PPID >/root/begun; sleep 3"}
+    job = synthetic_job(["wanted"], [make_deb(tmp_path / "debs", "wanted", scripts=scripts)], system=system)
+    job.room.sh(SLOW_DPKG)
+    first = job.start()
+    injections(2)
+    job.room.sh("until [ -e /root/first ]; do sleep 0.1; done")
+    second = job.start()
+    time.sleep(0.5)
+    assert send(first, signal.SIGKILL, Whom.INSTALLER)
+    job.room.sh("until [ -s /root/begun ]; do sleep 0.1; done; sleep 1.5; kill -9 $(cat /root/begun)")
+    end_of(first)
+    judge_all([job], [second])

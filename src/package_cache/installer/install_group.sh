@@ -83,7 +83,7 @@ install_missing() {
 # try_to_install: status 1: another process was quicker, and nothing happened.
 try_to_install() {
     local hasher=''
-    [ -n "${dry_run}" ] || wait_for_others || locked_too_long
+    if [ -z "${dry_run}" ] && { find_holder || find_installer; }; then return 1; fi
     plan || return
     if [ -z "${files}" ]; then
         check_all || miss no-plan "apt finds nothing to install, but ${wrong}" "rebuild the cache, or use the fallback of this image"

@@ -29,9 +29,7 @@ no_cache() { miss cache-missing "$1" "check the mount, or name the folder with -
 # is_mounted PATH: something is mounted there (proc(5), mountinfo).
 is_mounted() {
     local point=''
-    while read -r _ _ _ _ point _; do
-        [ "${point}" != "$1" ] || return 0
-    done 2>/dev/null </proc/self/mountinfo
+    while read -r _ _ _ _ point _; do [ "${point}" != "$1" ] || return 0; done 2>/dev/null </proc/self/mountinfo
     return 1
 }
 

@@ -16,6 +16,7 @@ begin_run() {
     done
     ! is_there "${RUNS}" || is_own "${RUNS}" || miss read-only "${RUNS} is a link, or belongs to another user" "remove it"
     run=${RUNS}/${me}
+    export PACKAGE_CACHE_RUN="${me}" # for is_at_work
     errors=$(write_notes 2>&1) || miss no-space "no files can be written in ${RUNS%/*}: ${errors}" "free some space or inodes there"
 }
 
@@ -65,6 +66,8 @@ recover() {
     set -f
     for folder in "$@"; do
         if [ ! -d "${folder}" ] || is_alive "${folder##*/}"; then continue; fi
+        holder='a dpkg that a killed installer has left is at work'
+        while is_at_work "${folder##*/}"; do be_patient || locked_too_long; done
         if read_notes "${folder}"; then recover_run "${folder}"; else end_run "${folder}"; fi
     done
 }
@@ -77,6 +80,7 @@ recover_run() {
     rm -rf "$1/ballast"
     [ -n "${architecture}" ] || read_architecture
     make_work
+    find_installer || [ -z "${policy_owner}" ] || drop_policy
     until wait_for_others && take_policy; do [ "${now}" -lt "${patience:-0}" ] || locked_too_long; done
     run_patiently "${DPKG}" ${DPKG_OPTIONS} --configure -a || ! find_holder || locked_too_long
     if ! is_sane; then
@@ -101,10 +105,7 @@ recover_run() {
 }
 
 # is_sane: nothing is half done, and everything that is installed has what it depends on; a run begins only so.
-is_sane() {
-    read_database
-    ! is_half_done && ask_apt apt-get -o Debug::NoLocking=true check
-}
+is_sane() { read_database && ! is_half_done && ask_apt apt-get -o Debug::NoLocking=true check; }
 
 # undo: take back what this run did. Sets `outcome`.
 undo() {

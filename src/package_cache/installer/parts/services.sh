@@ -16,7 +16,7 @@ find_installer() {
     while read -r line; do
         case ${line} in "${POLICY_MARK} "*) policy_owner=${line##* } ;; *) ;; esac
     done <"${POLICY}"
-    [ -n "${policy_owner}" ] && is_alive "${policy_owner}" || return 1
+    [ -n "${policy_owner}" ] && is_at_work "${policy_owner}" || return 1
     holder="another installer, process ${policy_owner%%-*}, is at work"
 }
 
@@ -25,7 +25,7 @@ take_policy() {
     local new="${POLICY}.${me}"
     [ -z "${policy}" ] || return 0
     ! find_installer || return 1
-    [ -z "${policy_owner}" ] || drop_policy # of one that was killed
+    [ -z "${policy_owner}" ] || { drop_policy; return 1; } # of one that was killed meanwhile: what it left comes first
     if is_there "${POLICY}"; then
         ! says_no || return 0 # it stays
         ! is_mounted "${POLICY}" || services_could_start "${POLICY} is a mount that cannot be replaced"

@@ -88,17 +88,10 @@ in_state() {
 }
 
 # is_half_done: packages are half installed (dpkg(1), package states), or a run of dpkg left a journal.
-is_half_done() {
-    case ${database} in */[uihrp][HUF]* | */[uihrp][a-zA-Z]R*) ;; *) has_updates ;; esac
-}
+is_half_done() { case ${database} in */[uihrp][HUF]* | */[uihrp][a-zA-Z]R*) ;; *) has_updates ;; esac; }
 
 # has_updates: a run of dpkg was broken off: it left a journal.
-has_updates() {
-    set +f
-    set -- "${DPKG_STATE}/updates"/[0-9]*
-    set -f
-    [ -e "$1" ]
-}
+has_updates() (set +f && set -- "${DPKG_STATE}/updates"/[0-9]* && [ -e "$1" ])
 
 # look: set `missing` to requests that dpkg does not have installed, `absent` to a provided file. Status 0: neither is.
 look() {

@@ -14,6 +14,17 @@ is_alive() {
     [ "${identity}" = "$1" ] && kill -0 "${1%%-*}" 2>/dev/null
 }
 
+# is_at_work IDENTITY: an installer, or a dpkg that it has left behind, which may not have taken its lock yet.
+is_at_work() {
+    local path='' name=''
+    is_alive "$1" && return
+    for path in $(set +f; grep -lsF "PACKAGE_CACHE_RUN=$1" /proc/[0-9]*/environ); do
+        { read -r name <"${path%environ}comm"; } 2>/dev/null
+        case ${name} in timeout | dpkg | apt-get) return 0 ;; *) ;; esac
+    done
+    return 1
+}
+
 # sweep_folders PREFIX: remove the folders PREFIX.IDENTITY of processes that are not alive any more.
 sweep_folders() {
     local prefix="$1" path=''

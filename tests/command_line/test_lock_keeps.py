@@ -118,6 +118,7 @@ def test_what_is_kept_stays_where_something_is_pinned(locked: World) -> None:
         '[[pin]]\npackages = ["extras"]\nversion = "1.0"\npriority = 600\n',
         "package-cache.toml",
     )
+    (locked.folder / "package_cache_info").unlink()
     status, _, err = locked.online("lock", "--keep", "--manifest", str(manifest))
     assert (status, err) == (0, "")
     assert versions(locked) == {"editor": "1.0", "libshared": "1.0"}

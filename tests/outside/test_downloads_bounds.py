@@ -42,5 +42,5 @@ def test_a_folder_that_cannot_be_made_is_said(source: Source) -> None:
     with ArchiveServer(source.served) as server:
         item = source.item("a.deb", 500, server)
         (source.pool / ".partial").write_text("in the way")
-        with pytest.raises(PackageCacheError, match=r"cannot write downloads: .*File exists"):
+        with pytest.raises(PackageCacheError, match=r"cannot write downloads to .*File exists"):
             download([item])

@@ -8,7 +8,6 @@ that change often lie on top.
 """
 
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from package_cache.outside.images.oci import Descriptor, LayerFile, Layout
 from package_cache.outside.images.skopeo import Destination
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import archive_root
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.visible import visible
 from package_cache.verbs.archives.release_root import release_root
@@ -51,7 +51,7 @@ def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
     release = newest_release("debian", ARCHITECTURE)
     isolation = strongest_isolation()
     root = release_root(release, options, isolation, include=PACKAGES)
-    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+    with temporary_folder() as folder:
         base = Path(folder) / "root.tar"
         archive_root(root, base, isolation, without=LEFT_OUT)
         title = f"{release.system.name} with {', '.join(PACKAGES)}"

@@ -54,6 +54,7 @@ ALLOWED = {
     "package_cache/outside/archives/wanted_files.py": BUILT,
     "package_cache/outside/packages/recompression.py": BUILT,
     "package_cache/outside/state.py": OWN,
+    "package_cache/outside/temporary.py": OWN,
     "package_cache/outside/roots/chroot.py": ROOTS,
     "package_cache/outside/roots/emulation.py": MACHINE,
     "package_cache/outside/roots/identities.py": MACHINE,

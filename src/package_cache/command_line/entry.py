@@ -23,11 +23,15 @@ def main() -> None:
         from package_cache.command_line.main import run  # noqa: PLC0415
 
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:  # outside of what `run` does: it has not begun, or all is done but the last word
+    except (KeyboardInterrupt, RuntimeError) as error:  # outside of what `run` does: not begun, or all but done
+        if not isinstance(error.__cause__ or error, KeyboardInterrupt):  # Python wraps it where a class is made
+            raise
         sys.stderr.write("interrupted: run it again\n")
         status = 130
     for sign in SIGNALS:
         signal.signal(sign, signal.SIG_IGN)  # the status stands
+    if temporary := sys.modules.get("package_cache.outside.temporary"):
+        temporary.remove_temporary_folders()
     sys.exit(status)
 
 

@@ -89,6 +89,9 @@ def _run(arguments: Sequence[str], renderer: Renderer) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # which Python wraps where a class is made
+            renderer.interrupted()
+            return ExitStatus.INTERRUPTED.code
         ours = unforeseen(error, "cannot go on")
         renderer.error(ours)
         return ours.status.code

@@ -1,7 +1,6 @@
 """A static busybox, from the package of this machine's distribution, by the way that every other package takes."""
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from package_cache.outside.files import exclusive, read_bounded, write_atomicall
 from package_cache.outside.os_release import read_os_release
 from package_cache.outside.run import run
 from package_cache.outside.state import private_folder
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError
 from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.lock import Lock
@@ -103,7 +103,7 @@ def _lock(manifest: Manifest, path: Path, options: Options, listener: Listener) 
 
 
 def _extracted(package: Path) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+    with temporary_folder() as folder:
         run(["dpkg-deb", "--extract", str(package), folder], timeout=60)
         root = Path(folder)
         wanted = (*root.glob("bin/busybox"), *root.glob("usr/bin/busybox"), *root.glob("usr/share/doc/*/copyright"))

@@ -1,6 +1,5 @@
 """`install`: on one machine or in CI, the cache's own installer against a local cache."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.outside.files import read_bounded
 from package_cache.outside.run import end, start
+from package_cache.outside.temporary import temporary_folder
 
 GRACE = 60.0
 """Seconds that the installer gets to leave dpkg in a sane state when it is interrupted."""
@@ -28,7 +28,7 @@ def install(groups: Sequence[str], cache: CacheFolder, *, quiet: bool = False) -
     Raises `CacheError` where there is no cache.
     """
     read_description(cache)
-    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder, Path("/dev/null").open("w") as nothing:
+    with temporary_folder() as folder, Path("/dev/null").open("w") as nothing:
         file = Path(folder) / "result"
         argv = ["sh", str(cache.installer), "--cache", str(cache.path), "--result", str(file), "--", *groups]
         process = start(argv, stdout=nothing if quiet else None, stderr=None)

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_u
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, find_tool, run
 from package_cache.outside.state import private_folder
+from package_cache.outside.temporary import temporary_folder
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
 from package_cache.values.bounds import bound
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
@@ -251,7 +251,7 @@ class AptRoot:
         env = {"APT_CONFIG": str(self.folder / "apt.conf")}
         if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
             return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
-        with tempfile.TemporaryDirectory(prefix="package-cache-") as temporary:  # apt that is killed leaves files
+        with temporary_folder() as temporary:  # apt that is killed leaves files
             limits = ["prlimit", f"--fsize={bound('list-bytes')}"] if argv[1] == "update" else []
             argv = [*limits, find_tool(argv[0]), *argv[1:]]
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)

@@ -5,7 +5,6 @@ keyring, its package is taken from the newest release of a distribution whose ke
 """
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from package_cache.outside.archives.mirrors import mirrors_of
 from package_cache.outside.files import read_bounded, write_atomically
 from package_cache.outside.run import run
 from package_cache.outside.state import private_folder
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.bounds import check_bound
 from package_cache.values.errors import PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, Warn, ignore
@@ -108,7 +108,7 @@ def _fetch_from(voucher: str, distribution: str, way: _Way) -> bytes:
     path = f"usr/share/keyrings/{distribution}-archive-keyring.gpg"
     for name in sorted({f"{distribution}-archive-keyring", f"{distribution}-keyring"} & root.apt.names()):
         [package] = (item for item in root.apt.plan([PackageRequest(name)]) if item.name == name)
-        with contextlib.suppress(FileNotFoundError), tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        with contextlib.suppress(FileNotFoundError), temporary_folder() as folder:
             deb = Path(folder) / "keyring.deb"
             check_bound("keyring-bytes", package.size, f"the package {name}")
             wanted = Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from package_cache.outside.images.oci import platform_of
 from package_cache.outside.images.skopeo import again, is_loopback, said_by_skopeo
 from package_cache.outside.run import CommandError, find_tool, run
 from package_cache.outside.tar_stream import BROKEN, Deadline, Meter, tar_stream
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.bounds import BoundError, bound, check_bound
 from package_cache.values.documents import load_json
 from package_cache.values.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
@@ -87,7 +87,7 @@ def source_image(
     is larger than the bounds allow.
     """
     transport, rest, asked = _parsed(reference)
-    with tempfile.TemporaryDirectory(prefix="package-cache-", dir=_roomy()) as folder:
+    with temporary_folder(_roomy()) as folder:
         if transport == "docker":
             blobs: _Layout | _Registry = _Registry(rest, Path(folder), authfile)
         else:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
@@ -11,6 +10,7 @@ from package_cache.outside.roots.chroot import copied_root
 from package_cache.outside.roots.emulation import HOW_TO_INSTALL, MACHINES, emulator_of, probe_of
 from package_cache.outside.roots.sandbox import Container, sandbox
 from package_cache.outside.run import run
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.errors import PackageCacheError, ToolMissingError
 from package_cache.values.statuses import ExitStatus
 
@@ -112,7 +112,7 @@ def _refusal(isolation: Isolation, probe: bytes) -> str:
 
 @contextlib.contextmanager
 def _empty_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+    with temporary_folder() as folder:
         root = Path(folder, "root")
         root.mkdir()
         yield root

@@ -8,7 +8,6 @@ library's own, never the cache's: whoever made the cache must not run code here.
 import contextlib
 import re
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from package_cache.outside.files import read_bounded
 from package_cache.outside.images.system_files import SystemFiles
 from package_cache.outside.inside import on_the_host
 from package_cache.outside.run import run
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.verdict import Obstacle, PlannedFile, Prediction, Reason, Verdict
@@ -39,7 +39,7 @@ def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
 
     Raises `PackageCacheError` if the installer needs to be told more (USAGE), or does not run here.
     """
-    with tempfile.TemporaryDirectory(prefix="package-cache-") as name:
+    with temporary_folder() as name:
         folder = Path(name)
         root, script, result = folder / "root", folder / "install_group.sh", folder / "result"
         _write_root(root, seen, _provided(group, cache, seen))

@@ -1,0 +1,29 @@
+"""Temporary folders that are gone in the end, also where a signal comes while one is made or removed."""
+
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_folders: set[Path] = set()
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: str | None = None) -> Iterator[str]:
+    """Yield the path of a new folder for our user alone, below `parent` or TMPDIR; it is removed after the block."""
+    path = Path(parent or tempfile.gettempdir(), f"package-cache-{secrets.token_hex(8)}")
+    _folders.add(path)
+    try:
+        path.mkdir(mode=0o700)
+        yield str(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        _folders.discard(path)
+
+
+def remove_temporary_folders() -> None:
+    """Remove what signals left; for the end of the program, when it hears none any more."""
+    for path in _folders:
+        shutil.rmtree(path, ignore_errors=True)

@@ -31,7 +31,9 @@ class Podman:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._run = Path(tempfile.mkdtemp(prefix="podman-"))  # podman takes no path of more than 50 characters
+        self._run = Path(
+            tempfile.mkdtemp(prefix="podman-", dir="/tmp")
+        )  # podman takes no path of more than 50 characters
         (folder / "containers.conf").write_text(_CONTAINERS_CONF, encoding="utf-8")
         (folder / "registries.conf").write_text("unqualified-search-registries = []\n", encoding="utf-8")
         self.environment = {

@@ -25,6 +25,7 @@ from tests.support.busybox import needs_containment, python_of_everybody
 from tests.support.roots import remove_root
 from tests.support.users import UID, as_ordinary_user
 
+from package_cache.outside.files import sha256_of
 from package_cache.outside.images.root import image_root
 from package_cache.outside.images.source import source_image
 from package_cache.outside.roots.isolation import Isolation
@@ -63,7 +64,7 @@ class Ground:
 def _fact(path: Path) -> str:
     status = path.lstat()
     words = (status.st_mode, status.st_uid, status.st_gid, status.st_nlink, status.st_mtime_ns, status.st_ctime_ns)
-    return f"{words} {path.read_bytes() if path.is_file() else b''!r}"
+    return f"{words} {sha256_of(path) if path.is_file() else ''}"
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def attacked(
         if who not in found:
             found[who] = {}
             mark = f"mark-{uuid.uuid4().hex}"
-            folder = Path(tempfile.mkdtemp(prefix="package-cache-attacks-"))
+            folder = Path(tempfile.mkdtemp(prefix="package-cache-attacks-", dir="/tmp"))  # where other users may go
             try:
                 folder.chmod(0o755)
                 (folder / "cache").mkdir()

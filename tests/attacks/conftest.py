@@ -1,7 +1,8 @@
 """What holds after every attack: memory and disk stayed under their bounds, and nothing lies about.
 
-Memory is what an attack adds to this process, by its peak (VmHWM of proc(5)), and the peak of the largest child: a fresh
-process of the command has less than 60 MiB. Disk is the peak below the folder for temporary files, each test's own.
+Memory is what an attack adds to this process, by its peak (VmHWM of proc(5)), and the peak of the largest child: a
+fresh process of the command has less than 60 MiB. Disk is the peak below the folder for temporary files, each test's
+own.
 """
 
 import contextlib

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from package_cache.outside.apt.solver import GPGV
 from package_cache.outside.apt.trust import is_untrusted
 from package_cache.outside.files import exclusive, sha256_of, write_atomically
 from package_cache.outside.roots.chroot import end_processes
@@ -210,6 +211,7 @@ _APT_OPTIONS = (
     "Acquire::https::Timeout 30",
     'APT::Sandbox::User "root"',  # its own user may not exist among our ids, nor read our folders
     'APT::Get::Always-Include-Phased-Updates "true"',  # the same root for everybody
+    f'APT::Key::GPGVCommand "{GPGV}"',
 )
 
 

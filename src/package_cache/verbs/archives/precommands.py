@@ -38,7 +38,8 @@ def prepared_apt(
     Raises `PrecommandError`, with their output, where they fail or run out of time.
     """
     isolation = _isolation(release, options)
-    root = make_root(root_source(release, sources), state=options.state, isolation=isolation, listener=listener)
+    source = root_source(release, sources)
+    root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))
         _run_commands(container, commands, options.precommand_timeout)

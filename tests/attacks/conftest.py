@@ -22,6 +22,9 @@ from package_cache.values.bounds import set_bounds
 MOST_MEMORY = 240 << 20
 """Bytes of resident memory that an attack may add to a process; with the command's own, less than 300 MiB."""
 
+FORKED = 64 << 20
+"""Bytes by which a child's peak must exceed ours to be its own: it begins with what we had at fork(2)."""
+
 MOST_DISK = 256 << 20
 """Bytes of temporary files, as blocks on the disk."""
 
@@ -43,7 +46,7 @@ def _bounded(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         yield
     set_bounds("")
     found = {"memory": _own() - before, "disk": disk[0]}
-    if (children := _children()) > max(children_before, _own()):  # that of a child begins with ours, by fork(2)
+    if (children := _children()) > max(children_before, _own() + FORKED):
         found["memory of children"] = children
     for what, size in found.items():
         peaks[what] = max(peaks.get(what, (0, "")), (size, request.node.name))

@@ -32,9 +32,10 @@ peaks: dict[str, tuple[int, str]] = {}
 
 
 @pytest.fixture(autouse=True)
-def _bounded(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
+def _bounded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    temporary = tmp_path_factory.mktemp("temporary")
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     set_bounds("")

@@ -98,6 +98,9 @@ class World:
         return json.loads(self.run(*words, "--json")[1])
 
 
+_TEMPORARY = tempfile.gettempdir()
+"""Of the whole test run: a test may have one of its own."""
+
 _FILLED: dict[str, SignedArchive] = {}
 """The archives of the worlds that are kept, by their names."""
 
@@ -105,7 +108,7 @@ _FILLED: dict[str, SignedArchive] = {}
 @functools.cache
 def _kept_folder() -> Path:
     """Give the folder of what is made once; it is gone after the test run."""
-    folder = Path(tempfile.mkdtemp(prefix="package-cache-worlds-"))
+    folder = Path(tempfile.mkdtemp(prefix="package-cache-worlds-", dir=_TEMPORARY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -92,7 +92,7 @@ def matrix(folder: Path, references: dict[str, str]) -> str:
     layout = HandMade(folder / "good")
     good = layout.name(layout.image([base()]))
     tables = [
-        f'[[image]]\nname = "image-{number}"\nreference = {json.dumps(reference)}\n'
+        f'[[image]]\nname = "image-{number}"\nreference = {json.dumps(reference.replace(f"{folder}/", ""))}\n'
         for number, reference in enumerate([*references.values(), good])
     ]
     group = '[[group]]\nname = "tools"\nsystems = ["ubuntu18.04"]\npackages = ["wanted"]\n'

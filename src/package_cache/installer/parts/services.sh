@@ -25,7 +25,7 @@ take_policy() {
     local new="${POLICY}.${me}"
     [ -z "${policy}" ] || return 0
     ! find_installer || return 1
-    [ -z "${policy_owner}" ] || { drop_policy; return 1; } # of one that was killed meanwhile: what it left comes first
+    [ -z "${policy_owner}" ] || { drop_policy && return 1; } # of one that was killed meanwhile: what it left comes first
     if is_there "${POLICY}"; then
         ! says_no || return 0 # it stays
         ! is_mounted "${POLICY}" || services_could_start "${POLICY} is a mount that cannot be replaced"

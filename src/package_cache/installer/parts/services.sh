@@ -22,23 +22,27 @@ find_installer() {
 
 # take_policy: forbid services to start, by a link, which two cannot both make. Status 1: another installer did. 42
 take_policy() {
-    local new="${POLICY}.${me}"
+    local new="${POLICY}.${me}" own=''
     [ -z "${policy}" ] || return 0
     ! find_installer || return 1
     [ -z "${policy_owner}" ] || { drop_policy && return 1; } # of one that was killed meanwhile: what it left comes first
     if is_there "${POLICY}"; then
-        ! says_no || return 0 # it stays
+        if says_no; then ! find_installer; return; fi # it stays, unless it is that of another one that was quicker
         ! is_mounted "${POLICY}" || services_could_start "${POLICY} is a mount that cannot be replaced"
+        own=yes
     fi
     policy=ours
     if ! write_new "${new}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101" || ! chmod 755 "${new}"; then
         [ ! -w "${POLICY%/*}" ] || miss no-space "services could start: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
-    elif { ! is_there "${POLICY}" || mv -f "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } && ln "${new}" "${POLICY}" 2>/dev/null; then
+    elif { [ -z "${own}" ] || mv -n "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } && ln "${new}" "${POLICY}" 2>/dev/null; then
         rm -f "${new}"
         return
     fi
+    policy=
+    rm -f "${new}"
+    ! find_installer || return 1 # it was quicker, and keeps the image's own
+    policy=ours
     release_policy
-    ! find_installer || return 1
     services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
 }
 

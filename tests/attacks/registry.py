@@ -47,7 +47,7 @@ class Hostile:
 
 
 def _type(kind: str, answer: Answer | None) -> str:
-    """Give the media type of what is sent, by which skopeo parses a manifest."""
+    """Return the media type of what is sent, by which skopeo parses a manifest."""
     if kind != "manifests":
         return "application/octet-stream"
     return INDEX if isinstance(answer, bytes) and b'"manifests"' in answer else MANIFEST
@@ -87,7 +87,7 @@ def hostile_registry() -> Iterator[Hostile]:
         do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -82,7 +82,7 @@ def files(names: Iterable[str]) -> bytes:
 
 
 def holes(size: int) -> bytes:
-    """Give a sparse member of that size in the old form of GNU, of which the archive has nothing."""
+    """Return a sparse member of that size in the old form of GNU, of which the archive has nothing."""
     entry = tarfile.TarInfo("hole")
     entry.type = tarfile.GNUTYPE_SPARSE
     block = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
@@ -95,7 +95,7 @@ def holes(size: int) -> bytes:
 
 
 def stating(size: int) -> bytes:
-    """Give a member that states a size, of which the archive has nothing."""
+    """Return a member that states a size, of which the archive has nothing."""
     entry = tarfile.TarInfo("x")
     entry.size = size
     return entry.tobuf(tarfile.GNU_FORMAT)
@@ -150,7 +150,7 @@ IMAGES: dict[str, tuple[str, dict[str, int], Callable[[], bytes]]] = {
     "a link of 5,000 bytes": ("image-path-bytes", {}, lambda: tar([("l", tarfile.SYMTYPE, "x" * 5000)])),
     "a hard link of 5,000 bytes": ("image-path-bytes", {}, lambda: tar([("l", tarfile.LNKTYPE, "x" * 5000)])),
     "a name of 300 bytes": ("image-name-bytes", {}, lambda: files(["d" * 300])),
-    "a name of 100 signs of 3 bytes": ("image-name-bytes", {}, lambda: files(["\u20ac" * 100])),
+    "a name of 100 characters of 3 bytes": ("image-name-bytes", {}, lambda: files(["\u20ac" * 100])),
     "10,000 members": ("layer-entries", {"layer-entries": 5000}, lambda: files(str(i) for i in range(10_000))),
     "10,000 members of the same name": ("layer-entries", {"layer-entries": 5000}, lambda: files(["x"] * 10_000)),
     "10,000 members in all": ("image-entries", {"image-entries": 5000}, lambda: files(map(str, range(10_000)))),
@@ -214,7 +214,7 @@ def zstd_bomb() -> bytes:
 
 
 def nested_bomb() -> bytes:
-    """Give 100 members of gzip, each of which ends in the middle of one of the archive."""
+    """Return 100 members of gzip, each of which ends in the middle of one of the archive."""
     return gzip.compress(zeros(100 * MIB)) + gzip.compress(bytes(MIB)) * 100
 
 

@@ -43,7 +43,7 @@ def refused(done: Done, status: ExitStatus = ExitStatus.NOT_VERIFIED) -> None:
 
 
 def images(tmp_path: Path) -> tuple[HandMade, Any, Any, Any]:
-    """Give a layout with a good image, the attacker's, and an index of the good one."""
+    """Return a layout with a good image, the attacker's, and an index of the good one."""
     layout = HandMade(tmp_path / "image")
     good = layout.image([base(), {"etc/good": "1"}])
     bad = layout.image([base(package("wanted"))])

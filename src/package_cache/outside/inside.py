@@ -316,7 +316,7 @@ def on_the_host(root: Path, inside: str) -> Path:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Give every `OSError` of the block the whole path: with a descriptor, the system knows the last name at most."""
+    """Put the whole path into each `OSError` of the block: with a descriptor, the system knows the last name only."""
     try:
         yield
     except OSError as error:

@@ -32,6 +32,11 @@ def main() -> None:
         signal.signal(sign, signal.SIG_IGN)  # the status stands
     if temporary := sys.modules.get("package_cache.outside.temporary"):
         temporary.remove_temporary_folders()
+    try:
+        if sys.stderr is not None:  # None: it was closed before we began
+            sys.stderr.flush()
+    except OSError:  # Python would try once more, and exit with 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     sys.exit(status)
 
 

@@ -17,9 +17,9 @@ def main() -> None:
         signal.signal(sign, signal.default_int_handler)  # so that it ends what it started, whatever ends it
     os.umask(0o022)  # not the caller's: containers run as other users, and sshd checks modes
     sys.unraisablehook = _raise_again
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a locale may lack signs that we print
     try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a locale may lack characters
         from package_cache.command_line.main import run  # noqa: PLC0415
 
         status = run(sys.argv[1:])

@@ -63,6 +63,7 @@ ALLOWED = {
     "package_cache/outside/images/root.py": "the text of a program of ours, and where Python itself is",
     "package_cache/manifests/read.py": "only a pipe of the user's shell",
     "package_cache/outside/roots/releases.py": ROOTS,
+    "package_cache/command_line/entry.py": MACHINE,
     "package_cache/command_line/install.py": MACHINE,
     "package_cache/command_line/lock.py": MACHINE,
     "package_cache/command_line/main.py": MACHINE,

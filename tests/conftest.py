@@ -79,7 +79,7 @@ def state() -> Path:
 
 @pytest.fixture(scope="session")
 def real_root(product_root: Callable[..., Path], state: Path) -> Callable[..., Path]:
-    """Give the root of a release for the laboratory, as `product_root` does."""
+    """Return the root of a release for the laboratory, as `product_root` does."""
     return lambda *words, **more: lab_root(product_root(*words, **more), state)
 
 

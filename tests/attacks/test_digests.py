@@ -54,7 +54,7 @@ Attack = Callable[[Hostile, Any, Any, Any], None]
 
 
 def blob_of(registry: Hostile, image: Any, *way: str | int) -> str:
-    """Give the digest of a blob that a manifest names."""
+    """Return the digest of a blob that a manifest names."""
     found: Any = json.loads(bytes(registry.manifests[image["digest"]]))  # type: ignore[arg-type]
     for part in way:
         found = found[part]

@@ -183,7 +183,7 @@ MARKUP = "[/dim][red][link=file:///]" + CLEAR
 
 
 def test_steps_and_errors_on_a_terminal(world: World) -> None:
-    """What rich draws has signs of its own; a name has none, neither those of a terminal nor rich's own marks."""
+    """Rich may draw control characters; a name adds none, nor markup of rich."""
     folder = world.folder / MARKUP.replace("/", "")
     folder.mkdir()
     ours, theirs = pty.openpty()

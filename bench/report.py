@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 from bench.figures import groups_of, systems_of
+from bench.markdown import write_between
 from bench.plots import MAIN_GROUPS, draw
 from bench.results import Results, read_results
 from bench.tables import report
 from package_cache.outside.files import write_atomically
-from package_cache.values.errors import UsageError
 
 PROFILES = ("memory", "disk")
 BEGIN, END = "<!-- tables of ./run bench: begin -->", "<!-- tables of ./run bench: end -->"
@@ -35,15 +35,6 @@ def write_all(document: Path, folder: Path) -> None:
             write_beside(results, folder)
             parts += ["\n", _with_plots(results, folder, document)]
     write_between(document, BEGIN, END, "".join([*parts, "\n"]))
-
-
-def write_between(document: Path, begin: str, end: str, content: str) -> None:
-    """Write a document's part between two marks. Raises `UsageError` where it lacks them."""
-    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise UsageError(f"cannot write the tables into {document}: it lacks the marks {begin} and {end}")
-    write_atomically(document, "".join([before, begin, "\n", content, end, after]).encode())
 
 
 def _with_plots(results: Results, folder: Path, document: Path) -> str:

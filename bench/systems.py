@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import machine_facts
-from bench.markdown import table
-from bench.report import write_between
+from bench.markdown import table, write_between
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.command_line.amounts import in_bytes

@@ -18,7 +18,7 @@ from bench.kubernetes.material import PROJECT, prepare_seed
 from bench.kubernetes.results import read_parts, write_parts
 from bench.kubernetes.tables import failures, report
 from bench.machine import machine_facts
-from bench.report import write_between
+from bench.markdown import write_between
 from bench.rounds import Tell
 from package_cache.command_line.options import default_state
 from package_cache.values.errors import PackageCacheError

@@ -15,7 +15,7 @@ from bench.kubernetes.pull import archive_size, from_first_change, per_group, re
 from bench.kubernetes.results import read_parts, write_parts
 from bench.kubernetes.sshd import job_yaml
 from bench.kubernetes.tables import failures, mb, report
-from bench.report import write_between
+from bench.markdown import write_between
 from containers.registry import Request
 
 from package_cache.images.layers import PooledPackage

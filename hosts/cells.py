@@ -1,0 +1,199 @@
+"""Cells of the host matrix: a container of a release, entered as one of the users that the README promises."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from containers.pip import pip_settings
+from containers.podman import Podman
+
+from package_cache.command_line.options import default_state, given_options
+from package_cache.outside.archives.distributions import release_of
+from package_cache.outside.roots.isolation import strongest_isolation
+from package_cache.outside.roots.releases import archive_root
+from package_cache.outside.run import run
+from package_cache.values.errors import UsageError
+from package_cache.values.statuses import ExitStatus
+from package_cache.values.system import System
+from package_cache.verbs.archives.release_root import release_root
+
+PROJECT = Path(__file__).parents[1]
+RELEASES = ("debian12", "debian13", "ubuntu22.04", "ubuntu24.04", "ubuntu26.04")
+
+CLONE = "/home/dev/package-cache"
+LOG = "/tmp/part.log"  # noqa: S108  # in a container that is removed afterwards
+LIMIT = 3600.0
+"""Seconds that one part may take."""
+
+SAMPLE = (
+    "tests/values",
+    "tests/command_line/test_lock_and_build.py",
+    "tests/installer/test_packages.py",
+    "tests/outside/test_isolation.py",
+    "tests/system/test_signatures.py",
+)
+"""What of the tests is run on each host: what depends on its dpkg, apt, gpgv, Python and namespaces."""
+
+PARTS = {"demo": "./run demo", "pod": "./run pod", "tests": f"./run tests {' '.join(SAMPLE)}"}
+"""Command of each part, as the README has it."""
+
+_REFUSALS = {status.code for status in (ExitStatus.TOOL_MISSING, ExitStatus.NOT_CONTAINED, ExitStatus.NOT_ROOT)}
+"""Statuses of a command that this host or user cannot run, and that has said so."""
+
+
+class User(Enum):
+    """Who clones the project, and where."""
+
+    ROOT = "root"
+    SUDO = "sudo"
+    CONTAINER = "container"
+
+    @property
+    def description(self) -> str:
+        """What the README calls it."""
+        return {
+            User.ROOT: "root",
+            User.SUDO: "a user with sudo and umask 0002",
+            User.CONTAINER: "root in an unprivileged container",
+        }[self]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A release as host, and a user of it."""
+
+    release: str
+    user: User
+
+    def __str__(self) -> str:
+        return f"{self.release}/{self.user.value}"
+
+
+ALL = tuple(Cell(release, user) for release in RELEASES for user in User)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one part went in one cell."""
+
+    release: str
+    user: str
+    part: str
+    status: int
+    seconds: int
+    """From an empty home, with everything that `./run` installs first."""
+    last: str
+    """Last line of the output."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a later run of the same replaces."""
+        return self.release, self.user, self.part
+
+    @property
+    def good(self) -> bool:
+        """Whether it worked, or was refused with a reason."""
+        return self.status == 0 or self.refused
+
+    @property
+    def refused(self) -> bool:
+        """Whether the command said that this host or user cannot run it."""
+        return self.status in _REFUSALS
+
+
+def chosen_cells(names: Sequence[str]) -> list[Cell]:
+    """Return the cells with these names, such as `debian13/root`, or `debian13` for all users; no names: all.
+
+    Raise `UsageError` for a name that fits none.
+    """
+    for name in names:
+        if not any(_fits(cell, name) for cell in ALL):
+            raise UsageError(f"there is no host {name!r}; the hosts: {', '.join(map(str, ALL))}")
+    return [cell for cell in ALL if not names or any(_fits(cell, name) for name in names)]
+
+
+def _fits(cell: Cell, name: str) -> bool:
+    return name in {str(cell), cell.release}
+
+
+def make_image(podman: Podman, release: str, folder: Path) -> None:
+    """Make the image `localhost/host:RELEASE`: a minimal root of the release with sudo and the user `dev`.
+
+    Raise what `release_root` raises, and `CommandError`.
+    """
+    isolation = strongest_isolation()
+    options = given_options((), (), default_state())
+    root = release_root(release_of(System.parse(release)), options, isolation, include=["ca-certificates"])
+    archive = folder / f"{release}.tar"
+    archive_root(root, archive, isolation)
+    podman.import_archive(archive, f"localhost/bare:{release}")
+    archive.unlink()
+    name = f"making-{release}"
+    podman("run", "--name", name, *_options(), f"localhost/bare:{release}", "sh", "-euc", _PREPARE, timeout=LIMIT)
+    podman("commit", "--quiet", name, f"localhost/host:{release}")
+    podman("rm", name)
+
+
+_PREPARE = """
+chmod 1777 /tmp
+export DEBIAN_FRONTEND=noninteractive
+apt-get --quiet=2 update
+apt-get --quiet=2 --yes --no-install-recommends install sudo >/dev/null
+useradd --create-home --shell /bin/sh dev
+echo 'dev ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/dev
+"""
+
+
+@contextmanager
+def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
+    """Yield the name of a running container of the cell that has the clone in the home of `dev`."""
+    name = str(cell).replace("/", "-")
+    rights = [] if cell.user is User.CONTAINER else ["--privileged"]
+    # podman in the container keeps its store on a volume: an overlay cannot lie on an overlay
+    podman("run", "--detach", "--name", name, *rights, *_options(), "--volume", "/var/lib/containers",
+           f"localhost/host:{cell.release}", "sleep", "infinity")  # fmt: skip
+    try:
+        podman("cp", str(clone), f"{name}:{CLONE}")
+        owner = "dev" if cell.user is User.SUDO else "root"
+        podman("exec", name, "chown", "--recursive", f"{owner}:{owner}", CLONE)
+        yield name
+    finally:
+        podman("rm", "--force", "--volumes", "--time", "0", name, check=False)
+
+
+def play(podman: Podman, name: str, cell: Cell, part: str) -> Outcome:
+    """Run one part in a running host."""
+    ordinary = cell.user is User.SUDO
+    command = PARTS[part]
+    if ordinary and part == "pod":
+        command = f"sudo {command}"
+    script = f"umask {'0002' if ordinary else '0022'}; exec {command} >{LOG} 2>&1 </dev/null"
+    user = "dev" if ordinary else "root"
+    home = "/home/dev" if ordinary else "/root"
+    began = time.monotonic()
+    ended = podman("exec", "--user", user, "--workdir", CLONE, "--env", f"HOME={home}", name, "sh", "-c", script,
+                   check=False, timeout=LIMIT)  # fmt: skip
+    seconds = round(time.monotonic() - began)
+    lines = podman("exec", name, "tail", "--lines", "40", LOG, check=False).stdout.splitlines()
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return Outcome(cell.release, cell.user.value, part, ended.returncode, seconds, last.strip())
+
+
+def clone_of_project(folder: Path) -> Path:
+    """Clone what is committed. Raise `CommandError` where the project is no git checkout."""
+    clone = folder / "clone"
+    run(["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(clone)], timeout=300)
+    return clone
+
+
+def _options() -> list[str]:
+    """Return podman's options for every container here: this machine's network, limits and pip settings."""
+    environment, paths = pip_settings()
+    return [
+        "--network", "host", "--ulimit", "host",
+        *(word for name, value in environment.items() for word in ("--env", f"{name}={value}")),
+        *(word for path in paths for word in ("--volume", f"{path}:{path}:ro")),
+    ]  # fmt: skip

@@ -12,6 +12,9 @@ from package_cache.outside.run import Completed, run
 OLDEST = (4, 3)
 """The version of podman that plays pods as we need it."""
 
+_SYS_ADMIN = 21
+"""Number of CAP_SYS_ADMIN in the masks of proc(5), status."""
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Both work without systemd and in a container; containers must not ask for more than this machine may give.
@@ -92,9 +95,12 @@ def throwaway_podman(folder: Path | None = None) -> Iterator[Podman]:
 
 
 def can_run() -> str | None:
-    """Say what keeps podman from running here; None: nothing. Raises `ToolMissingError` where it is not installed."""
+    """Return what keeps podman from running here, or None. Raise `ToolMissingError` where it is not installed."""
     if os.geteuid() != 0:
         return "podman is run as root here, and this user is not: sudo ./run pod"
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    if capabilities and not int(capabilities[1], 16) >> _SYS_ADMIN & 1:
+        return "podman must mount, and this container has no CAP_SYS_ADMIN: use a privileged container, or no container"
     said = run(["podman", "--version"], timeout=60).stdout
     version = re.search(r"([0-9]+)\.([0-9]+)", said)
     if version is None or (int(version[1]), int(version[2])) < OLDEST:

@@ -37,7 +37,8 @@ from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.options import Options
 
 PROJECT = Path(__file__).parent.parent
-FOLDER = PROJECT / ".demo"
+FOLDER = PROJECT / f".demo-{os.geteuid()}"
+"""One for each user: files that root made would stop the others."""
 PACKAGES = {"ssh": "openssh-client openssh-server", "nfs": "nfs-common"}
 SHOWN = {"ssh": "mkdir -p /run/sshd && ssh -V && /usr/sbin/sshd -t && echo 'sshd -t: fine'", "nfs": "mount.nfs -V"}
 

@@ -27,7 +27,7 @@ from package_cache.command_line.options import given_options
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import archive_root
 from package_cache.outside.run import run
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import PackageCacheError, ToolMissingError
 from package_cache.values.statuses import ExitStatus
 
 PROJECT = Path(__file__).parents[1]
@@ -39,8 +39,7 @@ def main() -> int:
     """Show it all and give the exit status."""
     logging.basicConfig(level=logging.ERROR)
     if reason := can_run():
-        console.print(f"cannot run a pod: {reason}")
-        return 1
+        raise ToolMissingError(f"cannot run a pod: {reason}")
     if not build_a_cache():
         return 1
     options = given_options((), (), None)

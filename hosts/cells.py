@@ -167,10 +167,7 @@ def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
 def play(podman: Podman, name: str, cell: Cell, part: str) -> Outcome:
     """Run one part in a running host."""
     ordinary = cell.user is User.SUDO
-    command = PARTS[part]
-    if ordinary and part == "pod":
-        command = f"sudo {command}"
-    script = f"umask {'0002' if ordinary else '0022'}; exec {command} >{LOG} 2>&1 </dev/null"
+    script = f"umask {'0002' if ordinary else '0022'}; exec {PARTS[part]} >{LOG} 2>&1 </dev/null"
     user = "dev" if ordinary else "root"
     home = "/home/dev" if ordinary else "/root"
     began = time.monotonic()

@@ -21,7 +21,7 @@ from bench.machine import machine_facts
 from bench.markdown import write_between
 from bench.rounds import Tell
 from package_cache.command_line.options import default_state
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import PackageCacheError, ToolMissingError
 
 DOCUMENT = PROJECT / "docs" / "kubernetes.md"
 RESULTS = PROJECT / "bench" / "results" / "kubernetes.json"
@@ -68,9 +68,8 @@ def main(*, parts: Sequence[str], rounds: int, only_report: bool, output: Path) 
 
 def measure(names: Sequence[str], rounds: int, output: Path) -> None:
     """Measure parts one after the other, and write the results after each."""
-    reason = can_run()
-    if reason:
-        raise PackageCacheError(f"cannot measure: {reason}")
+    if reason := can_run():
+        raise ToolMissingError(f"cannot measure: {reason}")
     state = default_state()
     state.mkdir(parents=True, exist_ok=True)
     tell("preparing the cache of the manifest, and what it is measured with")

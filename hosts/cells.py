@@ -153,7 +153,7 @@ def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
     name = str(cell).replace("/", "-")
     rights = [] if cell.user is User.CONTAINER else ["--privileged"]
     # podman in the container keeps its store in /tmp, hence on a volume: an overlay cannot lie on an overlay
-    podman("run", "--detach", "--name", name, *rights, *_options(), "--volume", "/tmp",
+    podman("run", "--detach", "--name", name, *rights, *_options(), "--volume", "/tmp",  # noqa: S108
            f"localhost/host:{cell.release}", "sleep", "infinity")  # fmt: skip
     try:
         podman("cp", str(clone), f"{name}:{CLONE}")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -105,13 +106,23 @@ def table(outcomes: Iterable[Outcome]) -> str:
     return markdown.table(["host", "user", *PARTS], rows)
 
 
+def interrupted(*_: object) -> None:
+    """Raise `KeyboardInterrupt`, so that containers end with this process."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
     os.chdir(PROJECT)
     logging.basicConfig(level=logging.ERROR)
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, interrupted)
     try:
-        main()
+        main(standalone_mode=False)
+    except click.ClickException as refused:
+        refused.show()
+        sys.exit(refused.exit_code)
     except PackageCacheError as error:
         console.print(f"[red]error:[/red] {error}")
         sys.exit(error.status.code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         sys.exit(ExitStatus.INTERRUPTED.code)

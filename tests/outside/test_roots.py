@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.archive import SignedArchive
-from tests.support.busybox import processes_with
+from tests.support.busybox import needs, needs_containment, processes_with, python_of_everybody
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
@@ -162,6 +162,44 @@ def test_a_killed_build_is_removed_by_the_next(
     _stand_in(log, "")
     root = make_root(source, state=tmp_path, isolation=isolation)
     assert _left(tmp_path) == [root.parent.name]
+
+
+AS_0_8 = """mkdir "$root/sys"; mount -t sysfs -o ro,nosuid,nodev,noexec sys "$root/sys" || exit 25
+umount "$root/sys"
+"""
+"""What mmdebstrap 0.8 does in each chroot, and ends if it is refused."""
+
+
+def test_it_is_made_where_sysfs_cannot_be_mounted(tmp_path: Path, source: RootSource, log: Path) -> None:
+    needs_containment()
+    _stand_in(log, AS_0_8)
+    root = make_root(source, state=tmp_path, isolation=Isolation.CONTAINER)
+    assert sorted(path.name for path in root.parent.iterdir()) == ["root", "root.json"]
+
+
+AS_MAKEDEV = """for word; do case $word in --extract-hook=*) sh -c "${word#*=}" exec "$root" ;; esac; done
+[ -c "$root/dev/.devfsd" ] || grep -q container=lxc "$root/proc/1/environ" || mknod "$root/dev/mem" c 1 1 || exit 25
+"""
+"""What mmdebstrap does with hooks, and the postinst of makedev in Ubuntu 16.04 after them."""
+
+
+def test_it_is_made_where_no_device_can_be_made_or_mounted(tmp_path: Path, source: RootSource, log: Path) -> None:
+    needs(Isolation.CHROOT)
+    _stand_in(log, AS_MAKEDEV)
+    program = (
+        "import sys; from pathlib import Path; from package_cache.outside.roots.isolation import *;"
+        "from package_cache.outside.roots.releases import *;"
+        f"print(make_root(RootSource('plain', 'amd64', ('deb http://127.0.0.1:9/ plain main',),"
+        f" Path({str(source.keyring)!r})), state=Path({str(tmp_path)!r}), isolation=Isolation.CHROOT))"
+    )
+    confined = ["setpriv", "--bounding-set", "-mknod,-sys_admin", "--inh-caps", "-mknod,-sys_admin"]
+    python = [*python_of_everybody(confined), "-c", program]
+    path = f"{log.parent}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    done = subprocess.run(python, capture_output=True, text=True, check=False, env={"PATH": path})
+    assert done.returncode == 0, done.stderr
+    root = Path(done.stdout.strip())
+    assert sorted(path.name for path in root.iterdir()) == ["dev", "etc", "proc"]
+    assert [*(root / "dev").iterdir(), *(root / "proc").iterdir()] == []
 
 
 def _needs_mmdebstrap() -> None:

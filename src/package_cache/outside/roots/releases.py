@@ -196,11 +196,28 @@ _PAM_FIRST = (
 """Where systemd is Essential (Ubuntu 16.04), its postinst needs PAM's configuration, which dpkg may unpack too late."""
 
 _NO_DEVICES = """mkdir -p "$1/dev"
-if mknod "$1/dev/try" c 1 3 2>/dev/null; then rm "$1/dev/try"; else ln -sf null "$1/dev/.devfsd"; fi"""
-"""Where we may make no device nodes, packages that would (makedev) are told by this name that /dev is managed."""
+if mknod "$1/dev/try" c 1 3 2>/dev/null; then rm "$1/dev/try"
+else
+  ln -sf null "$1/dev/.devfsd"
+  [ -e "$1/proc/1" ] || { mkdir -p "$1/proc/1"; echo container=lxc > "$1/proc/1/environ"; }
+fi"""
+"""Tell makedev (Ubuntu 16.04), which makes device nodes, that others manage /dev if we may make none.
+
+Its postinst exits if /dev/.devfsd is a device, as it is if mmdebstrap may mount this machine's /dev/null; otherwise
+mmdebstrap mounts no /proc either, and the postinst exits because /proc/1/environ names LXC.
+"""
+
+_NO_SYSFS = """#!/bin/sh
+case $1$2 in -tsysfs) shift 2; set -- -t tmpfs "$@" ;; esac
+exec {mount} "$@"
+"""
+"""A mount(8) for mmdebstrap that mounts an empty file system instead of sysfs, which no package needs.
+
+Sysfs takes rights over the network namespace, which a user namespace lacks; mmdebstrap up to 0.8 ends without it.
+"""
 
 _FORGET_THE_HOST = """cd "$1"
-rm -f dev/.devfsd etc/resolv.conf etc/hostname etc/apt/apt.conf.d/99mmdebstrap
+rm -rf dev/.devfsd proc/1 etc/resolv.conf etc/hostname etc/apt/apt.conf.d/99mmdebstrap
 cat > etc/apt/sources.list"""
 """The resolver and name of this machine and the options of our own are nothing of the release."""
 
@@ -220,20 +237,27 @@ def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isola
     if include:
         options.append(f"--include={','.join(include)}")
     command = [
-        "env", "--unset=APT_CONFIG", "--unset=TMPDIR", str(Path(find_tool("mmdebstrap")).resolve()),
+        str(Path(find_tool("mmdebstrap")).resolve()),
         "--mode=root", "--variant=minbase", "--format=directory", f"--architectures={source.architecture}", *options,
         f"--extract-hook={_NO_DEVICES}", f"--extract-hook={_PAM_FIRST}",
         "--skip=check/qemu",  # `isolation` is one in which the architecture's programs run; mmdebstrap takes arch-test
     ]  # fmt: skip
+    tools = target.with_name("tools")  # beside the root: programs can be run there
+    tools.mkdir()
+    (tools / "mount").write_text(_NO_SYSFS.format(mount=find_tool("mount")))
+    (tools / "mount").chmod(0o755)
     try:
-        with as_root(isolation, target, source.keyring) as (prefix, place, keyring):
+        with as_root(isolation, target, source.keyring, tools) as (prefix, place, keyring, tools_first):
+            path = os.pathsep.join((str(tools_first), *os.get_exec_path()))
             # No configuration of this machine's apt is read: mmdebstrap names apt one of its own, below the new root.
+            clean = ("env", "--unset=APT_CONFIG", "--unset=TMPDIR", f"PATH={path}")
             last = (f"--keyring={keyring}", source.suite, str(place), *source.repositories)
-            run([*prefix, *command, *last], timeout=LIMIT)
+            run([*prefix, *clean, *command, *last], timeout=LIMIT)
             sources = "".join(f"{line}\n" for line in source.repositories)
             run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(place)], stdin=sources)
     except CommandError as error:
         raise _explained(source, error) from error
+    shutil.rmtree(tools)
 
 
 def _explained(source: RootSource, error: CommandError) -> PackageCacheError:

@@ -93,3 +93,12 @@ def test_a_newer_version_stays_and_a_held_package_counts_as_there(
     done = room.install("tools")
     assert (done.status, done.result["installed"], done.result["already_there"]) == (0, "1", "1")
     assert room.state("wanted", "other") == {"wanted": "hi 3.0", "other": "ii 1.0"}
+
+
+def test_a_null_device_that_is_a_plain_file(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    """As in a chroot of a container that may make no devices."""
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    room.sh("mkdir /run/dev; : >/run/dev/null; chmod 666 /run/dev/null; mount --bind /run/dev/null /dev/null")
+    assert room.install("tools").status == 0
+    assert room.state("wanted") == {"wanted": "ii 1.0"}

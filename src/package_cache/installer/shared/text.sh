@@ -19,8 +19,7 @@ is_number() { case $1 in '' | 0?* | *[!0-9]* | ????????????????*) return 1 ;; *)
 
 # write_new FILE TEXT: status 1: it is there already, or cannot be written.
 write_new() {
-    set -C
-    { printf '%s\n' "$2" >"$1"; } 2>/dev/null
+    { set -C && printf '%s\n' "$2" >"$1"; } 2>/dev/null # opened first: where no device can be made it is a plain file
     set -- $?
     set +C
     return "$1"

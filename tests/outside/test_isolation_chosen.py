@@ -36,6 +36,31 @@ except PackageCacheError as error:
     print(error.status.name, error.hint)
 print(isolation_for("amd64", uncontained=True).name)
 """
+EARLY = """
+import sys
+from pathlib import Path
+from package_cache.cache.layout import CacheFolder
+from package_cache.manifests import read_manifest
+from package_cache.values.errors import PackageCacheError
+from package_cache.verbs.checking.matrix import CheckOptions, check_one
+from package_cache.verbs.checking.where import Where
+from package_cache.verbs.locking.lock import make_lock
+from package_cache.verbs.options import Options
+
+folder = Path(sys.argv[1])
+(folder / "manifest").write_text("edit,ubuntu18.04,editor\\ntool,ubuntu18.04,tool,echo prepared\\n")
+manifest, cache = read_manifest(folder / "manifest"), CacheFolder(folder / "cache")
+image = Where(image="docker://127.0.0.1:9/image")
+for work in (
+    lambda: make_lock(manifest, Options(folder / "state"), print),
+    lambda: check_one(["edit"], cache, image, CheckOptions(folder / "state", install=True), print),
+):
+    try:
+        work()
+    except PackageCacheError as error:
+        print(error.status.name)
+print((folder / "state").exists())
+"""
 
 WORK = """
 import sys
@@ -96,23 +121,46 @@ def test_a_user_without_ids_is_told_how_to_have_some() -> None:
         assert "hint: as root: usermod --add-subuids" in done.stderr
 
 
-def test_root_without_the_right_to_mount_or_unshare_has_a_chroot_and_refuses_strangers() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("a chroot takes root")
-    poor = 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"'
+def _confined(capabilities: str) -> list[str]:
+    """Return the argv prefix of Python as root that may make no namespaces, without `capabilities` (setpriv(1))."""
+    poor = f'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set={capabilities} "$@"'
     confined = ["unshare", "--user", "--map-root-user", "sh", "-c", poor, "sh"]
     if subprocess.run([*confined, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine lets us make no user namespace to try it in")
-    python = python_of_everybody(confined)
+    return python_of_everybody(confined)
+
+
+def test_root_without_the_right_to_mount_or_unshare_has_a_chroot_and_refuses_strangers() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a chroot takes root")
+    python = _confined("-sys_admin")
     done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
     assert done.stdout == f"{Isolation.CHROOT.name}\n", done.stderr
     done = subprocess.run([*python, "-c", CHOOSE_FOR_STRANGERS], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("NOT_CONTAINED cannot run a stranger's programs here: "), done
+    assert "\nuser.max_user_namespaces is 0: no user may make user namespaces" in done.stdout
     assert "\nhint: do it where root or this user may make user namespaces" in done.stdout
     *_, precommands, uncontained = done.stdout.splitlines()
     assert precommands.startswith("NOT_CONTAINED ")
     assert precommands.endswith("or trust these precommands as yourself: --uncontained-precommands")
     assert uncontained == "CHROOT"
+
+
+def test_root_without_the_right_to_chroot_either_is_refused() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root is confined so")
+    python = _confined("-sys_admin,-sys_chroot")
+    done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot run a stranger's programs here" in done.stderr
+
+
+def test_what_cannot_be_contained_is_refused_before_anything_is_downloaded(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root is confined so")
+    python = _confined("-sys_admin")
+    done = subprocess.run([*python, "-c", EARLY, tmp_path], capture_output=True, text=True, check=False)
+    assert done.stdout == "NOT_CONTAINED\nNOT_CONTAINED\nFalse\n", done
 
 
 def test_folders_of_mounts_with_locked_options_are_shown(tmp_path: Path) -> None:

@@ -40,9 +40,19 @@ def strongest_isolation() -> Isolation:
     the cause if none is possible.
     """
     refusal = _refusal_to_contain()
-    if refusal is not None and os.geteuid() != 0:
+    if refusal is not None and not _can_chroot():
         raise refusal
     return Isolation.CONTAINER if refusal is None else Isolation.CHROOT
+
+
+def require_containment() -> None:
+    """Raise `PackageCacheError` with the cause if this machine cannot contain a stranger's programs, by trying.
+
+    For the start of an operation that would find it out later, after downloads.
+    """
+    refusal = _refusal_to_contain()
+    if refusal is not None:
+        raise refusal
 
 
 def isolation_for(architecture: str, *, uncontained: bool = False) -> Isolation:
@@ -52,7 +62,7 @@ def isolation_for(architecture: str, *, uncontained: bool = False) -> Isolation:
     `uncontained`, if it cannot contain them; `ToolMissingError` if an emulator or runc is missing.
     """
     refusal = _refusal_to_contain()
-    if refusal is not None and not (uncontained and os.geteuid() == 0):
+    if refusal is not None and not (uncontained and _can_chroot()):
         raise refusal
     strongest = Isolation.CONTAINER if refusal is None else Isolation.CHROOT
     own = run(["dpkg", "--print-architecture"], timeout=30).stdout.strip()
@@ -90,11 +100,35 @@ def _refusal_to_contain() -> PackageCacheError | None:
     except PackageCacheError as error:
         return PackageCacheError(
             "cannot run a stranger's programs here: this machine does not allow the container that would hold them",
-            details=str(error),
-            hint="do it where root or this user may make user namespaces and mounts: outside of a container, or in one"
-            " with --privileged; docs/isolation.md",
+            details="\n".join((str(error), *_forbidding())),
+            hint=error.hint or _WHERE_IT_WORKS,
             status=ExitStatus.NOT_CONTAINED,
         )
+
+
+_WHERE_IT_WORKS = (
+    "do it where root or this user may make user namespaces and mounts: outside of a container, or in one with "
+    "--privileged; as root where only root may; docs/isolation.md"
+)
+
+_SETTINGS = {
+    "kernel/apparmor_restrict_unprivileged_userns": ("1", "only root may use user namespaces (Ubuntu 23.10 and newer)"),
+    "kernel/unprivileged_userns_clone": ("0", "only root may make user namespaces (Debian)"),
+    "user/max_user_namespaces": ("0", "no user may make user namespaces (namespaces(7))"),
+}
+"""The settings (sysctl(8)) that forbid user namespaces, by their files below /proc/sys: the value, and its meaning."""
+
+
+def _forbidding() -> Iterator[str]:
+    """Yield a line for each setting of this machine that explains a refusal."""
+    for name, (forbidding, meaning) in _SETTINGS.items():
+        with contextlib.suppress(OSError):
+            if Path("/proc/sys", name).read_text().strip() == forbidding and (os.geteuid() or name.startswith("user")):
+                yield f"{name.replace('/', '.')} is {forbidding}: {meaning}"
+
+
+def _can_chroot() -> bool:
+    return os.geteuid() == 0 and run(["chroot", "/", "/bin/true"], check=False, timeout=30).returncode == 0
 
 
 def _refusal(isolation: Isolation, probe: bytes) -> str:

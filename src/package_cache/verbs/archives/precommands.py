@@ -37,7 +37,7 @@ def prepared_apt(
 
     Raises `PrecommandError`, with their output, where they fail or run out of time.
     """
-    isolation = _isolation(release, options)
+    isolation = precommand_isolation(release, options)
     source = root_source(release, sources)
     root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
@@ -46,7 +46,8 @@ def prepared_apt(
         yield _updated_apt(container, architectures)
 
 
-def _isolation(release: Release, options: Options) -> Isolation:
+def precommand_isolation(release: Release, options: Options) -> Isolation:
+    """Return the isolation in which precommands of a release run. Raise `PackageCacheError` if there is none."""
     try:
         return isolation_for(release.system.architecture, uncontained=options.uncontained_precommands)
     except PackageCacheError as error:

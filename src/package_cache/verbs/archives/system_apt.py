@@ -14,7 +14,7 @@ from package_cache.values.manifest import Group, Manifest
 from package_cache.values.system import System
 from package_cache.values.uris import WANTS_A_LOGIN
 from package_cache.verbs.archives.pins import pin_records, pins_for
-from package_cache.verbs.archives.precommands import prepared_apt
+from package_cache.verbs.archives.precommands import precommand_isolation, prepared_apt
 from package_cache.verbs.archives.sources import archive_sources, repository_sources
 from package_cache.verbs.options import Options
 
@@ -43,7 +43,8 @@ class SystemApt:
 def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:
     """Give the release of each system, its distribution's keys at hand.
 
-    Raises `ManifestError` with every group whose system nobody knows.
+    Raises `ManifestError` with every group whose system nobody knows, `PackageCacheError` if this machine cannot run
+    the precommands of one.
     """
     found: dict[System, Release] = {}
     problems = []
@@ -57,6 +58,9 @@ def known_releases(manifest: Manifest, options: Options, listener: Listener) -> 
     if problems:
         raise ManifestError("cannot lock this manifest", problems=problems)
     releases = tuple(release for _, release in sorted(found.items()))
+    prepared = {system for group in manifest.groups if group.precommands is not None for system in group.systems}
+    for system in sorted(prepared):  # before anything is downloaded
+        precommand_isolation(found[system], options)
     mirrors = options.mirrors_over(manifest.mirrors)
     for release in releases:  # before any threads: systems of one distribution share its keys
         archive_sources(release, mirrors, options, listener)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.isolation import isolation_for
+from package_cache.outside.roots.isolation import isolation_for, require_containment
 from package_cache.values.errors import PackageCacheError, UsageError, unforeseen
 from package_cache.values.events import Listener, ignore
 from package_cache.values.manifest import CheckedImage, Manifest
@@ -58,6 +58,8 @@ def check_one(
     groups: Sequence[str], cache: CacheFolder, where: Where, options: CheckOptions, listener: Listener = ignore
 ) -> Cell:
     """Check groups in one system, and with `options.install` install them there for real."""
+    if options.install and where.has_root:
+        require_containment()  # before an image is pulled
     with opened(where, state=options.state, listener=listener) as (seen, make_root):
         result = check(groups, cache, seen, listener)
         if not options.install or not where.has_root:

@@ -1,19 +1,15 @@
 """podman with a store of its own: nothing of this machine's containers is seen, used or changed."""
 
-import os
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from package_cache.outside.run import Completed, run
+from package_cache.outside.run import Completed, find_tool, run
+from package_cache.values.errors import PackageCacheError
 
-OLDEST = (4, 3)
-"""The version of podman that plays pods as we need it."""
-
-_SYS_ADMIN = 21
-"""Number of CAP_SYS_ADMIN in the masks of proc(5), status."""
+HOST = Path(__file__).with_name("host.sh")
+"""Decides whether podman can run here, and where its store lies."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,6 +38,7 @@ class Podman:
         self.environment = {
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
+            "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",  # podman 5 warns in each container's log
             "TMPDIR": str(folder),
         }
         self._argv = (
@@ -84,10 +81,14 @@ class Podman:
 
 
 @contextmanager
-def throwaway_podman(folder: Path | None = None) -> Iterator[Podman]:
-    """Give a podman whose store is gone after the block."""
-    with tempfile.TemporaryDirectory(prefix="package-cache-", dir=folder, ignore_cleanup_errors=True) as place:
-        podman = Podman(Path(place) / "podman")
+def throwaway_podman() -> Iterator[Podman]:
+    """Yield a podman whose store is gone after the block. Raise `PackageCacheError` where podman cannot run."""
+    done = run(["sh", str(HOST)], check=False, timeout=60)
+    if done.returncode:
+        raise PackageCacheError(f"cannot run podman: {done.stdout.strip()}")
+    place = done.stdout.removesuffix("\n")
+    with tempfile.TemporaryDirectory(prefix="package-cache-", dir=place, ignore_cleanup_errors=True) as folder:
+        podman = Podman(Path(folder) / "podman")
         try:
             yield podman
         finally:
@@ -95,15 +96,9 @@ def throwaway_podman(folder: Path | None = None) -> Iterator[Podman]:
 
 
 def can_run() -> str | None:
-    """Return what keeps podman from running here, or None. Raise `ToolMissingError` where it is not installed."""
-    if os.geteuid() != 0:
-        return "podman is run as root here, and this user is not: sudo ./run pod"
-    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
-    if capabilities and not int(capabilities[1], 16) >> _SYS_ADMIN & 1:
-        return "podman must mount, and this container has no CAP_SYS_ADMIN: use a privileged container, or no container"
-    said = run(["podman", "--version"], timeout=60).stdout
-    version = re.search(r"([0-9]+)\.([0-9]+)", said)
-    if version is None or (int(version[1]), int(version[2])) < OLDEST:
-        this = said.strip().removeprefix("podman version ")
-        return f"podman {'.'.join(map(str, OLDEST))} or newer is needed; this is {this}"
+    """Return what keeps podman from running here; None: nothing. Raise `ToolMissingError` if it is not installed."""
+    done = run(["sh", str(HOST)], check=False, timeout=60)
+    if done.returncode:
+        return done.stdout.strip()
+    find_tool("podman")
     return None

@@ -46,7 +46,7 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="package-cache-")))
         registry = stack.enter_context(loopback_registry(folder / "registry"))
-        podman = stack.enter_context(throwaway_podman(folder))
+        podman = stack.enter_context(throwaway_podman())
         push_images(registry)
         pull_images(podman, registry)
         heading(f"the job's image, {SYSTEM}")

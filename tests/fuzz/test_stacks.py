@@ -50,7 +50,7 @@ Seen = dict[str, str | list[str]]
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     if os.geteuid() != 0:
         pytest.skip("only root may mount an image")
     try:
@@ -60,7 +60,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
         reason = str(error)
     if reason is not None:
         unavailable("a container", PackageCacheError(reason))
-    with throwaway_podman(tmp_path_factory.mktemp("podman")) as made:
+    with throwaway_podman() as made:
         if "overlay" not in made("info", "--format", "{{.Store.GraphDriverName}}").stdout:
             pytest.skip("podman does not use overlayfs here")
         yield made

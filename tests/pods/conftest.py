@@ -21,7 +21,7 @@ LOGIN = ("somebody", "a-secret-word")
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     try:
         find_tool("podman")
         reason = can_run()
@@ -29,7 +29,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
         reason = str(error)
     if reason is not None:
         unavailable("a container", PackageCacheError(reason))
-    with throwaway_podman(tmp_path_factory.mktemp("podman")) as made:
+    with throwaway_podman() as made:
         yield made
 
 

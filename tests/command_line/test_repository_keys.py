@@ -1,5 +1,6 @@
 """Who must have signed a repository: real signatures by the right key, a wrong one, an old one, none."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,11 @@ def test_a_key_that_nobody_here_has_is_not_fetched(
     assert vendor.server.requests == []
 
 
-def whole_error(vendor: Vendor, world: World, problem: str, apts: list[str], hint: str, trusted: str = "vendor") -> str:
+def without_apts_words(error: str) -> str:
+    return re.sub(r"^[EW]: .*\n", "", error, flags=re.M)
+
+
+def whole_error(world: World, problem: str, hint: str, trusted: str = "vendor") -> str:
     key = throwaway_key(trusted)
     file = world.folder / "vendor.asc"
     return "\n".join(
@@ -97,7 +102,6 @@ def whole_error(vendor: Vendor, world: World, problem: str, apts: list[str], hin
             "error: cannot trust what the mirrors of vendor (stable) sent",
             problem,
             f"trusted: {key.fingerprint} (Test {trusted} <{trusted}@example.invalid>) in {file}",
-            *(line.format(uri=vendor.server.uri) for line in apts),
             f"hint: {hint}\n",
         ]
     )
@@ -108,16 +112,10 @@ def test_a_key_that_was_replaced_in_the_archive(world: World, vendor: Vendor) ->
     vendor.republish(key="stranger")
     status, _, err = vendor.lock(world, line)
     new = throwaway_key("stranger").fingerprint[-16:]
-    said = f"The following signatures couldn't be verified because the public key is not available: NO_PUBKEY {new}"
     assert status == 6
-    assert err == whole_error(
-        vendor,
+    assert without_apts_words(err) == whole_error(
         world,
         f"it is signed with the key {new}, which is not trusted",
-        [
-            f"W: GPG error: {{uri}} stable InRelease: {said}",
-            "E: The repository '{uri} stable InRelease' is not signed.",
-        ],
         "if its owner changed the key, get the new one from there, check it, and put it in the place of the old; "
         "if not, somebody else made this",
     )
@@ -138,16 +136,10 @@ def test_a_key_that_has_expired(world: World, vendor: Vendor) -> None:
     vendor.republish(key=EXPIRED)
     status, _, err = vendor.lock(world, line)
     key = throwaway_key(EXPIRED).fingerprint[-16:]
-    said = f"The following signatures were invalid: EXPKEYSIG {key} Test {EXPIRED} <{EXPIRED}@example.invalid>"
     assert status == 6
-    assert err == whole_error(
-        vendor,
+    assert without_apts_words(err) == whole_error(
         world,
         f"it is signed with the key {key}, which has expired",
-        [
-            f"W: GPG error: {{uri}} stable InRelease: {said}",
-            "E: The repository '{uri} stable InRelease' is not signed.",
-        ],
         "get the key anew from its owner, who must have extended or replaced it, and check this machine's clock",
         trusted=EXPIRED,
     )

@@ -382,6 +382,12 @@ registry_row("pushing an image where the registry wants a login", "image", login
 no_registry_row("pushing an image where there is no registry", "image")
 
 
+def ours(text: str) -> str:
+    """Return the text without the quoted words of apt, podman and skopeo, which differ between their versions."""
+    text = re.sub(r"^( *[EW]: |podman: ).*", r"\1QUOTED", text, flags=re.M)
+    return re.sub(r"^(error: cannot (?:read|push) the image .*\n)(?!hint).*", r"\1QUOTED", text, flags=re.M)
+
+
 def expected() -> dict[str, str]:
     parts = re.split(r"^== (.*)\n", TEXTS.read_text(), flags=re.M)
     return dict(zip(parts[1::2], (part.rstrip("\n") for part in parts[2::2]), strict=True))
@@ -390,7 +396,8 @@ def expected() -> dict[str, str]:
 @pytest.mark.parametrize("name", SCENES)
 def test_the_whole_text(name: str, world: World, vendor: Vendor) -> None:
     status, out, err = SCENES[name](world, vendor)
-    assert f"status {status}\n{shown(world, vendor, out + err)}".rstrip("\n") == expected()[name]
+    text = f"status {status}\n{shown(world, vendor, out + err)}".rstrip("\n")
+    assert ours(text) == ours(expected()[name])
 
 
 def test_the_document_has_no_other_rows() -> None:

@@ -37,6 +37,9 @@ SILENCE = 20.0
 
 _UNMET = "The following packages have unmet dependencies:\n"
 
+_OTHER_SOLVER = re.compile(r"^E: The following information from --solver .*\n(?:  .*\n?)*", re.MULTILINE)
+"""What apt 3 adds from a solver that was not asked."""
+
 PREFERRED = 30000
 """The priority of a version that is to be kept: above all that a manifest or a person would write."""
 
@@ -110,6 +113,7 @@ def config_text(
         'APT::Sandbox::User "root";',  # the folder is ours alone; apt's own user could not enter it
         # sqv, which apt 3 prefers, accepts what a key signed before it expired; without gpgv nothing is accepted.
         f'APT::Key::GPGVCommand "{GPGV}";',
+        'APT::Solver "internal";',  # the default differs from apt 3.1 on, and so would the locks of two machines
         'Acquire::AllowInsecureRepositories "false";',  # apt 1.2 warns of what is not signed, and uses it
         'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock something else
         'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps
@@ -211,8 +215,8 @@ class Apt:
         argv = ["--yes", "--print-uris", "--no-remove", switch, "--", *wanted]
         completed = self._run(["apt-get", "install", "--quiet=2", *argv])
         if completed.returncode != 0:
-            words = (completed.stderr + completed.stdout).strip()
-            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
+            words = _OTHER_SOLVER.sub("", completed.stderr + completed.stdout).strip()
+            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip())
         files = [_file(line) for line in completed.stdout.splitlines() if line.startswith("'")]
         records = self._records([f"{self._name(name, of)}={version}" for _, (name, version, of) in files])
         planned = [self._planned(uri, key, records) for uri, key in files]

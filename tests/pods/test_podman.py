@@ -35,8 +35,8 @@ def test_run_refuses_an_old_podman_before_it_installs_anything(tmp_path: Path) -
         (tmp_path / name).write_text(f"#!/bin/sh\ncd {tmp_path}; {words}\n")
         (tmp_path / name).chmod(0o755)
     done = run([str(PROJECT / "run"), "pod"], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "run: cannot run a pod: podman 4.3 or newer is needed; this is 3.4.4\n"
+    assert (done.returncode, done.stdout) == (8, "")
+    assert done.stderr == "run: cannot run podman: podman 4.3 or newer is needed; this is 3.4.4\n"
     assert not (tmp_path / "asked").exists()
 
 

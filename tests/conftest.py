@@ -15,6 +15,7 @@ from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
 from tests.support.lab import Isolation, lab_isolation, lab_root
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.command_line import plain_log
 from package_cache.command_line.options import default_state, given_options
 from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import release_of
@@ -55,6 +56,12 @@ def unavailable(what: str, error: Exception) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} cannot be had, and CI is set: {error}")
     pytest.skip(f"{what} cannot be had: {error}")
+
+
+@pytest.fixture(autouse=True)
+def _no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests compare standard error whole, also where the machine is slow."""
+    monkeypatch.setattr(plain_log, "QUIET", 3600.0)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from package_cache.command_line.options import (
 )
 from package_cache.command_line.render import Renderer
 from package_cache.values.compression import LEVEL
+from package_cache.values.events import Step
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.archives.sources import mirror_finder
 from package_cache.verbs.building.build import BuildResult, build, up_to_date
@@ -90,9 +91,12 @@ def build_cache(
         lock = current_lock(renderer, manifest, options)
         refuse_old_lock(lock, lock_path(manifest), manifest.max_age, datetime.datetime.now(datetime.UTC))
     digest = lock_digest(manifest)
-    unchanged = up_to_date(cache, digest, manifest.digest, level=level) if digest else None
-    if unchanged is not None:  # a large lock takes long to read
-        return unchanged
+    if digest:  # else a large lock would be read, which takes long
+        with renderer.listening() as listener:
+            listener(Step("comparing the cache with the lock"))
+            unchanged = up_to_date(cache, digest, manifest.digest, level=level)
+        if unchanged is not None:
+            return unchanged
     lock = lock or current_lock(renderer, manifest, options)
     with renderer.listening() as listener:
         find = mirror_finder(options, manifest)

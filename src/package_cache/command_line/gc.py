@@ -33,7 +33,8 @@ def gc_command(renderer: Renderer, cache: Path, grace: float, *, dry_run: bool) 
     Example:
       package-cache gc --cache shared/package_cache
     """
-    result = gc(given_cache(cache), grace, time.time(), dry_run=dry_run)
+    with renderer.listening():  # it may wait for another writer
+        result = gc(given_cache(cache), grace, time.time(), dry_run=dry_run)
     return renderer.result(f"{cache}: {_text(result)}", result)
 
 

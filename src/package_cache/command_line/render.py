@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from package_cache.command_line.plain_log import PlainLog
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Listener, Warn
 from package_cache.values.statuses import ExitStatus
@@ -29,12 +30,17 @@ class Renderer:
     def __init__(self, *, json: bool, verb: str) -> None:
         self.json = json
         self.verb = verb
+        self._log = PlainLog(self.complain)
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
-        """Give a listener: steps and bars on a terminal, in a pipe nothing but warnings."""
-        if self.json or not sys.stderr.isatty():
+        """Yield a listener: with `--json` for warnings, on a terminal for steps and bars, else for a `PlainLog`."""
+        if self.json:
             yield self._only_warnings
+            return
+        if sys.stderr is None or not sys.stderr.isatty():
+            with self._log.listening() as listener:
+                yield listener
             return
         from package_cache.command_line.terminal import on_terminal  # noqa: PLC0415 - as long as all the rest to load
 

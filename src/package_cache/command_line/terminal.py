@@ -8,7 +8,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from package_cache.command_line.amounts import in_bytes
+from package_cache.command_line.amounts import how_far
 from package_cache.values.events import Event, Listener, Progress, Step, Warn
 from package_cache.values.visible import visible_line
 
@@ -35,8 +35,8 @@ def on_terminal() -> Iterator[Listener]:
                 console.print(Text(visible_line(text), style="dim"))
             case Warn(text):
                 console.print(Text("warning:", style="yellow"), Text(visible_line(text)))
-            case Progress(step, done, total, unit):
-                amount = f"{in_bytes(done)} of {in_bytes(total)}" if unit == "bytes" else f"{done} of {total} {unit}"
+            case Progress(step, done, total, _):
+                amount = how_far(event)
                 if step not in tasks:
                     tasks[step] = bars.add_task(visible_line(step), amount=amount)
                 bars.update(tasks[step], completed=done, total=total, amount=amount)

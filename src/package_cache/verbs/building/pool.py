@@ -13,7 +13,7 @@ from package_cache.outside.archives.mirrors import uri_below
 from package_cache.outside.packages.recompression import recompress
 from package_cache.outside.threads import in_threads
 from package_cache.values.compression import ORIGINAL, compression_for
-from package_cache.values.events import Listener, Progress
+from package_cache.values.events import Listener, Progress, Step
 from package_cache.values.lock import Lock, LockedPackage
 from package_cache.verbs.archives.sources import MirrorFinder
 
@@ -45,6 +45,7 @@ def fill_pool(
     Files that were recompressed before are taken as they are; damaged ones are replaced. Originals stay until the build
     removes what is unneeded: an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
     """
+    listener(Step("checking the package files that are here already"))
     wanted = _wanted(lock, level=level)
     intact = intact_packages(cache)
     known = known_files(cache, intact)

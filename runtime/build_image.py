@@ -24,12 +24,14 @@ from package_cache.outside.images.oci import Descriptor, LayerFile, Layout
 from package_cache.outside.images.skopeo import Destination
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import archive_root
+from package_cache.outside.run import need_tools
 from package_cache.outside.temporary import temporary_folder
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.visible import visible
 from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.image import put_image
 from package_cache.verbs.options import Options
+from package_cache.verbs.tools import ARCHIVES, REGISTRIES, containers
 
 RUNTIME = Path(__file__).parent
 LIBRARY = Path(package_cache.__file__).parent
@@ -48,6 +50,7 @@ CONFIG = {
 
 def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
     """Build and copy the image; gives its digest."""
+    need_tools(*ARCHIVES, *REGISTRIES, "mmdebstrap", *containers())
     release = newest_release("debian", ARCHITECTURE)
     isolation = strongest_isolation()
     root = release_root(release, options, isolation, include=PACKAGES)

@@ -4,6 +4,7 @@ Which packages a group takes stands in the group's own folder (package_list.py):
 of a large cache than that.
 """
 
+import errno
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -13,11 +14,13 @@ from typing import Any
 
 from package_cache.cache.layout import DESCRIPTION, FORMAT, PACKAGE_LIST, CacheFolder
 from package_cache.values.documents import load_json
-from package_cache.values.errors import CacheError, Problem
+from package_cache.values.errors import MAY_NOT, CacheError, Problem
 from package_cache.values.fields import FieldReader
 from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.system import SYSTEM_NAME
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, order=True)
@@ -100,14 +103,20 @@ def read_description(cache: CacheFolder) -> Description:
     path = cache.description
     try:
         document = load_json(cache.inside.read(DESCRIPTION, "cache-file-bytes"))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno in MAY_NOT:
+            raise CacheError(
+                f"cannot read the cache in {cache.path}: {error.strerror}",
+                hint="make it readable for this user",
+                status=ExitStatus.READ_ONLY,
+            ) from error
+        if error.errno not in _NOT_THERE:
+            raise _damaged(path, Problem(error.strerror or str(error), str(path))) from error
         raise CacheError(
             f"cannot find a cache in {cache.path}",
             hint="build it: package-cache build, or name another folder with --cache",
             status=ExitStatus.CACHE_MISSING,
-        ) from None
-    except OSError as error:
-        raise _damaged(path, Problem(error.strerror or str(error), str(path))) from error
+        ) from error
     except json.JSONDecodeError as error:
         raise _damaged(path, Problem(f"is not JSON: {error.msg}", str(path), error.lineno, error.colno)) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, a number of too many digits, nested too deeply

@@ -12,6 +12,7 @@ from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.lock import current_lock, lock_digest, lock_path
 from package_cache.command_line.options import (
     DEFAULT_CACHE,
+    GivenPath,
     MaxAge,
     archive_options,
     given_cache,
@@ -34,7 +35,7 @@ from package_cache.verbs.options import Options
 @archive_options
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(),
     default=Path(DEFAULT_CACHE),
     show_default=True,
     help="The cache's folder.",

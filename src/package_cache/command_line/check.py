@@ -7,12 +7,13 @@ import click
 
 from package_cache.command_line.check_text import matrix_text, matrix_value, text_of, value_of
 from package_cache.command_line.options import (
+    GivenPath,
     allow_outside_option,
     authfile_option,
     cache_option,
-    default_state,
     given_cache,
     given_manifest,
+    given_state,
     json_option,
     state_option,
 )
@@ -27,16 +28,16 @@ from package_cache.verbs.checking.where import Where
 @cache_option
 @click.option("--image", metavar="REFERENCE", help="docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR:TAG, oci-archive:FILE")
 @click.option("--container", metavar="NAME", help="A container that podman, or else docker, knows; running or not.")
-@click.option("--root", type=click.Path(file_okay=False, exists=True, path_type=Path), help="A root folder.")
+@click.option("--root", type=GivenPath(), help="A root folder.")
 @click.option(
     "--status",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    type=GivenPath(),
     help="A dpkg status file, such as /var/lib/dpkg/status of a container; with --system.",
 )
 @click.option("--system", metavar="NAME", help="The OS release that --status is of, such as ubuntu18.04.")
 @click.option(
     "--manifest",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="A package-cache.toml: all of its [[image]] tables are checked, whose groups they name.",
 )
 @allow_outside_option
@@ -79,7 +80,7 @@ def check_command(
     """
     if given["architecture"] and not ARCHITECTURE.fullmatch(given["architecture"]):
         raise click.UsageError(f"{given['architecture']!r} is not an architecture: write one as dpkg names it")
-    where, options = Where(**given), CheckOptions(state or default_state(), install=install)
+    where, options = Where(**given), CheckOptions(given_state(state), install=install)
     if manifest is not None:
         _refuse_beside_manifest(groups, where)
         read = given_manifest(manifest)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from package_cache.command_line.amounts import count, in_bytes
-from package_cache.command_line.options import json_option
+from package_cache.command_line.options import GivenPath, json_option
 from package_cache.command_line.render import Renderer
 from package_cache.command_line.tables import aligned
 from package_cache.values.statuses import ExitStatus
@@ -14,8 +14,8 @@ from package_cache.verbs.diff import Change, Difference, GroupDifference, Side, 
 
 
 @click.command("diff")
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old", type=GivenPath())
+@click.argument("new", type=GivenPath())
 @click.option(
     "--exit-code",
     is_flag=True,

@@ -33,6 +33,7 @@ from package_cache.verbs.locking.images import image_to_lock, images_before
 from package_cache.verbs.locking.keeping import Keep
 from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
+from package_cache.verbs.tools import need_for_lock
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,7 @@ def write_lock(
     """
     with renderer.listening() as listener:
         images = images_before(before, manifest, listener, authfile=authfile) if before else []
+        need_for_lock(manifest, options, [image.where for image in images])
         lock = make_lock(manifest, options, listener, keep=keep)
         lock = lock_for_images(lock, images, manifest, options, listener) if images else lock
     if dated or manifest.max_age is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.files import open_regular
 from package_cache.values.ages import parse_age
 from package_cache.values.errors import UsageError
 from package_cache.values.manifest import ALLOW_OUTSIDE, Manifest
@@ -40,6 +41,19 @@ class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
             example = f"write one like ubuntu={without_credentials(rest) or '...'}"
             self.fail(f"{without_credentials(str(value))!r} is not NAME=VALUE: {example}", param, ctx)
         return name, rest
+
+
+class GivenPath(click.Path):
+    """A path as the user wrote it. Whether it can be read or written is found out where it is, with its own status."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Fails where it is empty."""
+        if value == "":  # it would mean the current folder, for example where a variable of a script is not set
+            self.fail("names nothing: write a path", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ def manifest_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a manifest."""
     option = click.option(
         "--manifest",
-        type=click.Path(path_type=Path),
+        type=GivenPath(),
         help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
     )
     return option(allow_outside_option(function))
@@ -95,16 +109,24 @@ def manifest_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 state_option: Decorator = click.option(
     "--state",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(),
     help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
     "user's cache folder]",
 )
+
+
+def _given_authfile(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    """Return the file. Raises `UsageError` where it cannot be read: skopeo would say so after minutes of work."""
+    hint = "name a file as skopeo login writes it, with --registry-auth-file"
+    return value and _readable(value, "the credentials of registries,", hint)
+
 
 authfile_option: Decorator = click.option(
     "--registry-auth-file",
     "--authfile",
     "authfile",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    type=GivenPath(),
+    callback=_given_authfile,
     help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
 )
 
@@ -143,7 +165,7 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     auth = click.option(
         "--auth-file",
-        type=click.Path(path_type=Path),
+        type=GivenPath(),
         metavar="FILE",
         help="Users and passwords of archives' servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
         f"Also: {AUTH_VARIABLE}.",
@@ -159,7 +181,7 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 cache_option: Decorator = click.option(
     "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(),
     default=Path(DEFAULT_CACHE),
     show_default=True,
     help="The cache's folder.",
@@ -209,7 +231,7 @@ def given_options(
             raise click.UsageError(f"{MIRRORS_VARIABLE}: {without_credentials(word)!r} is not NAME=URI")
         from_environment[name] = (*from_environment.get(name, ()), uri)
     return Options(
-        state=state or default_state(),
+        state=given_state(state),
         mirrors={**from_environment, **chosen},
         # apt would call every signature untrusted if it could not read one
         keyrings={
@@ -233,13 +255,18 @@ def _auth_file(named: Path | None) -> Path | None:
 
 
 def _readable(path: Path, what: str, hint: str) -> Path:
-    """Return the absolute path of a file. Raises `UsageError` where it cannot be read."""
+    """Return the absolute path of a file. Raises `UsageError` where it is none, or cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.read(1)
     except OSError as error:
         raise UsageError(f"cannot read {what} {path}: {error.strerror}", hint=hint) from error
     return path.absolute()
+
+
+def given_state(state: Path | None) -> Path:
+    """Return the folder for what is kept between runs, absolute: apt finds no lists below a relative one."""
+    return state.absolute() if state else default_state()
 
 
 def default_state() -> Path:

@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import json
 import shlex
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 
 from package_cache.command_line.amounts import count
-from package_cache.command_line.options import cache_option, given_cache, json_option
+from package_cache.command_line.options import GivenPath, cache_option, given_cache, json_option
 from package_cache.command_line.render import Renderer
 from package_cache.outside.files import write_atomically
 from package_cache.outside.writing import writing_to
@@ -42,12 +43,12 @@ class _Billed:
 )
 @click.option(
     "--lock",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(),
     help="The lock that the cache was built from: it knows where each file lies in its archive.",
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(),
     help="A file.  [default: standard output]",
 )
 @json_option
@@ -90,8 +91,14 @@ def _refuse_what_is_no_file(output: Path | None) -> None:
     """Raise `UsageError` for a device or a pipe, in whose place a file would be put, and where no folder is."""
     if output is None:
         return
-    if output.exists() and not output.is_file():
-        hint = "name a file; without --output it goes to standard output"
+    hint = "name a file; without --output it goes to standard output"
+    try:
+        is_file = stat.S_ISREG(output.stat().st_mode)
+    except FileNotFoundError:
+        is_file = True
+    except OSError as error:
+        raise UsageError(f"cannot write to {output}: {error.strerror}", hint=hint) from error
+    if not is_file:
         raise UsageError(f"cannot write to {output}: it is not a file", hint=hint)
     if not output.resolve().parent.is_dir():
         raise UsageError(f"cannot write to {output}: there is no folder {output.resolve().parent}")

@@ -7,6 +7,7 @@ import click
 
 from package_cache.command_line.amounts import count, in_bytes
 from package_cache.command_line.options import (
+    GivenPath,
     MaxAge,
     cache_option,
     given_cache,
@@ -22,7 +23,7 @@ from package_cache.verbs.stage import stage
 @click.command("stage")
 @groups_argument
 @cache_option
-@click.option("--to", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the groups go.")
+@click.option("--to", type=GivenPath(), required=True, help="Where the groups go.")
 @max_age_option("Stage from no cache that is older, or made from an older lock.")
 @json_option
 @click.pass_obj

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -22,6 +23,10 @@ from package_cache.values.bounds import bound, excess, how_to_raise
 from package_cache.values.errors import PackageCacheError, ToolMissingError
 
 DEBIAN_PACKAGES = {
+    "/usr/share/distro-info": "distro-info-data",
+    "/usr/share/python-apt/templates": "python-apt-common",
+    "apt-cache": "apt",
+    "apt-config": "apt",
     "apt-get": "apt",
     "apt-helper": "apt",
     "dpkg-deb": "dpkg",
@@ -29,6 +34,7 @@ DEBIAN_PACKAGES = {
     "gpgv": "gpgv",
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
+    "newgidmap": "uidmap",
     "newuidmap": "uidmap",
     "nsenter": "util-linux",
     "prlimit": "util-linux",
@@ -37,7 +43,7 @@ DEBIAN_PACKAGES = {
     "skopeo": "skopeo",
     "unshare": "util-linux",
 }
-"""Which Debian package has a tool, for the message where it is missing."""
+"""Which Debian package has a tool, or data at a path, for the message where it is missing."""
 
 
 LIMIT = 3600.0
@@ -78,21 +84,43 @@ class Completed:
     stderr: str
 
 
-def find_tool(name: str) -> str:
-    """Give the path of a system tool, also where PATH lacks the sbin folders. Raises `ToolMissingError`."""
-    folders = [*os.get_exec_path(), "/usr/sbin", "/sbin", "/usr/lib/apt"]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    if found is None:
-        package = DEBIAN_PACKAGES.get(name, name)
+def need_tools(*names: str) -> None:
+    """Raise `ToolMissingError` with all of these tools that are missing, and one command that installs them.
+
+    A name is that of a program, or the absolute path of a package's data.
+    """
+    missing = [name for name in dict.fromkeys(names) if _found(name) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(DEBIAN_PACKAGES.get(name, name) for name in missing))
+        of_one = "" if missing[0].startswith("/") else "the program "
         raise ToolMissingError(
-            f"cannot find the program {name}", hint=f"install it: apt-get install --no-install-recommends {package}"
+            f"cannot find {of_one if len(missing) == 1 else ''}{', '.join(missing)}",
+            hint=f"install what is missing: apt-get install --no-install-recommends {packages}",
         )
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a program, also where PATH lacks the sbin folders. Raises `ToolMissingError`."""
+    need_tools(name)
+    found = _found(name)
+    assert found is not None
     return found
 
 
+def _found(name: str) -> str | None:
+    if name.startswith("/"):
+        return name if Path(name).exists() else None
+    folders = [*os.get_exec_path(), "/usr/sbin", "/sbin", "/usr/lib/apt"]
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment of every process: ours, in the C locale, with no question asked."""
-    return {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(extra or {})}
+    """Return the environment of every process: ours, in the C locale, with no question asked.
+
+    TMPDIR names the folder that we use ourselves: the one of our caller may not be there, or may not be written to.
+    """
+    ours = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "TMPDIR": tempfile.gettempdir()}
+    return {**os.environ, **ours, **(extra or {})}
 
 
 class _TooMuchOutput(Exception):  # noqa: N818 - never leaves this module

@@ -9,6 +9,9 @@ from pathlib import Path
 
 _folders: set[Path] = set()
 
+_ENOUGH = 1 << 20
+"""Bytes, for what other programs write for a moment: control files, signatures."""
+
 
 @contextlib.contextmanager
 def temporary_folder(parent: str | None = None) -> Iterator[str]:
@@ -21,6 +24,12 @@ def temporary_folder(parent: str | None = None) -> Iterator[str]:
     finally:
         shutil.rmtree(path, ignore_errors=True)
         _folders.discard(path)
+
+
+def refuse_full_temporary_folder() -> None:
+    """Raise `OSError` where temporary files cannot be written: another program that failed may have failed of that."""
+    with tempfile.TemporaryFile() as file:
+        file.write(bytes(_ENOUGH))
 
 
 def remove_temporary_folders() -> None:

@@ -1,46 +1,42 @@
 """What the system says against writing to a folder, as an error of ours with the next step."""
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import MAY_NOT, PackageCacheError, status_of_os_error
 from package_cache.values.statuses import ExitStatus
 
 NO_SPACE = "No space left on device"
 """strerror(3) of ENOSPC, in apt's words too."""
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
-_ODD = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EXDEV, errno.ENXIO)
-"""Something else is in the place of a file or a folder: a link, a pipe, a device."""
-
 
 @contextlib.contextmanager
-def writing_to(folder: Path, *, what: str = "write") -> Iterator[None]:
-    """Tell as ours what keeps the block from writing below `folder`: no space or inode there, or no permission.
+def writing_to(folder: Path, *, what: str = "write", option: str = "") -> Iterator[None]:
+    """Raise as an error of ours what keeps the block from writing below `folder`.
 
-    Raises `PackageCacheError`, "cannot <what> to <folder>", with the status NO_SPACE or READ_ONLY. Other errors, and
-    what concerns other places, pass.
+    That is `PackageCacheError`, "cannot <what> to <folder>", with the status NO_SPACE or READ_ONLY; `option` is the one
+    that names the folder, for the hint. Other errors, and what concerns other places, pass.
     """
+    option = f" with {option}" if option else ""
     try:
         yield
     except OSError as error:
         if not _concerns(folder, error):
             raise
-        if error.errno in _NO_SPACE:
+        status = status_of_os_error(error)
+        if status is ExitStatus.NO_SPACE:
             raise no_space(folder, error.strerror, what=what) from error
-        if error.errno in _MAY_NOT:
-            hint = "name a folder that can be written to, or make this one so"
+        if status is ExitStatus.INTERNAL:
+            raise
+        if error.errno in MAY_NOT:
+            hint = f"name a folder that can be written to{option}, or make this one so"
             message = f"cannot {what} to {folder}: {error.strerror}"
-            raise PackageCacheError(message, hint=hint, status=ExitStatus.READ_ONLY) from error
-        if error.errno in _ODD:
-            hint = "remove it, or name another folder"
+        else:
+            hint = f"name another folder{option}, or remove what is there"
             message = f"cannot {what} to {folder}: {error.filename or folder}: {error.strerror}"
-            raise PackageCacheError(message, hint=hint, status=ExitStatus.READ_ONLY) from error
-        raise
+        raise PackageCacheError(message, hint=hint, status=status) from error
 
 
 def no_space(folder: Path, words: str | None, *, what: str = "write") -> PackageCacheError:

@@ -78,11 +78,21 @@ def unforeseen(error: Exception, what: str) -> PackageCacheError:
     return PackageCacheError(f"{what}: {type(error).__name__} in {place}: {error}", hint="report this, with the input")
 
 
+MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system says where this user may not read or write."""
+
+NO_PLACE = (
+    errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL, errno.EXDEV,
+    errno.ENXIO, errno.ENODEV, errno.ENOTEMPTY, errno.EBUSY, errno.ETXTBSY, errno.EFBIG, errno.EIO, errno.EOPNOTSUPP,
+)  # fmt: skip
+"""What it says where no file or folder can be: a link, a pipe, a device or another kind of file is there."""
+
+
 def status_of_os_error(error: OSError) -> ExitStatus:
     """Return the status for an error of the system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ExitStatus.NO_SPACE
-    return ExitStatus.READ_ONLY if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else ExitStatus.INTERNAL
+    return ExitStatus.READ_ONLY if error.errno in MAY_NOT + NO_PLACE else ExitStatus.INTERNAL
 
 
 class UsageError(PackageCacheError):

@@ -72,7 +72,10 @@ class ExitStatus(Enum):
     DPKG_LOCKED = Meaning(40, "another process kept dpkg locked too long", "wait for it to end", clean_miss=True)
     NO_SPACE = Meaning(41, "there is not enough space", "free what the message names", clean_miss=True)
     READ_ONLY = Meaning(
-        42, "what must be written to is read-only or somebody else's", "give a place that can be", clean_miss=True
+        42,
+        "a place cannot be written or read: it is read-only, another user's, or no place for a file",
+        "name another place",
+        clean_miss=True,
     )
     INSTALL_FAILED = Meaning(50, "dpkg or a package's own script ended with an error", "read the log shown")
     INTERRUPTED = Meaning(130, "a signal ended it", "run it again")

@@ -17,13 +17,14 @@ from package_cache.images.init_form import CONFIG, description_files, program_fi
 from package_cache.outside.files import exclusive
 from package_cache.outside.images.oci import Descriptor, Layer, Layout
 from package_cache.outside.images.skopeo import Destination, check_destination, copy_image
-from package_cache.outside.run import find_tool
-from package_cache.outside.state import private_folder
+from package_cache.outside.run import need_tools
+from package_cache.outside.state import OPTION, private_folder
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import CacheError, UsageError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.verbs.busybox import static_busybox
 from package_cache.verbs.options import Options
+from package_cache.verbs.tools import ARCHIVES, REGISTRIES
 
 OTHER_IMAGE_LIMIT = 3600.0
 """Seconds to wait for another image that is being made."""
@@ -70,6 +71,7 @@ def image(
     Raises `CacheError` where the cache is missing or damaged, `PackageCacheError` with REGISTRY_FAILED, NO_SPACE or
     READ_ONLY where the image cannot be put there; for `Form.INIT` also what `static_busybox` raises.
     """
+    need_tools(*REGISTRIES, *(ARCHIVES if form is Form.INIT else ()))
     if not once_settled(cache, lambda: read_description(cache)).groups:
         raise CacheError(f"cannot make an image of {cache.path}: it has no groups", hint="build the cache again")
     writer = _Writer(cache, form, options, listener)
@@ -94,11 +96,11 @@ def put_image(
 
     The layout lies below the state meanwhile, and is gone afterwards.
     """
-    find_tool("skopeo")  # before all that work
+    need_tools(*REGISTRIES)
     if ":" in str(options.state):
         raise UsageError(f"cannot make an image below {options.state}: skopeo takes no path with a colon; see --state")
     check_destination(to)
-    with writing_to(options.state), _workshop(options.state) as folder:
+    with writing_to(options.state, option=OPTION), _workshop(options.state) as folder:
         layout = Layout(folder)
         named = write(layout)
         layout.finish(named, to.tag)

@@ -50,7 +50,7 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
     """
     target = CacheFolder(to, is_shared=True)
     once_settled(cache, lambda: _choose(groups, cache))
-    with writing_to(to):
+    with writing_to(to, option="--to"):
         to.mkdir(parents=True, exist_ok=True)
         with target.inside.locked(LOCK, wait=OTHER_STAGE_LIMIT):
             for folder in (POOL, GROUPS):

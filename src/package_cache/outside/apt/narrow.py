@@ -12,6 +12,7 @@ from pathlib import Path
 
 from package_cache.outside.apt.solver import Apt, Runner
 from package_cache.outside.files import exclusive
+from package_cache.outside.state import OPTION
 from package_cache.outside.writing import writing_to
 from package_cache.values.names import PackageRequest
 
@@ -38,7 +39,7 @@ def narrowed(
         return
     small = folder / "narrow"
     with exclusive(folder / "narrow.lock", wait=OTHER_LIMIT):
-        with writing_to(folder):
+        with writing_to(folder, option=OPTION):
             shutil.rmtree(small, ignore_errors=True)  # of one that was killed
             _copy(lists, small, names)
         options = ["-o", f"Dir::State::lists={small}/lists", "-o", f"Dir::Cache={small}/cache"]

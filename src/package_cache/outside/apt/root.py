@@ -14,8 +14,8 @@ from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.outside.files import exclusive, write_atomically
 from package_cache.outside.run import Completed, find_tool, run
-from package_cache.outside.state import private_folder
-from package_cache.outside.temporary import temporary_folder
+from package_cache.outside.state import OPTION, private_folder
+from package_cache.outside.temporary import refuse_full_temporary_folder, temporary_folder
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
 from package_cache.values.bounds import bound
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
@@ -112,7 +112,7 @@ class AptRoot:
         of it is used.
         """
         find_tool("gpgv")
-        with writing_to(self.folder):
+        with writing_to(self._state, option=OPTION):
             self._prepare()
             with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):
                 self._update()
@@ -150,7 +150,7 @@ class AptRoot:
             completed = self._run(argv, UPDATE_LIMIT)
             words = completed.stdout + completed.stderr
             if NO_SPACE in words:
-                raise no_space(self.folder, NO_SPACE)
+                raise no_space(self._state, NO_SPACE)
             if completed.returncode == 0 or self._with_others(self._failed(words)) or stays_untrusted(words):
                 break
         return completed, words
@@ -219,6 +219,7 @@ class AptRoot:
         return "\n".join(about) or words
 
     def _next_mirrors(self, bad: Sequence[int], words: str) -> None:
+        refuse_full_temporary_folder()
         if not bad:  # nothing names a source: no other mirror would help
             raise unusable("the sources", words)
         for index in bad:

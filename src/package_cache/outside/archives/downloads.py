@@ -20,7 +20,7 @@ from package_cache.outside.apt.helper import Fetch, fetch, present
 from package_cache.outside.archives.wanted_files import PARTIAL, Download, Wanted
 from package_cache.outside.writing import writing_to
 from package_cache.values.bounds import check_bound
-from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
+from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError, unforeseen
 from package_cache.values.events import Listener, Progress, ignore
 from package_cache.values.statuses import ExitStatus
 from package_cache.values.uris import UNAUTHORIZED, WANTS_A_LOGIN, without_credentials
@@ -77,7 +77,7 @@ def download(
         with writing_to(wanted[0].item.target.parent, what="write downloads"):
             run.all_rounds()
     except OSError as error:
-        raise PackageCacheError(f"cannot write downloads: {error}") from error
+        raise unforeseen(error, "cannot write downloads") from error
     finally:
         run.clean_up()
     if failed := [one for one in wanted if not one.done]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from package_cache.outside.files import read_bounded, write_atomically
 from package_cache.outside.run import run
-from package_cache.outside.state import private_folder
+from package_cache.outside.state import OPTION, private_folder
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import ToolMissingError
 from package_cache.values.openpgp import PublicKey, read_public_keys
@@ -57,7 +57,7 @@ def keyring_file(keys: Sequence[PublicKey], state: Path) -> Path:
     Its name is of its content, and it ends in `.gpg`: apt takes a file for armoured by the end of its name alone.
     """
     content = b"".join(key.content for key in keys)
-    with writing_to(state):
+    with writing_to(state, option=OPTION):
         path = private_folder(state) / "keys" / f"{hashlib.sha256(content).hexdigest()[:16]}.gpg"
         if not path.is_file() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 
 from package_cache.outside.run import CommandError, run
@@ -110,14 +111,30 @@ def _wrong_with_path(rest: str) -> str | None:
 
 
 def check_destination(to: Destination) -> None:
-    """Look whether an image may go there, before it is made. Raises `UsageError` where something else is there."""
-    if to.path and to.transport == "oci-archive" and (to.path.is_dir() or not to.path.parent.is_dir()):
-        what = "it is a folder" if to.path.is_dir() else f"there is no folder {to.path.parent}"
-        raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
-    if to.transport == "oci" and to.path and to.path.is_dir():
-        others = {path.name for path in to.path.iterdir() if not path.name.startswith("oci-put-blob")}
-        if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
-            raise UsageError(f"cannot write an image to {to.text}: the folder holds something else: name another one")
+    """Look whether an image may go there, before it is made.
+
+    Raises `UsageError` where something else is there, and `PackageCacheError` as `writing_to` does.
+    """
+    if to.path is None:
+        return
+    if to.transport == "oci-archive":
+        what = ""
+        if not to.path.parent.is_dir():
+            what = f"there is no folder {to.path.parent}"
+        elif lexists(to.path) and not to.path.is_file():  # a device or a pipe would be replaced
+            what = "it is a folder" if to.path.is_dir() else "it is not a file"
+        if what:
+            raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
+    folder = to.path if to.transport == "oci" else to.path.parent
+    with writing_to(folder, what="write the image", option="--output"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if to.transport == "oci":
+            others = {path.name for path in folder.iterdir() if not path.name.startswith("oci-put-blob")}
+            if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
+                message = f"cannot write an image to {to.text}: the folder holds something else: name another one"
+                raise UsageError(message)
+        with tempfile.TemporaryFile(dir=folder):  # skopeo would tell after all the work, in words of its own
+            pass
 
 
 def copy_image(

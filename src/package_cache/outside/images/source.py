@@ -315,7 +315,8 @@ def _unpacked(file: Path, folder: Path) -> Path:
     except FileNotFoundError:
         raise UsageError(f"cannot read the image {name}: there is no such file") from None
     except BROKEN as error:
-        raise PackageCacheError(f"cannot read the image {name}: {error}") from error
+        hint = "name an archive as skopeo copy writes it"
+        raise UsageError(f"cannot read the image {name}: {error}", hint=hint) from error
     return folder
 
 

@@ -17,6 +17,7 @@ from package_cache.verbs.archives.pins import pin_records, pins_for
 from package_cache.verbs.archives.precommands import precommand_isolation, prepared_apt
 from package_cache.verbs.archives.sources import archive_sources, repository_sources
 from package_cache.verbs.options import Options
+from package_cache.verbs.tools import need_for_lock
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class SystemApt:
 def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:
     """Give the release of each system, its distribution's keys at hand.
 
-    Raises `ManifestError` with every group whose system nobody knows, `PackageCacheError` if this machine cannot run
-    the precommands of one.
+    Raises `ManifestError` with every group whose system nobody knows, `ToolMissingError`, and `PackageCacheError` if this
+    machine cannot run the precommands of one.
     """
+    need_for_lock(manifest, options)
     found: dict[System, Release] = {}
     problems = []
     for group in manifest.groups:

@@ -16,6 +16,7 @@ from package_cache.cache.stored import Key, StoredFile
 from package_cache.installer import install_group
 from package_cache.outside.files import exclusive, text_digest
 from package_cache.outside.packages.debs import control_text
+from package_cache.outside.run import need_tools
 from package_cache.outside.threads import in_threads
 from package_cache.outside.writing import writing_to
 from package_cache.values.compression import LEVEL, compression_for
@@ -25,6 +26,7 @@ from package_cache.values.lock import Lock, LockedGroup
 from package_cache.values.lock_file import lock_text
 from package_cache.verbs.archives.sources import MirrorFinder
 from package_cache.verbs.building.pool import Filled, fill_pool
+from package_cache.verbs.tools import PACKAGES
 
 BUILT_BY = f"package-cache {package_cache.__version__}"
 
@@ -66,7 +68,8 @@ def build(
     Raises `ArchiveError`, `VerificationError`, `CacheError` where somebody else's folder is there, and
     `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
     """
-    with writing_to(cache.path):
+    need_tools(*PACKAGES)
+    with writing_to(cache.path, option="--output"):
         _claim(cache)
         with exclusive(cache.lock, wait=OTHER_BUILD_LIMIT):
             for folder in (cache.pool, cache.path / GROUPS):

@@ -13,6 +13,7 @@ from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.checking.check import CheckResult, check
 from package_cache.verbs.checking.prove import Run, prove, status_of
 from package_cache.verbs.checking.where import Where, opened
+from package_cache.verbs.tools import need_for_check
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,12 @@ def check_one(
     groups: Sequence[str], cache: CacheFolder, where: Where, options: CheckOptions, listener: Listener = ignore
 ) -> Cell:
     """Check groups in one system, and with `options.install` install them there for real."""
+    need_for_check([where], install=options.install)
     if options.install and where.has_root:
         require_containment()  # before an image is pulled
     with opened(where, state=options.state, listener=listener) as (seen, make_root):
         result = check(groups, cache, seen, listener)
-        if not options.install or not where.has_root:
+        if not options.install or not where.has_root or not result.architecture:  # without dpkg all is a miss
             return Cell(result)
         isolation = isolation_for(result.architecture)
         return Cell(result, prove(result, cache, make_root(isolation), isolation, listener))
@@ -83,10 +85,12 @@ def check_matrix(
     if not manifest.images:
         hint = "write a table for each: [[image]] with name, and reference, root, or status and system"
         raise UsageError(f"cannot check {manifest.path}: it has no [[image]] table", hint=hint)
+    systems = [Where.of(image, authfile) for image in manifest.images]
+    need_for_check(systems, install=options.install)
     all_groups = tuple(dict.fromkeys(group.name for group in manifest.groups))
     rows = []
-    for image in manifest.images:
-        where, groups = Where.of(image, authfile), image.groups or all_groups
+    for image, where in zip(manifest.images, systems, strict=True):
+        groups = image.groups or all_groups
         try:
             rows.append(MatrixRow(image, check_one(groups, cache, where, options, listener)))
         except PackageCacheError as error:

@@ -149,7 +149,11 @@ def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterato
         root = where.root.absolute()
         if not root.is_dir():
             raise UsageError(f"cannot check {where.root}: there is no such folder")
-        yield seen_in_files(str(where.root), RootFiles(root), where.architecture), lambda _: root
+        seen = seen_in_files(str(where.root), RootFiles(root), where.architecture)
+        if not seen.contents.keys() & {*OS_RELEASE, STATUS}:
+            message = f"cannot check {where.root}: it does not look like a root: it has no etc/os-release"
+            raise UsageError(message, hint="name the folder in which etc, usr and var of the system lie")
+        yield seen, lambda _: root
     else:
         yield _by_status(where), _no_root
 

@@ -23,6 +23,7 @@ from package_cache.verbs.checking.where import SeenSystem, opened
 from package_cache.verbs.locking.images import ImageToLock
 from package_cache.verbs.locking.lock import locked_package
 from package_cache.verbs.options import Options
+from package_cache.verbs.tools import need_for_lock
 
 PREFERRED_HERE = 999
 """The priority of versions that are preferred in an image: from 1000 on apt would downgrade (apt_preferences(5))."""
@@ -40,6 +41,7 @@ def lock_for_images(
     Raises `UsageError` where an image is of no system of the lock, `ManifestError` with each group that cannot be
     installed in one of them, what `opened` raises where one cannot be looked at, and what `make_lock` raises.
     """
+    need_for_lock(manifest, options, [image.where for image in images])
     seen: dict[System, list[tuple[ImageToLock, SeenSystem]]] = {}
     for image in images:
         system, found = _seen(image, lock, options, listener)

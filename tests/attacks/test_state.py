@@ -52,3 +52,14 @@ def test_a_home_that_is_the_root_folder(monkeypatch: pytest.MonkeyPatch, tmp_pat
     (tmp_path / "home").mkdir()
     (tmp_path / "home").chmod(0o777)
     assert private_folder(tmp_path / "home/.cache/package-cache").is_dir()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o711, 0o750])
+def test_a_folder_that_others_read_is_not_closed_to_them(mode: int, tmp_path: Path) -> None:
+    """It may be a home, or one of the system's."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/file").touch()
+    (tmp_path / "home").chmod(mode)
+    with pytest.raises(UsageError, match=f"others may read it .mode {mode:04o}., and it is not empty"):
+        private_folder(tmp_path / "home")
+    assert (tmp_path / "home").stat().st_mode & 0o777 == mode

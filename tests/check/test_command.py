@@ -137,7 +137,8 @@ def test_wrong_use(
 
 
 def test_no_cache(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", "--cache", str(tmp_path / "none"), "--root", str(tmp_path)]) == 30
+    root = write_root(tmp_path / "root")
+    assert run(["check", "--cache", str(tmp_path / "none"), "--root", str(root)]) == 30
     assert "there is no cache at" in capfd.readouterr().err
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import package_cache
@@ -85,14 +86,12 @@ def processes_with(sign: str) -> list[str]:
     return found
 
 
-def python_of_everybody(user: list[str]) -> list[str]:
-    """Give the argv prefix that runs this package's Python as another user; skip where no interpreter can be read."""
-    sources = str(Path(package_cache.__file__).parents[1])
+def python_of_everybody(user: list[str], module: str = "package_cache.outside.roots.isolation") -> list[str]:
+    """Return the argv prefix that runs this package's Python as another user; skip where none can import `module`."""
+    sources = os.pathsep.join(str(Path(path).parents[1]) for path in (package_cache.__file__, click.__file__))
     for interpreter in (sys.executable, "/usr/bin/python3"):
         command = [*user, "env", "-C", "/", f"PYTHONPATH={sources}", interpreter]
-        tried = subprocess.run(
-            [*command, "-c", "import package_cache.outside.roots.isolation"], capture_output=True, check=False
-        )
+        tried = subprocess.run([*command, "-c", f"import {module}"], capture_output=True, check=False)
         if tried.returncode == 0:
             return command
     pytest.skip("no Python here that an ordinary user can run with this package")

@@ -11,7 +11,7 @@ from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
 from package_cache.manifests import read_manifest
-from package_cache.values.errors import PrecommandError
+from package_cache.values.errors import ArchiveError, PrecommandError
 from package_cache.values.lock import Lock, LockedImage
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.checking.where import Where
@@ -98,13 +98,26 @@ def test_what_is_locked_can_be_kept_for_images_too_and_what_is_newer_is_told(
     assert (tool.locked, tool.newest, tool.suites, tool.groups) == ("3.0", "4.0", ("stable",), ("tool",))
 
 
+def test_sources_of_precommands_that_cannot_be_read_are_named_with_their_group(
+    tmp_path: Path, state: Path, real_root: Callable[..., Path], second_repository: tuple[SignedArchive, str]
+) -> None:
+    real_root("ubuntu18.04")
+    missing = f"{second_repository[1]}/nothing"
+    words = f": >/etc/apt/sources.list; echo 'deb {missing} stable main' >/etc/apt/sources.list.d/second.list"
+    with pytest.raises(ArchiveError) as caught:
+        lock(tmp_path, state, words)
+    begin = "cannot go on: apt cannot read the sources that the precommands of group 'tool' (line 1) added: E: "
+    assert caught.value.message.startswith(begin)
+    assert missing in caught.value.message
+
+
 def test_a_precommand_that_fails_stops_it_and_shows_its_output(
     tmp_path: Path, state: Path, real_root: Callable[..., Path]
 ) -> None:
     real_root("ubuntu18.04")
     with pytest.raises(PrecommandError) as caught:
         lock(tmp_path, state, "echo one, two; false; echo never")
-    assert "ended with status 1" in str(caught.value)
+    assert "the precommands of group 'tool' (line 1) ended with status 1" in str(caught.value)
     assert "one, two" in caught.value.details
     assert "never" not in caught.value.details
 

@@ -39,7 +39,8 @@ class PackageRequest:
         name, colon, architecture = rest.partition(":")
         if not PACKAGE_NAME.fullmatch(name):
             raise ValueError(
-                f"{name!r} is not a package name: write at least two of a-z 0-9 + - . with a letter or digit first"
+                f"{name!r} is not a package name: package names are lower case, two or more characters, "
+                "without wildcards (a-z 0-9 + - . with a letter or digit first)"
             )
         if name.endswith("-"):  # apt-get(8), install: a hyphen behind a name means to remove the package
             raise ValueError(f"{name!r} would have apt remove a package: write {name.rstrip('-')}")

@@ -258,10 +258,14 @@ class AptRoot:
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
 
 
+def complaints(words: str) -> list[str]:
+    """Return what `apt-get update` says of what it could not use, each once."""
+    return list(dict.fromkeys(text for text in re.split(r"\n(?! )", words) if text.startswith(("E:", "W:"))))
+
+
 def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
     """Make the error of sources that `apt-get update` could not use, from its words: unreachable or not trusted."""
-    told = [text for text in re.split(r"\n(?! )", words) if text.startswith(("E:", "W:"))]
-    details = "\n".join(dict.fromkeys(told)) or words
+    details = "\n".join(complaints(words)) or words
     if is_untrusted(words):
         why, hint = why_untrusted(words)
         problems = [Problem(text) for text in (why, f"trusted: {trusted}" if trusted else "") if text]

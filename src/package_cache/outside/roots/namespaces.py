@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from package_cache.outside.roots.identities import write_identities
 from package_cache.outside.run import end, find_tool, start
 from package_cache.values.errors import PackageCacheError
+from package_cache.values.statuses import ExitStatus
 
 SETUP_LIMIT = 300.0
 """Seconds for the mounts, or, where there is no overlay, for the copy of a root into memory."""
@@ -83,7 +84,8 @@ def _answer(process: "subprocess.Popen[str]", line: str) -> str:
     answer = process.stdout.readline() if ready else ""
     if not answer.endswith("\n"):
         _, said = end(process)
-        raise PackageCacheError("cannot make namespaces on this machine", details=said)
+        message = "cannot make namespaces on this machine"
+        raise PackageCacheError(message, details=said, status=ExitStatus.NOT_CONTAINED)
     return answer.strip()
 
 

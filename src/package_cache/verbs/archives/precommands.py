@@ -6,14 +6,14 @@ What they did to the root's apt (sources, keys, preferences) then decides what t
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from package_cache.outside.apt.root import UPDATE_LIMIT, Source, unusable
+from package_cache.outside.apt.root import UPDATE_LIMIT, Source, complaints, unusable
 from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.archives.distributions import Release
 from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
 from package_cache.outside.roots.releases import make_root
 from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import CommandError, Completed
-from package_cache.values.errors import PackageCacheError, PrecommandError
+from package_cache.values.errors import ArchiveError, PackageCacheError, PrecommandError
 from package_cache.values.events import Listener, Step
 from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.archives.release_root import root_source
@@ -32,18 +32,20 @@ def prepared_apt(
     architectures: Sequence[str],
     options: Options,
     listener: Listener,
+    whose: str = "the precommands",
 ) -> Iterator[Apt]:
     """Give the apt of a root of the release in which the precommands have run; it lives as long as the block.
 
-    Raises `PrecommandError`, with their output, where they fail or run out of time.
+    `sources` are the release's own, and `whose` names the precommands in messages, with their group. Raises
+    `PrecommandError`, with their output, where they fail or run out of time.
     """
     isolation = precommand_isolation(release, options)
     source = root_source(release, sources)
     root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))
-        _run_commands(container, commands, options.precommand_timeout)
-        yield _updated_apt(container, architectures)
+        _run_commands(container, commands, options.precommand_timeout, whose)
+        yield _updated_apt(container, architectures, sources, whose)
 
 
 def precommand_isolation(release: Release, options: Options) -> Isolation:
@@ -56,19 +58,19 @@ def precommand_isolation(release: Release, options: Options) -> Isolation:
         raise
 
 
-def _run_commands(container: Container, commands: str, limit: float) -> None:
+def _run_commands(container: Container, commands: str, limit: float, whose: str) -> None:
     try:
         container.run(["sh", "-e", "-c", commands], timeout=limit)
     except CommandError as error:
         how = f"did not end within {limit:g} s" if error.returncode is None else f"ended with status {error.returncode}"
         raise PrecommandError(
-            f"cannot go on: the precommands {how}: {commands}",
+            f"cannot go on: {whose} {how}: {commands}",
             details=error.output,
             hint="try them in a container of that system",
         ) from error
 
 
-def _updated_apt(container: Container, architectures: Sequence[str]) -> Apt:
+def _updated_apt(container: Container, architectures: Sequence[str], sources: Sequence[Source], whose: str) -> Apt:
     text = config_text(FOLDER, architectures, own_sources=False)
     script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
     container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
@@ -80,5 +82,23 @@ def _updated_apt(container: Container, architectures: Sequence[str]) -> Apt:
     completed = run(["apt-get", "update", "--quiet"])
     words = completed.stdout + completed.stderr
     if completed.returncode != 0 or any(line.startswith(("Err:", "W: Failed")) for line in words.splitlines()):
-        raise unusable("the sources that stand in the root after its precommands", words)
+        raise _unreadable(words, sources, whose)
     return Apt(run, architectures[0])
+
+
+def _unreadable(words: str, sources: Sequence[Source], whose: str) -> PackageCacheError:
+    """Make the error of sources that apt cannot read: those of the release, or what precommands made of them."""
+    told = complaints(words)
+    uris = {uri: source for source in sources for uri in source.uris}
+    for uri, source in uris.items():
+        if told and all(uri in text or "://" not in text for text in told) and any(uri in text for text in told):
+            return unusable(source.name, words)
+    error = unusable(f"the sources that {whose} added", words)
+    if not isinstance(error, ArchiveError):
+        return error
+    cause = " ".join(told[0].split()) if told else f"apt-get update said:\n{words}"
+    return ArchiveError(
+        f"cannot go on: apt cannot read the sources that {whose} added: {cause}",
+        details="\n".join(told[1:]),
+        hint="correct what they write to /etc/apt, and try them in a container of that system",
+    )

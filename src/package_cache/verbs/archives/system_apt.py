@@ -106,6 +106,8 @@ def each_apt(
                 architectures=architectures,
                 options=options,
                 listener=listener,
+                whose=f"the precommands of group {group.name!r}"
+                + (f" (line {group.place.line})" if group.place.line else ""),
             ) as apt:
                 use(SystemApt(system.architecture, (group,), (*own, *added), apt))
 

@@ -84,7 +84,7 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
             text = _result_text(container, file)
     except PackageCacheError as error:  # the time is over, or the image has no shell
         message = ": ".join((error.message, *error.details.splitlines()[-1:]))
-        return Run(verdict.group, ExitStatus.INTERNAL.code, 0, agreed=False, message=message)
+        return Run(verdict.group, error.status.code, 0, agreed=False, message=message)
     status = done.returncode
     facts = {key: value for key, _, value in (line.partition("=") for line in text.splitlines())}
     installed = int(facts["installed"]) if _NUMBER.fullmatch(facts.get("installed", "")) else 0

@@ -24,6 +24,7 @@ from bench.rounds import Tell, run_rounds
 from bench.ways import NAMES, WAYS, Sources, Way
 from package_cache.command_line.options import default_state
 from package_cache.outside.run import CommandError
+from package_cache.outside.state import private_folder
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.events import Event, Step
 
@@ -67,7 +68,7 @@ def main(
     if report:
         write_all(DOCUMENT, output)
         return
-    state = default_state()
+    state = private_folder(default_state())
     state.mkdir(parents=True, exist_ok=True)
     results = results_to_merge(output, profile, machine_facts(state))
     ways = [way for way in WAYS if way.name in way_names]

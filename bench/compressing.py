@@ -26,6 +26,7 @@ from bench.measure import Sample, read_measurement
 from bench.roots import bench_root, root_isolation, set_up
 from package_cache.command_line.options import default_state
 from package_cache.outside.run import piped
+from package_cache.outside.state import private_folder
 
 MEASURED = ("ssh", "nfs", "build")
 TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}
@@ -106,7 +107,7 @@ def main() -> None:
     parser.add_argument("system")
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    isolation, state = root_isolation(), default_state()
+    isolation, state = root_isolation(), private_folder(default_state())
     material = prepare(chosen.system, tuple(GROUPS), state=state, isolation=isolation)
     names = {line[0] for group in MEASURED for line in material.plan(group)}
     files = [material.folder / "debs" / "original" / name for name in sorted(names)]

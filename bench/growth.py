@@ -19,6 +19,7 @@ from package_cache.command_line.options import default_state
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.run import run
+from package_cache.outside.state import private_folder
 from package_cache.values.system import System
 from package_cache.verbs.archives.release_root import release_root
 from package_cache.verbs.options import Options
@@ -83,7 +84,7 @@ def install(root: Path, cache: Path) -> Sample:
 
 def small_root() -> Path:
     """Give the root in which is installed."""
-    state = default_state()
+    state = private_folder(default_state())
     root = release_root(release_of(System.parse("ubuntu18.04")), Options(state), strongest_isolation())
     return lab_root(root, state)
 

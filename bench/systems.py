@@ -22,6 +22,7 @@ from package_cache.manifests import read_manifest
 from package_cache.outside.archives.distributions import release_of
 from package_cache.outside.files import write_atomically
 from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
+from package_cache.outside.state import private_folder
 from package_cache.values.errors import PackageCacheError
 from package_cache.values.system import DEFAULT_ARCHITECTURE, System
 from package_cache.verbs.archives.release_root import release_root
@@ -63,7 +64,7 @@ def main() -> int:
 
 def measure(systems: Sequence[System]) -> None:
     """Try all groups in these systems; rows of other systems stay as they were."""
-    isolation, state = isolation_for(systems[0].architecture), default_state()
+    isolation, state = isolation_for(systems[0].architecture), private_folder(default_state())
     known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
     rows = {(row["system"], row["group"]): row for row in known}
     for system in systems:

@@ -23,6 +23,7 @@ from package_cache.outside.files import exclusive, text_digest, write_atomically
 from package_cache.outside.roots.isolation import Isolation as Containment
 from package_cache.outside.roots.isolation import strongest_isolation
 from package_cache.outside.roots.releases import make_root
+from package_cache.outside.state import private_folder
 from package_cache.values.errors import ArchiveError, VerificationError
 from package_cache.values.lock_file import lock_text, read_lock
 from package_cache.values.system import System
@@ -79,9 +80,7 @@ def containment() -> Containment:
 @pytest.fixture(scope="session")
 def state() -> Path:
     """The folder of what is kept between runs."""
-    folder = default_state()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return private_folder(default_state())
 
 
 @pytest.fixture(scope="session")

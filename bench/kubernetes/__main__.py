@@ -21,6 +21,7 @@ from bench.machine import machine_facts
 from bench.markdown import write_between
 from bench.rounds import Tell
 from package_cache.command_line.options import default_state
+from package_cache.outside.state import private_folder
 from package_cache.values.errors import PackageCacheError, ToolMissingError
 
 DOCUMENT = PROJECT / "docs" / "kubernetes.md"
@@ -70,7 +71,7 @@ def measure(names: Sequence[str], rounds: int, output: Path) -> None:
     """Measure parts one after the other, and write the results after each."""
     if reason := can_run():
         raise ToolMissingError(f"cannot measure: {reason}")
-    state = default_state()
+    state = private_folder(default_state())
     state.mkdir(parents=True, exist_ok=True)
     tell("preparing the cache of the manifest, and what it is measured with")
     with ground(prepare_seed(state)) as here:

@@ -23,6 +23,7 @@ from bench.scale.registry import measured_registry
 from package_cache.command_line.options import default_state
 from package_cache.outside.files import write_atomically
 from package_cache.outside.run import find_tool, run
+from package_cache.outside.state import private_folder
 
 FORMAT = 1
 SYSTEM, WANTED = "ubuntu18.04", ("ssh", "nfs")
@@ -31,7 +32,7 @@ ROUNDS = 3
 
 def measure_all(images: Mapping[str, Path], target: Path) -> None:
     """Measure everything; `images`: OCI layouts by form, where there are some."""
-    state, isolation = default_state(), root_isolation()
+    state, isolation = private_folder(default_state()), root_isolation()
     state.mkdir(parents=True, exist_ok=True)
     material = prepare(SYSTEM, WANTED, state=state, isolation=isolation)
     with tempfile.TemporaryDirectory(prefix="package-cache-", dir=state) as folder:

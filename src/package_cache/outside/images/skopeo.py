@@ -127,6 +127,7 @@ def check_destination(to: Destination) -> None:
             raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
     folder = to.path if to.transport == "oci" else to.path.parent
     with writing_to(folder, what="write the image", option="--output"):
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         if to.transport == "oci":
             others = {path.name for path in folder.iterdir() if not path.name.startswith("oci-put-blob")}
@@ -135,6 +136,8 @@ def check_destination(to: Destination) -> None:
                 raise UsageError(message)
         with tempfile.TemporaryFile(dir=folder):  # skopeo would tell after all the work, in words of its own
             pass
+        for path in made:  # it is skopeo's to make, once there is an image
+            path.rmdir()
 
 
 def copy_image(

@@ -62,7 +62,7 @@ def main(*, names: Sequence[str], parts: Sequence[str], only_list: bool, write: 
     with tempfile.TemporaryDirectory(prefix="package-cache-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
         clone = clone_of_project(folder)
-        with throwaway_podman(folder) as podman:
+        with throwaway_podman() as podman:
             for release in dict.fromkeys(cell.release for cell in cells):
                 console.print(f"{release}: making a minimal host")
                 make_image(podman, release, folder)

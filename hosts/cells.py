@@ -152,8 +152,8 @@ def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
     """Yield the name of a running container of the cell that has the clone in the home of `dev`."""
     name = str(cell).replace("/", "-")
     rights = [] if cell.user is User.CONTAINER else ["--privileged"]
-    # podman in the container keeps its store in /tmp, hence on a volume: an overlay cannot lie on an overlay
-    podman("run", "--detach", "--name", name, *rights, *_options(), "--volume", "/tmp",  # noqa: S108
+    # podman in the container keeps its store on this volume: an overlay cannot lie on an overlay
+    podman("run", "--detach", "--name", name, *rights, *_options(), "--volume", "/var/lib/containers",
            f"localhost/host:{cell.release}", "sleep", "infinity")  # fmt: skip
     try:
         podman("cp", str(clone), f"{name}:{CLONE}")

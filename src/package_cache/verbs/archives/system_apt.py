@@ -44,7 +44,7 @@ class SystemApt:
 def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:
     """Give the release of each system, its distribution's keys at hand.
 
-    Raises `ManifestError` with every group whose system nobody knows, `ToolMissingError`, and `PackageCacheError` if this
+    Raises `ManifestError` with every group whose system nobody knows, `ToolMissingError`, `PackageCacheError` if this
     machine cannot run the precommands of one.
     """
     need_for_lock(manifest, options)

@@ -46,6 +46,13 @@ def test_root_that_may_not_chroot() -> None:
     assert first == "run: cannot go on: root may not change its root folder here (CAP_SYS_CHROOT)"
 
 
+def test_root_with_a_single_id() -> None:
+    single = ["unshare", "--user", "--map-root-user"]
+    if subprocess.run([*single, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine lets us make no user namespace to try it in")
+    assert refused(single, "demo")[0] == ("run: cannot go on: root has 1 ids here, and a root of a release needs 65535")
+
+
 def test_a_user_without_namespaces_or_ids() -> None:
     first, second = refused(NOBODY, "demo")
     assert first.startswith("run: cannot go on: 65533 ")

@@ -45,6 +45,11 @@ def identities(kind: Kind) -> tuple[Extent, ...]:
     return ((0, own, 1), (1, first, IDS - 1))
 
 
+def own_ids(kind: Kind) -> int:
+    """Return how many ids our own user namespace has: files of roots can have no others."""
+    return sum(int(line.split()[2]) for line in Path(f"/proc/self/{kind}_map").read_text().splitlines())
+
+
 def write_identities(pid: int) -> None:
     """Write the maps of the new user namespace of process `pid`; an ordinary user needs newuidmap(1) for that.
 

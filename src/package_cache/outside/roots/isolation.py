@@ -8,6 +8,7 @@ from pathlib import Path
 
 from package_cache.outside.roots.chroot import copied_root
 from package_cache.outside.roots.emulation import HOW_TO_INSTALL, MACHINES, emulator_of, probe_of
+from package_cache.outside.roots.identities import IDS, own_ids
 from package_cache.outside.roots.sandbox import Container, sandbox
 from package_cache.outside.run import run
 from package_cache.outside.temporary import temporary_folder
@@ -128,7 +129,10 @@ def _forbidding() -> Iterator[str]:
 
 
 def _can_chroot() -> bool:
-    return os.geteuid() == 0 and run(["chroot", "/", "/bin/true"], check=False, timeout=30).returncode == 0
+    """Return whether we can make roots and enter them, which takes root, all of a root's ids, and CAP_SYS_CHROOT."""
+    if os.geteuid() != 0 or min(own_ids("uid"), own_ids("gid")) < IDS - 1:
+        return False
+    return run(["chroot", "/", "/bin/true"], check=False, timeout=30).returncode == 0
 
 
 def _refusal(isolation: Isolation, probe: bytes) -> str:

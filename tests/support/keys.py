@@ -12,6 +12,9 @@ from package_cache.outside.run import run
 EXPIRED = "expired"
 """The name of a key that was valid for two days of the year 2020."""
 
+RENEWED = "renewed"
+"""The name of a key that was as well, until its owner renewed it: see `SigningKey.renew`."""
+
 
 @dataclass(frozen=True)
 class SigningKey:
@@ -69,6 +72,12 @@ class SigningKey:
             other.export(target)
             run(["gpgconf", "--homedir", folder, "--kill", "all"], check=False, timeout=20)
 
+    def renew(self) -> None:
+        """Let it never expire, and give it a subkey that signs."""
+        later = SigningKey(self.home)
+        later._gpg("--quick-set-expire", self.fingerprint, "0")
+        later.subkey  # noqa: B018  # made by looking at it
+
     def export(self, target: Path, *, armoured: bool = False) -> Path:
         """Write the public key, as Signed-By wants it (`.asc` where armoured), and give the path."""
         self._gpg(*(["--armor"] if armoured else []), "--output", str(target), "--export")
@@ -80,9 +89,9 @@ def throwaway_key(name: str = "archive") -> SigningKey:
     """Give the key of that name: the same one for the whole test run, RSA, which every apt since 2010 can check."""
     # Right below /tmp, not in $TMPDIR: the agent's socket lies in there, and unix(7) allows its path 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="package-cache-key-", dir="/tmp"))
-    key = SigningKey(home, "20200101T000000!" if name == EXPIRED else None)
+    key = SigningKey(home, "20200101T000000!" if name in (EXPIRED, RENEWED) else None)
     atexit.register(_forget, home)
-    valid = "2d" if name == EXPIRED else "never"
+    valid = "2d" if name in (EXPIRED, RENEWED) else "never"
     key._gpg("--quick-generate-key", f"Test {name} <{name}@example.invalid>", "rsa2048", "sign", valid)
     return key
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.keys import throwaway_key
 
+from package_cache.outside.run import run
 from package_cache.values.openpgp import read_public_keys, written_fingerprint
 
 
@@ -32,6 +33,25 @@ def test_several_keys(tmp_path: Path, armoured: bool) -> None:
     assert [key.fingerprint for key in read_public_keys(content)] == [
         throwaway_key("archive").fingerprint, throwaway_key("stranger").fingerprint,
     ]  # fmt: skip
+
+
+def test_a_key_that_is_there_twice_is_one_key(tmp_path: Path, armoured: bool) -> None:
+    content = b"".join(exported(tmp_path, name, armoured=armoured) for name in ("archive", "stranger", "archive"))
+    [key, _] = read_public_keys(content)
+    assert key.content == exported(tmp_path, "archive")
+
+
+def test_of_two_copies_of_a_key_each_part_counts(tmp_path: Path) -> None:
+    key = throwaway_key("renewed")
+    old = key.export(tmp_path / "old.key").read_bytes()
+    key.renew()
+    new = key.export(tmp_path / "new.key").read_bytes()
+    assert old != new
+    for name, content in {"old first": old + new, "new first": new + old}.items():
+        [merged] = read_public_keys(content)
+        (tmp_path / name).write_bytes(merged.content)
+        assert merged.subkeys == (key.subkey,)
+        assert run(["gpg", "--show-keys", "--with-colons", str(tmp_path / name)]).stdout.count(":e:") == 0
 
 
 def test_text_around_and_windows_line_ends_do_not_matter(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from package_cache.values.visible import visible_line
@@ -18,7 +18,7 @@ FINGERPRINT = re.compile(r"[0-9A-F]{40}", re.ASCII)
 ARMOUR = re.compile(
     r"^-----BEGIN PGP (?P<kind>[A-Z ,/0-9]+)-----[ \t]*\n(?P<body>.*?)^-----END PGP (?P=kind)-----", re.M | re.S
 )
-PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, USER_ID = 6, 14, 5, 7, 13
+SIGNATURE, TRUST, PUBLIC_KEY, PUBLIC_SUBKEY, SECRET_KEY, SECRET_SUBKEY, USER_ID = 2, 12, 6, 14, 5, 7, 13
 HOW_TO_EXPORT = "export it: gpg --armor --export FINGERPRINT"
 
 
@@ -39,7 +39,7 @@ class PublicKey:
 
 
 def read_public_keys(content: bytes) -> tuple[PublicKey, ...]:
-    """Give the keys that a file or a text holds, armoured or not, at least one.
+    """Return the keys that a file or a text holds, armoured or not, at least one; each once, however often it is there.
 
     Raises `ValueError`, "what is wrong: what to write", where it holds none, or a secret one.
     """
@@ -52,7 +52,10 @@ def read_public_keys(content: bytes) -> tuple[PublicKey, ...]:
     if not starts or starts[0] != 0:
         raise ValueError(f"is not an OpenPGP key: {HOW_TO_EXPORT}")
     ends = [*starts[1:], len(packets)]
-    return tuple(_key(packets[start:end]) for start, end in zip(starts, ends, strict=True))
+    copies: dict[str, list[Packet]] = {}
+    for start, end in zip(starts, ends, strict=True):
+        copies.setdefault(_fingerprint(packets[start][1]), []).extend(packets[start:end])
+    return tuple(_key(_merged(found)) for found in copies.values())
 
 
 def written_fingerprint(text: str) -> str | None:
@@ -74,6 +77,21 @@ def _key(packets: list[Packet]) -> PublicKey:
         visible_line(user),
         b"".join(whole for _, _, whole in packets),
     )
+
+
+def _merged(packets: Sequence[Packet]) -> list[Packet]:
+    """Return the packets of one key from those of several copies: what one of them has, such as a later expiry, counts.
+
+    Each user id and subkey comes once, with the signatures of all copies behind it (RFC 9580, 10.1.1).
+    """
+    parts: dict[tuple[int, bytes], dict[Packet, None]] = {}
+    for packet in packets:
+        if packet[0] not in (SIGNATURE, TRUST):
+            part = parts.setdefault(packet[:2], {packet: None})
+        else:
+            part[packet] = None
+    order = {PUBLIC_KEY: 0, PUBLIC_SUBKEY: 2}
+    return [packet for kind in sorted(parts, key=lambda kind: order.get(kind[0], 1)) for packet in parts[kind]]
 
 
 def _fingerprint(body: bytes) -> str:

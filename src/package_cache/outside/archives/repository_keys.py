@@ -22,19 +22,20 @@ FOLDERS = ("etc/apt/keyrings", "usr/share/keyrings", "etc/apt/trusted.gpg.d")
 def installed_keys(
     fingerprints: Collection[str], *, gnupg: Path | None = None, host: Path = Path("/")
 ) -> dict[str, PublicKey]:
-    """Give those keys that this machine's keyrings have, or the user's in the GnuPG home `gnupg`."""
-    found: dict[str, PublicKey] = {}
+    """Return those keys that this machine's keyrings have, or the user's in the GnuPG home `gnupg`.
+
+    Of a key that several have, perhaps before and after it was renewed, what one of them has counts.
+    """
+    found: dict[str, bytes] = {}
     for content in _keyrings(host, fingerprints, gnupg):
-        if set(fingerprints) <= set(found):
-            break
         try:
             keys = read_public_keys(content)
         except ValueError:
             continue  # somebody else's file: an old keybox, a note
         for key in keys:
             if key.fingerprint in fingerprints:
-                found.setdefault(key.fingerprint, key)
-    return found
+                found[key.fingerprint] = found.get(key.fingerprint, b"") + key.content
+    return {fingerprint: read_public_keys(content)[0] for fingerprint, content in found.items()}
 
 
 def _keyrings(host: Path, fingerprints: Collection[str], gnupg: Path | None) -> Iterator[bytes]:

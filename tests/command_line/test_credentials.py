@@ -82,7 +82,7 @@ def test_a_file_of_passwords_that_is_not_there(world: World, vendor: Vendor, key
     status, _, err = world.online("lock", "--manifest", str(path), "--auth-file", "nowhere")
     assert status == 2
     assert err == (
-        "error: cannot read the file of passwords nowhere: No such file or directory\n"
+        f"error: cannot read the file of passwords {Path('nowhere').absolute()}: No such file or directory\n"
         "hint: name a file of the form of apt_auth.conf(5) with --auth-file or PACKAGE_CACHE_AUTH\n"
     )
 

@@ -88,8 +88,8 @@ def test_what_a_killed_copy_left_is_no_hindrance(built: World) -> None:
 def test_a_state_folder_with_a_colon(built: World) -> None:
     words = ("--cache", str(built.cache), "--state", str(built.folder / "a:b"))
     status, _, err = built.run("image", *words, "--output", f"oci:{built.folder}/layout")
-    assert status == 2
-    assert "skopeo takes no path with a colon" in err
+    assert (status, err) == (0, "")
+    assert (built.folder / "layout" / "index.json").is_file()
 
 
 def test_no_skopeo_is_told_before_anything_is_written(built: World, monkeypatch: pytest.MonkeyPatch) -> None:

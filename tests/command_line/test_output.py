@@ -59,4 +59,4 @@ def test_signs_that_a_locale_does_not_have(tmp_path: Path) -> None:
         plain = run("diff *.lock *.lock", "", tmp_path, PYTHONIOENCODING=encoding)
         assert (plain.returncode, "no difference" in plain.stdout) == (0, True), plain.stderr
         data = run("diff *.lock *.lock --json", "", tmp_path, PYTHONIOENCODING=encoding)
-        assert json.loads(data.stdout)["result"]["before"]["path"] == name.name
+        assert json.loads(data.stdout)["result"]["before"]["path"] == str(name)

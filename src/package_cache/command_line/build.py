@@ -36,7 +36,7 @@ from package_cache.verbs.options import Options
 @click.option(
     "--output",
     type=GivenPath(),
-    default=Path(DEFAULT_CACHE),
+    default=DEFAULT_CACHE,
     show_default=True,
     help="The cache's folder.",
 )

@@ -54,6 +54,7 @@ def image_command(
     mirrors: Iterable[tuple[str, str]],
     keyrings: Iterable[tuple[str, str]],
     state: Path | None,
+    allow_expired: bool,
 ) -> int:
     """Make an OCI image of a cache, and push it; the same cache gives the same bytes. Needs neither root nor a daemon.
 
@@ -62,7 +63,7 @@ def image_command(
       package-cache image --output docker://localhost:5000/package-cache:volume
       package-cache image --output docker://localhost:5000/package-cache:init --form init
     """
-    options = given_options(mirrors, keyrings, state)
+    options = given_options(mirrors, keyrings, state, allow_expired=allow_expired)
     destination = Destination.parse(output)
     with renderer.listening() as listener:
         made = image(

@@ -3,6 +3,7 @@
 import datetime
 import os
 import pwd
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.outside.archives.mirrors import check_uri
 from package_cache.outside.files import open_regular
 from package_cache.values.ages import parse_age
 from package_cache.values.errors import UsageError
@@ -28,6 +30,11 @@ MIRRORS_VARIABLE = "PACKAGE_CACHE_MIRRORS"
 AUTH_VARIABLE = "PACKAGE_CACHE_AUTH"
 
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+"""Variables by which programs, apt among them, are told of proxies; those in capitals as well."""
+
+
 class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
     """`name=value`, such as `ubuntu=URI`."""
 
@@ -43,17 +50,45 @@ class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         return name, rest
 
 
+class NamedFile(_Pair):
+    """`name=file`, with the file's absolute path."""
+
+    name = "NAME=FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return the name and the path. Raises `click.BadParameter` where it is none."""
+        name, file = super().convert(value, param, ctx)
+        try:
+            return name, str(absolute_path(file))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def absolute_path(text: str) -> Path:
+    """Return the absolute path that a text means. Raises `ValueError` where it is empty or has control characters.
+
+    Every path of the command line and of the environment comes through here, before any other program sees it.
+    """
+    if not text:
+        raise ValueError("the path is empty")
+    if CONTROL.search(text):
+        raise ValueError(f"the path {text!a} has control characters: name another one")
+    return Path(text).absolute()
+
+
 class GivenPath(click.Path):
-    """A path as the user wrote it. Whether it can be read or written is found out where it is, with its own status."""
+    """A path that the user wrote, made absolute. Whether it can be read or written is found out where it is used."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. Fails where it is empty."""
-        if value == "":  # it would mean the current folder, for example where a variable of a script is not set
-            self.fail("names nothing: write a path", param, ctx)
-        return super().convert(value, param, ctx)
+        """Return the path. Raise `click.BadParameter` where it is empty or has control characters."""
+        try:
+            path = absolute_path(os.fspath(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(path, param, ctx)
 
 
 @dataclass(frozen=True)
@@ -145,12 +180,18 @@ def mirror_options(function: Callable[..., Any]) -> Callable[..., Any]:
     keyring = click.option(
         "--keyring",
         "keyrings",
-        type=_Pair(),
+        type=NamedFile(),
         multiple=True,
         metavar="NAME=FILE",
         help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
     )
-    return mirror(keyring(state_option(function)))
+    allow_expired = click.option(
+        "--allow-expired",
+        is_flag=True,
+        help="Use lists also after their Valid-Until, as those of a snapshot or of an old release's archive: they may "
+        "lack security updates. The lock says so.",
+    )
+    return mirror(keyring(allow_expired(state_option(function))))
 
 
 def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,13 +217,22 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="Run precommands also where this machine cannot contain them: in a copy of a root, but with all of root's "
         "rights over this machine. Only for a manifest that you wrote yourself.",
     )
-    return manifest_option(mirror_options(auth(timeout(uncontained(function)))))
+    snapshot = click.option(
+        "--snapshot",
+        "snapshots",
+        type=_Pair(),
+        multiple=True,
+        metavar="NAME=URI",
+        help="Mirror that keeps old versions, of an archive or a repository of the manifest: asked for locked files "
+        "that no other mirror has any more; may be repeated.",
+    )
+    return manifest_option(mirror_options(snapshot(auth(timeout(uncontained(function))))))
 
 
 cache_option: Decorator = click.option(
     "--cache",
     type=GivenPath(),
-    default=Path(DEFAULT_CACHE),
+    default=DEFAULT_CACHE,
     show_default=True,
     help="The cache's folder.",
 )
@@ -198,14 +248,14 @@ def given_manifest(path: Path | None) -> Manifest:
     """Read the manifest that was named, else the first of the default names that is there."""
     from package_cache.manifests import read_manifest  # noqa: PLC0415 - most verbs need none of it
 
-    names = [Path(name) for name in DEFAULT_MANIFESTS]
+    names = [Path(name).absolute() for name in DEFAULT_MANIFESTS]
     allow_outside = bool(click.get_current_context().meta.get(ALLOW_OUTSIDE))
     return read_manifest(path or next((name for name in names if name.exists()), names[0]), allow_outside=allow_outside)
 
 
 def given_cache(path: Path) -> CacheFolder:
-    """Give the cache's folder, absolute: its path goes into messages and into apt's sources."""
-    return CacheFolder(path.absolute())
+    """Return the folder of a cache as such."""
+    return CacheFolder(path)
 
 
 def given_options(
@@ -214,6 +264,8 @@ def given_options(
     state: Path | None,
     precommand_timeout: float = 600.0,
     *,
+    allow_expired: bool = False,
+    snapshots: Iterable[tuple[str, str]] = (),
     auth_file: Path | None = None,
     uncontained_precommands: bool = False,
 ) -> Options:
@@ -221,18 +273,20 @@ def given_options(
 
     `Options.mirrors_over` adds what a manifest says of other archives.
     """
-    chosen: dict[str, tuple[str, ...]] = {}
-    for name, uri in mirrors:
-        chosen[name] = (*chosen.get(name, ()), uri)
-    from_environment: dict[str, tuple[str, ...]] = {}
-    for word in os.environ.get(MIRRORS_VARIABLE, "").split():
-        name, equals, uri = word.partition("=")
-        if not equals:
+    chosen = _by_name(mirrors)
+    for name, uri in snapshots:
+        check_uri(uri, f"a snapshot of {name}", f"--snapshot {name}=scheme://host/path")
+    words = os.environ.get(MIRRORS_VARIABLE, "").split()
+    for word in words:
+        if "=" not in word:
             raise click.UsageError(f"{MIRRORS_VARIABLE}: {without_credentials(word)!r} is not NAME=URI")
-        from_environment[name] = (*from_environment.get(name, ()), uri)
+    from_environment = _by_name((name, uri) for name, _, uri in (word.partition("=") for word in words))
     return Options(
         state=given_state(state),
         mirrors={**from_environment, **chosen},
+        snapshots=_by_name(snapshots),
+        allow_expired=allow_expired,
+        proxies=_proxies(),
         # apt would call every signature untrusted if it could not read one
         keyrings={
             name: _readable(Path(file), f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
@@ -245,9 +299,22 @@ def given_options(
     )
 
 
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, uri in pairs:
+        found[name] = (*found.get(name, ()), uri)
+    return found
+
+
+def _proxies() -> dict[str, str]:
+    """Return the variables of the environment that name proxies."""
+    names = [name for lower in PROXIES for name in (lower, lower.upper())]
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
 def _auth_file(named: Path | None) -> Path | None:
     """Give the file of users and passwords. Raises `UsageError` where it cannot be read: apt would go on without."""
-    path = named or (Path(os.environ[AUTH_VARIABLE]) if os.environ.get(AUTH_VARIABLE) else None)
+    path = named or _path_of(AUTH_VARIABLE)
     if path is None:
         return None
     hint = f"name a file of the form of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
@@ -255,18 +322,30 @@ def _auth_file(named: Path | None) -> Path | None:
 
 
 def _readable(path: Path, what: str, hint: str) -> Path:
-    """Return the absolute path of a file. Raises `UsageError` where it is none, or cannot be read."""
+    """Return the path of a file. Raises `UsageError` where it cannot be read."""
     try:
         with open_regular(path) as file:
             file.read(1)
     except OSError as error:
         raise UsageError(f"cannot read {what} {path}: {error.strerror}", hint=hint) from error
-    return path.absolute()
+    return path
+
+
+def _path_of(variable: str) -> Path | None:
+    """Return the path that a variable of the environment names; None where it is not set or empty.
+
+    Raises `UsageError` where it is none.
+    """
+    text = os.environ.get(variable)
+    try:
+        return absolute_path(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"cannot use {variable}: {error}") from error
 
 
 def given_state(state: Path | None) -> Path:
-    """Return the folder for what is kept between runs, absolute: apt finds no lists below a relative one."""
-    return state.absolute() if state else default_state()
+    """Return the folder for what is kept between runs: the one that was given, or the default."""
+    return state or default_state()
 
 
 def default_state() -> Path:
@@ -274,10 +353,10 @@ def default_state() -> Path:
 
     A relative path in XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification demands.
     """
-    if own := os.environ.get(STATE_VARIABLE):
-        return Path(own).absolute()
-    base, home = Path(os.environ.get("XDG_CACHE_HOME", "")), _home()
-    if base.is_absolute():
+    if own := _path_of(STATE_VARIABLE):
+        return own
+    base, home = _absolute_path_of("XDG_CACHE_HOME"), _home()
+    if base is not None:
         return base / "package-cache"
     if home is None:
         message = "cannot find a folder for what is kept between runs: this user has no home"
@@ -288,14 +367,18 @@ def default_state() -> Path:
 def _gnupg() -> Path | None:
     """Return the user's GnuPG home; gpg(1) reads a relative GNUPGHOME from the current folder, too."""
     home = _home()
-    own = os.environ.get("GNUPGHOME")
-    return Path(own).absolute() if own else home and home / ".gnupg"
+    return _path_of("GNUPGHOME") or (home and home / ".gnupg")
+
+
+def _absolute_path_of(variable: str) -> Path | None:
+    """Return the path that a variable names; None where it is not set, or is relative and therefore ignored."""
+    return _path_of(variable) if os.environ.get(variable, "").startswith("/") else None
 
 
 def _home() -> Path | None:
     """Return the user's home folder: HOME where it is an absolute path, else that of the user database."""
-    named = Path(os.environ.get("HOME", ""))
-    if named.is_absolute():
+    named = _absolute_path_of("HOME")
+    if named is not None:
         return named
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)

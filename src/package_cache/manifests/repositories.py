@@ -9,24 +9,26 @@ systems = ["ubuntu18.04"]               all of the manifest, where it is not the
 key = "keys/tools.asc"                  and fingerprint: see repository_keys.py
 allow-unsigned = true                   instead of a key
 priority = 700                          apt_preferences(5)
+allow-expired = true                    its lists are used also after their Valid-Until
+snapshot = "scheme://host/path"         has files that the others dropped
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
 from package_cache.manifests.beside import Beside
-from package_cache.manifests.checks import FirstPlaces, Problems, check_group_name, check_system
+from package_cache.manifests.checks import FirstPlaces, Found, Problems, check_group_name, check_system
 from package_cache.manifests.repository_keys import trusted_keys
 from package_cache.manifests.tables import Table
 from package_cache.values.fields import shown
 from package_cache.values.manifest import Group, Repository
-from package_cache.values.uris import HOW_TO_LOG_IN, has_credentials
+from package_cache.values.uris import HOW_TO_LOG_IN, URI, has_credentials
 
-KEYS = ("name", "uris", "suite", "components", "systems", "key", "fingerprint", "allow-unsigned", "priority")
+KEYS = (
+    "name", "uris", "suite", "components", "systems", "key", "fingerprint", "allow-unsigned", "priority",
+    "allow-expired", "snapshot",
+)  # fmt: skip
 MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
-URI = re.compile(r"(?!cdrom:|mirror)[a-z][a-z0-9+.-]*:/[^\s\[\]\"'#]+", re.ASCII)
-"""RFC 3986's form. Not cdrom: (asks for a disc) and not mirror: (apt waits without a bound where one is dead)."""
-
 SUITE = re.compile(r"[A-Za-z0-9._+~/-]+", re.ASCII)
 PRIORITIES = range(-32768, 32768)
 """apt keeps a priority in a short; apt_preferences(5) says that 0 has no defined behaviour."""
@@ -73,16 +75,27 @@ def uris(table: Table, key: str) -> tuple[str, ...]:
     found = table.texts(key, example=example, needed=True)
     places = FirstPlaces(table.document.problems)
     for text, place in found:
-        if has_credentials(text):  # and nothing of it is repeated
-            table.document.problems.add(
-                place, "holds a user or a password, which everybody here could read", HOW_TO_LOG_IN
-            )
-            continue
-        if not URI.fullmatch(text):
-            hint = "write scheme://host/path, with a scheme of apt's such as https or file"
-            table.document.problems.add(place, f"{text!r} is not the URI of a repository", hint)
-        places.check(text, place, f"URI {text!r}", "leave one of them out")
+        if _check_uri((text, place), table.document.problems):
+            places.check(text, place, f"URI {text!r}", "leave one of them out")
     return tuple(text for text, _ in found)
+
+
+def snapshot(table: Table, key: str) -> str | None:
+    """Return the URI of a mirror that keeps old versions, None where there is none."""
+    found = table.text(key, example='"scheme://host/path"', needed=key in table.values)
+    return found[0] if found and _check_uri(found, table.document.problems) else None
+
+
+def _check_uri(found: Found, problems: Problems) -> bool:
+    """Note a text that is not the URI of a repository; return whether it may be repeated in further messages."""
+    text, place = found
+    if has_credentials(text):
+        problems.add(place, "holds a user or a password, which everybody here could read", HOW_TO_LOG_IN)
+        return False
+    if not URI.fullmatch(text):
+        hint = "write scheme://host/path, with a scheme of apt's such as https or file"
+        problems.add(place, f"{text!r} is not the URI of a repository", hint)
+    return True
 
 
 def _repository(table: Table, beside: Beside) -> Repository | None:
@@ -100,6 +113,8 @@ def _repository(table: Table, beside: Beside) -> Repository | None:
         trusted_keys(table, beside),
         table.flag("allow-unsigned"),
         priority_of(table),
+        table.flag("allow-expired"),
+        snapshot(table, "snapshot"),
     )
     _check_vouched_for(table)
     return repository if name else None

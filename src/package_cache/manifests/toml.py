@@ -5,6 +5,9 @@ max-age = "30d"                         no cache is built from a lock that is ol
 [mirrors]
 ubuntu = ["…"]                          tried in order, before or instead of others: see docs/manifests.md
 
+[snapshots]
+ubuntu = "…"                            asked for locked files that no other mirror has any more
+
 [[group]]
 name = "ssh"
 systems = ["ubuntu16.04", "ubuntu18.04"]
@@ -18,8 +21,10 @@ packages = ["openssh-client", "openssh-server"]
 import datetime
 import itertools
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from package_cache.manifests.beside import Beside
 from package_cache.manifests.checks import (
@@ -38,6 +43,7 @@ from package_cache.manifests.repositories import (
     archive_names,
     check_names_are_free,
     read_repositories,
+    snapshot,
     uris,
 )
 from package_cache.manifests.tables import Document, Table
@@ -62,6 +68,8 @@ UNITS = {
 _HEADER = re.compile(r"^[ \t]*+\[", re.MULTILINE)
 """Of a table; within a text of several lines it counts as well."""
 
+Read = TypeVar("Read")
+
 NOT_MACHINES = {"all", "any", "source"}
 """Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""
 
@@ -73,7 +81,7 @@ def read_toml(text: str, path: Path, digest: str, problems: Problems, *, allow_o
     if values is None:
         return Manifest(path, digest, ())
     root = Table(Document(text, positions(text), problems), values)
-    root.only("group", "repository", "pin", "image", "mirrors", "max-age")
+    root.only("group", "repository", "pin", "image", "mirrors", "snapshots", "max-age")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), beside, problems)
@@ -81,7 +89,10 @@ def read_toml(text: str, path: Path, digest: str, problems: Problems, *, allow_o
     names = {item.name for item in repositories} | archive_names(groups)
     pins = read_pins(root.tables("pin"), names)
     images = read_images(root.tables("image"), beside, groups, problems)
-    return Manifest(path, digest, tuple(groups), repositories, _mirrors(root), _max_age(root), pins, images)
+    return Manifest(
+        path, digest, tuple(groups), repositories, _by_archive(root, "mirrors", uris),
+        _by_archive(root, "snapshots", snapshot), _max_age(root), pins, images,
+    )  # fmt: skip
 
 
 def _values(text: str, problems: Problems) -> dict[str, object] | None:
@@ -220,13 +231,16 @@ def _max_age(root: Table) -> datetime.timedelta | None:
         return None
 
 
-def _mirrors(root: Table) -> dict[str, tuple[str, ...]]:
-    values = root.values.get("mirrors", {})
+def _by_archive(root: Table, key: str, read: Callable[[Table, str], Read | None]) -> dict[str, Read]:
+    """Return what `read` finds for each archive in the table `key`, by the archive's name."""
+    values = root.values.get(key, {})
     if not isinstance(values, dict):
-        root.wrong(["mirrors"], "must be a table", 'write [mirrors] and below it ubuntu = ["scheme://host/path"]')
+        example = '["scheme://host/path"]' if key == "mirrors" else '"scheme://host/path"'
+        root.wrong([key], "must be a table", f"write [{key}] and below it ubuntu = {example}")
         return {}
-    table = Table(root.document, values, ("mirrors",))
+    table = Table(root.document, values, (key,))
     for name in values:
         if not MIRROR_NAME.fullmatch(name):
             table.wrong([name], f"{name!r} is not a distribution", "write one like ubuntu, debian or ubuntu-security")
-    return {name: uris(table, name) for name in values}
+    found = {name: read(table, name) for name in values}
+    return {name: value for name, value in found.items() if value is not None}

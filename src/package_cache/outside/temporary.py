@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from package_cache.outside.plain import plain_path
+
 _folders: set[Path] = set()
 
 _ENOUGH = 1 << 20
@@ -15,8 +17,11 @@ _ENOUGH = 1 << 20
 
 @contextlib.contextmanager
 def temporary_folder(parent: str | None = None) -> Iterator[str]:
-    """Yield the path of a new folder for our user alone, below `parent` or TMPDIR; it is removed after the block."""
-    path = Path(parent or tempfile.gettempdir(), f"package-cache-{secrets.token_hex(8)}")
+    """Yield the path of a new folder for our user alone, below `parent` or TMPDIR; it is removed after the block.
+
+    Its path is plain: it goes into other programs' configuration.
+    """
+    path = plain_path(Path(parent or tempfile.gettempdir())) / f"package-cache-{secrets.token_hex(8)}"
     _folders.add(path)
     try:
         path.mkdir(mode=0o700)

@@ -32,6 +32,8 @@ class LockedRepository:
 
     name: str
     uri: str | None = None
+    allow_expired: bool = False
+    """Whether its lists were used however old they were."""
 
 
 @dataclass(frozen=True, order=True)

@@ -14,6 +14,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     [[system.repository]]                           where packages come from
     name = "ubuntu"                                 without uri: the distribution's own, from any of its mirrors
     uri = "…"                                       else: the base URI, without credentials
+    allow-expired = true                            its lists were used however old they were
 
     [[system.image]]                                an image that it was also made for: lock --for
     name = "training"                               with `reference`, or `root`; else: an [[image]] of the manifest
@@ -151,9 +152,9 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     }
 
 
-def _written(item: LockedRepository | LockedImage) -> dict[str, str]:
+def _written(item: LockedRepository | LockedImage) -> dict[str, Any]:
     """Return the fields that are not empty."""
-    return {key: value for key, value in vars(item).items() if value}
+    return {key.replace("_", "-"): value for key, value in vars(item).items() if value}
 
 
 def _set_table(item: ImageSet) -> dict[str, Any]:
@@ -209,7 +210,7 @@ class _LockReader(FieldReader):
             self.wrong(f"{at}.uri", "holds a user or a password, and must not")
         elif uri and not _is_uri(uri):
             self.wrong(f"{at}.uri", f"{uri!r} is not the URI of a repository")
-        return LockedRepository(self.text(table, at, "name"), uri)
+        return LockedRepository(self.text(table, at, "name"), uri, self.flag(table, at, "allow-expired"))
 
     def package(self, table: dict[str, Any], at: str, repositories: set[str]) -> LockedPackage:
         package = self.record(LockedPackage, table, at)

@@ -93,6 +93,10 @@ class Repository:
     allow_unsigned: bool = False
     priority: int | None = None
     """As in apt_preferences(5)."""
+    allow_expired: bool = False
+    """Use its lists also after their Valid-Until."""
+    snapshot: str | None = None
+    """The URI of a mirror that keeps old versions."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ class Manifest:
     repositories: tuple[Repository, ...] = ()
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """URIs to try in order, by distribution (`ubuntu`) or, for its security suite, `ubuntu-security`."""
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+    """URIs of mirrors that keep old versions, by distribution as above."""
     max_age: datetime.timedelta | None = None
     """How old a lock may be that a cache is built from."""
     pins: tuple[Pin, ...] = ()

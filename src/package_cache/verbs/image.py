@@ -20,7 +20,7 @@ from package_cache.outside.images.skopeo import Destination, check_destination, 
 from package_cache.outside.run import need_tools
 from package_cache.outside.state import OPTION, private_folder
 from package_cache.outside.writing import writing_to
-from package_cache.values.errors import CacheError, UsageError
+from package_cache.values.errors import CacheError
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.verbs.busybox import static_busybox
 from package_cache.verbs.options import Options
@@ -97,8 +97,6 @@ def put_image(
     The layout lies below the state meanwhile, and is gone afterwards.
     """
     need_tools(*REGISTRIES)
-    if ":" in str(options.state):
-        raise UsageError(f"cannot make an image below {options.state}: skopeo takes no path with a colon; see --state")
     check_destination(to)
     with writing_to(options.state, option=OPTION), _workshop(options.state) as folder:
         layout = Layout(folder)

@@ -19,6 +19,12 @@ class Options:
     """A file of apt_auth.conf(5) with the users and passwords of servers, read instead of the machine's own."""
     gnupg: Path | None = None
     """The user's GnuPG home, where a repository's key may be that the manifest names by its fingerprint."""
+    snapshots: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """URIs of mirrors that keep old versions, by the name of an archive or a repository."""
+    allow_expired: bool = False
+    """Use lists of archives and repositories that are no longer valid."""
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    """Variables such as `https_proxy` and `no_proxy`, for what runs in a root."""
     precommand_timeout: float = 600.0
     """Seconds that one group's precommands may take."""
     uncontained_precommands: bool = False

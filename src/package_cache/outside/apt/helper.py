@@ -1,7 +1,7 @@
 """One call of `apt-helper download-file`: several files, one after the other, by apt's own acquire code.
 
-So proxies, credentials (apt_auth.conf(5)), certificates and every transport of the machine's apt count. How many
-calls there are, and from which mirror, is decided in `downloads`.
+So credentials (apt_auth.conf(5)), every transport of the machine's apt, and what it is told of the way to the net
+(`network`) count. How many calls there are, and from which mirror, is decided in `downloads`.
 """
 
 import re
@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.outside.apt.network import NOT_THIS_MACHINES, network_lines
+from package_cache.outside.plain import plain_path
 from package_cache.outside.run import end, start
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.uris import without_credentials
 
 LOOK_EVERY = 0.1
@@ -60,36 +63,41 @@ def fetch(
     every `window` seconds. `auth` is an apt_auth.conf(5) read instead of the machine's. It ends early, with no word,
     when `cancelled()` becomes true. Raises `ToolMissingError`.
     """
-    process = start(_command(files, timeout, auth))
-    watch = _Watch(files, window)
-    try:
-        while True:
-            try:
-                return _words(files, process.communicate(timeout=LOOK_EVERY)[1])
-            except subprocess.TimeoutExpired:
-                if cancelled():
-                    return [""] * len(files)
-                if reason := watch.objection():
-                    return _words(files, end(process)[1], reason)
-    finally:
-        if process.poll() is None:
-            end(process)
+    with temporary_folder() as folder:  # apt that is killed leaves files
+        config = Path(folder, "apt.conf")
+        config.write_text(_config(timeout, auth))
+        process = start(_command(files), env={"APT_CONFIG": str(config), "TMPDIR": folder})
+        watch = _Watch(files, window)
+        try:
+            while True:
+                try:
+                    return _words(files, process.communicate(timeout=LOOK_EVERY)[1])
+                except subprocess.TimeoutExpired:
+                    if cancelled():
+                        return [""] * len(files)
+                    if reason := watch.objection():
+                        return _words(files, end(process)[1], reason)
+        finally:
+            if process.poll() is None:
+                end(process)
 
 
-def _command(files: Sequence[Fetch], timeout: float, auth: Path | None) -> list[str]:
-    options = [
+def _config(timeout: float, auth: Path | None) -> str:
+    """Return the content of an `APT_CONFIG` file for a call."""
+    lines = [
+        *NOT_THIS_MACHINES,
+        *network_lines(),
         # As root apt would fetch as the user _apt, who may write neither into a pool nor below a private home.
-        "APT::Sandbox::User=root",
-        "Acquire::Retries=0",  # the next mirror comes first, then a pause: apt-helper knows only one URI
-        f"Acquire::http::Timeout={timeout:.0f}",
-        f"Acquire::https::Timeout={timeout:.0f}",
-        f"Acquire::ftp::Timeout={timeout:.0f}",
-        *([f"Dir::Etc::netrc={auth}"] if auth else []),
+        'APT::Sandbox::User "root";',
+        'Acquire::Retries "0";',  # the next mirror comes first, then a pause: apt-helper knows only one URI
+        *(f'Acquire::{method}::Timeout "{timeout:.0f}";' for method in ("http", "https", "ftp")),
+        *([f'Dir::Etc::netrc "{plain_path(auth)}";'] if auth else []),
     ]
-    command = ["apt-helper"]
-    for option in options:
-        command += ["-o", option]
-    command.append("download-file")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _command(files: Sequence[Fetch]) -> list[str]:
+    command = ["apt-helper", "download-file"]
     for file in files:
         # apt's method `file` leaves a symbolic link; `copy` gives a file.
         uri = re.sub(r"^file:", "copy:", file.uri)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from package_cache.outside.apt.solver import Apt, Runner
 from package_cache.outside.files import exclusive
+from package_cache.outside.plain import plain_path
 from package_cache.outside.state import OPTION
 from package_cache.outside.writing import writing_to
 from package_cache.values.names import PackageRequest
@@ -42,7 +43,8 @@ def narrowed(
         with writing_to(folder, option=OPTION):
             shutil.rmtree(small, ignore_errors=True)  # of one that was killed
             _copy(lists, small, names)
-        options = ["-o", f"Dir::State::lists={small}/lists", "-o", f"Dir::Cache={small}/cache"]
+        plain = plain_path(small)
+        options = ["-o", f"Dir::State::lists={plain}/lists", "-o", f"Dir::Cache={plain}/cache"]
         try:
             yield Apt(run, architecture, options)
         finally:

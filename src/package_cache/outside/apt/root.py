@@ -3,22 +3,26 @@
 import contextlib
 import hashlib
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.outside.apt.narrow import narrowed
+from package_cache.outside.apt.network import network_lines
 from package_cache.outside.apt.preferences import VIEW, list_name, stanza, write_view
-from package_cache.outside.apt.solver import Apt, config_text
+from package_cache.outside.apt.solver import AUTH, Apt, config_text
 from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
-from package_cache.outside.files import exclusive, write_atomically
+from package_cache.outside.files import exclusive, read_bounded, write_atomically
+from package_cache.outside.plain import plain_path
 from package_cache.outside.run import Completed, find_tool, run
 from package_cache.outside.state import OPTION, private_folder
 from package_cache.outside.temporary import refuse_full_temporary_folder, temporary_folder
 from package_cache.outside.writing import NO_SPACE, no_space, writing_to
 from package_cache.values.bounds import bound
 from package_cache.values.errors import ArchiveError, PackageCacheError, Problem, VerificationError
+from package_cache.values.events import Listener, Warn, ignore
 from package_cache.values.names import PackageRequest
 from package_cache.values.uris import UNAUTHORIZED, WANTS_A_LOGIN
 
@@ -29,7 +33,8 @@ UPDATE_LIMIT = 900.0
 _STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
 """What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
 
-_ARCHITECTURES = re.compile(r"^Architectures: *(.*)$", re.MULTILINE)
+_FIELD = re.compile(r"^(Architectures|Suite|Codename): *(.*)$", re.MULTILINE)
+"""Of a Release file."""
 
 _WITHOUT_LISTS = re.compile(
     r"/binary-(?P<missing>[a-z0-9-]+)/Packages\S*\s+404\s|has no packages of (?P<unstated>[a-z0-9-]+),"
@@ -38,6 +43,9 @@ _WITHOUT_LISTS = re.compile(
 
 PAUSES = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each try, where a source has no other mirror."""
+
+
+NO_ANSWER = "check the network, or name a mirror with --mirror"
 
 
 @dataclass(frozen=True)
@@ -53,20 +61,23 @@ class Source:
     trusted: str = ""
     """Those keys as people know them, for messages."""
     allow_unsigned: bool = False
+    allow_expired: bool = False
+    """Use lists that are no longer valid, as those of snapshots and of archives of old releases."""
     priority: int | None = None
     is_archive: bool = field(default=False, repr=False)
     """Of the distribution: then a mirror that does not have the system's architecture is no good."""
 
-    def deb822(self, uri: str, architectures: Sequence[str]) -> str:
-        """Give the paragraph of a `.sources` file for one of its mirrors."""
+    def deb822(self, uri: str, architectures: Sequence[str], keyring: Path | None) -> str:
+        """Return the paragraph of a `.sources` file for one of its mirrors; apt finds its keys in `keyring`."""
         fields = [
             "Types: deb",
             f"URIs: {uri}",
             f"Suites: {' '.join(self.suites)}",
             *([f"Components: {' '.join(self.components)}"] if self.components else []),
             f"Architectures: {' '.join(architectures)}",
-            *([f"Signed-By: {self.keyring}"] if self.keyring else []),
+            *([f"Signed-By: {keyring}"] if keyring else []),
             *(["Trusted: yes"] if self.allow_unsigned else []),
+            *(["Check-Valid-Until: no"] if self.allow_expired else []),
         ]
         return "\n".join([*fields, ""])
 
@@ -96,16 +107,18 @@ class AptRoot:
         self.folder = state / "lists" / key
         self.architectures = tuple(architectures)
         self.sources = tuple(sources)
-        self._lists = self.folder / (f"{VIEW}/lists" if self._pins else "lists")
-        """Those to plan from."""
+        self._lists = f"{VIEW}/lists" if self._pins else "lists"
+        """Those to plan from, seen from the folder."""
         self.apt = Apt(self._plan_by, architectures[0])
         self._auth = auth
         self._chosen = [0] * len(sources)
         self._said: list[list[str]] = [[] for _ in sources]
         """Of each source, what apt said of the mirrors that were no good."""
 
-    def update(self) -> None:
+    def update(self, listener: Listener = ignore) -> None:
         """Bring the lists up to date, from the next mirror where one does not answer rightly.
+
+        Warns where a source says that it is another suite than before: what it has may be another release's.
 
         Raises `ArchiveError` where no mirror of a source answers, `VerificationError` where what came cannot be
         trusted, `ToolMissingError` without gpgv, `PackageCacheError` where the folder cannot be written. Then nothing
@@ -115,14 +128,18 @@ class AptRoot:
         with writing_to(self._state, option=OPTION):
             self._prepare()
             with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):
+                before = self._names()
                 self._update()
+                for what, old in before.items():
+                    new = self._names().get(what, old)
+                    if new != old:
+                        listener(Warn(f"{' '.join(what[:2])}: its {what[2]} was {old} and is now {new}"))
 
     @contextlib.contextmanager
     def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
         """Give an apt that plans these requests (and any of them) as `apt` does, but faster."""
-        with narrowed(
-            self.folder, self._lists, self._plan_by, self.architectures[0], requests, recommends=recommends
-        ) as apt:
+        lists = self.folder / self._lists
+        with narrowed(self.folder, lists, self._plan_by, self.architectures[0], requests, recommends=recommends) as apt:
             yield apt or self.apt
 
     def _update(self) -> None:
@@ -168,19 +185,29 @@ class AptRoot:
         for index, source in enumerate(self.sources):
             uri = source.uris[self._chosen[index]]
             for suite in source.suites if source.is_archive else ():
-                stated = self._stated_architectures(list_name(uri, suite))
+                stated = self._release(uri, suite).get("Architectures", "").split()
                 if stated and own not in stated:
                     words = f"E: The repository '{uri} {suite}' has no packages of {own}, only of {' '.join(stated)}"
                     found.setdefault(index, words)
         return found
 
-    def _stated_architectures(self, beginning: str) -> list[str]:
+    def _release(self, uri: str, suite: str) -> dict[str, str]:
+        """Return some fields of the Release that is here of a mirror's suite; none where there is none."""
         for name in ("InRelease", "Release"):
-            path = self.folder / "lists" / f"{beginning}{name}"
+            path = self.folder / "lists" / f"{list_name(uri, suite)}{name}"
             if path.is_file():
-                match = _ARCHITECTURES.search(path.read_text(encoding="utf-8", errors="replace"))
-                return match[1].split() if match else []
-        return []
+                return dict(_FIELD.findall(path.read_text(encoding="utf-8", errors="replace")))
+        return {}
+
+    def _names(self) -> dict[tuple[str, str, str], str]:
+        """Return what each source's suites call themselves: by name of the source, suite and field."""
+        return {
+            (source.name, suite, key): value
+            for source, index in zip(self.sources, self._chosen, strict=True)
+            for suite in source.suites
+            for key, value in self._release(source.uris[index], suite).items()
+            if key in ("Suite", "Codename")
+        }
 
     def _with_others(self, bad: Sequence[int]) -> list[int]:
         """Give those of the sources that have another mirror, which is asked before this one again."""
@@ -188,21 +215,30 @@ class AptRoot:
 
     def _prepare(self) -> None:
         private_folder(self._state)
-        for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/trusted.gpg.d", "log"):
+        etc = ("etc/preferences.d", "etc/keyrings", "etc/trusted.gpg.d")
+        for name in ("lists/partial", "cache/archives/partial", "log", *etc):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / "status", b"")
-        text = config_text(str(self.folder), self.architectures, own_sources=True, proxies=_proxies(), auth=self._auth)
-        write_atomically(self.folder / "apt.conf", text.encode())
         write_atomically(self.folder / "etc" / "preferences", "\n".join(self._pins).encode())
 
     def _write_sources(self) -> None:
         folder = self.folder / "etc" / "sources.list.d"
         folder.mkdir(exist_ok=True)
         texts = [
-            source.deb822(source.uris[index], self.architectures)
+            source.deb822(source.uris[index], self.architectures, self._plain_keyring(source.keyring))
             for source, index in zip(self.sources, self._chosen, strict=True)
         ]
         write_atomically(folder / "package-cache.sources", "\n".join(texts).encode())
+
+    def _plain_keyring(self, keyring: Path | None) -> Path | None:
+        """Return a copy of a keyring, with a path that Signed-By can carry; its name says whether it is armoured."""
+        if keyring is None:
+            return None
+        content = read_bounded(keyring, "keyring-bytes")
+        suffix = "asc" if content.startswith(b"-----BEGIN") else "gpg"
+        name = f"{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"
+        write_atomically(self.folder / "etc" / "keyrings" / name, content)
+        return plain_path(self.folder) / "etc" / "keyrings" / name
 
     def _has_failed(self, index: int, words: str) -> bool:
         uri = re.escape(self.sources[index].uris[self._chosen[index]])
@@ -242,20 +278,28 @@ class AptRoot:
 
     def _plan_by(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
         """Run what asks apt for its plans: from the lists, or from the view in which pins hold."""
-        view = self.folder / VIEW
         options = []
         if self._pins and argv[0].startswith("apt"):  # others are asked too: sh(1), mktemp(1)
-            options = ["-o", f"Dir::State::lists={self._lists}/", "-o", f"Dir::Cache={view}/cache"]
+            plain = plain_path(self.folder)
+            options = ["-o", f"Dir::State::lists={plain}/{self._lists}/", "-o", f"Dir::Cache={plain}/{VIEW}/cache"]
         return self._run([argv[0], *options, *argv[1:]], stdin=stdin)
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
-        env = {"APT_CONFIG": str(self.folder / "apt.conf")}
-        if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
-            return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
         with temporary_folder() as temporary:  # apt that is killed leaves files
+            config = Path(temporary, "apt.conf")
+            config.write_text(self._config())
+            env = {"APT_CONFIG": str(config)}
+            if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
+                env["TMPDIR"] = str(plain_path(Path(tempfile.gettempdir())))
+                return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
             limits = ["prlimit", f"--fsize={bound('list-bytes')}"] if argv[1] == "update" else []
             argv = [*limits, find_tool(argv[0]), *argv[1:]]
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
+
+    def _config(self) -> str:
+        auth = str(plain_path(self._auth)) if self._auth else AUTH
+        folder = str(plain_path(self.folder))
+        return config_text(folder, self.architectures, own_sources=True, network=network_lines(), auth=auth)
 
 
 def complaints(words: str) -> list[str]:
@@ -271,15 +315,8 @@ def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
         problems = [Problem(text) for text in (why, f"trusted: {trusted}" if trusted else "") if text]
         message = f"cannot trust what the mirrors of {what} sent"
         return VerificationError(message, problems=problems, details=details, hint=hint)
-    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else "check the network, or name a mirror with --mirror"
+    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else NO_ANSWER
     if without := _WITHOUT_LISTS.search(words):
         architecture = without["missing"] or without["unstated"]
         hint = f"name a mirror that has {architecture} with --mirror: it is asked where those before it fail"
     return ArchiveError(f"cannot reach any mirror of {what}", details=details, hint=hint)
-
-
-def _proxies() -> str:
-    """Give this machine's own proxy settings (apt.conf(5), Acquire::http::Proxy), for they say how to reach the net."""
-    dump = run(["apt-config", "dump"], check=False, timeout=20).stdout
-    wanted = re.compile(r"^Acquire::(?:http|https|ftp)::(?:Proxy|.*::Proxy|Proxy-Auto-Detect)\b.*;$")
-    return "\n".join(line for line in dump.splitlines() if wanted.match(line) and '""' not in line)

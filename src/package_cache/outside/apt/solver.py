@@ -1,7 +1,7 @@
 """Apt as the solver, with an empty dpkg status: what a group needs, whatever a container already has.
 
-The machine's own apt configuration is not read, but for its proxies and `auth.conf`; so what comes out depends on the
-archives alone.
+The machine's own apt configuration is not read, but for `auth.conf` and the way to the net (`network.py`); so what
+comes out depends on the archives alone.
 """
 
 import contextlib
@@ -10,11 +10,11 @@ import re
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol
 
 from debian.deb822 import Deb822
 
+from package_cache.outside.apt.network import NOT_THIS_MACHINES
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.names import PackageRequest
 
@@ -26,7 +26,7 @@ class Runner(Protocol):
         """Return what the command left, whatever its status."""
 
 
-AUTH = Path("/etc/apt/auth.conf")
+AUTH = "/etc/apt/auth.conf"
 """Of this machine's apt: users and passwords, apt_auth.conf(5)."""
 
 SHOW_AT_ONCE = 200
@@ -91,12 +91,12 @@ GPGV = "/usr/bin/gpgv"
 
 
 def config_text(
-    folder: str, architectures: Sequence[str], *, own_sources: bool, proxies: str = "", auth: Path | None = None
+    folder: str, architectures: Sequence[str], *, own_sources: bool, network: Sequence[str] = (), auth: str = AUTH
 ) -> str:
     """Give the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
 
     `architectures`: the system's own first. `own_sources`: take `etc/` in the folder as well, not the place's own.
-    `auth`: an apt_auth.conf(5) instead of the machine's.
+    `network`: lines about the way to the net. `auth`: the apt_auth.conf(5).
     """
     lines = [
         f'Dir::State::status "{folder}/status";',
@@ -116,15 +116,15 @@ def config_text(
         'APT::Solver "internal";',  # the default differs from apt 3.1 on, and so would the locks of two machines
         'Acquire::AllowInsecureRepositories "false";',  # apt 1.2 warns of what is not signed, and uses it
         'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock something else
+        'Acquire::AllowReleaseInfoChange "true";',  # a repository is known by its key, whatever it calls itself
         'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps
-        *proxies.splitlines(),
+        *network,
     ]
     if own_sources:
         lines += [
             f'Dir::Etc "{folder}/etc";',
-            'Dir::Etc::main "/dev/null";',
-            'Dir::Etc::parts "/dev/null";',
-            f'Dir::Etc::netrc "{auth or AUTH}";',
+            *NOT_THIS_MACHINES,
+            f'Dir::Etc::netrc "{auth}";',
             'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
         ]
     return "\n".join([*lines, ""])

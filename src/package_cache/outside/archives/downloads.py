@@ -236,6 +236,12 @@ def _told(cause: tuple[tuple[str, str], ...], files: list[Wanted]) -> Iterator[s
         yield f"    {without_credentials(uri)}: {words}"
 
 
+_HOW_TO_GO_ON = (
+    "lock the versions that it has now: package-cache lock --upgrade {}; "
+    "or name a mirror that keeps old ones: --snapshot NAME=URI"
+)
+
+
 def _error(failed: list[Wanted]) -> PackageCacheError:
     alike: dict[tuple[tuple[str, str], ...], list[Wanted]] = {}
     for one in failed:
@@ -254,5 +260,9 @@ def _error(failed: list[Wanted]) -> PackageCacheError:
         return VerificationError(message, problems=problems, hint=hint)
     if any(UNAUTHORIZED.search(words) for one in failed for words in one.words.values()):
         return ArchiveError(f"cannot download {files}", problems=problems, hint=WANTS_A_LOGIN)
+    gone = sorted({one.item.package for one in failed if one.is_gone and one.item.package})
+    if gone:
+        message = f"cannot download {files}: the archive no longer has {', '.join(gone)} in the locked version"
+        return ArchiveError(message, problems=problems, hint=_HOW_TO_GO_ON.format(" ".join(gone)))
     hint = "check the network, or name another mirror; then run this again: it goes on where it stopped"
     return ArchiveError(f"cannot download {files}", problems=problems, hint=hint)

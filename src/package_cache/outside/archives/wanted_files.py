@@ -15,6 +15,9 @@ PARTIAL = ".partial"
 PERMANENT = re.compile(r"4(?!08|29)[0-9][0-9] ")
 """The HTTP statuses that another try would not change (RFC 9110, 15.5; 408 and 429 ask for patience)."""
 
+GONE = re.compile(r"(?:404|410) |File not found")
+"""apt's words for a file that a server or a folder does not have (RFC 9110, 15.5.5 and 15.5.11)."""
+
 
 @dataclass(frozen=True)
 class Download:
@@ -26,6 +29,8 @@ class Download:
     sha256: str
     size: int
     """In bytes."""
+    package: str = ""
+    """The name by which `lock --upgrade` takes a newer version of it."""
 
     @property
     def name(self) -> str:
@@ -60,6 +65,11 @@ class Wanted:
     def hopeless(self) -> bool:
         """Whether another round would change nothing: every mirror answered, and none has the file."""
         return all(uri in self.wrong or PERMANENT.match(self.words.get(uri, "")) for uri in self.item.uris)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether every mirror answered that it does not have the file."""
+        return all(GONE.match(self.words.get(uri, "")) for uri in self.item.uris)
 
     @property
     def lacks_space(self) -> bool:

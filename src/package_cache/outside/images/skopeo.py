@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from os.path import lexists
 from pathlib import Path
 
+from package_cache.outside.plain import plain_path
 from package_cache.outside.run import CommandError, run
 from package_cache.outside.writing import writing_to
 from package_cache.values.errors import PackageCacheError, UsageError
@@ -158,7 +159,8 @@ def copy_image(
     with _place(to) as place:
         try:
             # The image was made a moment ago by ourselves: no policy of this machine has to say that it may be read.
-            run(["skopeo", "--insecure-policy", "copy", *options, f"oci:{layout}:{tag}", place], timeout=LIMIT)
+            made = f"oci:{plain_path(layout)}:{tag}"  # skopeo takes no path with a colon
+            run(["skopeo", "--insecure-policy", "copy", *options, made, place], timeout=LIMIT)
         except CommandError as error:
             raise _explained(to, error) from error
         found = told.read_text(encoding="utf-8", errors="replace").strip() if told.exists() else "unknown"

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from package_cache.outside.apt.network import authorities, portable_lines
 from package_cache.outside.apt.solver import GPGV
 from package_cache.outside.apt.trust import is_untrusted
 from package_cache.outside.files import exclusive, sha256_of, write_atomically
@@ -29,6 +30,7 @@ from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.namespaces import hold
 from package_cache.outside.run import CommandError, find_tool, piped, run
 from package_cache.outside.state import private_folder
+from package_cache.outside.temporary import temporary_folder
 from package_cache.values.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.values.events import Listener, Step, ignore
 
@@ -247,17 +249,37 @@ def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isola
     (tools / "mount").write_text(_NO_SYSFS.format(mount=find_tool("mount")))
     (tools / "mount").chmod(0o755)
     try:
-        with as_root(isolation, target, source.keyring, tools) as (prefix, place, keyring, tools_first):
-            path = os.pathsep.join((str(tools_first), *os.get_exec_path()))
-            # No configuration of this machine's apt is read: mmdebstrap names apt one of its own, below the new root.
+        with (
+            temporary_folder() as folder,
+            as_root(isolation, target, source.keyring, tools, Path(folder)) as (prefix, place, keyring, first, told),
+        ):
+            path = os.pathsep.join((str(first), *os.get_exec_path()))
+            # mmdebstrap writes apt's configuration below the new root; nothing else of this machine's is read.
             clean = ("env", "--unset=APT_CONFIG", "--unset=TMPDIR", f"PATH={path}")
-            last = (f"--keyring={keyring}", source.suite, str(place), *source.repositories)
+            settings = _tell_network(Path(folder), told, isolation)
+            last = (settings, f"--keyring={keyring}", source.suite, str(place), *source.repositories)
             run([*prefix, *clean, *command, *last], timeout=LIMIT)
             sources = "".join(f"{line}\n" for line in source.repositories)
             run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(place)], stdin=sources)
     except CommandError as error:
         raise _explained(source, error) from error
     shutil.rmtree(tools)
+
+
+def _tell_network(folder: Path, told: Path, isolation: Isolation) -> str:
+    """Write the way to the net into a folder that mmdebstrap sees as `told`; return the option that names the file.
+
+    A proxy's password stands in it, which an argument would show to all (ps(1)).
+    """
+    lines = portable_lines()
+    for number, (name, text) in enumerate(authorities().items()):
+        (folder / f"{number}.crt").write_text(text)
+        lines.append(f'{name} "{told}/{number}.crt";')
+    (folder / "apt.conf").write_text("".join(f"{line}\n" for line in lines))
+    if os.geteuid() == 0:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, *root_owner(isolation))
+    return f"--aptopt={told}/apt.conf"
 
 
 def _explained(source: RootSource, error: CommandError) -> PackageCacheError:

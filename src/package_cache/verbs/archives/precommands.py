@@ -10,6 +10,7 @@ from package_cache.outside.apt.root import UPDATE_LIMIT, Source, complaints, unu
 from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.archives.distributions import Release
 from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
+from package_cache.outside.roots.network import ENVIRONMENT, tell_network
 from package_cache.outside.roots.releases import make_root
 from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import CommandError, Completed
@@ -44,6 +45,7 @@ def prepared_apt(
     root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))
+        tell_network(container, options.proxies)
         _run_commands(container, commands, options.precommand_timeout, whose)
         yield _updated_apt(container, architectures, sources, whose)
 
@@ -60,7 +62,7 @@ def precommand_isolation(release: Release, options: Options) -> Isolation:
 
 def _run_commands(container: Container, commands: str, limit: float, whose: str) -> None:
     try:
-        container.run(["sh", "-e", "-c", commands], timeout=limit)
+        container.run(["sh", "-e", "-c", f". {ENVIRONMENT}\n{commands}"], timeout=limit)
     except CommandError as error:
         how = f"did not end within {limit:g} s" if error.returncode is None else f"ended with status {error.returncode}"
         raise PrecommandError(
@@ -77,7 +79,8 @@ def _updated_apt(container: Container, architectures: Sequence[str], sources: Se
 
     def run(argv: Sequence[str], *, stdin: str | None = None) -> Completed:
         env = {"APT_CONFIG": f"{FOLDER}/apt.conf"}
-        return container.run(argv, env=env, check=False, timeout=UPDATE_LIMIT, stdin=stdin)
+        with_proxies = ["sh", "-c", f'. {ENVIRONMENT}; exec "$@"', "sh", *argv]
+        return container.run(with_proxies, env=env, check=False, timeout=UPDATE_LIMIT, stdin=stdin)
 
     completed = run(["apt-get", "update", "--quiet"])
     words = completed.stdout + completed.stderr

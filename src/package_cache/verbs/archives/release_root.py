@@ -23,7 +23,10 @@ def release_root(release: Release, options: Options, isolation: Isolation, *, in
 def root_source(release: Release, sources: Sequence[Source]) -> RootSource:
     """Give what a root of a release is made from: its archives, each from the first of its mirrors."""
     lines = tuple(
-        f"deb {source.uris[0]} {suite} {' '.join(source.components)}" for source in sources for suite in source.suites
+        f"deb {'[check-valid-until=no] ' if source.allow_expired else ''}"
+        f"{source.uris[0]} {suite} {' '.join(source.components)}"
+        for source in sources
+        for suite in source.suites
     )
     keyring = sources[0].keyring
     assert keyring is not None

@@ -1,12 +1,11 @@
 """From a manifest and the user's options to the apt sources of one system, and from a lock's repository to URIs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from package_cache.outside.apt.root import Source
-from package_cache.outside.archives.distributions import Archive, Release, release_of
+from package_cache.outside.archives.distributions import Release, release_of
 from package_cache.outside.archives.keyrings import keyring_for
-from package_cache.outside.archives.mirrors import mirrors_of
+from package_cache.outside.archives.mirrors import host_mirrors, mirrors_of
 from package_cache.outside.archives.repository_keys import installed_keys, keyring_file
 from package_cache.values.errors import ManifestError, Problem, UsageError
 from package_cache.values.events import Listener, ignore
@@ -28,19 +27,26 @@ def archive_sources(
     keyring = options.keyrings.get(distribution) or keyring_for(
         distribution, state=options.state, chosen=mirrors, auth=options.auth, listener=listener
     )
-    return tuple(_archive_source(archive, mirrors, keyring) for archive in release.archives)
-
-
-def _archive_source(archive: Archive, mirrors: Mapping[str, Sequence[str]], keyring: Path) -> Source:
-    return Source(
-        name=archive.name,
-        uris=mirrors_of(archive, mirrors),
-        suites=archive.suites,
-        components=archive.components,
-        keyring=keyring.absolute(),
-        trusted=f"the keys of {keyring}",
-        is_archive=True,
+    return tuple(
+        Source(
+            name=archive.name,
+            uris=mirrors_of(archive, mirrors),
+            suites=archive.suites,
+            components=archive.components,
+            keyring=keyring,
+            trusted=f"the keys of {keyring}",
+            allow_expired=options.allow_expired,
+            is_archive=True,
+        )
+        for archive in release.archives
     )
+
+
+def skipped_mirrors(releases: Iterable[Release], mirrors: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return this machine's own sources of these releases that cannot be used, where the user named no other ones."""
+    archives = {archive.name: archive for release in releases for archive in release.archives}
+    skipped = [uri for name, item in archives.items() if name not in mirrors for uri in host_mirrors(item).skipped]
+    return tuple(dict.fromkeys(skipped))
 
 
 def repository_sources(system: System, repositories: Sequence[Repository], options: Options) -> tuple[Source, ...]:
@@ -62,6 +68,7 @@ def repository_sources(system: System, repositories: Sequence[Repository], optio
             keyring=keyring_file(found, options.state) if found else None,
             trusted=_words(item, found),
             allow_unsigned=item.allow_unsigned,
+            allow_expired=item.allow_expired or options.allow_expired,
             priority=item.priority,
         )
         for item, found in zip(own, keys, strict=True)
@@ -98,23 +105,32 @@ def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
 
 
 def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
-    """Make the function that gives the URIs of a locked repository; the manifest may name further mirrors."""
+    """Return the function that gives the URIs of a locked repository; the manifest may name further ones.
+
+    Those of mirrors that keep old versions come last.
+    """
     mirrors = options.mirrors_over(manifest.mirrors)
 
     def find(system: LockedSystem, repository: LockedRepository) -> Sequence[str]:
+        name, now = repository.name, _now(manifest, system.system, repository.name)
         if repository.uri is not None:
-            return tuple(dict.fromkeys((*_uris_now(manifest, system.system, repository.name), repository.uri)))
-        for archive in release_of(system.system).archives:
-            if archive.name == repository.name:
-                return mirrors_of(archive, mirrors)
-        raise UsageError(f"cannot find the repository {repository.name!r} of {system.system.name}")
+            found = (*(now.uris if now else ()), repository.uri)
+            kept = now.snapshot if now else None
+        else:
+            archive = next((item for item in release_of(system.system).archives if item.name == name), None)
+            if archive is None:
+                raise UsageError(f"cannot find the repository {name!r} of {system.system.name}")
+            found = mirrors_of(archive, mirrors)
+            kept = manifest.snapshots.get(name)
+        last = options.snapshots.get(name) or ((kept,) if kept else ())
+        return tuple(dict.fromkeys(uri.rstrip("/") for uri in (*found, *last)))
 
     return find
 
 
-def _uris_now(manifest: Manifest, system: System, name: str) -> tuple[str, ...]:
-    """Give the URIs that the manifest has for a repository of a system: a name may have others for another system."""
+def _now(manifest: Manifest, system: System, name: str) -> Repository | None:
+    """Return the manifest's repository of a name for a system: the name may have others for another system."""
     for item in manifest.repositories:
         if item.name == name and (item.systems is None or system.name in item.systems):
-            return tuple(uri.rstrip("/") for uri in item.uris)
-    return ()
+            return item
+    return None

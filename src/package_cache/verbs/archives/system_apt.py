@@ -5,17 +5,16 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from package_cache.outside.apt.root import AptRoot, Source
+from package_cache.outside.apt.root import NO_ANSWER, AptRoot, Source
 from package_cache.outside.apt.solver import Apt
 from package_cache.outside.archives.distributions import Release, release_of, support_of
 from package_cache.values.errors import ArchiveError, ManifestError, UsageError
 from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.manifest import Group, Manifest
 from package_cache.values.system import System
-from package_cache.values.uris import WANTS_A_LOGIN
 from package_cache.verbs.archives.pins import pin_records, pins_for
 from package_cache.verbs.archives.precommands import precommand_isolation, prepared_apt
-from package_cache.verbs.archives.sources import archive_sources, repository_sources
+from package_cache.verbs.archives.sources import archive_sources, repository_sources, skipped_mirrors
 from package_cache.verbs.options import Options
 from package_cache.verbs.tools import need_for_lock
 
@@ -64,6 +63,8 @@ def known_releases(manifest: Manifest, options: Options, listener: Listener) -> 
     for system in sorted(prepared):  # before anything is downloaded
         precommand_isolation(found[system], options)
     mirrors = options.mirrors_over(manifest.mirrors)
+    for uri in skipped_mirrors(releases, mirrors):
+        listener(Warn(f"this machine's own apt source {uri} is left out: it is not the plain URI of a mirror"))
     for release in releases:  # before any threads: systems of one distribution share its keys
         archive_sources(release, mirrors, options, listener)
     return releases
@@ -89,13 +90,17 @@ def each_apt(
     for source in added:
         if source.allow_unsigned:
             listener(Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs"))
+    for source in (*own, *added):
+        if source.allow_expired:
+            what = f"{source.name} for {system}"
+            listener(Warn(f"lists of {what} are used however old they are: they may lack security updates"))
     architectures = _architectures(system, groups, foreign)
     plain = tuple(group for group in groups if group.precommands is None)
     if plain:
         pins = pin_records(pins_for(system, manifest.pins))
         root = AptRoot(options.state, architectures, (*own, *added), pins=pins, auth=options.auth)
         listener(Step(f"bringing the lists of packages for {system} up to date"))
-        _update(root, system)
+        _update(root, system, listener)
         use(SystemApt(system.architecture, plain, (*own, *added), root.apt, root))
     for group in groups:
         if group.precommands is not None:
@@ -112,15 +117,26 @@ def each_apt(
                 use(SystemApt(system.architecture, (group,), (*own, *added), apt))
 
 
-def _update(root: AptRoot, system: System) -> None:
+def _update(root: AptRoot, system: System, listener: Listener) -> None:
     """Bring the lists up to date. Raises `ArchiveError` with its own hint where the archive of an old release moved."""
     try:
-        root.update()
+        root.update(listener)
     except ArchiveError as error:
-        support = support_of(system, datetime.datetime.now(datetime.UTC).date())
-        if support.applies is None and support.ends and error.hint != WANTS_A_LOGIN:
-            error.hint = f"{system.name} is past its end of life; its archive has moved: name it with --mirror"
+        if error.hint == NO_ANSWER:
+            error.hint = _where_it_moved(system) or error.hint
         raise
+
+
+def _where_it_moved(system: System) -> str:
+    """Return the next step where a release is so old that mirrors drop it, "" for others."""
+    support = support_of(system, datetime.datetime.now(datetime.UTC).date())
+    if not support.has_ended:
+        return ""
+    name = f"name it with --mirror {system.distribution}=URI"
+    if support.applies is None:
+        return f"{system.name} is past its end of life; its archive has moved: {name}"
+    ended = f"the standard support of {system.name} ended on {support.ends['eol']}"
+    return f"check the network; {ended}: where its archive has moved since, {name}"
 
 
 def _architectures(system: System, groups: Iterable[Group], foreign: Iterable[str]) -> Sequence[str]:

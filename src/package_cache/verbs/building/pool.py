@@ -114,5 +114,6 @@ def _downloads(lock: Lock, cache: CacheFolder, wanted: Collection[str], find_mir
                 name = package.repository
                 bases[name] = bases.get(name) or find_mirrors(system, repositories[name])
                 uris = tuple(uri_below(base, package.path) for base in bases[name])
-                items[package.sha256] = Download(uris, cache.package(package.sha256), package.sha256, package.size)
+                target = cache.package(package.sha256)
+                items[package.sha256] = Download(uris, target, package.sha256, package.size, package.name)
     return list(items.values())

@@ -132,7 +132,8 @@ def locked_package(
 def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:
     for source in sources:
         if item.base_uri in source.uris:
-            return LockedRepository(source.name, None if source.name in own else without_credentials(source.uris[0]))
+            uri = None if source.name in own else without_credentials(source.uris[0])
+            return LockedRepository(source.name, uri, source.allow_expired)
     uri = without_credentials(item.base_uri)  # a precommand's
     return LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)
 

@@ -54,6 +54,8 @@ class SignedArchive:
         self.components = list(components)
         self.architectures = list(architectures)
         self.origin = origin
+        self.names: dict[str, str] = {}
+        """What its Release files say of themselves instead, by field: `{"Codename": "focal"}`."""
         self.hashes = tuple(hashes)
         """`("SHA512",)` gives a repository that states nothing else."""
         self.hashes_of_packages = self.hashes
@@ -174,10 +176,16 @@ class SignedArchive:
 
     def _release(self, suite: str, indices: dict[str, bytes], date: datetime, valid_for: timedelta | None) -> str:
         lines = [
-            f"Origin: {self.origin}",
-            f"Label: {self.origin}",
-            f"Suite: {suite}",
-            f"Codename: {suite.partition('-')[0]}",
+            *(
+                f"{name}: {value}"
+                for name, value in {
+                    "Origin": self.origin,
+                    "Label": self.origin,
+                    "Suite": suite,
+                    "Codename": suite.partition("-")[0],
+                    **self.names,
+                }.items()
+            ),
             f"Date: {format_datetime(date, usegmt=True)}",
             *([f"Valid-Until: {format_datetime(date + valid_for, usegmt=True)}"] if valid_for else []),
             f"Architectures: {' '.join(self.architectures)}",

@@ -7,6 +7,7 @@ import fnmatch
 import os
 import re
 import socket
+import ssl
 import threading
 import urllib.parse
 from dataclasses import dataclass
@@ -46,8 +47,10 @@ class ArchiveServer:
     far as apt uses them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` it speaks HTTPS."""
         self.folder = folder
+        self.tls = tls
         self.log: list[Request] = []
         """All requests so far, with status and bytes."""
         self.closing = threading.Event()
@@ -139,6 +142,14 @@ class _Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "localhost", self.server_address[1]
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands in the connection's own thread."""
+        if self.owner.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.owner.tls.wrap_socket(request, server_side=True) as secure:
+            super().finish_request(secure, client_address)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:

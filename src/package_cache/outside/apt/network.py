@@ -21,6 +21,7 @@ _NOT_TAKEN = re.compile(r".*::(?:Timeout|Verify-Peer|Verify-Host)", re.IGNORECAS
 """Ours is the timeout."""
 
 _WEAKENED = re.compile(r".*::(?:Verify-Peer|Verify-Host)", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"[Cc]ertificate verification failed|certificate issuer is unknown|SSL certificate problem")
 _AUTHORITIES = re.compile(r".*::(?:CaInfo|CaPath)", re.IGNORECASE)
 _OF_THIS_MACHINE = re.compile(
     r".*::(?:CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey|Proxy-?Auto-?Detect)(?:::.*)?", re.IGNORECASE
@@ -80,7 +81,12 @@ def _text(path: Path) -> str:
         return ""
 
 
-def accepts_any_certificate() -> bool:
-    """Return whether this machine's apt is told to accept certificates of anybody, at least for one server."""
+def how_to_trust(words: str) -> str | None:
+    """Return the next step where apt's words are about a server's certificate, else None."""
+    if not _CERTIFICATE.search(words):
+        return None
+    hint = 'name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)'
     off = ("false", "no", "0", "off", "without", "disable")
-    return any(_WEAKENED.fullmatch(name) and value.lower() in off for name, value in _settings())
+    if any(_WEAKENED.fullmatch(name) and value.lower() in off for name, value in _settings()):
+        return f"{hint}; Verify-Peer and Verify-Host of this machine do not count"
+    return hint

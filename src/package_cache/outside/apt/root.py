@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.outside.apt.narrow import narrowed
-from package_cache.outside.apt.network import network_lines
+from package_cache.outside.apt.network import how_to_trust, network_lines
 from package_cache.outside.apt.preferences import VIEW, list_name, stanza, write_view
 from package_cache.outside.apt.solver import AUTH, Apt, config_text
 from package_cache.outside.apt.trust import is_untrusted, stays_untrusted, why_untrusted
@@ -315,7 +315,7 @@ def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
         problems = [Problem(text) for text in (why, f"trusted: {trusted}" if trusted else "") if text]
         message = f"cannot trust what the mirrors of {what} sent"
         return VerificationError(message, problems=problems, details=details, hint=hint)
-    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else NO_ANSWER
+    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else how_to_trust(words) or NO_ANSWER
     if without := _WITHOUT_LISTS.search(words):
         architecture = without["missing"] or without["unstated"]
         hint = f"name a mirror that has {architecture} with --mirror: it is asked where those before it fail"

@@ -45,7 +45,7 @@ _SAYINGS = (
     (
         r"is expired \(invalid since (?P<key>[^)]*)\)",
         "its lists have expired (invalid since {key})",
-        "check this machine's clock; else the mirror is out of date: name another one",
+        "check this machine's clock; else the mirror is out of date: name another one, or accept it: --allow-expired",
     ),
     (
         r"is not valid yet \(invalid for another (?P<key>[^)]*)\)",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.outside.apt.helper import Fetch, fetch, present
+from package_cache.outside.apt.network import how_to_trust
 from package_cache.outside.archives.wanted_files import PARTIAL, Download, Wanted
 from package_cache.outside.writing import writing_to
 from package_cache.values.bounds import check_bound
@@ -264,5 +265,6 @@ def _error(failed: list[Wanted]) -> PackageCacheError:
     if gone:
         message = f"cannot download {files}: the archive no longer has {', '.join(gone)} in the locked version"
         return ArchiveError(message, problems=problems, hint=_HOW_TO_GO_ON.format(" ".join(gone)))
-    hint = "check the network, or name another mirror; then run this again: it goes on where it stopped"
+    trust = how_to_trust("\n".join(words for one in failed for words in one.words.values()))
+    hint = trust or "check the network, or name another mirror; then run this again: it goes on where it stopped"
     return ArchiveError(f"cannot download {files}", problems=problems, hint=hint)

@@ -1,0 +1,140 @@
+"""Archives that change: another name, lists out of their time, versions that are gone and kept elsewhere."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.support.keys import throwaway_key
+from tests.support.server import ArchiveServer
+from tests.support.vendor import GROUP, Vendor
+from tests.support.world import World
+
+EDIT = "edit,ubuntu18.04,editor\n"
+WARNING = "warning: lists of {} for ubuntu18.04 amd64 are used however old they are: they may lack security updates\n"
+
+
+@pytest.fixture
+def key(world: World) -> str:
+    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
+    return 'key = "vendor.asc"'
+
+
+def lock_text(world: World) -> str:
+    return (world.folder / "package-cache.lock").read_text()
+
+
+@pytest.mark.parametrize("field", ["Label", "Origin", "Version"])
+def test_a_repository_may_call_itself_something_else(world: World, vendor: Vendor, key: str, field: str) -> None:
+    assert vendor.lock(world, key)[0] == 0
+    vendor.archive.names = {field: "Another"}
+    vendor.republish()
+    assert vendor.lock(world, key)[::2] == (0, "")
+
+
+@pytest.mark.parametrize("field", ["Suite", "Codename"])
+def test_another_suite_in_the_same_place_is_told(world: World, vendor: Vendor, key: str, field: str) -> None:
+    assert vendor.lock(world, key)[0] == 0
+    vendor.add("oddity", "2.0")
+    vendor.archive.names = {field: "trixie"}
+    vendor.republish()
+    warning = f"warning: vendor stable: its {field} was stable and is now trixie\n"
+    status, out, err = world.online("outdated", "--manifest", str(world.folder / "package-cache.toml"))
+    assert (status, err) == (16, warning)
+    assert "1.0 → 2.0" in out
+    assert vendor.lock(world, key)[::2] == (0, "")
+
+
+def test_expired_lists_only_count_where_that_is_asked_for(world: World) -> None:
+    world.manifest(EDIT)
+    world.archive.publish_expired()
+    status, _, err = world.online("lock")
+    assert status == 6
+    assert "name another one, or accept it: --allow-expired" in err
+    status, _, err = world.online("lock", "--allow-expired")
+    assert (status, err) == (0, WARNING.format("ubuntu"))
+    assert 'name = "ubuntu", allow-expired = true' in lock_text(world)
+    assert world.build()[0] == 0
+    assert world.online("outdated", "--allow-expired")[::2] == (0, WARNING.format("ubuntu"))
+
+
+def test_a_manifest_allows_it_for_one_repository(world: World, vendor: Vendor, key: str) -> None:
+    vendor.archive.publish_expired()
+    status, lock, err = vendor.lock(world, key, "allow-expired = true")
+    assert (status, err) == (0, WARNING.format("vendor"))
+    assert lock.count("allow-expired = true") == 1
+    world.archive.publish_expired()
+    assert vendor.lock(world, key, "allow-expired = true")[0] == 6
+
+
+def test_expired_lists_by_a_wrong_key_are_refused(world: World) -> None:
+    world.manifest(EDIT)
+    world.archive.publish(key="stranger")
+    assert world.online("lock", "--allow-expired")[0] == 6
+
+
+@pytest.fixture
+def kept(world: World, tmp_path: Path) -> str:
+    """A lock whose package the archive has dropped; gives the folder of a mirror that has all it ever had."""
+    world.manifest(EDIT)
+    assert world.online("lock")[0] == 0
+    shutil.copytree(world.archive.folder, tmp_path / "kept")
+    world.archive.remove("editor")
+    world.add("editor", "2.0", depends="libshared")
+    world.archive.publish()
+    return str(tmp_path / "kept")
+
+
+def test_a_version_that_the_archive_dropped(world: World, kept: str) -> None:
+    status, _, err = world.build()
+    assert status == 5
+    assert "error: cannot download 1 file: the archive no longer has editor in the locked version\n" in err
+    assert err.endswith(
+        "hint: lock the versions that it has now: package-cache lock --upgrade editor; "
+        "or name a mirror that keeps old ones: --snapshot NAME=URI\n"
+    )
+    assert world.online("lock", "--upgrade", "editor")[0] == 0
+    assert world.build()[0] == 0
+
+
+@pytest.mark.parametrize("uri", ["http", "file"])
+def test_a_snapshot_has_what_the_archive_dropped(world: World, kept: str, uri: str) -> None:
+    with ArchiveServer(Path(kept)) as server:
+        status, _, err = world.build("--snapshot", f"ubuntu={server.uri if uri == 'http' else f'file:{kept}'}")
+        assert (status, err) == (0, "")
+        wanted = ["/pool/main/editor/editor_1.0_all.deb"] if uri == "http" else []
+        assert server.requests == wanted, "only what no mirror has"
+
+
+def test_a_snapshot_of_the_manifest(world: World, vendor: Vendor, key: str, tmp_path: Path) -> None:
+    shutil.copytree(vendor.archive.folder, tmp_path / "kept-vendor")
+    shutil.copytree(world.archive.folder, tmp_path / "kept")
+    group = f'[snapshots]\nubuntu = "file:{tmp_path}/kept"\n' + GROUP.replace('"oddity"', '"oddity", "editor"')
+    assert vendor.lock(world, key, f'snapshot = "file:{tmp_path}/kept-vendor"', group=group)[0] == 0
+    vendor.archive.remove("oddity")
+    world.archive.remove("editor")
+    status, _, err = world.build("--manifest", str(world.folder / "package-cache.toml"))
+    assert (status, err) == (0, "")
+
+
+@pytest.mark.parametrize("uri", ["mirror+file:/list", "http://me:secret@host/", "nowhere", "file:/a b"])
+def test_what_is_no_snapshot_is_refused(world: World, uri: str) -> None:
+    world.manifest(EDIT)
+    status, _, err = world.online("build", "--snapshot", f"ubuntu={uri}")
+    assert status == 2
+    assert "as a snapshot of ubuntu" in err
+    assert "secret" not in err
+
+
+def test_a_snapshot_in_a_manifest_that_is_none(world: World) -> None:
+    text = '[snapshots]\nUbuntu = "nowhere"\nubuntu = ["file:/a"]\n' + GROUP
+    path = world.manifest(text, "package-cache.toml")
+    status, _, err = world.online("lock", "--manifest", str(path))
+    assert status == 3
+    assert err.splitlines()[1:] == [
+        f"{path}:2:1: snapshots.Ubuntu: 'Ubuntu' is not a distribution",
+        "    write one like ubuntu, debian or ubuntu-security",
+        f"{path}:2:1: snapshots.Ubuntu: 'nowhere' is not the URI of a repository",
+        "    write scheme://host/path, with a scheme of apt's such as https or file",
+        f"{path}:3:1: snapshots.ubuntu: is a list and must be a text",
+        '    write ubuntu = "scheme://host/path"',
+    ]

@@ -1,6 +1,6 @@
 """Proxies and certificates of this machine, for lists and downloads: a real proxy, and a server with its own authority.
 
-For what runs in roots: `tests/outside/test_root_network.py`.
+For what runs in roots: `tests/outside/test_root_sources.py`.
 """
 
 from collections.abc import Callable, Iterator

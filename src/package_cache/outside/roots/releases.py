@@ -282,6 +282,9 @@ def _tell_network(folder: Path, told: Path, isolation: Isolation) -> str:
     return f"--aptopt={told}/apt.conf"
 
 
+_NO_ANSWER = ("Could not connect", "Failed to fetch", "Could not resolve", "does not have a Release file")
+
+
 def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
     """Tell what kind of failure apt's and mmdebstrap's words speak of."""
     what = f"cannot make a root of {source.suite} {source.architecture}"
@@ -291,7 +294,7 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
     if is_untrusted(error.output):
         hint = "use the distribution's current keyring, or another mirror"
         return VerificationError(f"{what}: the archive's signature does not fit", details=tail, hint=hint)
-    if any(sign in error.output for sign in ("Could not connect", "Failed to fetch", "Could not resolve")):
+    if any(sign in error.output for sign in _NO_ANSWER):
         return ArchiveError(
             f"{what}: an archive did not answer rightly", details=tail, hint="check the network, or name a mirror"
         )

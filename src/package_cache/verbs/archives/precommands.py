@@ -11,13 +11,12 @@ from package_cache.outside.apt.solver import Apt, config_text
 from package_cache.outside.archives.distributions import Release
 from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
 from package_cache.outside.roots.network import ENVIRONMENT, tell_network
-from package_cache.outside.roots.releases import make_root
 from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import CommandError, Completed
 from package_cache.values.errors import ArchiveError, PackageCacheError, PrecommandError
 from package_cache.values.events import Listener, Step
 from package_cache.values.statuses import ExitStatus
-from package_cache.verbs.archives.release_root import root_source
+from package_cache.verbs.archives.release_root import root_from
 from package_cache.verbs.options import Options
 
 FOLDER = "/var/lib/package-cache"
@@ -41,8 +40,7 @@ def prepared_apt(
     `PrecommandError`, with their output, where they fail or run out of time.
     """
     isolation = precommand_isolation(release, options)
-    source = root_source(release, sources)
-    root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
+    root = root_from(release, sources, options, isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))
         tell_network(container, options.proxies)

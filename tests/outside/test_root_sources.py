@@ -1,6 +1,7 @@
-"""Proxies and certificates of this machine, for what makes a root and what runs in one."""
+"""What roots are made from, and what runs in them: mirrors, proxies and certificates of this machine."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,14 @@ from tests.support.proxy import Proxy, apt_told, made_authority
 from tests.support.server import ArchiveServer
 
 from package_cache.manifests import read_manifest
+from package_cache.outside.apt.root import Source
+from package_cache.outside.archives.distributions import release_of
+from package_cache.outside.roots import releases
 from package_cache.outside.roots.isolation import Isolation
 from package_cache.outside.roots.releases import RootSource, make_root
-from package_cache.values.errors import PackageCacheError
+from package_cache.values.errors import PackageCacheError, VerificationError
+from package_cache.values.system import System
+from package_cache.verbs.archives.release_root import root_from
 from package_cache.verbs.locking.lock import make_lock
 from package_cache.verbs.options import Options
 
@@ -52,8 +58,54 @@ def test_a_root_is_made_by_the_proxy(
     source = RootSource("stable", "amd64", (f"deb {uri} stable main",), archive.keyring)
     with pytest.raises(PackageCacheError) as caught:  # the archive has nothing that a root needs
         make_root(source, state=tmp_path / "state", isolation=containment, include=["our-tool"])
-    assert "Unable to locate package apt" in caught.value.details
+    assert EMPTY in caught.value.details
     assert any("archive.invalid" in line or "secure.invalid" in line for line in proxy.log)
+
+
+BIONIC = release_of(System.parse("ubuntu18.04"))
+EMPTY = "Unable to locate package apt"
+"""The last word about an archive that answers rightly, but has nothing that a root needs."""
+
+
+@pytest.fixture
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many tries as ever."""
+    monkeypatch.setattr(releases, "_APT_OPTIONS", (*releases._APT_OPTIONS, 'Acquire::Retries::Delay "false"'))
+
+
+def made_from(source: Source, state: Path, isolation: Isolation) -> PackageCacheError:
+    """Try to make a root from it; gives why that cannot be."""
+    with pytest.raises(PackageCacheError) as caught:
+        root_from(BIONIC, [source], Options(state), isolation)
+    return caught.value
+
+
+@pytest.mark.usefixtures("without_pauses")
+@pytest.mark.parametrize("fault", ["dead", "another key", "404"])
+def test_a_root_is_made_from_the_next_mirror(
+    archive: SignedArchive, tmp_path: Path, containment: Isolation, fault: str
+) -> None:
+    other = SignedArchive(tmp_path / "other", key="stranger")
+    other.publish()
+    with ArchiveServer(archive.folder) as server, ArchiveServer(other.folder) as wrong:
+        if fault == "404":
+            wrong.fail("*", 404)
+        bad = "http://127.0.0.1:9" if fault == "dead" else wrong.uri
+        source = Source("ubuntu", (bad, server.uri), ("stable",), ("main",), archive.keyring)
+        error = made_from(source, tmp_path / "state", containment)
+    assert EMPTY in error.details, error
+    assert bad not in error.details
+
+
+def test_expired_lists_make_a_root_only_where_that_is_asked_for(
+    archive: SignedArchive, tmp_path: Path, containment: Isolation
+) -> None:
+    archive.publish_expired()
+    with ArchiveServer(archive.folder) as server:
+        source = Source("ubuntu", (server.uri,), ("stable",), ("main",), archive.keyring)
+        assert made_from(source, tmp_path / "state", containment).status is VerificationError.status
+        allowed = replace(source, allow_expired=True)
+        assert EMPTY in made_from(allowed, tmp_path / "state", containment).details
 
 
 def test_precommands_and_the_apt_of_their_root_use_it(

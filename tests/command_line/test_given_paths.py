@@ -187,6 +187,32 @@ def test_all_paths_of_apt_with_an_odd_sign(prepared: World, odd: str, monkeypatc
     assert list((folder / "temporary").iterdir()) == []
 
 
+@pytest.mark.parametrize("transport", ["oci", "oci-archive"])
+def test_paths_in_references(prepared: World, transport: str) -> None:
+    folder = prepared.folder / ALL_AT_ONCE.replace(":", "")  # which ends a path there
+    folder.mkdir()
+    (prepared.folder / "linked 'here'").symlink_to(folder)
+    with chdir(prepared.folder):
+        for place in (str(folder), folder.name, "linked 'here'"):
+            reference = f"{transport}:{place}/image:v1"
+            status, _, err = prepared.run("image", "--state", "state", "--output", reference)
+            assert (status, err) == (0, ""), reference
+            status, _, err = prepared.run("check", "edit", "--state", "state", "--image", reference)
+            assert status == 21, err  # it was read: there is no dpkg in it
+            (folder / "image").unlink() if transport == "oci-archive" else shutil.rmtree(folder / "image")
+
+
+def test_a_folder_to_lock_for(prepared: World) -> None:
+    root = shutil.copytree(prepared.folder / "root", prepared.folder / ALL_AT_ONCE)
+    online = words(prepared, "lock", "state", "state")
+    with chdir(prepared.folder):
+        for place in (str(root), root.name):
+            status, _, err = prepared.run(*online)
+            assert (status, err) == (0, "")
+            status, _, err = prepared.run(*online, "--for", place)
+            assert (status, err) == (0, "")
+
+
 VARIABLES = ("PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "HOME", "GNUPGHOME", "TMPDIR", "PACKAGE_CACHE_AUTH")
 
 

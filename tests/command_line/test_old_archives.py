@@ -125,6 +125,16 @@ def test_what_is_no_snapshot_is_refused(world: World, uri: str) -> None:
     assert "secret" not in err
 
 
+def test_a_snapshot_of_something_else_is_refused(world: World) -> None:
+    world.manifest(EDIT)
+    status, _, err = world.online("build", "--snapshot", "debian=file:/kept")
+    assert status == 2
+    assert err == (
+        "error: cannot use a snapshot of 'debian': the manifest has no such archive or repository\n"
+        "hint: there are: ubuntu\n"
+    )
+
+
 def test_a_snapshot_in_a_manifest_that_is_none(world: World) -> None:
     text = '[snapshots]\nUbuntu = "nowhere"\nubuntu = ["file:/a"]\n' + GROUP
     path = world.manifest(text, "package-cache.toml")

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from package_cache.outside.apt.network import authorities, portable_lines
+from package_cache.outside.apt.network import authorities, how_to_trust, portable_lines
+from package_cache.outside.apt.root import NO_ANSWER
 from package_cache.outside.apt.solver import GPGV
 from package_cache.outside.apt.trust import is_untrusted
 from package_cache.outside.files import exclusive, sha256_of, write_atomically
@@ -282,7 +283,7 @@ def _tell_network(folder: Path, told: Path, isolation: Isolation) -> str:
     return f"--aptopt={told}/apt.conf"
 
 
-_NO_ANSWER = ("Could not connect", "Failed to fetch", "Could not resolve", "does not have a Release file")
+_UNANSWERED = ("Could not connect", "Failed to fetch", "Could not resolve", "does not have a Release file")
 
 
 def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
@@ -294,8 +295,7 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
     if is_untrusted(error.output):
         hint = "use the distribution's current keyring, or another mirror"
         return VerificationError(f"{what}: the archive's signature does not fit", details=tail, hint=hint)
-    if any(sign in error.output for sign in _NO_ANSWER):
-        return ArchiveError(
-            f"{what}: an archive did not answer rightly", details=tail, hint="check the network, or name a mirror"
-        )
+    if any(sign in error.output for sign in _UNANSWERED):
+        message = f"{what}: an archive did not answer rightly"
+        return ArchiveError(message, details=tail, hint=how_to_trust(error.output) or NO_ANSWER)
     return PackageCacheError(f"{what}: mmdebstrap ended with status {error.returncode}", details=tail)

@@ -107,9 +107,15 @@ def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
 def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
     """Return the function that gives the URIs of a locked repository; the manifest may name further ones.
 
-    Those of mirrors that keep old versions come last.
+    Those of mirrors that keep old versions come last. Raises `UsageError` where the user named one for something else.
     """
     mirrors = options.mirrors_over(manifest.mirrors)
+    systems = {system for group in manifest.groups for system in group.systems}
+    names = {archive.name for system in systems for archive in release_of(system).archives}
+    names.update(item.name for item in manifest.repositories)
+    if unknown := sorted(options.snapshots.keys() - names):
+        message = f"cannot use a snapshot of {unknown[0]!r}: the manifest has no such archive or repository"
+        raise UsageError(message, hint=f"there are: {', '.join(sorted(names))}")
 
     def find(system: LockedSystem, repository: LockedRepository) -> Sequence[str]:
         name, now = repository.name, _now(manifest, system.system, repository.name)

@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from package_cache.outside.apt.root import NO_ANSWER, AptRoot, Source
@@ -100,27 +100,32 @@ def each_apt(
         pins = pin_records(pins_for(system, manifest.pins))
         root = AptRoot(options.state, architectures, (*own, *added), pins=pins, auth=options.auth)
         listener(Step(f"bringing the lists of packages for {system} up to date"))
-        _update(root, system, listener)
+        with _telling_where_it_moved(system):
+            root.update(listener)
         use(SystemApt(system.architecture, plain, (*own, *added), root.apt, root))
     for group in groups:
         if group.precommands is not None:
-            with prepared_apt(
-                group.precommands,
-                release,
-                sources=own,
-                architectures=architectures,
-                options=options,
-                listener=listener,
-                whose=f"the precommands of group {group.name!r}"
-                + (f" (line {group.place.line})" if group.place.line else ""),
-            ) as apt:
+            line = f" (line {group.place.line})" if group.place.line else ""
+            with (
+                _telling_where_it_moved(system),
+                prepared_apt(
+                    group.precommands,
+                    release,
+                    sources=own,
+                    architectures=architectures,
+                    options=options,
+                    listener=listener,
+                    whose=f"the precommands of group {group.name!r}{line}",
+                ) as apt,
+            ):
                 use(SystemApt(system.architecture, (group,), (*own, *added), apt))
 
 
-def _update(root: AptRoot, system: System, listener: Listener) -> None:
-    """Bring the lists up to date. Raises `ArchiveError` with its own hint where the archive of an old release moved."""
+@contextlib.contextmanager
+def _telling_where_it_moved(system: System) -> Iterator[None]:
+    """Give an error about an archive that does not answer the next step of a release that mirrors may have dropped."""
     try:
-        root.update(listener)
+        yield
     except ArchiveError as error:
         if error.hint == NO_ANSWER:
             error.hint = _where_it_moved(system) or error.hint

@@ -10,7 +10,7 @@ WANTS_A_LOGIN = (
 UNAUTHORIZED = re.compile(r"\b401 +Unauthorized")
 """RFC 9110, 15.5.2, in apt's words."""
 
-URI = re.compile(r"(?!cdrom:|mirror)[a-z][a-z0-9+.-]*:/[^\s\[\]\"'#]+", re.ASCII)
+URI = re.compile(r"(?!cdrom:|mirror)[a-z][a-z0-9+.-]*:/(?:/\[[0-9A-Fa-f:.]+\])?[^\s\[\]\"'#]+", re.ASCII)
 """RFC 3986's form. Not cdrom: (asks for a disc) and not mirror: (apt waits without a bound where one is dead)."""
 
 _USER_INFO = re.compile(r"(//)[^/\s]*@")  # to the last @ before the path: a password may hold one

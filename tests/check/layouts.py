@@ -79,7 +79,9 @@ class HandMade:
         }
         described = self.blob(json.dumps(manifest).encode())
         platform = {"architecture": architecture, "os": "linux"}
-        return {"mediaType": manifest["mediaType"], "platform": platform, **described}
+        # As newer versions of skopeo annotate it; they change an index that lacks it.
+        notes = {"annotations": {"io.github.containers.compression.zstd": "true"}} if compression == "zstd" else {}
+        return {"mediaType": manifest["mediaType"], "platform": platform, **notes, **described}
 
     def index(self, images: Sequence[Any]) -> Any:
         kind = "application/vnd.oci.image.index.v1+json"

@@ -12,7 +12,6 @@ refuse() {
 
 user=$(id -u)
 [ "${user}" = 0 ] || refuse 'podman is run as root here, and this user is not: sudo ./run pod'
-unshare --mount true 2>/dev/null || refuse 'podman must mount, which this container may not: start it with --privileged'
 if command -v podman >/dev/null; then
     version=$(podman --version 2>/dev/null || true)
     version=${version#podman version }
@@ -23,6 +22,7 @@ else
 fi
 dpkg --compare-versions "${version%%[!0-9.]*}" ge "${OLDEST}" \
     || refuse "podman ${OLDEST} or newer is needed; this is ${version}"
+unshare --mount true 2>/dev/null || refuse 'podman must mount, which this container may not: start it with --privileged'
 
 for folder in "${TMPDIR:-/tmp}" /var/lib/containers /var/tmp; do
     # 794c7630 is overlayfs (statfs(2)), on which podman cannot lay overlays of its own.

@@ -4,8 +4,8 @@ import contextlib
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from debian.deb822 import Deb822, PkgRelation
 
@@ -108,12 +108,13 @@ def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedP
 
 
 def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
-    """Give the texts of a group's folder, by file name, from what it takes on each architecture, images among it."""
+    """Return the texts of a group's folder, by file name, from all that it takes on each architecture."""
     unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
     files = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
     for architecture, (group, items) in architectures.items():
         requests = [PackageRequest.parse(text) for text in group.requests]
-        size = sum(item.installed_kib for item in _own(group, items))
+        needed = set(group.packages)
+        size = sum(item.installed_kib for item in items if item.locked.key in needed)
         files.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
         files[f"{architecture}.group"] = group_file(
             requests,
@@ -123,9 +124,19 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
             recommends=group.recommends,
             images=[one.image for one in group.images],
         )
-    files[PACKAGE_LIST] = list_text(item.described for item in unique.values())
+    files[PACKAGE_LIST] = list_text(_described(architectures, unique.values()))
     encoded = {name: text.encode() for name, text in files.items()}
     return {**files, "Release": release_text(encoded, sorted(architectures))}
+
+
+def _described(
+    architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]], items: Iterable[IndexedPackage]
+) -> Iterator[DescribedPackage]:
+    """Yield what `packages.json` says of some package files."""
+    companions = {name: set(group.companions) for name, (group, _) in architectures.items()}
+    for item in items:
+        on = tuple(sorted(name for name, keys in companions.items() if item.locked.key in keys))
+        yield replace(item.described, companion_on=on)
 
 
 def _index(items: Iterable[IndexedPackage]) -> str:
@@ -136,7 +147,7 @@ def _index(items: Iterable[IndexedPackage]) -> str:
 
 def _own(group: LockedGroup, items: Iterable[IndexedPackage]) -> list[IndexedPackage]:
     """Give those that are not there for images only."""
-    only_for_images = set(group.every_package) - set(group.packages)
+    only_for_images = set(group.every_package) - set(group.own_packages)
     return [item for item in items if item.locked.key not in only_for_images]
 
 

@@ -22,11 +22,17 @@ class DescribedPackage:
     """Of the stored file: its name in the pool."""
     original_sha256: str
     """Of the file that the archive has, and that the lock names; another one where it was recompressed."""
+    companion_on: tuple[str, ...] = ()
+    """The architectures of containers whose group does not need it, but what an older container has installed."""
 
 
 def list_text(packages: Iterable[DescribedPackage]) -> str:
     """Give the file's content."""
-    return json.dumps([vars(package) for package in sorted(packages)], indent=1, sort_keys=True) + "\n"
+    tables = [
+        {key: value for key, value in vars(package).items() if value or key != "companion_on"}
+        for package in sorted(packages)
+    ]
+    return json.dumps(tables, indent=1, sort_keys=True) + "\n"
 
 
 def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
@@ -36,7 +42,12 @@ def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
         tables = reader.tables({"packages": load_json(content)}, "", "packages")
     except (ValueError, RecursionError) as error:
         raise CacheError(f"cannot read {file}: {error}", hint="build the cache again") from error
-    packages = tuple(reader.record(DescribedPackage, table, f"[{index}]") for index, table in enumerate(tables))
+    packages = tuple(
+        reader.record(
+            DescribedPackage, table, f"[{index}]", companion_on=reader.texts(table, f"[{index}]", "companion_on")
+        )
+        for index, table in enumerate(tables)
+    )
     if reader.problems:
         raise CacheError(f"cannot read {file}", problems=reader.problems, hint="build the cache again")
     return packages

@@ -54,7 +54,9 @@ def _narrowed(whole: GroupContents, architecture: str) -> GroupContents:
     if group.architectures == (architecture,):
         return whole
     left_out = set(group.architectures) - {architecture} - _asked_for(group.requests)
-    packages = tuple(item for item in whole.packages if item.architecture not in left_out)
+    packages = tuple(
+        item for item in whole.packages if item.architecture not in left_out or architecture in item.companion_on
+    )
     own = (f"{architecture}.group", image_index(architecture, ""))
     files = {
         INDEX: _paragraphs(whole.files[INDEX], packages),

@@ -61,7 +61,8 @@ def _of_systems(found: Difference) -> list[tuple[str, ...]]:
 
 
 def _row(change: Change) -> tuple[str, str, str]:
-    return change.kind, f"{change.name}:{change.architecture}", _versions(change)
+    versions = f"{_versions(change)} (companion)" if change.companion else _versions(change)
+    return change.kind, f"{change.name}:{change.architecture}", versions
 
 
 def _versions(change: Change) -> str:

@@ -88,10 +88,18 @@ def _told(proof: Proof) -> str:
 
 
 def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage], proofs: Sequence[Proof]) -> str:
-    rows = [(item.name, item.version, item.architecture, in_bytes(item.size)) for item in packages]
+    rows = [(item.name, item.version, item.architecture, in_bytes(item.size), _companion(item)) for item in packages]
     head = f"{group.name} for {group.system} ({' '.join(group.architectures)}): {' '.join(group.requests)}"
-    total = f"{count(group.packages, 'package')}, {in_bytes(group.size)}, compression: {group.compression}"
-    return "\n".join([head, table(("package", "version", "architecture", "size"), rows), total, *map(_told, proofs)])
+    companions = sum(bool(item.companion_on) for item in packages)
+    number = count(group.packages, "package") + (f" ({count(companions, 'companion')})" if companions else "")
+    total = f"{number}, {in_bytes(group.size)}, compression: {group.compression}"
+    columns = ("package", "version", "architecture", "size", *(("",) if companions else ()))
+    shown = table(columns, [row[: len(columns)] for row in rows])
+    return "\n".join([head, shown, total, *map(_told, proofs)])
+
+
+def _companion(item: DescribedPackage) -> str:
+    return f"companion on {' '.join(item.companion_on)}" if item.companion_on else ""
 
 
 def _origin(description: Description) -> str:

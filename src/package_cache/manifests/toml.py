@@ -52,7 +52,7 @@ from package_cache.values.bounds import bound, excess, how_to_raise
 from package_cache.values.documents import TooManyValuesError
 from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
 from package_cache.values.names import ARCHITECTURE
-from package_cache.values.system import DEFAULT_ARCHITECTURE, System
+from package_cache.values.system import DEFAULT_ARCHITECTURE, RUN_BESIDE, System
 from package_cache.values.toml_text import load_toml
 
 GROUP_KEYS = (
@@ -81,7 +81,7 @@ def read_toml(text: str, path: Path, digest: str, problems: Problems, *, allow_o
     if values is None:
         return Manifest(path, digest, ())
     root = Table(Document(text, positions(text), problems), values)
-    root.only("group", "repository", "pin", "image", "mirrors", "snapshots", "max-age")
+    root.only("group", "repository", "pin", "image", "mirrors", "snapshots", "max-age", "companion-architectures")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
     repositories = read_repositories(root.tables("repository"), beside, problems)
@@ -92,6 +92,7 @@ def read_toml(text: str, path: Path, digest: str, problems: Problems, *, allow_o
     return Manifest(
         path, digest, tuple(groups), repositories, _by_archive(root, "mirrors", uris),
         _by_archive(root, "snapshots", snapshot), _max_age(root), pins, images,
+        _companion_architectures(root),
     )  # fmt: skip
 
 
@@ -174,8 +175,10 @@ def _packages(table: Table, architectures: tuple[str, ...]) -> tuple[RequestedPa
     return packages
 
 
-def _architectures(table: Table, *, needed: bool = False) -> tuple[str, ...]:
-    found = table.texts("architectures", example='["amd64", "arm64"]', needed=needed)
+def _architectures(
+    table: Table, *, needed: bool = False, key: str = "architectures", example: str = '["amd64", "arm64"]'
+) -> tuple[str, ...]:
+    found = table.texts(key, example=example, needed=needed)
     places = FirstPlaces(table.document.problems)
     for text, place in found:
         if not ARCHITECTURE.fullmatch(text) or text in NOT_MACHINES:
@@ -229,6 +232,16 @@ def _max_age(root: Table) -> datetime.timedelta | None:
     except ValueError as error:
         root.document.problems.refuse(found[1], error)
         return None
+
+
+def _companion_architectures(root: Table) -> tuple[str, ...]:
+    known = sorted(name for names in RUN_BESIDE.values() for name in names)
+    found = _architectures(root, key="companion-architectures", example='["i386"]')
+    for index, text in enumerate(found):
+        if text not in known:
+            message = f"no machine runs programs of {text!r} beside those of another architecture"
+            root.wrong(["companion-architectures", index], message, f"write one of: {', '.join(known)}")
+    return found
 
 
 def _by_archive(root: Table, key: str, read: Callable[[Table, str], Read | None]) -> dict[str, Read]:

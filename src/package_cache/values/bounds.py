@@ -65,6 +65,7 @@ BOUNDS = {
         Bound("job-depth", 50, "levels", "the nesting of a job's YAML"),
         Bound("plugin-file-bytes", 1 * MIB, "bytes", "the description of a plugin, and a script that it wrote"),
         # Archives.
+        Bound("records-bytes", 256 * MIB, "bytes", "what is kept in memory of all lists of one system"),
         Bound("list-bytes", 2 * GIB, "bytes", "one list of an archive; apt itself bounds a Release file to 10 MB"),
         Bound("package-bytes", 16 * GIB, "bytes", "one package file that is downloaded"),
         Bound("keyring-bytes", 16 * MIB, "bytes", "a file of keys, and the package that it comes in"),

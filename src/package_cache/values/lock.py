@@ -57,7 +57,7 @@ class ImageSet:
 
 @dataclass(frozen=True, order=True)
 class LockedGroup:
-    """A group for one system: what was asked for, and the keys of all packages it takes."""
+    """A group for one system: what was asked for, and the keys of all packages that these need."""
 
     name: str
     requests: tuple[str, ...]
@@ -66,11 +66,18 @@ class LockedGroup:
     recommends: bool = False
     images: tuple[ImageSet, ...] = ()
     """Tried in this order, where the own packages cannot be combined with those of a container."""
+    companions: tuple[str, ...] = ()
+    """The keys of packages that it does not need, but what an older container has installed (docs/skew.md)."""
+
+    @property
+    def own_packages(self) -> tuple[str, ...]:
+        """The keys of what its own index has: its packages and their companions."""
+        return tuple(sorted({*self.packages, *self.companions}))
 
     @property
     def every_package(self) -> tuple[str, ...]:
-        """The keys of its own packages and of those for images."""
-        return tuple(sorted({*self.packages, *(key for item in self.images for key in item.packages)}))
+        """The keys of its own packages, their companions, and those for images."""
+        return tuple(sorted({*self.own_packages, *(key for item in self.images for key in item.packages)}))
 
 
 @dataclass(frozen=True, order=True)

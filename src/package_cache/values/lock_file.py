@@ -23,6 +23,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     name = "ssh"
     requests = ["openssh-client", "openssh-server"] what the manifest asks for
     packages = ["adduser_3.116ubuntu1_all", …]      keys of the packages below: the whole closure
+    companions = ["locales_2.27-3_all", …]          what only older images need beside them: docs/skew.md
 
     [[system.group.image]]                          where those do not fit an image: what is installed there instead
     name = "training"
@@ -144,6 +145,7 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
                 **({"provides": list(group.provides)} if group.provides else {}),
                 **({"recommends": True} if group.recommends else {}),
                 "packages": sorted(group.packages),
+                **({"companions": sorted(group.companions)} if group.companions else {}),
                 **({"image": [_set_table(item) for item in group.images]} if group.images else {}),
             }
             for group in sorted(locked.groups)
@@ -257,6 +259,7 @@ class _LockReader(FieldReader):
                 self.image_set(item, f"{at}.image[{i}]", keys, images)
                 for i, item in enumerate(self.tables(table, at, "image"))
             ),
+            self.texts(table, at, "companions"),
         )
         self.once((item.image for item in group.images), f"{at}.image", "image")
         self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
@@ -271,6 +274,7 @@ class _LockReader(FieldReader):
             if not file.startswith("/") or not file.isprintable():
                 self.wrong(f"{at}.provides[{index}]", f"{file!r} is not the path of a file")
         self.known(group.packages, f"{at}.packages", keys)
+        self.known(group.companions, f"{at}.companions", keys)
         return group
 
 

@@ -149,3 +149,5 @@ class Manifest:
     """How old a lock may be that a cache is built from."""
     pins: tuple[Pin, ...] = ()
     images: tuple[CheckedImage, ...] = ()
+    companion_architectures: tuple[str, ...] = ()
+    """Of packages that images may have beside those of their own architecture."""

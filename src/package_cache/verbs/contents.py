@@ -1,7 +1,7 @@
 """What a lock or a cache holds, told alike for both, so that one can be compared with the other."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from package_cache.cache.being_written import once_settled
@@ -11,7 +11,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.outside.files import read_bounded
 from package_cache.values.errors import LockError
-from package_cache.values.lock import Lock
+from package_cache.values.lock import Lock, LockedPackage
 from package_cache.values.lock_file import read_lock
 
 LOCK_HINT = "make it anew: package-cache lock"
@@ -60,18 +60,22 @@ def read_lock_file(path: Path) -> Lock:
 
 def of_lock(lock: Lock) -> Contents:
     """Give what a lock holds."""
-    groups: dict[GroupPlace, frozenset[DescribedPackage]] = {}
+    groups: dict[GroupPlace, dict[str, DescribedPackage]] = {}
     for system in lock.systems:
-        items = {
-            package.key: DescribedPackage(
-                package.name, package.version, package.architecture, package.size, package.sha256, package.sha256
-            )
-            for package in system.packages
-        }
+        packages = {package.key: package for package in system.packages}
         for group in system.groups:
-            place = (group.name, system.system.name)
-            groups[place] = groups.get(place, frozenset()) | {items[key] for key in group.every_package}
-    return Contents("lock", groups)
+            found = groups.setdefault((group.name, system.system.name), {})
+            for key in group.every_package:
+                item = found.get(packages[key].sha256) or _described(packages[key])
+                more = (system.system.architecture,) if key in group.companions else ()
+                found[item.sha256] = replace(item, companion_on=tuple(sorted({*item.companion_on, *more})))
+    return Contents("lock", {place: frozenset(found.values()) for place, found in groups.items()})
+
+
+def _described(package: LockedPackage) -> DescribedPackage:
+    return DescribedPackage(
+        package.name, package.version, package.architecture, package.size, package.sha256, package.sha256
+    )
 
 
 def _of_cache(cache: CacheFolder) -> Contents:

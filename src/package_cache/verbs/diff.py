@@ -1,8 +1,8 @@
 """`diff`: what changed between two locks, two caches, or one of each: packages by group and system, and bytes."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from debian.debian_support import Version
@@ -24,6 +24,8 @@ class Change:
     before: str | None
     """The version; None where it is new."""
     after: str | None
+    companion: bool = False
+    """Whether the group does not need it, but what an older container has installed."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,12 @@ def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDiffere
     )
 
 
-def _changes(before: Iterable[DescribedPackage], after: Iterable[DescribedPackage]) -> list[Change]:
+def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPackage]) -> list[Change]:
     """Give what became of a group's packages, in order of name."""
     old, new = _by_name(before), _by_name(after)
     found: list[Change] = []
+    companions = {(item.name, item.architecture) for item in (*before, *after) if item.companion_on}
+    companions -= {(item.name, item.architecture) for item in after if not item.companion_on}
     for name, architecture in sorted({*old, *new}):
         left = old.get((name, architecture), {})
         right = new.get((name, architecture), {})
@@ -127,7 +131,7 @@ def _changes(before: Iterable[DescribedPackage], after: Iterable[DescribedPackag
         found += [Change("new", name, architecture, None, version) for version in come[len(pairs) :]]
         both = [version for version in left if version in right and left[version] != right[version]]
         found += [Change("changed", name, architecture, version, version) for version in both]
-    return found
+    return [replace(item, companion=(item.name, item.architecture) in companions) for item in found]
 
 
 def _by_name(packages: Iterable[DescribedPackage]) -> dict[tuple[str, str], dict[str, str]]:

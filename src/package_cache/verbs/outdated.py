@@ -99,13 +99,13 @@ def _ask(
     def look(asked: SystemApt) -> None:
         names = {group.name for group in asked.groups}
         groups = [group for group in locked.groups if group.name in names]
-        keys = {key for group in groups for key in group.packages}
+        keys = {key for group in groups for key in group.own_packages}
         packages = [package for package in locked.packages if package.key in keys]
         offers = asked.apt.offers((package.name, package.architecture) for package in packages)
         for package in packages:
             offer = offers.get((package.name, package.architecture))
             if offer and offer.candidate and Version(offer.candidate) > Version(package.version):
-                takers = [group for group in groups if package.key in group.packages]
+                takers = [group for group in groups if package.key in group.own_packages]
                 new = _package(package, offer.candidate, offer, takers)
                 before = found.get((package.key, new.newest), new)
                 both = tuple(sorted({*new.groups, *before.groups}))

@@ -4,10 +4,12 @@ The machine's own apt configuration is not read, but for `auth.conf` and the way
 comes out depends on the archives alone.
 """
 
+import base64
 import contextlib
 import functools
 import re
 import urllib.parse
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -15,7 +17,9 @@ from typing import Protocol
 from debian.deb822 import Deb822
 
 from package_cache.outside.apt.network import NOT_THIS_MACHINES
+from package_cache.outside.apt.records import FIELDS, Place, Records
 from package_cache.outside.run import CommandError, Completed
+from package_cache.values.bounds import bound, excess
 from package_cache.values.names import PackageRequest
 
 
@@ -50,6 +54,18 @@ status=$?; cd / && rm -rf "$folder"; exit "$status"
 """
 """Print the SHA-256 of packages, which apt verifies by what its lists state."""
 
+_END = "# end"
+
+_RECORDS = rf"""
+files=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages') || exit
+{{
+    printf '%s\n' "${{files}}" | while IFS= read -r file; do
+        [ ! -e "${{file}}" ] || {{ /usr/lib/apt/apt-helper cat-file "${{file}}" && echo; }} || exit
+    done && echo && echo '{_END}'
+}} | grep -E "$1" | gzip -1 | base64
+"""
+"""Print some fields of all lists, packed: they have ten times as many bytes as a program may print."""
+
 
 @dataclass(frozen=True, order=True)
 class PlannedPackage:
@@ -65,6 +81,10 @@ class PlannedPackage:
     """Of the repository, without a slash at the end."""
     path: str
     """Below the base URI; unescaped."""
+
+    def place(self, native: str) -> Place:
+        """Return where a system of an architecture has it installed."""
+        return self.name, native if self.architecture == "all" else self.architecture
 
 
 @dataclass(frozen=True)
@@ -216,8 +236,29 @@ class Apt:
         completed = self._run(["apt-get", "install", "--quiet=2", *argv])
         if completed.returncode != 0:
             words = _OTHER_SOLVER.sub("", completed.stderr + completed.stdout).strip()
-            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip())
-        files = [_file(line) for line in completed.stdout.splitlines() if line.startswith("'")]
+            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
+        return self._described(completed.stdout)
+
+    def files(self, packages: Iterable[tuple[str, str, str]]) -> tuple[PlannedPackage, ...]:
+        """Return the files of packages (name, version, architecture) that the lists hold, in order of name."""
+        names = [f"{self._name(name, architecture)}={version}" for name, version, architecture in packages]
+        argv = ["apt-get", "download", "--quiet=2", "--print-uris"]
+        return self._described("".join(self._checked([*argv, *some]) for some in _parts(names)))
+
+    def records(self) -> Records:
+        """Return all that the lists say, whichever version apt would take."""
+        packed = self._checked(["sh", "-c", _RECORDS, "sh", f"^({'|'.join(FIELDS)}): |^$|^{_END}$"])
+        unpacker = zlib.decompressobj(wbits=31)  # gzip
+        limit = bound("records-bytes")
+        text = unpacker.decompress(base64.b64decode(packed), limit).decode("utf-8", "replace")
+        if not text.endswith(f"{_END}\n"):
+            what = f"it printed {excess('records-bytes')}" if unpacker.unconsumed_tail else "it broke off"
+            raise CommandError(["apt-helper", "cat-file"], 1, what)
+        return Records(text.split("\n\n"), self._architecture)
+
+    def _described(self, uris: str) -> tuple[PlannedPackage, ...]:
+        """Return the packages that `apt-get --print-uris` printed."""
+        files = [_file(line) for line in uris.splitlines() if line.startswith("'")]
         records = self._records([f"{self._name(name, of)}={version}" for _, (name, version, of) in files])
         planned = [self._planned(uri, key, records) for uri, key in files]
         unmeasured = [item for item in planned if not item.sha256]

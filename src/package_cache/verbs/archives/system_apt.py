@@ -11,7 +11,7 @@ from package_cache.outside.archives.distributions import Release, release_of, su
 from package_cache.values.errors import ArchiveError, ManifestError, UsageError
 from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.manifest import Group, Manifest
-from package_cache.values.system import System
+from package_cache.values.system import System, foreign_beside
 from package_cache.verbs.archives.pins import pin_records, pins_for
 from package_cache.verbs.archives.precommands import precommand_isolation, prepared_apt
 from package_cache.verbs.archives.sources import archive_sources, repository_sources, skipped_mirrors
@@ -94,7 +94,8 @@ def each_apt(
         if source.allow_expired:
             what = f"{source.name} for {system}"
             listener(Warn(f"lists of {what} are used however old they are: they may lack security updates"))
-    architectures = _architectures(system, groups, foreign)
+    beside = foreign_beside(system.architecture, manifest.companion_architectures)
+    architectures = _architectures(system, groups, {*foreign, *beside})
     plain = tuple(group for group in groups if group.precommands is None)
     if plain:
         pins = pin_records(pins_for(system, manifest.pins))

@@ -6,7 +6,7 @@ import re
 import urllib.parse
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,6 +64,8 @@ class BilledPackage:
     """Below the base URI of its repository; empty where no lock says it."""
     uri: str
     """The whole, where the lock states the repository's URI; else empty."""
+    companion_of: tuple[str, ...] = ()
+    """Those of the groups that do not need it, but what an older container has installed."""
 
     @property
     def purl_parts(self) -> tuple[str, dict[str, str]]:
@@ -103,11 +105,15 @@ def _bill_of(
     description = read_description(cache)
     created = _time(description.created, cache)
     takers: dict[tuple[str, DescribedPackage], list[str]] = {}
+    companions: dict[tuple[str, DescribedPackage], list[str]] = {}
     controls: dict[str, Deb822] = {}
     for group in description.chosen(wanted) if wanted else description.groups:
         read = read_group(cache, group)
         for item in read.packages:
-            takers.setdefault((group.system, item), []).append(group.name)
+            key = (group.system, replace(item, companion_on=()))
+            takers.setdefault(key, []).append(group.name)
+            if item.companion_on:
+                companions.setdefault(key, []).append(group.name)
         for index in filter(is_index, read.files):
             for paragraph in Deb822.iter_paragraphs(read.files[index].decode("utf-8", "replace"), use_apt_pkg=False):
                 controls[str(paragraph.get("SHA256", ""))] = paragraph
@@ -120,6 +126,7 @@ def _bill_of(
             system,
             item,
             groups=groups,
+            companion_of=companions.get((system, item), ()),
             control=controls.get(item.sha256, Deb822()),
             licences=licences[item.sha256],
             places=places,
@@ -152,6 +159,7 @@ def billed(
     item: DescribedPackage,
     *,
     groups: Sequence[str],
+    companion_of: Sequence[str] = (),
     control: Mapping[str, Any],
     licences: tuple[str, ...],
     places: Mapping[str, tuple[str, str]],
@@ -173,6 +181,7 @@ def billed(
         original_sha256=item.original_sha256,
         size=item.size,
         groups=tuple(sorted(groups)),
+        companion_of=tuple(sorted(companion_of)),
         path=path,
         uri=uri,
     )

@@ -58,5 +58,9 @@ def _component(item: BilledPackage) -> Component:
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=item.sha256)],
         licenses=[DisjunctiveLicense(name=name) for name in item.licences or ("NOASSERTION",)],
         external_references=references,
-        properties=[*properties, *(Property(name="package-cache:group", value=group) for group in item.groups)],
+        properties=[
+            *properties,
+            *(Property(name="package-cache:group", value=group) for group in item.groups),
+            *(Property(name="package-cache:companion-of", value=group) for group in item.companion_of),
+        ],
     )

@@ -51,6 +51,7 @@ def _package(item: BilledPackage) -> Package:
         *([f"path in the archive: {item.path}"] if item.path else []),
         *([f"from: {item.uri}"] if item.uri else []),
         f"groups: {' '.join(item.groups)}",
+        *([f"companion, for older containers, of: {' '.join(item.companion_of)}"] if item.companion_of else []),
     ]
     return Package(
         spdx_id=_identifier(item),

@@ -164,7 +164,7 @@ class _Adder:
         self.listener(Step(f"resolving {group.name} for the image {name}"))
         wanted = next(item for item in asked.groups if item.name == group.name)
         requests = [item.request for item in wanted.packages_on(self.before.system.architecture)]
-        own = [item for item in self.before.packages if item.key in group.packages]
+        own = [item for item in self.before.packages if item.key in group.own_packages]
         try:
             planned = _plan(requests, own, apt, seen, recommends=group.recommends)
         except NoPlanError as error:
@@ -174,7 +174,7 @@ class _Adder:
             return
         found = [locked_package(item, asked.sources, self.release) for item in planned]
         keys = tuple(sorted(item.key for item, _ in found))
-        if set(keys) <= set(group.packages):
+        if set(keys) <= set(group.own_packages):
             return
         for package, repository in found:
             self.packages.setdefault(package.key, package)

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from package_cache.outside.apt.records import Place
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt.words import unmet
 from package_cache.values.errors import UsageError
@@ -69,6 +70,13 @@ class Kept:
         others = [item for item in all_groups if (item.name, item.architecture) not in known]
         return cls(system, [item for item in (*own, *others) if item.name not in free])
 
+    def versions(self, native: str) -> dict[Place, str]:
+        """Return the versions that are kept."""
+        return {
+            (item.name, native if item.architecture == "all" else item.architecture): item.version
+            for item in self.packages
+        }
+
     def plan_all(self, groups: Sequence[Group], apt: Apt, narrow: Apt | None) -> Plans:
         """Plan groups with the same versions kept for all; what is in the way of one of them is free for all."""
         while True:
@@ -109,7 +117,7 @@ class Kept:
 
 
 def _taken(system: LockedSystem, groups: Collection[str]) -> list[LockedPackage]:
-    keys = {key for group in system.groups if group.name in groups for key in group.packages}
+    keys = {key for group in system.groups if group.name in groups for key in group.own_packages}
     return [package for package in system.packages if package.key in keys]
 
 

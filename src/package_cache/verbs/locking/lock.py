@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from package_cache.outside.apt.records import Record, Records
 from package_cache.outside.apt.root import Source
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt.words import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, unmet
@@ -14,12 +15,14 @@ from package_cache.values.errors import ManifestError, Problem
 from package_cache.values.events import Listener, Step, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.manifest import Group, Manifest, RequestedPackage
-from package_cache.values.system import System
+from package_cache.values.system import System, foreign_beside
 from package_cache.values.uris import without_credentials
 from package_cache.verbs.archives.pins import pins_for, pins_without_effect
 from package_cache.verbs.archives.sources import repository_sources
 from package_cache.verbs.archives.system_apt import SystemApt, each_apt, known_releases
+from package_cache.verbs.locking.companions import Images, companions
 from package_cache.verbs.locking.keeping import Keep, Kept
+from package_cache.verbs.locking.usual_packages import images_of
 from package_cache.verbs.options import Options
 
 SYSTEMS_AT_ONCE = 8
@@ -87,19 +90,58 @@ class _Resolver:
         kept = Kept.of(self.keep, asked.groups, system)
         with asked.narrowed() as narrow:
             plans = kept.plan_all(asked.groups, asked.apt, narrow)
+        found: list[tuple[Group, Sequence[PlannedPackage]]] = []
         for group, plan in plans:
             if isinstance(plan, NoPlanError):
                 self.problems += _explain(plan, group, asked.apt, system)
             else:
-                self.groups.append(self._group(group, plan, asked.sources))
+                found.append((group, plan))
         if not self.problems:
-            taken = [item for _, plan in plans if not isinstance(plan, NoPlanError) for item in plan]
-            kept.tell_what_was_not(taken, asked.apt, self.listener)
+            self.groups += self._groups(found, asked, kept)
+        if not self.problems:
+            kept.tell_what_was_not([item for _, plan in found for item in plan], asked.apt, self.listener)
 
-    def _group(self, group: Group, plan: Sequence[PlannedPackage], sources: Sequence[Source]) -> LockedGroup:
+    def _groups(
+        self, plans: Sequence[tuple[Group, Sequence[PlannedPackage]]], asked: SystemApt, kept: Kept
+    ) -> list[LockedGroup]:
+        """Return the groups with what older images need beside them."""
+        system = self.release.system
+        records = asked.apt.records()
+        taken = {item.name for _, plan in plans for item in plan} | {item.name for item in self.packages.values()}
+        images = images_of(records, taken, foreign_beside(system.architecture, self.manifest.companion_architectures))
+        found = [self._companions(group, plan, records, images, kept) for group, plan in plans]
+        wanted = {(item.name, item.version, item.architecture) for items in found for item in items}
+        files = {(item.name, item.version, item.architecture): item for item in asked.apt.files(sorted(wanted))}
+        return [
+            self._group(
+                group,
+                plan,
+                [files[item.name, item.version, item.architecture] for item in items],
+                asked.sources,
+            )
+            for (group, plan), items in zip(plans, found, strict=True)
+        ]
+
+    def _companions(
+        self, group: Group, plan: Sequence[PlannedPackage], records: Records, images: Images, kept: Kept
+    ) -> list[Record]:
+        native = self.release.system.architecture
+        versions = {item.place(native): item.version for item in plan}
+        asked = {item.request for item in group.packages_on(native) if item.request.version}
+        changed = [(item.name, item.architecture or native) for item in asked]
+        return companions(versions, records, images, changed=changed, kept=kept.versions(native))
+
+    def _group(
+        self,
+        group: Group,
+        plan: Sequence[PlannedPackage],
+        beside: Sequence[PlannedPackage],
+        sources: Sequence[Source],
+    ) -> LockedGroup:
         self.problems += _not_taken(group, {item.name for item in plan}, self.release.system)
         locked = [self._package(item, sources) for item in plan]
-        size = sum(item.size for item in plan)
+        added = [self._package(item, sources) for item in beside]
+        size = sum(item.size for item in (*plan, *beside))
         if group.size_budget is not None and size > group.size_budget:
             message = f"group {group.name!r} takes {size} bytes for {self.release.system}"
             self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))
@@ -109,6 +151,7 @@ class _Resolver:
             tuple(sorted(item.key for item in locked)),
             group.provides,
             group.recommends,
+            companions=tuple(sorted(item.key for item in added)),
         )
 
     def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:

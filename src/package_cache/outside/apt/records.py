@@ -1,0 +1,213 @@
+"""What apt's lists say of packages and of the relations between them, every version that they know."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from debian.deb822 import PkgRelation
+from debian.debian_support import Version
+
+FIELDS = (
+    "Package", "Version", "Architecture", "Multi-Arch", "Essential", "Priority", "Size",
+    "Depends", "Pre-Depends", "Breaks", "Conflicts", "Provides",
+)  # fmt: skip
+"""Those that a `Record` is made of."""
+
+_LINE = re.compile(r"^([A-Za-z-]+): *(.*?) *$", re.MULTILINE)
+_NAME = re.compile(r"^Package: *(\S+)", re.MULTILINE)
+_PROVIDES = re.compile(r"^Provides: (.*)$", re.MULTILINE)
+
+Place = tuple[str, str]
+"""A package's name, and the architecture that dpkg counts it to: of each place one version is installed at most."""
+
+
+@dataclass(frozen=True, order=True)
+class Relation:
+    """A package that another one names, and the versions of it that are meant (Debian Policy 7.1)."""
+
+    name: str
+    operator: str = ""
+    version: str = ""
+    architecture: str = ""
+    """Behind a colon, such as `any`."""
+
+    def fits(self, version: str) -> bool:
+        """Tell whether a version is one of those that are meant."""
+        if not self.operator:
+            return True
+        left, right = Version(version), Version(self.version)
+        return bool(
+            {
+                "=": left == right, ">=": left >= right, "<=": left <= right, ">>": left > right, "<<": left < right,
+                ">": left >= right, "<": left <= right,
+            }[self.operator]
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version of a package."""
+
+    fields: Mapping[str, str]
+    native: str
+    """The architecture of the system, which packages for all architectures count as."""
+
+    @property
+    def name(self) -> str:
+        """The package's name."""
+        return self.fields["Package"]
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self.fields["Version"]
+
+    @property
+    def architecture(self) -> str:
+        """Its architecture, `all` among them."""
+        return self.fields["Architecture"]
+
+    @property
+    def place(self) -> Place:
+        """Where it is installed."""
+        return self.name, self.native if self.architecture == "all" else self.architecture
+
+    @property
+    def size(self) -> int:
+        """The bytes of its file."""
+        text = self.fields.get("Size", "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def is_same(self) -> bool:
+        """Whether several architectures of it are installed side by side, in one version (Multi-Arch: same)."""
+        return self.fields.get("Multi-Arch") == "same"
+
+    @functools.cached_property
+    def needs(self) -> tuple[tuple[Relation, ...], ...]:
+        """What it depends on, each with its alternatives."""
+        return (*_relations(self.fields.get("Pre-Depends", "")), *_relations(self.fields.get("Depends", "")))
+
+    @functools.cached_property
+    def refuses(self) -> tuple[Relation, ...]:
+        """Versions of packages that cannot be installed beside it."""
+        texts = (self.fields.get("Breaks", ""), self.fields.get("Conflicts", ""))
+        return tuple(item for text in texts for items in _relations(text) for item in items)
+
+    @functools.cached_property
+    def provides(self) -> tuple[Relation, ...]:
+        """The names that it provides, with their versions if they have one."""
+        return tuple(item for items in _relations(self.fields.get("Provides", "")) for item in items)
+
+    def meets(self, relation: Relation, of: "Record") -> bool:
+        """Tell whether this package is what a relation `of` another one means."""
+        if not self._is_of_architecture(relation, of):
+            return False
+        if relation.name == self.name:
+            return relation.fits(self.version)
+        if self.name == of.name:
+            return False
+        return any(
+            item.name == relation.name and (not relation.operator or (item.version and relation.fits(item.version)))
+            for item in self.provides
+        )
+
+    def meets_any(self, alternatives: Iterable[Relation], of: "Record") -> bool:
+        """Tell whether it meets one of several relations."""
+        return any(self.meets(relation, of) for relation in alternatives)
+
+    def _is_of_architecture(self, relation: Relation, of: "Record") -> bool:
+        """Tell whether dpkg lets a package of this architecture meet the relation (Multi-Arch, see deb-control(5))."""
+        own, kind = self.place[1], self.fields.get("Multi-Arch", "")
+        if relation.architecture not in ("", "any"):
+            return own == relation.architecture
+        return own == of.place[1] or kind == "foreign" or (kind == "allowed" and relation.architecture == "any")
+
+
+@functools.lru_cache(maxsize=20_000)
+def _relations(text: str) -> tuple[tuple[Relation, ...], ...]:
+    if not text:
+        return ()
+    return tuple(tuple(map(_relation, alternatives)) for alternatives in PkgRelation.parse_relations(text))
+
+
+def _relation(parsed: Mapping[str, Any]) -> Relation:
+    operator, version = parsed["version"] or ("", "")
+    return Relation(parsed["name"], operator, version, parsed["archqual"] or "")
+
+
+class Records:
+    """All packages that some lists know. A paragraph is parsed when it is asked for: lists have 100,000 of them."""
+
+    def __init__(self, paragraphs: Iterable[str], native: str) -> None:
+        """`paragraphs` are texts of lines `Field: value`; `native` is the system's architecture."""
+        self.native = native
+        self._texts: dict[str, list[str]] = {}
+        for text in paragraphs:
+            if name := _NAME.search(text):
+                self._texts.setdefault(name[1], []).append(text)
+        self._parsed: dict[str, list[Record]] = {}
+
+    def named(self, name: str) -> list[Record]:
+        """Return all versions of a package, of all architectures."""
+        if name not in self._parsed:
+            fields = (dict(_LINE.findall(text)) for text in self._texts.get(name, ()))
+            self._parsed[name] = [
+                Record(item, self.native) for item in fields if item.get("Version") and item.get("Architecture")
+            ]
+        return self._parsed[name]
+
+    def at(self, place: Place) -> list[Record]:
+        """Return all versions of a package on an architecture, the newest first."""
+        found = {item.version: item for item in self.named(place[0]) if item.place == place}
+        return sorted(found.values(), key=lambda item: Version(item.version), reverse=True)
+
+    def with_priorities(self, priorities: Iterable[str]) -> set[str]:
+        """Return the names of essential packages, and of those that have one of these priorities (Policy 2.5)."""
+        pattern = re.compile(rf"^(?:Essential: yes|Priority: (?:{'|'.join(priorities)}))$", re.MULTILINE)
+        return {name for name, texts in self._texts.items() if any(map(pattern.search, texts))}
+
+    @functools.cached_property
+    def _tied(self) -> list[tuple[str, str]]:
+        """The paragraphs that name one version of another package, or versions before one; with the package's name."""
+        return [(name, text) for name, texts in self._texts.items() for text in texts if "(= " in text or "(<" in text]
+
+    def tied_to(self, name: str) -> set[str]:
+        """Return the names of packages that may be tied to versions of one: their relations tell."""
+        marks = f" {name} (", f" {name}:"
+        return {other for other, text in self._tied if marks[0] in text or marks[1] in text}
+
+    def naming(self, name: str) -> set[str]:
+        """Return the names of packages whose paragraphs hold a name."""
+        pattern = re.compile(rf" {re.escape(name)}(?![^\s,|:])")
+        return {other for other, texts in self._texts.items() if any(map(pattern.search, texts))}
+
+    @functools.cached_property
+    def _providers(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, texts in self._texts.items():
+            for line in {line for text in texts for line in _PROVIDES.findall(text)}:
+                for item in line.split(","):
+                    found.setdefault(item.partition("(")[0].strip(), []).append(name)
+        return found
+
+    def providers(self, name: str) -> list[str]:
+        """Return the names of packages that have a name, or provide it."""
+        return [*([name] if name in self._texts else []), *sorted({*self._providers.get(name, ())})]
+
+    def closure(self, names: Iterable[str]) -> set[str]:
+        """Return names, and those of what they need of this system's architecture: of alternatives the first one."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            newest = next(iter(self.at((name, self.native))), None)
+            if newest is None or name in found:
+                continue
+            found.add(name)
+            for alternatives in newest.needs:
+                real = (self.providers(item.name)[:1] for item in alternatives)
+                waiting += next(filter(None, real), [])
+        return found

@@ -1,0 +1,243 @@
+"""Images that are older than the lock: what must change with a group is in its index, and named as what it is."""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.check.layouts import package, write_root
+from tests.support.world import World
+
+MANIFEST = "app,ubuntu18.04,app\n"
+LARGE = {"files": {"/usr/share/large": "*" * 100_000}, "compression": "none"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the archive has, what an older image has, and what is then installed there for the package `app`."""
+
+    archive: Sequence[tuple[str, str, Mapping[str, Any]]]
+    image: Sequence[str]
+    installed: str
+    """Names and versions; or the status of a miss."""
+    companions: str = ""
+    first_day: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
+    """What the archive has had from the release's first day on."""
+    requests: str = "app"
+
+
+def of(name: str, version: str = "2", depends: str = "", **fields: Any) -> tuple[str, str, Mapping[str, Any]]:
+    return name, version, {"depends": depends, **fields}
+
+
+LIB, APP = of("lib"), of("app", "2", "lib (>= 2)")
+OLD_LIB = package("lib", "1")
+TIED = package("tool", "1", Depends="lib (= 1)")
+
+ROWS = {
+    "a tie by an exact version": Row(
+        [LIB, APP, of("tool", "2", "lib (= 2)")], [OLD_LIB, TIED], "app 2, lib 2, tool 2", "tool"
+    ),
+    "the tied package is not there": Row([LIB, APP, of("tool", "2", "lib (= 2)")], [OLD_LIB], "app 2, lib 2", "tool"),
+    "nothing is there": Row([LIB, APP, of("tool", "2", "lib (= 2)")], [], "app 2, lib 2", "tool"),
+    "the newest versions are there": Row(
+        [LIB, APP, of("tool", "2", "lib (= 2)")],
+        [package("lib", "2"), package("tool", "2", Depends="lib (= 2)")],
+        "app 2",
+        "tool",
+    ),
+    "the group needs an exact version": Row(
+        [LIB, of("app", "2", "lib (= 2)"), of("tool", "2", "lib (= 2)")],
+        [OLD_LIB, TIED],
+        "app 2, lib 2, tool 2",
+        "tool",
+    ),
+    "the group asks for a version": Row(
+        [LIB, of("app", "2", "lib"), of("tool", "2", "lib (= 2)")],
+        [OLD_LIB, TIED],
+        "app 2, lib 2, tool 2",
+        "tool",
+        requests="app lib=2",
+    ),
+    "by a pre-dependency": Row(
+        [LIB, of("app", Pre_Depends="lib (>= 2)"), of("tool", Pre_Depends="lib (= 2)")],
+        [OLD_LIB, package("tool", "1", Pre_Depends="lib (= 1)")],
+        "app 2, lib 2, tool 2",
+        "tool",
+    ),
+    "what is tied to the tied one": Row(
+        [LIB, APP, of("tool", "2", "lib (= 2)"), of("tool-more", "2", "tool (= 2)")],
+        [OLD_LIB, TIED, package("tool-more", "1", Depends="tool (= 1)")],
+        "app 2, lib 2, tool 2, tool-more 2",
+        "tool, tool-more",
+    ),
+    "what the tied one is tied to": Row(
+        [LIB, APP, of("tool", "2", "lib (= 2), data (= 2)"), of("data")],
+        [OLD_LIB, package("tool", "1", Depends="lib (= 1), data (= 1)"), package("data", "1")],
+        "app 2, data 2, lib 2, tool 2",
+        "data, tool",
+    ),
+    "a member of the group is tied to another one": Row(
+        [LIB, of("part", "2", "lib (= 2)"), of("app", "2", "part, lib (>= 2)"), of("tool", "2", "part (= 2)")],
+        [OLD_LIB, package("part", "1", Depends="lib (= 1)"), package("tool", "1", Depends="part (= 1)")],
+        "app 2, lib 2, part 2, tool 2",
+        "tool",
+    ),
+    "the new one breaks another one": Row(
+        [of("lib", Breaks="plugin (<< 2)"), APP, of("plugin")],
+        [OLD_LIB, package("plugin", "1")],
+        "app 2, lib 2, plugin 2",
+        "plugin",
+    ),
+    "the group breaks another one": Row(
+        [of("app", Breaks="plugin (<< 2)"), of("plugin")], [package("plugin", "1")], "app 2, plugin 2", "plugin"
+    ),
+    "the group conflicts with an older version": Row(
+        [of("app", Conflicts="plugin (<= 1)"), of("plugin")],
+        [package("plugin", "1")],
+        "app 2, plugin 2",
+        "plugin",
+        first_day=[of("plugin", "1")],
+    ),
+    "what is broken is tied in turn": Row(
+        [of("app", Breaks="plugin (<< 2)"), of("plugin"), of("plugin-data", "2", "plugin (= 2)")],
+        [package("plugin", "1"), package("plugin-data", "1", Depends="plugin (= 1)")],
+        "app 2, plugin 2, plugin-data 2",
+        "plugin, plugin-data",
+    ),
+    "a tie to versions before one": Row(
+        [LIB, APP, of("tool", "2", "lib (>= 2), lib (<< 3)")],
+        [OLD_LIB, package("tool", "1", Depends="lib (<< 2)")],
+        "app 2, lib 2, tool 2",
+        "tool",
+        first_day=[of("lib", "1"), of("tool", "1", "lib (<< 2)")],
+    ),
+    "a tie to what the old version provided": Row(
+        [of("lib", Provides="lib-abi-2"), APP, of("tool", "2", "lib-abi-2")],
+        [package("lib", "1", Provides="lib-abi-1"), package("tool", "1", Depends="lib-abi-1")],
+        "app 2, lib 2, tool 2",
+        "tool",
+        first_day=[of("lib", "1", Provides="lib-abi-1"), of("tool", "1", "lib-abi-1")],
+    ),
+    "a tie to a version that is provided": Row(
+        [of("lib", Provides="lib-abi (= 2)"), APP, of("tool", "2", "lib-abi (= 2)")],
+        [package("lib", "1", Provides="lib-abi (= 1)"), package("tool", "1", Depends="lib-abi (= 1)")],
+        "app 2, lib 2, tool 2",
+        "tool",
+        first_day=[of("lib", "1", Provides="lib-abi (= 1)"), of("tool", "1", "lib-abi (= 1)")],
+    ),
+    "the new version of the tied one needs something new": Row(
+        [LIB, APP, of("tool", "2", "lib (= 2), fresh"), of("fresh")],
+        [OLD_LIB, TIED],
+        "app 2, fresh 2, lib 2, tool 2",
+        "fresh, tool",
+        first_day=[of("lib", "1"), of("tool", "1", "lib (= 1)")],
+    ),
+    "the first day's version is enough": Row(
+        [LIB, of("app", "2", "lib"), of("tool", "2", "lib (= 2)")], [OLD_LIB, TIED], "app 2", ""
+    ),
+    "the first day's version meets what the group needs": Row(
+        [LIB, of("app", "2", "lib (>= 1)"), of("tool", "2", "lib (= 2)")],
+        [OLD_LIB, TIED],
+        "app 2",
+        "",
+        first_day=[of("lib", "1"), of("tool", "1", "lib (= 1)")],
+    ),
+    "another alternative is enough": Row(
+        [LIB, of("app", "2", "lib (>= 2) | other"), of("tool", "2", "lib (= 2)")],
+        [package("other", "1"), OLD_LIB, TIED],
+        "app 2",
+        "tool",
+    ),
+    "large and not usual": Row(
+        [LIB, APP, of("tool", "2", "lib (= 2)", **LARGE)],
+        [OLD_LIB, TIED],
+        "13",
+    ),
+    "large and usual": Row(
+        [
+            LIB,
+            APP,
+            of(
+                "tool",
+                "2",
+                "lib (= 2)",
+                Priority="standard",
+                **LARGE,
+            ),
+        ],
+        [OLD_LIB, TIED],
+        "app 2, lib 2, tool 2",
+        "tool",
+    ),
+    "small, but with something large": Row(
+        [
+            LIB,
+            APP,
+            of("tool", "2", "lib (= 2), data (= 2)"),
+            of("data", **LARGE),
+        ],
+        [OLD_LIB, package("tool", "1", Depends="lib (= 1), data (= 1)"), package("data", "1")],
+        "13",
+    ),
+    "a conflict without a version": Row([of("app", Conflicts="plugin"), of("plugin")], [package("plugin", "1")], "13"),
+}
+
+
+def prefixed(value: Any, prefix: str) -> Any:
+    """Return a row's value with its packages' names behind a prefix: the rows are groups of one manifest."""
+    if isinstance(value, str):
+        return re.sub(r"(?<![a-z/-])(app|data|fresh|lib|other|part|plugin|tool)(?!s)", rf"{prefix}-\1", value)
+    if isinstance(value, Mapping):
+        return {key: prefixed(item, prefix) for key, item in value.items()}
+    return [prefixed(item, prefix) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def built(world: World, manifest: str = MANIFEST, name: str = "package_cache_info") -> None:
+    world.archive.publish()
+    path = world.manifest(manifest, name)
+    status, _, err = world.build("--manifest", str(path))
+    assert (status, err) == (0, "")
+
+
+def planned(world: World, name: str, *paragraphs: str, architecture: str = "amd64") -> str:
+    """Return what `check` says would be installed beside these packages, or the status of a miss."""
+    root = write_root(world.folder / f"root{next(_numbers)}", *paragraphs)
+    (verdict,) = world.json("check", name, "--cache", str(world.cache), "--root", str(root))["result"]["groups"]
+    names = sorted(f"{item['name']} {item['version']}" for item in verdict["packages"])
+    return ", ".join(names) if verdict["status"] == 0 else str(verdict["status"])
+
+
+_numbers = itertools.count()
+
+
+def groups(world: World) -> dict[str, dict[str, Any]]:
+    (system,) = tomllib.loads((world.folder / "package-cache.lock").read_text())["system"]
+    return {item["name"]: item for item in system["group"]}
+
+
+def companions(world: World, name: str = "app") -> str:
+    return ", ".join(sorted(key.partition("_")[0] for key in groups(world)[name].get("companions", ())))
+
+
+def test_older_images(world: World) -> None:
+    manifest, rows = "", {f"g{number}": (which, row) for number, (which, row) in enumerate(ROWS.items())}
+    for prefix, (_, row) in rows.items():
+        for suite, packages in (("bionic", row.first_day), ("bionic-updates", row.archive)):
+            for name, version, fields in packages:
+                world.add(prefixed(name, prefix), version, suite=suite, **prefixed(fields, prefix))
+        manifest += f"{prefix},ubuntu18.04,{prefixed(row.requests, prefix)}\n"
+    built(world, manifest)
+    found = {
+        which: (planned(world, prefix, *prefixed(row.image, prefix)), companions(world, prefix))
+        for prefix, (which, row) in rows.items()
+    }
+    assert found == {
+        which: (prefixed(row.installed, prefix), prefixed(row.companions, prefix))
+        for prefix, (which, row) in rows.items()
+    }
+    assert {name: group["requests"] for name, group in groups(world).items()} == {
+        prefix: prefixed(row.requests, prefix).split() for prefix, (_, row) in rows.items()
+    }

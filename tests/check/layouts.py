@@ -104,10 +104,17 @@ Version: 1.19.0.5
 """
 
 
-def package(name: str, version: str = "1.0", status: str = "install ok installed", **fields: str) -> str:
+def package(
+    name: str,
+    version: str = "1.0",
+    status: str = "install ok installed",
+    *,
+    architecture: str = "all",
+    **fields: str,
+) -> str:
     """Give a paragraph of dpkg's status file."""
     more = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
-    return f"Package: {name}\nStatus: {status}\nArchitecture: all\nVersion: {version}\n{more}\n"
+    return f"Package: {name}\nStatus: {status}\nArchitecture: {architecture}\nVersion: {version}\n{more}\n"
 
 
 def base(*packages: str, architecture: str = "amd64") -> dict[str, str | bytes | None]:

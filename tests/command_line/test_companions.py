@@ -1,17 +1,19 @@
 """Images that are older than the lock: what must change with a group is in its index, and named as what it is."""
 
 import itertools
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from tests.check.layouts import package, write_root
 from tests.support.world import World
 
 MANIFEST = "app,ubuntu18.04,app\n"
-LARGE = {"files": {"/usr/share/large": "*" * 100_000}, "compression": "none"}
+LARGE: Mapping[str, Any] = {"files": {"/usr/share/large": "*" * 100_000}, "compression": "none"}
 
 
 @dataclass(frozen=True)
@@ -202,9 +204,11 @@ def built(world: World, manifest: str = MANIFEST, name: str = "package_cache_inf
     assert (status, err) == (0, "")
 
 
-def planned(world: World, name: str, *paragraphs: str, architecture: str = "amd64") -> str:
+def planned(world: World, name: str, *paragraphs: str, foreign: str = "") -> str:
     """Return what `check` says would be installed beside these packages, or the status of a miss."""
     root = write_root(world.folder / f"root{next(_numbers)}", *paragraphs)
+    if foreign:
+        (root / "var/lib/dpkg/arch").write_text(f"amd64\n{foreign}\n")
     (verdict,) = world.json("check", name, "--cache", str(world.cache), "--root", str(root))["result"]["groups"]
     names = sorted(f"{item['name']} {item['version']}" for item in verdict["packages"])
     return ", ".join(names) if verdict["status"] == 0 else str(verdict["status"])
@@ -241,3 +245,113 @@ def test_older_images(world: World) -> None:
     assert {name: group["requests"] for name, group in groups(world).items()} == {
         prefix: prefixed(row.requests, prefix).split() for prefix, (_, row) in rows.items()
     }
+
+
+@pytest.fixture
+def tied(world: World) -> World:
+    """An archive with a tie, and the cache of a group for which that matters."""
+    for name, depends in (("lib", ""), ("app", "lib (>= 2)"), ("tool", "lib (= 2)")):
+        world.add(name, "2", depends=depends)
+    built(world)
+    return world
+
+
+def test_a_companion_is_named_as_one(tied: World) -> None:
+    _, out, _ = tied.run("show", "app", "--cache", str(tied.cache))
+    assert [line.split()[4:] for line in out.splitlines()[1:6]] == [
+        [],
+        [],
+        ["B"],
+        ["B"],
+        ["B", "companion", "on", "amd64"],
+    ]
+    assert "3 packages (1 companion)," in out
+    (shown,) = tied.json("show", "app", "--cache", str(tied.cache))["result"]["systems"]
+    assert {item["name"]: item["companion_on"] for item in shown["packages"]} == {
+        "app": [],
+        "lib": [],
+        "tool": ["amd64"],
+    }
+    _, out, _ = tied.run("sbom", "--cache", str(tied.cache), "--format", "cyclonedx")
+    marks = {
+        item["name"]: [one["value"] for one in item["properties"] if one["name"] == "package-cache:companion-of"]
+        for item in json.loads(out)["components"]
+    }
+    assert marks == {"app": [], "lib": [], "tool": ["app"]}
+    _, out, _ = tied.run("sbom", "--cache", str(tied.cache), "--format", "spdx")
+    assert [item["name"] for item in json.loads(out)["packages"] if "companion, for" in item["sourceInfo"]] == ["tool"]
+
+
+def test_a_lock_without_companions_is_read_and_compared(tied: World) -> None:
+    lock = tied.folder / "package-cache.lock"
+    old = tied.folder / "old.lock"
+    text = re.sub(
+        r'companions = \[.*?\]\n|\[\[system.package\]\]\nname = "tool"\n(?:\S.*\n)*',
+        "",
+        lock.read_text(),
+        flags=re.DOTALL,
+    )
+    old.write_text(text)
+    status, out, _ = tied.run("diff", str(old), str(lock))
+    assert status == 0
+    assert "new   tool:all   2 (companion)   app" in out
+    assert "lib" not in out.replace(str(tied.folder), "")
+    lock.write_text(text)
+    assert tied.build()[0] == 0
+    assert planned(tied, "app", OLD_LIB, TIED) == "13"
+    assert planned(tied, "app", OLD_LIB) == "app 2, lib 2"
+
+
+def test_a_companion_of_one_group_that_another_one_needs(world: World) -> None:
+    for name, depends in (("lib", ""), ("app", "lib (>= 2)"), ("tool", "lib (= 2)")):
+        world.add(name, "2", depends=depends)
+    built(world, "app,ubuntu18.04,app\ntools,ubuntu18.04,tool\n")
+    assert (companions(world), companions(world, "tools")) == ("tool", "")
+    _, out, _ = world.run("sbom", "--cache", str(world.cache), "--format", "cyclonedx")
+    (tool,) = [item for item in json.loads(out)["components"] if item["name"] == "tool"]
+    marks = [(one["name"].partition(":")[2], one["value"]) for one in tool["properties"]]
+    assert [mark for mark in marks if "group" in mark[0] or "companion" in mark[0]] == [
+        ("companion-of", "app"),
+        ("group", "app"),
+        ("group", "tools"),
+    ]
+
+
+def test_companions_are_kept_and_upgraded_with_the_others(tied: World) -> None:
+    for name, depends in (("lib", ""), ("app", "lib (>= 3)"), ("tool", "lib (= 3)")):
+        tied.add(name, "3", depends=depends, suite="bionic-updates")
+    tied.archive.publish()
+    assert tied.online("lock", "--keep")[0] == 0
+    assert groups(tied)["app"]["companions"] == ["tool_2_all"]
+    found = json.loads(tied.online("outdated", "--json")[1])["result"]["systems"][0]["packages"]
+    assert {item["name"]: item["newest"] for item in found} == {"app": "3", "lib": "3", "tool": "3"}
+    assert tied.online("lock", "--upgrade", "app")[0] == 0
+    assert groups(tied)["app"]["companions"] == ["tool_3_all"]
+
+
+FOREIGN = """
+companion-architectures = ["i386"]
+
+[[group]]
+name = "app"
+systems = ["ubuntu18.04"]
+packages = ["app"]
+"""
+
+
+@pytest.mark.parametrize("switched", [True, False])
+def test_the_same_package_of_another_architecture(world: World, switched: bool) -> None:
+    world.archive.architectures.append("i386")
+    for architecture in ("amd64", "i386"):
+        world.add("lib", "2", architecture=architecture, Multi_Arch="same")
+        world.add("lib-more", "2", architecture=architecture, Multi_Arch="same", depends="lib (= 2)")
+    world.add("app", "2", architecture="amd64", depends="lib (>= 2)")
+    built(world, FOREIGN if switched else FOREIGN.partition("\n\n")[2], "package-cache.toml")
+    both = [
+        package("lib", "1", architecture=name, Multi_Arch="same")
+        + package("lib-more", "1", architecture=name, Multi_Arch="same", Depends="lib (= 1)")
+        for name in ("amd64", "i386")
+    ]
+    more = "lib 2, lib 2, lib-more 2, lib-more 2" if switched else "lib 2, lib-more 2"
+    assert planned(world, "app", *both[:1]) == "app 2, lib 2, lib-more 2"
+    assert planned(world, "app", *both, foreign="i386") == (f"app 2, {more}" if switched else "13")

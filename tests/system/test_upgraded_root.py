@@ -115,3 +115,37 @@ def test_a_lock_for_both_serves_both(
         assert container.run(["dpkg", "--audit"]).stdout == ""
         container.run(["apt-get", "check"])
         container.run(["sh", "-c", "echo 'int main(void) { return 0; }' >/tmp/a.c && gcc -o /tmp/a /tmp/a.c && /tmp/a"])
+
+
+@pytest.fixture(scope="module")
+def today(state: Path, pair: Pair) -> CacheFolder:
+    """Return a cache of today's packages, one of which another package of the first day is tied to."""
+    folder = state / "tests" / "today-for-first-day"
+    folder.mkdir(parents=True, exist_ok=True)
+    cache = CacheFolder(folder / "package_cache")
+    with exclusive(folder / ".lock", wait=600):
+        path = folder / "package_cache_info"
+        path.write_text("bzip2,ubuntu18.04,libbz2-dev\n")
+        manifest = read_manifest(path)
+        options = Options(state)
+        build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
+    return cache
+
+
+def test_a_root_of_the_first_day_gets_the_newer_versions_of_what_is_tied(
+    real_root: Callable[..., Path], pair: Pair, today: CacheFolder, isolation: Isolation
+) -> None:
+    root = real_root("ubuntu18.04", upgraded=False)
+    with throwaway(root, isolation, binds={"/old": pair.old.path, "/cache": today.path}) as container:
+        completed = container.run(["sh", "/old/install_group.sh", "build"], check=False, timeout=300)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        query = ["dpkg-query", "-W", "-f", "${Package} ${Version}\\n"]
+        before = dict(line.split() for line in container.run(query).stdout.splitlines())
+        completed = container.run(["sh", "/cache/install_group.sh", "bzip2"], check=False, timeout=300)
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        after = dict(line.split() for line in container.run(query).stdout.splitlines())
+        assert before.keys() <= after.keys()
+        changed = {name for name, version in before.items() if after[name] != version}
+        assert {"bzip2", "libbz2-1.0"} <= changed
+        assert container.run(["dpkg", "--audit"]).stdout == ""
+        container.run(["apt-get", "check"])

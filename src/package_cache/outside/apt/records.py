@@ -4,6 +4,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import ge, gt, le, lt
 from typing import Any
 
 from debian.deb822 import PkgRelation
@@ -17,6 +18,7 @@ FIELDS = (
 
 _LINE = re.compile(r"^([A-Za-z-]+): *(.*?) *$", re.MULTILINE)
 _NAME = re.compile(r"^Package: *(\S+)", re.MULTILINE)
+_NEEDS = re.compile(r"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
 _PROVIDES = re.compile(r"^Provides: (.*)$", re.MULTILINE)
 
 Place = tuple[str, str]
@@ -35,15 +37,16 @@ class Relation:
 
     def fits(self, version: str) -> bool:
         """Tell whether a version is one of those that are meant."""
-        if not self.operator:
-            return True
-        left, right = Version(version), Version(self.version)
-        return bool(
-            {
-                "=": left == right, ">=": left >= right, "<=": left <= right, ">>": left > right, "<<": left < right,
-                ">": left >= right, "<": left <= right,
-            }[self.operator]
-        )  # fmt: skip
+        return not self.operator or _compares(version, self.operator, self.version)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _compares(left: str, operator: str, right: str) -> bool:
+    """Compare two versions as a relation does; `<` and `>` are old words for `<=` and `>=` (deb-control(5))."""
+    if operator == "=":
+        return left == right or bool(Version(left) == Version(right))
+    compare = {">>": gt, ">=": ge, ">": ge, "<<": lt, "<=": le, "<": le}[operator]
+    return bool(compare(Version(left), Version(right)))
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,11 @@ class Records:
         self._texts: dict[str, list[str]] = {}
         for text in paragraphs:
             if name := _NAME.search(text):
-                self._texts.setdefault(name[1], []).append(text)
+                texts = self._texts.setdefault(name[1], [])
+                if text not in texts:  # archives list a security update in two suites
+                    texts.append(text)
         self._parsed: dict[str, list[Record]] = {}
+        self._at: dict[Place, list[Record]] = {}
 
     def named(self, name: str) -> list[Record]:
         """Return all versions of a package, of all architectures."""
@@ -161,23 +167,28 @@ class Records:
 
     def at(self, place: Place) -> list[Record]:
         """Return all versions of a package on an architecture, the newest first."""
-        found = {item.version: item for item in self.named(place[0]) if item.place == place}
-        return sorted(found.values(), key=lambda item: Version(item.version), reverse=True)
+        if place not in self._at:
+            found = {item.version: item for item in self.named(place[0]) if item.place == place}
+            self._at[place] = sorted(found.values(), key=lambda item: Version(item.version), reverse=True)
+        return self._at[place]
 
     def with_priorities(self, priorities: Iterable[str]) -> set[str]:
         """Return the names of essential packages, and of those that have one of these priorities (Policy 2.5)."""
-        pattern = re.compile(rf"^(?:Essential: yes|Priority: (?:{'|'.join(priorities)}))$", re.MULTILINE)
-        return {name for name, texts in self._texts.items() if any(map(pattern.search, texts))}
+        marks = ("\nEssential: yes\n", *(f"\nPriority: {name}\n" for name in priorities))
+        return {name for name, texts in self._texts.items() if any(mark in text for text in texts for mark in marks)}
 
     @functools.cached_property
-    def _tied(self) -> list[tuple[str, str]]:
-        """The paragraphs that name one version of another package, or versions before one; with the package's name."""
-        return [(name, text) for name, texts in self._texts.items() for text in texts if "(= " in text or "(<" in text]
-
-    def tied_to(self, name: str) -> set[str]:
-        """Return the names of packages that may be tied to versions of one: their relations tell."""
-        marks = f" {name} (", f" {name}:"
-        return {other for other, text in self._tied if marks[0] in text or marks[1] in text}
+    def tied(self) -> Mapping[str, set[str]]:
+        """The names of packages that depend on one version of another one, or on those before one: by its name."""
+        found: dict[str, set[str]] = {}
+        for name, texts in self._texts.items():
+            for text in texts:
+                for line in _NEEDS.findall(text) if "(= " in text or "(<" in text else ():
+                    for item in line.replace("|", ",").split(","):
+                        if "(= " in item or "(<" in item:
+                            other = item.split()[0].partition(":")[0]
+                            found.setdefault(other, set()).add(name)
+        return found
 
     def naming(self, name: str) -> set[str]:
         """Return the names of packages whose paragraphs hold a name."""
@@ -197,17 +208,16 @@ class Records:
         """Return the names of packages that have a name, or provide it."""
         return [*([name] if name in self._texts else []), *sorted({*self._providers.get(name, ())})]
 
-    def closure(self, names: Iterable[str]) -> set[str]:
-        """Return names, and those of what they need of this system's architecture: of alternatives the first one."""
-        found: set[str] = set()
-        waiting = list(names)
+    def closure(self, names: Iterable[str], architecture: str) -> set[Place]:
+        """Return packages of an architecture, and what they need of the same: of alternatives the first one."""
+        found: set[Place] = set()
+        waiting = [(name, architecture) for name in names]
         while waiting:
-            name = waiting.pop()
-            newest = next(iter(self.at((name, self.native))), None)
-            if newest is None or name in found:
+            place = waiting.pop()
+            if place in found or not self.at(place):
                 continue
-            found.add(name)
-            for alternatives in newest.needs:
+            found.add(place)
+            for alternatives in self.at(place)[0].needs:
                 real = (self.providers(item.name)[:1] for item in alternatives)
-                waiting += next(filter(None, real), [])
+                waiting += [(name, architecture) for name in next(filter(None, real), [])]
         return found

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from package_cache.outside.apt.records import Place, Record, Records, Relation
 
-SMALL = 64 << 10
+SMALL = 32 << 10
 """Bytes of a package file that may be taken along without being usual."""
 
 Condition = Callable[[Record, Record], bool]
@@ -26,10 +26,10 @@ Condition = Callable[[Record, Record], bool]
 class Images:
     """What images of a system may have installed."""
 
-    usual: Collection[str]
-    """The names of packages that one may have."""
-    base: Collection[str]
-    """The names of packages that each has."""
+    usual: Collection[Place]
+    """Packages that one may have."""
+    base: Collection[Place]
+    """Packages that each has."""
     foreign: Collection[str] = ()
     """Architectures beside its own of which one may have packages."""
 
@@ -64,7 +64,7 @@ class _Search:
             self.new.update([(place, item) for item in records.at(place) if item.version == version])
         self.changed: set[Place] = set()
         """Those of them that take the place of an older version."""
-        self.waiting = [place for place in self.new if place[0] not in images.base]
+        self.waiting = [place for place in self.new if place not in images.base]
 
     def go_on(self, changed: Iterable[Place]) -> None:
         """Take companions until there are no more."""
@@ -129,7 +129,7 @@ class _Search:
 
         names = {item.name for item in record.provides}
         lost = {item.name for item in before.provides} - names - {record.name}
-        tied = [self.records.tied_to(name) for name in {record.name, *names}]
+        tied = [self.records.tied.get(name, ()) for name in {record.name, *names}]
         for name in sorted({*itertools.chain(*tied, *map(self.records.naming, lost))}):
             for place in self._places(name):
                 self._take(place, is_tied)
@@ -144,6 +144,8 @@ class _Search:
                 self._change(place)
             return
         versions = self.records.at(place)
+        if not any(map(self._may_be_there, versions)):
+            return
         for record in sorted(versions, key=lambda item: item.version != self.kept.get(place)):
             if must(record, self._old(record)):
                 for item in self._with_needs(record):
@@ -160,7 +162,7 @@ class _Search:
         waiting = [record]
         while waiting:
             one = waiting.pop()
-            if not self._may_be_there(one) and record.name not in self.images.usual:
+            if not self._may_be_there(one) and record.place not in self.images.usual:
                 return []
             for alternatives in one.needs:
                 if not self._is_met(alternatives, one, found):
@@ -172,7 +174,7 @@ class _Search:
         return list(found.values())
 
     def _may_be_there(self, record: Record) -> bool:
-        return record.name in self.images.usual or record.size <= SMALL
+        return record.place in self.images.usual or record.size <= SMALL
 
     def _is_met(self, alternatives: Iterable[Relation], of: Record, found: Mapping[Place, Record]) -> bool:
         """Return whether the group, its companions or an older image have what a companion needs."""

@@ -107,7 +107,7 @@ class _Resolver:
         """Return the groups with what older images need beside them."""
         system = self.release.system
         records = asked.apt.records()
-        taken = {item.name for _, plan in plans for item in plan} | {item.name for item in self.packages.values()}
+        taken = {item.place(system.architecture) for _, plan in plans for item in plan}
         images = images_of(records, taken, foreign_beside(system.architecture, self.manifest.companion_architectures))
         found = [self._companions(group, plan, records, images, kept) for group, plan in plans]
         wanted = {(item.name, item.version, item.architecture) for items in found for item in items}

@@ -1,8 +1,9 @@
 """The names of packages that images usually have: from the distribution's own data, and from images of wide use."""
 
+import itertools
 from collections.abc import Iterable
 
-from package_cache.outside.apt.records import Records
+from package_cache.outside.apt.records import Place, Records
 from package_cache.verbs.locking.companions import Images
 
 STANDARD = ("required", "important", "standard")
@@ -23,7 +24,7 @@ BUILDING = (
 """What the images have that others are built in: languages from source, their modules, version control."""
 
 COMPUTING = (
-    "gfortran", "gnupg2", "htop", "ibverbs-providers", "less", "libgomp1", "libibverbs-dev", "libnuma-dev",
+    "gnupg2", "htop", "ibverbs-providers", "less", "libgomp1", "libibverbs-dev", "libnuma-dev",
     "librdmacm-dev", "locales", "ninja-build", "rsync", "sudo", "tmux", "vim",
 )  # fmt: skip
 """What images for computing on accelerators have beside these."""
@@ -34,9 +35,14 @@ MULTILIB = ("g++-multilib", "gcc-multilib", "lib32gcc-s1", "lib32gcc1", "lib32st
 """What amd64 images have that build or run programs of i386."""
 
 
-def images_of(records: Records, taken: Iterable[str], foreign: Iterable[str] = ()) -> Images:
-    """Return what images of a system may have; `taken` are the names of what its groups take, which costs no bytes."""
+FOREIGN = ("libc6", "libgcc-s1", "libgcc1", "libstdc++6", "libtinfo5", "libtinfo6", "zlib1g")
+"""What images have of another architecture: what most of its programs need."""
+
+
+def images_of(records: Records, taken: Iterable[Place], foreign: Iterable[str] = ()) -> Images:
+    """Return what images of a system may have; what its groups take (`taken`) costs no bytes."""
     more = MULTILIB if "i386" in foreign else ()
     names = {*records.with_priorities(STANDARD), *METAPACKAGES, *BUILDING, *COMPUTING, *PYTHON, *more}
-    base = records.closure({*records.with_priorities(STANDARD[:1]), "apt"})
-    return Images({*records.closure(names), *taken}, base, tuple(foreign))
+    usual = [records.closure(names, records.native), *(records.closure(FOREIGN, name) for name in foreign)]
+    base = records.closure({*records.with_priorities(STANDARD[:1]), "apt"}, records.native)
+    return Images({*taken, *itertools.chain(*usual)}, base, tuple(foreign))

@@ -355,3 +355,28 @@ def test_the_same_package_of_another_architecture(world: World, switched: bool) 
     more = "lib 2, lib 2, lib-more 2, lib-more 2" if switched else "lib 2, lib-more 2"
     assert planned(world, "app", *both[:1]) == "app 2, lib 2, lib-more 2"
     assert planned(world, "app", *both, foreign="i386") == (f"app 2, {more}" if switched else "13")
+
+
+def test_what_every_image_has_and_an_alternative_conflicts_with(world: World) -> None:
+    world.add("core", Essential="yes", Priority="required")
+    world.add("first", Conflicts="core")
+    world.add("second")
+    world.add("app", depends="first | second")
+    built(world)
+    assert groups(world)["app"]["packages"] == ["app_1.0_all", "first_1.0_all"]
+    assert companions(world) == "second"
+    assert planned(world, "app", package("core", Essential="yes")) == "app 1.0, second 1.0"
+
+
+def test_what_no_image_can_have_is_found_when_it_is_locked(world: World) -> None:
+    for version in ("1.0", "2.0"):
+        world.add("core", version, suite="bionic-updates", Essential="yes", Priority="required")
+    world.add("vandal", Conflicts="core")
+    world.archive.publish()
+    world.manifest("vandal,ubuntu18.04,vandal\nold,ubuntu18.04,core=1.0\nedit,ubuntu18.04,editor\n")
+    status, _, err = world.online("lock")
+    assert status == 3
+    assert err.splitlines()[1].endswith("group 'vandal' cannot be installed in any image of ubuntu18.04:")
+    assert "group 'old'" not in err
+    world.manifest("old,ubuntu18.04,core=1.0\nedit,ubuntu18.04,editor\n")
+    assert world.online("lock")[0] == 0

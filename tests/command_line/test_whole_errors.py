@@ -102,6 +102,26 @@ unmet_row("packages that conflict", "tool,ubuntu18.04,tool editor\n", Conflicts=
 unmet_row("a version that does not go with another one", "tool,ubuntu18.04,tool editor=1.0\n", depends="editor (>= 2)")
 
 
+@scene("a package that conflicts with what every image has")
+def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+    world.add("core", Essential="yes", Priority="required")
+    world.add("vandal", Conflicts="core")
+    world.archive.publish()
+    world.manifest("vandal,ubuntu18.04,vandal\n")
+    return world.online("lock")
+
+
+@scene("virtual packages")
+def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
+    world.add("mailer", Provides="agent, sender")
+    world.add("poster", Provides="agent")
+    world.add("poster", "0.9", Provides="agent, older")
+    world.add("user", depends="nowhere | editor")
+    world.archive.publish()
+    world.manifest("".join(f"{name},ubuntu18.04,{name}\n" for name in ("agent", "sender", "older", "nowhere")))
+    return world.online("lock")
+
+
 @scene("a package that one architecture alone has")
 def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
     world.archive.architectures = ["amd64", "arm64"]

@@ -85,7 +85,7 @@ read_relation() {
         dpkg-broken:*) kind=unmet text="${package} is here without what it needs: ${needs}, ${text}" ;;
         *:Conflicts) kind=conflict text="${package} conflicts with ${needs}: ${text}" ;;
         *:Breaks) kind=conflict text="${package} breaks ${needs}: ${text}" ;;
-        *) text="${package} needs ${needs}: ${text}" ;;
+        *) case ${needs} in *"(= ${version})") text="${package} is tied to ${needs}, and the group needs another version" ;; *) text="${package} needs ${needs}: ${text}" ;; esac ;;
     esac
     case ${kind}:${state}:${version}:$* in
         version:h*) kind=held ;;

@@ -183,6 +183,15 @@ class Apt:
                     found[names[head]] = _offer(lines)
         return found
 
+    def providers(self, name: str) -> list[str]:
+        """Return the names of packages that provide a virtual one, in the versions that apt would take."""
+        text = self._checked(["apt-cache", "showpkg", "--", name]).partition("\nReverse Provides:")[2]
+        found = {tuple(line.split()[:2]) for line in text.splitlines() if len(line.split()) > 1}
+        offers = self.offers((other, self._architecture) for other, _ in found)
+        return sorted(
+            {other for (other, _), offer in offers.items() if (other, offer.candidate) in found and other != name}
+        )
+
     @contextlib.contextmanager
     def preferring(
         self,

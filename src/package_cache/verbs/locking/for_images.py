@@ -22,11 +22,9 @@ from package_cache.verbs.archives.system_apt import SystemApt, each_apt
 from package_cache.verbs.checking.where import SeenSystem, opened
 from package_cache.verbs.locking.images import ImageToLock
 from package_cache.verbs.locking.lock import locked_package
+from package_cache.verbs.locking.release_images import PREFERRED_HERE
 from package_cache.verbs.options import Options
 from package_cache.verbs.tools import need_for_lock
-
-PREFERRED_HERE = 999
-"""The priority of versions that are preferred in an image: from 1000 on apt would downgrade (apt_preferences(5))."""
 
 FITS_NOTHING = (
     "upgrade the image, or leave the group to the image's fallback: in an [[image]], groups = [...] names the others"

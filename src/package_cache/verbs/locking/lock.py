@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from package_cache.outside.apt.records import Record, Records
 from package_cache.outside.apt.root import Source
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.outside.apt.words import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, unmet
@@ -20,8 +19,8 @@ from package_cache.values.uris import without_credentials
 from package_cache.verbs.archives.pins import pins_for, pins_without_effect
 from package_cache.verbs.archives.sources import repository_sources
 from package_cache.verbs.archives.system_apt import SystemApt, each_apt, known_releases
-from package_cache.verbs.locking.companions import Images, companions
 from package_cache.verbs.locking.keeping import Keep, Kept
+from package_cache.verbs.locking.release_images import NoImageError, ReleaseImages
 from package_cache.verbs.locking.usual_packages import images_of
 from package_cache.verbs.options import Options
 
@@ -89,69 +88,49 @@ class _Resolver:
             self.problems += pins_without_effect(pins_for(system, self.manifest.pins), asked.apt, system)
         kept = Kept.of(self.keep, asked.groups, system)
         with asked.narrowed() as narrow:
-            plans = kept.plan_all(asked.groups, asked.apt, narrow)
-        found: list[tuple[Group, Sequence[PlannedPackage]]] = []
-        for group, plan in plans:
-            if isinstance(plan, NoPlanError):
-                self.problems += _explain(plan, group, asked.apt, system)
-            else:
-                found.append((group, plan))
-        if not self.problems:
-            self.groups += self._groups(found, asked, kept)
+            found: list[tuple[Group, Sequence[PlannedPackage]]] = []
+            for group, plan in kept.plan_all(asked.groups, asked.apt, narrow):
+                if isinstance(plan, NoPlanError):
+                    self.problems += _explain(plan, group, asked.apt, system)
+                else:
+                    self.problems += _not_taken(group, {item.name for item in plan}, asked.apt, system)
+                    found.append((group, plan))
+            images = self._images(found, asked.apt, kept)
+            with images.tried(narrow or asked.apt):
+                for group, plan in found:
+                    self._add(group, plan, images, asked)
         if not self.problems:
             kept.tell_what_was_not([item for _, plan in found for item in plan], asked.apt, self.listener)
 
-    def _groups(
-        self, plans: Sequence[tuple[Group, Sequence[PlannedPackage]]], asked: SystemApt, kept: Kept
-    ) -> list[LockedGroup]:
-        """Return the groups with what older images need beside them."""
-        system = self.release.system
-        records = asked.apt.records()
-        taken = {item.place(system.architecture) for _, plan in plans for item in plan}
-        images = images_of(records, taken, foreign_beside(system.architecture, self.manifest.companion_architectures))
-        found = [self._companions(group, plan, records, images, kept) for group, plan in plans]
-        wanted = {(item.name, item.version, item.architecture) for items in found for item in items}
-        files = {(item.name, item.version, item.architecture): item for item in asked.apt.files(sorted(wanted))}
-        return [
-            self._group(
-                group,
-                plan,
-                [files[item.name, item.version, item.architecture] for item in items],
-                asked.sources,
-            )
-            for (group, plan), items in zip(plans, found, strict=True)
-        ]
-
-    def _companions(
-        self, group: Group, plan: Sequence[PlannedPackage], records: Records, images: Images, kept: Kept
-    ) -> list[Record]:
+    def _images(self, plans: Iterable[tuple[Group, Sequence[PlannedPackage]]], apt: Apt, kept: Kept) -> ReleaseImages:
         native = self.release.system.architecture
-        versions = {item.place(native): item.version for item in plan}
-        asked = {item.request for item in group.packages_on(native) if item.request.version}
-        changed = [(item.name, item.architecture or native) for item in asked]
-        return companions(versions, records, images, changed=changed, kept=kept.versions(native))
+        records = apt.records()
+        taken = {item.place(native) for _, plan in plans for item in plan}
+        foreign = foreign_beside(native, self.manifest.companion_architectures)
+        return ReleaseImages(records, images_of(records, taken, foreign), kept.versions(native))
 
-    def _group(
-        self,
-        group: Group,
-        plan: Sequence[PlannedPackage],
-        beside: Sequence[PlannedPackage],
-        sources: Sequence[Source],
-    ) -> LockedGroup:
-        self.problems += _not_taken(group, {item.name for item in plan}, self.release.system)
-        locked = [self._package(item, sources) for item in plan]
-        added = [self._package(item, sources) for item in beside]
+    def _add(self, group: Group, plan: Sequence[PlannedPackage], images: ReleaseImages, asked: SystemApt) -> None:
+        """Add a group with what images need beside its packages."""
+        try:
+            beside = images.beside(group, plan, apt=asked.apt)
+        except NoImageError as error:
+            self.problems += _explain(error, group, asked.apt, self.release.system)
+            return
+        locked = [self._package(item, asked.sources) for item in plan]
+        companions = [self._package(item, asked.sources) for item in beside]
         size = sum(item.size for item in (*plan, *beside))
         if group.size_budget is not None and size > group.size_budget:
             message = f"group {group.name!r} takes {size} bytes for {self.release.system}"
             self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))
-        return LockedGroup(
-            group.name,
-            tuple(str(item.request) for item in group.packages_on(self.release.system.architecture)),
-            tuple(sorted(item.key for item in locked)),
-            group.provides,
-            group.recommends,
-            companions=tuple(sorted(item.key for item in added)),
+        self.groups.append(
+            LockedGroup(
+                group.name,
+                tuple(str(item.request) for item in group.packages_on(self.release.system.architecture)),
+                tuple(sorted(item.key for item in locked)),
+                group.provides,
+                group.recommends,
+                companions=tuple(sorted(item.key for item in companions)),
+            )
         )
 
     def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:
@@ -181,13 +160,28 @@ def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) 
     return LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)
 
 
-def _not_taken(group: Group, names: set[str], system: System) -> list[Problem]:
+def _not_taken(group: Group, names: set[str], apt: Apt, system: System) -> list[Problem]:
     """Give a problem for each request that apt answered with another package: a virtual name, or a pattern to it."""
     return [
-        item.place.problem(f"{item.request.name!r} is no package of its own in {system.name}", "name a real package")
+        item.place.problem(
+            f"{item.request.name!r} is no package of its own in {system.name}", _real(item.request.name, apt)
+        )
         for item in group.packages_on(system.architecture)
         if item.request.name not in names
     ]
+
+
+MOST_NAMES = 20
+"""Of providers in a message: some names that interpreters provide have hundreds."""
+
+
+def _real(name: str, apt: Apt) -> str:
+    """Return which real packages can be asked for instead of a virtual one."""
+    names = apt.providers(name)
+    if not names:
+        return "name another package: none that apt would take provides it"
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"name a real package that provides it: {', '.join(names[:MOST_NAMES])}{more}"
 
 
 _APT_SAYS = {
@@ -211,15 +205,20 @@ def _explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list
         problems += _at(group, system, name, f"there is no package {name!r} in {_named(system, group)}", hint)
     for name in _APT_SAYS["virtual"].findall(words):
         message = f"{name!r} is a virtual package or one that only others mention, in {_named(system, group)}"
-        problems += _at(group, system, name, message, "name a real package that provides it")
+        problems += _at(group, system, name, message, _real(name.partition(":")[0], apt))
     for version, name in _APT_SAYS["version"].findall(words):
         there = ", ".join(apt.versions(name.partition(":")[0])) or "none"
         message = f"{name!r} has no version {version!r} in {_named(system, group)}"
         problems += _at(group, system, name, message, f"there are: {there}")
     if not problems:
         indented = words.replace("\n", "\n    ")
-        message = f"group {group.name!r} cannot be installed in {system.name}:\n    {indented}"
-        problems.append(group.place.problem(message, error.hint or _next_step(words)))
+        where, hint = system.name, error.hint or _next_step(words)
+        if isinstance(error, NoImageError):
+            hint = f"ask for another package or version: every image of {where} has what is in the way"
+            where = f"any image of {where}"
+        problems.append(
+            group.place.problem(f"group {group.name!r} cannot be installed in {where}:\n    {indented}", hint)
+        )
     return problems
 
 

@@ -97,8 +97,11 @@ class _Resolver:
                     found.append((group, plan))
             images = self._images(found, asked.apt, kept)
             with images.tried(narrow or asked.apt):
-                for group, plan in found:
-                    self._add(group, plan, images, asked)
+                for (group, plan), beside in zip(found, images.beside(found, asked.apt), strict=True):
+                    if isinstance(beside, NoImageError):
+                        self.problems += _explain(beside, group, asked.apt, system)
+                    else:
+                        self.groups.append(self._group(group, plan, beside, asked.sources))
         if not self.problems:
             kept.tell_what_was_not([item for _, plan in found for item in plan], asked.apt, self.listener)
 
@@ -109,28 +112,25 @@ class _Resolver:
         foreign = foreign_beside(native, self.manifest.companion_architectures)
         return ReleaseImages(records, images_of(records, taken, foreign), kept.versions(native))
 
-    def _add(self, group: Group, plan: Sequence[PlannedPackage], images: ReleaseImages, asked: SystemApt) -> None:
-        """Add a group with what images need beside its packages."""
-        try:
-            beside = images.beside(group, plan, apt=asked.apt)
-        except NoImageError as error:
-            self.problems += _explain(error, group, asked.apt, self.release.system)
-            return
-        locked = [self._package(item, asked.sources) for item in plan]
-        companions = [self._package(item, asked.sources) for item in beside]
+    def _group(
+        self,
+        group: Group,
+        plan: Sequence[PlannedPackage],
+        beside: Sequence[PlannedPackage],
+        sources: Sequence[Source],
+    ) -> LockedGroup:
+        locked, companions = ([self._package(item, sources) for item in items] for items in (plan, beside))
         size = sum(item.size for item in (*plan, *beside))
         if group.size_budget is not None and size > group.size_budget:
             message = f"group {group.name!r} takes {size} bytes for {self.release.system}"
             self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))
-        self.groups.append(
-            LockedGroup(
-                group.name,
-                tuple(str(item.request) for item in group.packages_on(self.release.system.architecture)),
-                tuple(sorted(item.key for item in locked)),
-                group.provides,
-                group.recommends,
-                companions=tuple(sorted(item.key for item in companions)),
-            )
+        return LockedGroup(
+            group.name,
+            tuple(str(item.request) for item in group.packages_on(self.release.system.architecture)),
+            tuple(sorted(item.key for item in locked)),
+            group.provides,
+            group.recommends,
+            companions=tuple(sorted(item.key for item in companions)),
         )
 
     def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:

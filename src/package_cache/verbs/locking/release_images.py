@@ -28,48 +28,59 @@ class ReleaseImages:
     kept: Mapping[Place, str]
     """Versions of companions that are preferred."""
     minimal: Sequence[Apt] = field(default_factory=list)
-    """Each believes that it is in an image that has nothing but what every image has."""
+    """Each believes that it is in an image that has nothing but what every image has: in the newest one first."""
 
     @contextlib.contextmanager
     def tried(self, apt: Apt) -> Iterator[None]:
         """Let `apt` also plan in a minimal image, as the lists' newest and as their oldest versions make it."""
         with contextlib.ExitStack() as stack:
-            for text in {_status(self.records.at(place)[index] for place in self.images.base) for index in (0, -1)}:
+            texts = [_status(self.records.at(place)[index] for place in self.images.base) for index in (0, -1)]
+            for text in filter(None, dict.fromkeys(texts)):
                 inside = stack.enter_context(apt.seeing(text.encode(), b""))
                 with contextlib.suppress(NoPlanError):  # lists of a part of a release make no image
                     inside.plan(())
                     self.minimal = [*self.minimal, inside]
             yield
 
-    def beside(self, group: Group, plan: Plan, *, apt: Apt) -> Plan:
-        """Return what a group's index has to hold beside its own packages.
-
-        Raises `NoImageError` where the group cannot be installed in any image.
-        """
-        native = self.records.native
-        requests = [item.request for item in group.packages_on(native)]
-        changed = [(item.name, item.architecture or native) for item in requests if item.version]
-        versions = {item.place(native): item.version for item in plan}
-        found = companions(versions, self.records, self.images, changed=changed, kept=self.kept)
-        files = {(item.name, item.architecture): item for item in self._in_minimal(group, plan)}
-        for item in apt.files((record.name, record.version, record.architecture) for record in found):
-            files[item.name, item.architecture] = item
-        own = {(item.name, item.architecture) for item in plan}
-        return [item for key, item in sorted(files.items()) if key not in own]
-
-    def _in_minimal(self, group: Group, plan: Plan) -> Iterator[PlannedPackage]:
-        """Yield what apt installs in minimal images."""
-        failed = []
-        for apt in self.minimal if self.images.base else ():
+    def beside(self, plans: Sequence[tuple[Group, Plan]], apt: Apt) -> list[Plan | NoImageError]:
+        """Return what the index of each group has to hold beside its own packages, or why no image can have it."""
+        found = [self._companions(group, plan) for group, plan in plans]
+        wanted = {(item.name, item.version, item.architecture) for items in found for item in items}
+        files = {(item.name, item.version, item.architecture): item for item in apt.files(sorted(wanted))}
+        results: list[Plan | NoImageError] = []
+        for (group, plan), items in zip(plans, found, strict=True):
+            own = {(item.name, item.architecture) for item in plan}
             try:
-                own = [(item.name, item.version, item.architecture) for item in plan]
-                with apt.preferring(own, priority=PREFERRED_HERE) as preferring:
-                    requests = [item.request for item in group.packages_on(self.records.native)]
-                    yield from preferring.plan(requests, recommends=group.recommends)
+                there = {(item.name, item.architecture): item for item in self._in_minimal(group, plan)}
+            except NoImageError as error:
+                results.append(error)
+                continue
+            for item in items:
+                there[item.name, item.architecture] = files[item.name, item.version, item.architecture]
+            results.append([item for key, item in sorted(there.items()) if key not in own])
+        return results
+
+    def _companions(self, group: Group, plan: Plan) -> list[Record]:
+        native = self.records.native
+        requests = [item.request for item in group.packages_on(native) if item.request.version]
+        changed = [(item.name, item.architecture or native) for item in requests]
+        versions = {item.place(native): item.version for item in plan}
+        return companions(versions, self.records, self.images, changed=changed, kept=self.kept)
+
+    def _in_minimal(self, group: Group, plan: Plan) -> Plan:
+        """Return what apt installs in a minimal image: in the newest or, where it has no plan there, in the oldest."""
+        own = [(item.name, item.version, item.architecture) for item in plan]
+        requests = [item.request for item in group.packages_on(self.records.native)]
+        failed: NoPlanError | None = None
+        for apt in self.minimal:
+            try:
+                with apt.preferring(own if self.kept else (), priority=PREFERRED_HERE) as preferring:
+                    return preferring.plan(requests, recommends=group.recommends)
             except NoPlanError as error:
-                failed.append(error)
-        if failed and len(failed) == len(self.minimal):
-            raise NoImageError(failed[0].words, failed[0].hint)
+                failed = failed or error
+        if failed:
+            raise NoImageError(failed.words, failed.hint)
+        return ()
 
 
 def _status(records: Iterator[Record]) -> str:

@@ -355,6 +355,9 @@ def test_the_same_package_of_another_architecture(world: World, switched: bool) 
     more = "lib 2, lib 2, lib-more 2, lib-more 2" if switched else "lib 2, lib-more 2"
     assert planned(world, "app", *both[:1]) == "app 2, lib 2, lib-more 2"
     assert planned(world, "app", *both, foreign="i386") == (f"app 2, {more}" if switched else "13")
+    if not switched:
+        assert locked_for(world, *both, foreign="i386", manifest="package-cache.toml")
+        assert planned(world, "app", *both, foreign="i386") == "app 2, lib 2, lib 2, lib-more 2, lib-more 2"
 
 
 def test_what_every_image_has_and_an_alternative_conflicts_with(world: World) -> None:
@@ -380,3 +383,41 @@ def test_what_no_image_can_have_is_found_when_it_is_locked(world: World) -> None
     assert "group 'old'" not in err
     world.manifest("old,ubuntu18.04,core=1.0\nedit,ubuntu18.04,editor\n")
     assert world.online("lock")[0] == 0
+
+
+def locked_for(world: World, *paragraphs: str, foreign: str = "", manifest: str = "package_cache_info") -> list[str]:
+    """Lock for an image, build, and return what the lock has for it alone."""
+    root = write_root(world.folder / "image", *paragraphs)
+    if foreign:
+        (root / "var/lib/dpkg/arch").write_text(f"amd64\n{foreign}\n")
+    words = ("--manifest", str(world.folder / manifest))
+    status, _, err = world.online("lock", "--for", str(root), *words)
+    assert (status, err) == (0, "")
+    assert world.build(*words)[0] == 0
+    return [key for item in groups(world)["app"].get("image", ()) for key in item["packages"]]
+
+
+def test_a_lock_for_an_older_image_that_needs_nothing(tied: World) -> None:
+    assert locked_for(tied, OLD_LIB, TIED) == []
+
+
+def test_a_lock_for_an_older_image_with_what_is_not_usual(world: World) -> None:
+    for name, depends, more in (("lib", "", {}), ("app", "lib (>= 2)", {}), ("tool", "lib (= 2)", LARGE)):
+        world.add(name, "2", depends=depends, **more)
+    built(world)
+    root = write_root(world.folder / "root", OLD_LIB, TIED)
+    status, out, _ = world.run("check", "--cache", str(world.cache), "--root", str(root))
+    assert status == 13
+    assert "\n    tool is tied to lib (= 1), and the group needs another version\n" in out
+    assert locked_for(world, OLD_LIB, TIED) == ["app_2_all", "lib_2_all", "tool_2_all"]
+    assert planned(world, "app", OLD_LIB, TIED) == "app 2, lib 2, tool 2"
+
+
+def test_a_lock_for_an_image_that_is_older_than_all_that_the_archive_lists(world: World) -> None:
+    for version, suite in (("2", "bionic"), ("3", "bionic-updates")):
+        for name, depends in (("lib", ""), ("app", "lib (>= 2)"), ("tool", f"lib (= {version})")):
+            world.add(name, version, depends=depends, suite=suite)
+    built(world)
+    assert planned(world, "app", OLD_LIB, TIED) == "13"
+    locked_for(world, OLD_LIB, TIED)
+    assert planned(world, "app", OLD_LIB, TIED) == "app 3, lib 3, tool 3"

@@ -85,7 +85,13 @@ def _lock() -> Lock:
     sets = (ImageSet("job", ("adduser_3.116ubuntu1_all",)), ImageSet("training", ()))
     images = (LockedImage("job", reference="oci:job:1"), LockedImage("other", root="../root"), LockedImage("training"))
     groups = (
-        LockedGroup("ssh", ("openssh-server",), tuple(item.key for item in packages[:2]), ("/usr/sbin/sshd",)),
+        LockedGroup(
+            "ssh",
+            ("openssh-server",),
+            tuple(item.key for item in packages[:2]),
+            ("/usr/sbin/sshd",),
+            companions=tuple(item.key for item in packages[2:]),
+        ),
         LockedGroup("tool", ("tool=2.0~rc1+dfsg-1",), tuple(item.key for item in packages), (), True, sets),
     )
     repositories = (LockedRepository("tools", "file:/tools"), LockedRepository("ubuntu"))
@@ -128,6 +134,7 @@ PACKAGE_LIST = list_text(
     (
         DescribedPackage("adduser", "3.116ubuntu1", "all", 163000, digest(1), digest(3)),
         DescribedPackage("openssh-server", "1:7.6p1-4ubuntu0.7", "amd64", 332000, digest(2), digest(2)),
+        DescribedPackage("locales", "2.27-3ubuntu1", "all", 1000, digest(4), digest(5), ("amd64", "arm64")),
     )
 )
 PACKAGE_LIST_TREE: list[Any] = json.loads(PACKAGE_LIST)

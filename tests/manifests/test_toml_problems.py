@@ -189,3 +189,14 @@ def test_a_list_of_texts_where_tables_are_meant(path: Path) -> None:
     assert problems(path, 'group = ["ssh"]\n') == [
         "m.toml:1:1: group: is a list -> begin each with [[group]] on a line of its own"
     ]
+
+
+def test_architectures_of_companions(path: Path) -> None:
+    field = "companion-architectures"
+    assert problems(path, f'{field} = ["i386", "sparc", "i386"]\n{GROUP}') == [
+        f"m.toml:1:36: {field}[1]: no machine runs programs of 'sparc' beside those of another architecture"
+        " -> write one of: armel, armhf, i386",
+        f"m.toml:1:45: {field}[2]: architecture 'i386' is there already, on this line -> leave one of them out",
+    ]
+    path.write_text(f'{field} = ["i386", "armhf"]\n{GROUP}')
+    assert read_manifest(path).companion_architectures == ("i386", "armhf")

@@ -43,6 +43,7 @@ def test_the_lock_that_the_others_are_made_from_is_right() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "expected"),
     [
+        (GROUP, f'{GROUP}companions = ["ab_1:3_all"]\n', "l: system[0].group[0].companions[0]: there is no package"),
         ("format = 1", "format = 2", "l: format: has format 2, and this program reads 1"),
         ("format = 1", "format = true", "l: format: has format True, and this program reads 1"),
         ("format = 1\n", "", "l: format: has format None, and this program reads 1"),

@@ -1,12 +1,14 @@
 """`packages.json` of a group's folder: which package files the group takes, and of which files of the archive."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from package_cache.values.documents import load_json
 from package_cache.values.errors import CacheError
 from package_cache.values.fields import FieldReader
+from package_cache.values.names import ARCHITECTURE
 
 
 @dataclass(frozen=True, order=True)
@@ -43,11 +45,16 @@ def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
     except (ValueError, RecursionError) as error:
         raise CacheError(f"cannot read {file}: {error}", hint="build the cache again") from error
     packages = tuple(
-        reader.record(
-            DescribedPackage, table, f"[{index}]", companion_on=reader.texts(table, f"[{index}]", "companion_on")
-        )
+        reader.record(DescribedPackage, table, f"[{index}]", companion_on=_architectures(reader, table, f"[{index}]"))
         for index, table in enumerate(tables)
     )
     if reader.problems:
         raise CacheError(f"cannot read {file}", problems=reader.problems, hint="build the cache again")
     return packages
+
+
+def _architectures(reader: FieldReader, table: Mapping[str, Any], at: str) -> tuple[str, ...]:
+    found = reader.texts(table, at, "companion_on")
+    for index, name in enumerate(found):
+        reader.match(ARCHITECTURE, name or "?", f"{at}.companion_on[{index}]", "an architecture")
+    return found

@@ -75,5 +75,5 @@ def test_a_home_that_cannot_be_written(world: World) -> None:
     assert (done.returncode, done.stdout) == (42, "")
     assert done.stderr == (
         f"error: cannot write to {home}/.cache/package-cache: Permission denied\n"
-        "hint: name a folder that can be written to, or make this one so\n"
+        "hint: name a folder that can be written to with --state, or make this one so\n"
     )

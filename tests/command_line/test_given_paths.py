@@ -226,7 +226,7 @@ def test_every_path_of_the_environment(
     monkeypatch.setenv("HOME", str(prepared.folder / "home"))
     monkeypatch.setenv("PACKAGE_CACHE_AUTH", str(prepared.folder / "passwords"))
     place = prepared.folder / ALL_AT_ONCE
-    place.mkdir()
+    place.mkdir(mode=0o755)
     if variable == "PACKAGE_CACHE_AUTH":
         place = Path(shutil.copy(prepared.folder / "passwords", place))
     monkeypatch.chdir(prepared.folder)

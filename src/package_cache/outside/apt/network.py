@@ -21,7 +21,9 @@ _NOT_TAKEN = re.compile(r".*::(?:Timeout|Verify-Peer|Verify-Host)", re.IGNORECAS
 """Ours is the timeout."""
 
 _WEAKENED = re.compile(r".*::(?:Verify-Peer|Verify-Host)", re.IGNORECASE)
-_CERTIFICATE = re.compile(r"[Cc]ertificate verification failed|certificate issuer is unknown|SSL certificate problem")
+_CERTIFICATE = re.compile("certificate (?:verification|verify) failed|certificate issuer is unknown", re.IGNORECASE)
+"""The words of GnuTLS and, from apt 3 on, of OpenSSL."""
+
 _AUTHORITIES = re.compile(r".*::(?:CaInfo|CaPath)", re.IGNORECASE)
 _OF_THIS_MACHINE = re.compile(
     r".*::(?:CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey|Proxy-?Auto-?Detect)(?:::.*)?", re.IGNORECASE

@@ -40,7 +40,7 @@ class Relation:
         return not self.operator or _compares(version, self.operator, self.version)
 
 
-@functools.lru_cache(maxsize=100_000)
+@functools.lru_cache(maxsize=20_000)
 def _compares(left: str, operator: str, right: str) -> bool:
     """Compare two versions as a relation does; `<` and `>` are old words for `<=` and `>=` (deb-control(5))."""
     if operator == "=":
@@ -129,7 +129,7 @@ class Record:
         return own == of.place[1] or kind == "foreign" or (kind == "allowed" and relation.architecture == "any")
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=5_000)
 def _relations(text: str) -> tuple[tuple[Relation, ...], ...]:
     if not text:
         return ()

@@ -257,13 +257,7 @@ class Apt:
     def records(self) -> Records:
         """Return all that the lists say, whichever version apt would take."""
         packed = self._checked(["sh", "-c", _RECORDS, "sh", f"^({'|'.join(FIELDS)}): |^$|^{_END}$"])
-        unpacker = zlib.decompressobj(wbits=31)  # gzip
-        limit = bound("records-bytes")
-        text = unpacker.decompress(base64.b64decode(packed), limit).decode("utf-8", "replace")
-        if not text.endswith(f"{_END}\n"):
-            what = f"it printed {excess('records-bytes')}" if unpacker.unconsumed_tail else "it broke off"
-            raise CommandError(["apt-helper", "cat-file"], 1, what)
-        return Records(text.split("\n\n"), self._architecture)
+        return Records(_unpacked(base64.b64decode(packed)), self._architecture)
 
     def _described(self, uris: str) -> tuple[PlannedPackage, ...]:
         """Return the packages that `apt-get --print-uris` printed."""
@@ -347,6 +341,24 @@ for file in "${parts}"/*; do [ ! -f "${file}" ] || cp "${file}" "${folder}/" || 
 cat >"${folder}/00package-cache" && echo "${folder}"
 """
 """Keeps what stands there; a general stanza of it counts less than ours (apt_preferences(5))."""
+
+
+def _unpacked(packed: bytes) -> Iterator[str]:
+    """Yield the paragraphs that `_RECORDS` printed. Raises `CommandError` where they are not all, or too many."""
+    unpacker = zlib.decompressobj(wbits=31)  # gzip
+    rest, size = b"", 0
+    while packed and not unpacker.eof:
+        block = unpacker.decompress(packed, _BLOCK)
+        packed, size = unpacker.unconsumed_tail, size + len(block)
+        if size > bound("records-bytes"):
+            raise CommandError(["apt-helper", "cat-file"], 1, f"it printed {excess('records-bytes')}")
+        *paragraphs, rest = (rest + block).split(b"\n\n")
+        yield from (text.decode("utf-8", "replace") for text in paragraphs)
+    if rest.strip() != _END.encode():
+        raise CommandError(["apt-helper", "cat-file"], 1, "it broke off")
+
+
+_BLOCK = 1 << 20
 
 _SOURCE = re.compile(r" +-?[0-9]+ (\S+) (\S+)(?: \S+)? Packages")
 """A line of `apt-cache policy` below a version: priority, URI, `suite/component`, architecture."""

@@ -20,8 +20,7 @@ from package_cache.verbs.archives.pins import pins_for, pins_without_effect
 from package_cache.verbs.archives.sources import repository_sources
 from package_cache.verbs.archives.system_apt import SystemApt, each_apt, known_releases
 from package_cache.verbs.locking.keeping import Keep, Kept
-from package_cache.verbs.locking.release_images import NoImageError, ReleaseImages
-from package_cache.verbs.locking.usual_packages import images_of
+from package_cache.verbs.locking.release_images import NoImageError, beside
 from package_cache.verbs.options import Options
 
 SYSTEMS_AT_ONCE = 8
@@ -95,32 +94,26 @@ class _Resolver:
                 else:
                     self.problems += _not_taken(group, {item.name for item in plan}, asked.apt, system)
                     found.append((group, plan))
-            images = self._images(found, asked.apt, kept)
-            with images.tried(narrow or asked.apt):
-                for (group, plan), beside in zip(found, images.beside(found, asked.apt), strict=True):
-                    if isinstance(beside, NoImageError):
-                        self.problems += _explain(beside, group, asked.apt, system)
-                    else:
-                        self.groups.append(self._group(group, plan, beside, asked.sources))
+            native = system.architecture
+            foreign = foreign_beside(native, self.manifest.companion_architectures)
+            added = beside(found, asked.apt, narrow, foreign=foreign, kept=kept.versions(native))
+        for (group, plan), more in zip(found, added, strict=True):
+            if isinstance(more, NoImageError):
+                self.problems += _explain(more, group, asked.apt, system)
+            else:
+                self.groups.append(self._group(group, plan, more, asked.sources))
         if not self.problems:
             kept.tell_what_was_not([item for _, plan in found for item in plan], asked.apt, self.listener)
-
-    def _images(self, plans: Iterable[tuple[Group, Sequence[PlannedPackage]]], apt: Apt, kept: Kept) -> ReleaseImages:
-        native = self.release.system.architecture
-        records = apt.records()
-        taken = {item.place(native) for _, plan in plans for item in plan}
-        foreign = foreign_beside(native, self.manifest.companion_architectures)
-        return ReleaseImages(records, images_of(records, taken, foreign), kept.versions(native))
 
     def _group(
         self,
         group: Group,
         plan: Sequence[PlannedPackage],
-        beside: Sequence[PlannedPackage],
+        more: Sequence[PlannedPackage],
         sources: Sequence[Source],
     ) -> LockedGroup:
-        locked, companions = ([self._package(item, sources) for item in items] for items in (plan, beside))
-        size = sum(item.size for item in (*plan, *beside))
+        locked, companions = ([self._package(item, sources) for item in items] for items in (plan, more))
+        size = sum(item.size for item in (*plan, *more))
         if group.size_budget is not None and size > group.size_budget:
             message = f"group {group.name!r} takes {size} bytes for {self.release.system}"
             self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))

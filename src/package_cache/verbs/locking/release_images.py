@@ -1,92 +1,112 @@
-"""What a group needs in images of its release beside its own packages, and whether any image can have it."""
+"""What groups need in images of their release beside their own packages, and whether any image can have them."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from package_cache.outside.apt.records import Place, Record, Records
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.values.manifest import Group
 from package_cache.verbs.locking.companions import Images, companions
+from package_cache.verbs.locking.usual_packages import images_of
 
 Plan = Sequence[PlannedPackage]
+File = tuple[str, str, str]
+"""Name, version and architecture of a package file."""
 
 PREFERRED_HERE = 999
 """The priority of versions that are preferred in an image: from 1000 on apt would downgrade (apt_preferences(5))."""
+
+_searching = threading.Lock()
+"""What all lists of a system say takes some 100 MB: of one system at a time."""
 
 
 class NoImageError(NoPlanError):
     """Apt finds no way to install a group in a minimal image, neither in the newest one nor in the oldest one."""
 
 
-@dataclass
-class ReleaseImages:
-    """The images of a release."""
+def beside(
+    plans: Sequence[tuple[Group, Plan]],
+    apt: Apt,
+    narrow: Apt | None,
+    *,
+    foreign: Collection[str],
+    kept: Mapping[Place, str],
+) -> list[Plan | NoImageError]:
+    """Return what the index of each group has to hold beside its own packages, or why no image can have the group.
 
-    records: Records
-    images: Images
-    kept: Mapping[Place, str]
-    """Versions of companions that are preferred."""
-    minimal: Sequence[Apt] = field(default_factory=list)
-    """Each believes that it is in an image that has nothing but what every image has: in the newest one first."""
-
-    @contextlib.contextmanager
-    def tried(self, apt: Apt) -> Iterator[None]:
-        """Let `apt` also plan in a minimal image, as the lists' newest and as their oldest versions make it."""
-        with contextlib.ExitStack() as stack:
-            texts = [_status(self.records.at(place)[index] for place in self.images.base) for index in (0, -1)]
-            for text in filter(None, dict.fromkeys(texts)):
-                inside = stack.enter_context(apt.seeing(text.encode(), b""))
-                with contextlib.suppress(NoPlanError):  # lists of a part of a release make no image
-                    inside.plan(())
-                    self.minimal = [*self.minimal, inside]
-            yield
-
-    def beside(self, plans: Sequence[tuple[Group, Plan]], apt: Apt) -> list[Plan | NoImageError]:
-        """Return what the index of each group has to hold beside its own packages, or why no image can have it."""
-        found = [self._companions(group, plan) for group, plan in plans]
-        wanted = {(item.name, item.version, item.architecture) for items in found for item in items}
-        files = {(item.name, item.version, item.architecture): item for item in apt.files(sorted(wanted))}
-        results: list[Plan | NoImageError] = []
+    `narrow` plans the same requests faster, where there is one. `foreign`: architectures of which images may have
+    packages beside their own. `kept`: versions that are preferred.
+    """
+    if not plans:
+        return []
+    with _searching:
+        records = apt.records()
+        native = records.native
+        taken = {item.place(native) for _, plan in plans for item in plan}
+        images = images_of(records, taken, foreign)
+        found = [_companions(group, plan, records, images, kept) for group, plan in plans]
+        statuses = [_status([records.at(place)[index] for place in sorted(images.base)]) for index in (0, -1)]
+        del records
+    files = {_file(item): item for item in apt.files(sorted({item for items in found for item in items}))}
+    results: list[Plan | NoImageError] = []
+    with _minimal(narrow or apt, statuses) as minimal:
         for (group, plan), items in zip(plans, found, strict=True):
             own = {(item.name, item.architecture) for item in plan}
             try:
-                there = {(item.name, item.architecture): item for item in self._in_minimal(group, plan)}
+                more = [*_in_minimal(group, plan, minimal, native, bool(kept)), *(files[item] for item in items)]
             except NoImageError as error:
                 results.append(error)
-                continue
-            for item in items:
-                there[item.name, item.architecture] = files[item.name, item.version, item.architecture]
-            results.append([item for key, item in sorted(there.items()) if key not in own])
-        return results
-
-    def _companions(self, group: Group, plan: Plan) -> list[Record]:
-        native = self.records.native
-        requests = [item.request for item in group.packages_on(native) if item.request.version]
-        changed = [(item.name, item.architecture or native) for item in requests]
-        versions = {item.place(native): item.version for item in plan}
-        return companions(versions, self.records, self.images, changed=changed, kept=self.kept)
-
-    def _in_minimal(self, group: Group, plan: Plan) -> Plan:
-        """Return what apt installs in a minimal image: in the newest or, where it has no plan there, in the oldest."""
-        own = [(item.name, item.version, item.architecture) for item in plan]
-        requests = [item.request for item in group.packages_on(self.records.native)]
-        failed: NoPlanError | None = None
-        for apt in self.minimal:
-            try:
-                with apt.preferring(own if self.kept else (), priority=PREFERRED_HERE) as preferring:
-                    return preferring.plan(requests, recommends=group.recommends)
-            except NoPlanError as error:
-                failed = failed or error
-        if failed:
-            raise NoImageError(failed.words, failed.hint)
-        return ()
+            else:
+                there = {(item.name, item.architecture): item for item in more}
+                results.append([item for key, item in sorted(there.items()) if key not in own])
+    return results
 
 
-def _status(records: Iterator[Record]) -> str:
+def _file(item: PlannedPackage | Record) -> File:
+    return item.name, item.version, item.architecture
+
+
+def _companions(group: Group, plan: Plan, records: Records, images: Images, kept: Mapping[Place, str]) -> list[File]:
+    requests = [item.request for item in group.packages_on(records.native) if item.request.version]
+    changed = [(item.name, item.architecture or records.native) for item in requests]
+    versions = {item.place(records.native): item.version for item in plan}
+    return [_file(item) for item in companions(versions, records, images, changed=changed, kept=kept)]
+
+
+def _status(records: Sequence[Record]) -> bytes:
     """Return a dpkg status file in which these packages are installed."""
     paragraphs = (
         "".join(f"{key}: {value}\n" for key, value in {**item.fields, "Status": "install ok installed"}.items())
         for item in records
     )
-    return "\n".join(sorted(paragraphs))
+    return "\n".join(paragraphs).encode()
+
+
+@contextlib.contextmanager
+def _minimal(apt: Apt, statuses: Sequence[bytes]) -> Iterator[list[Apt]]:
+    """Yield an apt for each of these images; of a part of a release no image can be made."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for status in filter(None, dict.fromkeys(statuses)):
+            inside = stack.enter_context(apt.seeing(status, b""))
+            with contextlib.suppress(NoPlanError):
+                inside.plan(())
+                found.append(inside)
+        yield found
+
+
+def _in_minimal(group: Group, plan: Plan, minimal: Sequence[Apt], native: str, keeps: bool) -> Plan:
+    """Return what apt installs in the first of these images that it has a plan for."""
+    own = [_file(item) for item in plan] if keeps else []
+    requests = [item.request for item in group.packages_on(native)]
+    failed: NoPlanError | None = None
+    for apt in minimal:
+        try:
+            with apt.preferring(own, priority=PREFERRED_HERE) as preferring:
+                return preferring.plan(requests, recommends=group.recommends)
+        except NoPlanError as error:
+            failed = failed or error
+    if failed:
+        raise NoImageError(failed.words, failed.hint)
+    return ()

@@ -36,7 +36,7 @@ class Relation:
     """Behind a colon, such as `any`."""
 
     def fits(self, version: str) -> bool:
-        """Tell whether a version is one of those that are meant."""
+        """Return whether a version is one of those that are meant."""
         return not self.operator or _compares(version, self.operator, self.version)
 
 
@@ -105,7 +105,7 @@ class Record:
         return tuple(item for items in _relations(self.fields.get("Provides", "")) for item in items)
 
     def meets(self, relation: Relation, of: "Record") -> bool:
-        """Tell whether this package is what a relation `of` another one means."""
+        """Return whether this package is what a relation `of` another one means."""
         if not self._is_of_architecture(relation, of):
             return False
         if relation.name == self.name:
@@ -118,11 +118,11 @@ class Record:
         )
 
     def meets_any(self, alternatives: Iterable[Relation], of: "Record") -> bool:
-        """Tell whether it meets one of several relations."""
+        """Return whether it meets one of several relations."""
         return any(self.meets(relation, of) for relation in alternatives)
 
     def _is_of_architecture(self, relation: Relation, of: "Record") -> bool:
-        """Tell whether dpkg lets a package of this architecture meet the relation (Multi-Arch, see deb-control(5))."""
+        """Return whether dpkg lets a package of this architecture meet the relation (Multi-Arch, see deb-control(5))."""
         own, kind = self.place[1], self.fields.get("Multi-Arch", "")
         if relation.architecture not in ("", "any"):
             return own == relation.architecture

@@ -67,7 +67,7 @@ class _Search:
         self.waiting = [place for place in self.new if place not in images.base]
 
     def go_on(self, changed: Iterable[Place]) -> None:
-        """Take companions until there are no more."""
+        """Find companions until there are none left."""
         for place in changed:
             self._change(place)
         done: set[Place] = set()

@@ -421,3 +421,20 @@ def test_a_lock_for_an_image_that_is_older_than_all_that_the_archive_lists(world
     assert planned(world, "app", OLD_LIB, TIED) == "13"
     locked_for(world, OLD_LIB, TIED)
     assert planned(world, "app", OLD_LIB, TIED) == "app 3, lib 3, tool 3"
+
+
+@pytest.mark.parametrize(
+    ("pin", "companion"),
+    [
+        ("", ["plugin_3_all"]),
+        ('version = "2"\npriority = 1001\n', ["plugin_2_all"]),
+        ('version = "*"\npriority = -1\n', []),
+    ],
+)
+def test_pins_hold_for_companions(world: World, pin: str, companion: list[str]) -> None:
+    for version, suite in (("1", "bionic"), ("2", "bionic-updates"), ("3", "bionic-updates")):
+        world.add("plugin", version, suite=suite)
+    world.add("app", "2", Breaks="plugin (<< 2)")
+    text = FOREIGN.partition("\n\n")[2] + (f'[[pin]]\npackages = ["plugin"]\n{pin}' if pin else "")
+    built(world, text, "package-cache.toml")
+    assert groups(world)["app"].get("companions", []) == companion

@@ -122,7 +122,7 @@ class Record:
         return any(self.meets(relation, of) for relation in alternatives)
 
     def _is_of_architecture(self, relation: Relation, of: "Record") -> bool:
-        """Return whether dpkg lets a package of this architecture meet the relation (Multi-Arch, see deb-control(5))."""
+        """Return whether dpkg lets a package of this architecture meet the relation (deb-control(5), Multi-Arch)."""
         own, kind = self.place[1], self.fields.get("Multi-Arch", "")
         if relation.architecture not in ("", "any"):
             return own == relation.architecture

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from package_cache.outside.apt.records import Place, Record, Records
 from package_cache.outside.apt.solver import Apt, NoPlanError, PlannedPackage
@@ -46,12 +46,17 @@ def beside(
         taken = {item.place(native) for _, plan in plans for item in plan}
         images = images_of(records, taken, foreign)
         found = [_companions(group, plan, records, images, kept) for group, plan in plans]
+        candidates = _candidates(found, apt, native)
+        if any(candidates.get(item.place) != item.version for items in found for item in items):  # pins, priorities
+            preferred = {**{place: version for place, version in candidates.items() if version}, **kept}
+            found = [_companions(group, plan, records, images, preferred) for group, plan in plans]
+        wanted = [[_file(item) for item in items if candidates.get(item.place, item.version)] for items in found]
         statuses = [_status([records.at(place)[index] for place in sorted(images.base)]) for index in (0, -1)]
         del records
-    files = {_file(item): item for item in apt.files(sorted({item for items in found for item in items}))}
+    files = {_file(item): item for item in apt.files(sorted({item for items in wanted for item in items}))}
     results: list[Plan | NoImageError] = []
     with _minimal(narrow or apt, statuses) as minimal:
-        for (group, plan), items in zip(plans, found, strict=True):
+        for (group, plan), items in zip(plans, wanted, strict=True):
             own = {(item.name, item.architecture) for item in plan}
             try:
                 more = [*_in_minimal(group, plan, minimal, native, bool(kept)), *(files[item] for item in items)]
@@ -67,11 +72,21 @@ def _file(item: PlannedPackage | Record) -> File:
     return item.name, item.version, item.architecture
 
 
-def _companions(group: Group, plan: Plan, records: Records, images: Images, kept: Mapping[Place, str]) -> list[File]:
+def _companions(group: Group, plan: Plan, records: Records, images: Images, kept: Mapping[Place, str]) -> list[Record]:
     requests = [item.request for item in group.packages_on(records.native) if item.request.version]
     changed = [(item.name, item.architecture or records.native) for item in requests]
     versions = {item.place(records.native): item.version for item in plan}
-    return [_file(item) for item in companions(versions, records, images, changed=changed, kept=kept)]
+    return companions(versions, records, images, changed=changed, kept=kept)
+
+
+def _candidates(found: Iterable[Iterable[Record]], apt: Apt, native: str) -> dict[Place, str]:
+    """Return the versions that apt would take of companions; empty where it would take none."""
+    places = {item.place: (item.name, item.architecture) for items in found for item in items}
+    offers = apt.offers(places.values())
+    return {
+        (name, native if architecture == "all" else architecture): offer.candidate or ""
+        for (name, architecture), offer in offers.items()
+    }
 
 
 def _status(records: Sequence[Record]) -> bytes:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debian.arfile import ArFile
 from debian.deb822 import Deb822
 from tests.support.world import World
 
 from package_cache.outside.files import sha256_of
-from package_cache.values.compression import ORIGINAL, compression_for
+from package_cache.values.compression import NO_ZSTD, ORIGINAL, ZSTD_SINCE, compression_for
 
 ONE = "edit,ubuntu18.04,painter\n"
 TWO = f"{ONE}view,ubuntu18.04,player\n"
@@ -149,4 +150,17 @@ def test_a_file_that_was_altered_is_made_anew(archive: World) -> None:
 )
 def test_what_each_system_reads(system: str, compression: str) -> None:
     assert str(compression_for(system)) == compression
-    assert compression_for(system, level=None) is ORIGINAL
+    assert compression_for(system, level=None) == (NO_ZSTD if compression == "gzip-6" else ORIGINAL)
+
+
+def test_without_recompression_only_what_the_systems_dpkg_cannot_read_is_recompressed(
+    archive: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ZSTD_SINCE, "ubuntu", (99,))  # as if 18.04 were Debian 11
+    archive.manifest(ONE)
+    assert build(archive, "--no-recompress")["recompressed"] == 1
+    originals = locked(archive)
+    assert pool(archive) & set(originals.values()) == {originals["painter"]}
+    (stored,) = pool(archive) - {originals["painter"]}
+    assert ArFile(str(archive.cache / "pool" / f"{stored}.deb")).getnames()[1:] == ["control.tar.gz", "data.tar.gz"]
+    assert build(archive, "--no-recompress")["changed"] is False

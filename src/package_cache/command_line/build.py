@@ -44,7 +44,7 @@ from package_cache.verbs.options import Options
     "--recompress/--no-recompress",
     default=True,
     show_default=True,
-    help="Store package files as each system's dpkg unpacks them fastest, or as the archive has them.",
+    help="Store package files as each system's dpkg unpacks them fastest, or as the archive has them, if it can.",
 )
 @click.option(
     "--recompress-level",

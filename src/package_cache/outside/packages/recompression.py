@@ -18,7 +18,7 @@ from debian.arfile import ArError, ArFile, ArMember
 
 from package_cache.outside.files import settle, sha256_of
 from package_cache.outside.run import SILENCE, CommandError, piped
-from package_cache.values.compression import Compression
+from package_cache.values.compression import GZIP_LEVEL, Compression
 from package_cache.values.errors import VerificationError
 
 WHOLE = 16 << 20
@@ -43,7 +43,7 @@ def recompress(source: Path, folder: Path, compression: Compression) -> tuple[st
     """
     with source.open("rb") as reader:
         members = _members(reader, source)
-        if all(member.name.endswith(compression.suffix) for member in members if _tar(member)):
+        if all(compression.accepts(member.name) for member in members if _tar(member)):
             return None
         descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
         new = Path(name)
@@ -119,7 +119,9 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
 def _compressor(compression: Compression, size: int) -> _Compressor:
     if compression.method == "zstd":
         return zstandard.ZstdCompressor(level=compression.level).compressobj(size=size)
-    return zlib.compressobj(compression.level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # without name and time
+    return zlib.compressobj(
+        compression.level or GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS
+    )  # without name and time
 
 
 @contextmanager

@@ -88,6 +88,17 @@ def test_all_that_the_columns_cannot_say(path: Path) -> None:
     assert (plain.size_budget, plain.precommands) == (None, None)
 
 
+def test_answers_to_debconf_in_both_forms(path: Path) -> None:
+    group = '[[group]]\nname = "kerberos"\nsystems = ["debian12"]\npackages = ["krb5-user"]\n'
+    answer = ('package = "krb5-config"', 'question = "krb5-config/default_realm"', 'type = "string"', 'value = "A.B"')
+    path.write_text(f"{group}debconf = [{{ {', '.join(answer)} }}]\n")
+    (inline,) = read_manifest(path).groups
+    path.write_text(f"{group}[[group.debconf]]\n" + "\n".join(answer) + "\n")
+    (table,) = read_manifest(path).groups
+    assert [str(found) for found, _ in inline.debconf] == ["krb5-config krb5-config/default_realm string A.B"]
+    assert [found for found, _ in table.debconf] == [found for found, _ in inline.debconf]
+
+
 def test_repositories_and_mirrors(path: Path) -> None:
     path.write_text(EVERYTHING)
     manifest = read_manifest(path)

@@ -200,3 +200,93 @@ def test_architectures_of_companions(path: Path) -> None:
     ]
     path.write_text(f'{field} = ["i386", "armhf"]\n{GROUP}')
     assert read_manifest(path).companion_architectures == ("i386", "armhf")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            "lamp-server^",
+            "'lamp-server^' is a task of tasksel(8), and a group takes packages -> write the packages of the task:"
+            " tasksel --task-packages lamp-server lists them in a container of the OS release",
+        ),
+        (
+            "./tool_1.0_amd64.deb",
+            "'./tool_1.0_amd64.deb' is a package file, and a group takes packages of repositories"
+            " -> make a flat repository of its folder (dpkg-scanpackages . >Packages), and write in package-cache.toml:"
+            ' -> [[repository]] -> name = "local" -> uris = ["file:///path/of/the/folder"] -> suite = "./"'
+            " -> allow-unsigned = true -> and among the packages: tool",
+        ),
+        (
+            "vim/bookworm-backports",
+            "'vim/bookworm-backports' names a suite, which stands in a pin"
+            " -> write vim among the packages, and in package-cache.toml:"
+            ' -> [[repository]] -> name = "bookworm-backports" -> uris = ["URI of the archive"]'
+            ' -> suite = "bookworm-backports" -> components = ["main"]'
+            ' -> fingerprint = "40 digits of the key that signs it"'
+            ' -> [[pin]] -> packages = ["vim"] -> repository = "bookworm-backports" -> priority = 1001',
+        ),
+        (
+            "vim:amd64=2:9.0*",
+            "'vim:amd64=2:9.0*' asks for a pattern of versions, which stands in a pin"
+            " -> write vim:amd64 among the packages, and in package-cache.toml:"
+            ' -> [[pin]] -> packages = ["vim"] -> version = "2:9.0*" -> priority = 1001',
+        ),
+        (
+            "vim:any",
+            "'any' is not an architecture of a machine -> write vim for the container's own, or one like vim:amd64",
+        ),
+        (
+            "vim:native",
+            "'native' is not an architecture of a machine -> write vim for the container's own, or one like vim:amd64",
+        ),
+    ],
+)
+def test_what_apt_installs_otherwise_is_refused_with_what_to_write_instead(path: Path, written: str, said: str) -> None:
+    text = GROUP.replace('"bash"', f'"{written}"')
+    assert problems(path, text) == [f"m.toml:4:13: group[0].packages[0]: {said}"]
+
+
+def test_answers_to_debconf(path: Path) -> None:
+    answer = '{ package = "a", question = "a/b", type = "string", value = "x y" }'
+    lines = [
+        answer,
+        answer.replace("string", "password"),
+        answer.replace("string", "strnig"),
+        answer.replace("string", "boolean"),
+        answer.replace("a/b", "a b").replace("string", "select"),
+        answer.replace('"a"', '"a b"').replace("a/b", "a/c"),
+        answer.replace("x y", "x\\\\").replace("a/b", "a/d"),
+        answer.replace("question", "name"),
+    ]
+    text = "\n".join(f"[[group.debconf]]\n{line[2:-2].replace(', ', chr(10))}" for line in lines)
+    said = problems(path, GROUP + text + "\n")
+    assert [line.partition("group[0].")[2] for line in said] == [
+        "debconf[1]: an answer to 'a/b' is there already, on line 5 -> leave one of them out",
+        "debconf[1].type: a cache is not secret: everyone who has it would read the password"
+        " -> let the job set it, by debconf-set-selections before the installer runs",
+        "debconf[2]: an answer to 'a/b' is there already, on line 5 -> leave one of them out",
+        "debconf[2].type: 'strnig' is not a type"
+        " -> write one of string, boolean, select, multiselect, text, note, error, title",
+        "debconf[3]: an answer to 'a/b' is there already, on line 5 -> leave one of them out",
+        'debconf[3].value: \'x y\' is not a boolean -> write "true" or "false"',
+        "debconf[4].question: 'a b' is not a question"
+        " -> write it as debconf-show(1) does, such as krb5-config/default_realm",
+        "debconf[5].package: 'a b' is not a package name -> write the package that asks the question",
+        "debconf[6].value: debconf-set-selections(1) cannot read it -> write one line that ends in no backslash",
+        'debconf[7].question: is missing -> write question = "krb5-config/default_realm"',
+        "debconf[7].name: the key 'name' is unknown -> the keys here are: package, question, type, value",
+    ]
+
+
+@pytest.mark.parametrize("written", ["./tool_1.0_amd64.deb", "vim/bookworm-backports", "vim=2:9.0*"])
+def test_the_text_that_is_to_be_pasted_is_a_manifest(path: Path, written: str) -> None:
+    (said,) = problems(path, GROUP.replace('"bash"', f'"{written}"'))
+    tables = said.partition(" -> [[")[2].partition(" -> and ")[0].replace(" -> ", "\n")
+    filled = f"[[{tables}\n".replace("URI of the archive", "https://x.example/r")
+    filled = filled.replace("40 digits of the key that signs it", "A" * 40)
+    name = written.removeprefix("./").partition("_")[0].partition("/")[0].partition("=")[0]
+    path.write_text(GROUP.replace('"bash"', f'"{name}"') + filled)
+    manifest = read_manifest(path)
+    assert manifest.groups[0].packages[0].request.name == name
+    assert manifest.repositories or manifest.pins

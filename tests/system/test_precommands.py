@@ -12,6 +12,7 @@ from tests.support.server import ArchiveServer
 
 from package_cache.manifests import read_manifest
 from package_cache.values.errors import ArchiveError, PrecommandError
+from package_cache.values.events import Event, Listener, Warn, ignore
 from package_cache.values.lock import Lock, LockedImage
 from package_cache.values.manifest import Manifest
 from package_cache.verbs.checking.where import Where
@@ -41,9 +42,16 @@ def manifest(tmp_path: Path, precommands: str) -> Manifest:
     return read_manifest(path)
 
 
-def lock(tmp_path: Path, state: Path, precommands: str, timeout: float = 300.0, keep: Keep | None = None) -> Lock:
+def lock(
+    tmp_path: Path,
+    state: Path,
+    precommands: str,
+    timeout: float = 300.0,
+    keep: Keep | None = None,
+    listener: Listener = ignore,
+) -> Lock:
     options = Options(state, precommand_timeout=timeout)
-    return make_lock(manifest(tmp_path, precommands), options, keep=keep)
+    return make_lock(manifest(tmp_path, precommands), options, listener, keep=keep)
 
 
 def adding(repository: tuple[SignedArchive, str]) -> str:
@@ -128,3 +136,24 @@ def test_a_precommand_that_hangs_is_stopped_at_the_bound(
     real_root("ubuntu18.04")
     with pytest.raises(PrecommandError, match="did not end within 2 s"):
         lock(tmp_path, state, "sleep 3600", timeout=2)
+
+
+def test_answers_that_precommands_give_debconf_are_not_lost_silently(
+    tmp_path: Path, state: Path, real_root: Callable[..., Path], second_repository: tuple[SignedArchive, str]
+) -> None:
+    real_root("ubuntu18.04")
+    told: list[Event] = []
+    answers = ("our-tool our-tool/where string here and there", "our-tool our-tool/secret password hunter2")
+    script = "; ".join(f"echo {answer} | debconf-set-selections" for answer in answers)
+    lock(tmp_path, state, f"{adding(second_repository)}; {script}", listener=told.append)
+    warnings = [event.text for event in told if isinstance(event, Warn)]
+    assert warnings == [
+        "the precommands' answer to our-tool/secret is not carried: a cache is not secret: everyone who has it would"
+        " read the password; let the job set it, by debconf-set-selections before the installer runs",
+        "the precommands' answers to debconf are not carried: write in the group's table of package-cache.toml: "
+        'debconf = [{ package = "our-tool", question = "our-tool/where", type = "string", value = "here and there" }]',
+    ]
+    table = warnings[1].partition("toml: ")[2]
+    path = tmp_path / "package-cache.toml"
+    path.write_text(f'[[group]]\nname = "t"\nsystems = ["ubuntu18.04"]\npackages = ["our-tool"]\n{table}\n')
+    assert [str(answer) for answer, _ in read_manifest(path).groups[0].debconf] == [answers[0]]

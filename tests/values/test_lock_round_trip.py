@@ -6,6 +6,7 @@ from typing import TypeVar
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from package_cache.values.debconf import DebconfAnswer
 from package_cache.values.lock import (
     ImageSet,
     Lock,
@@ -28,6 +29,13 @@ package_names = st.from_regex(PACKAGE_NAME, fullmatch=True).filter(lambda name: 
 versions = st.from_regex(VERSION, fullmatch=True)
 architectures = st.from_regex(ARCHITECTURE, fullmatch=True)
 groups_names = st.from_regex(GROUP_NAME, fullmatch=True)
+answers = st.builds(
+    DebconfAnswer,
+    package_names,
+    st.just("a/b"),
+    st.just("string"),
+    st.just("") | printable.filter(lambda text: text[-1] != "\\"),
+)
 any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 
@@ -65,6 +73,7 @@ def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
         st.lists(printable.map(lambda path: f"/{path}"), max_size=2).map(tuple),
         st.booleans(),
         st.just(()) | st.tuples(*sets),
+        st.lists(answers, max_size=2).map(tuple),
     )
     groups = draw(st.lists(group, max_size=3, unique_by=lambda item: item.name))
     return LockedSystem(system, repositories, tuple(sorted(groups)), tuple(sorted(packages)), tuple(sorted(images)))

@@ -122,7 +122,55 @@ def check_packages(
     return tuple(packages)
 
 
+_NAME = r"(?P<name>[a-z0-9][a-z0-9+.-]*)"
+
+_OTHER_WAYS = {
+    re.compile(rf"{_NAME}\^"): (
+        "is a task of tasksel(8), and a group takes packages",
+        "write the packages of the task: tasksel --task-packages {name} lists them in a container of the OS release",
+    ),
+    re.compile(r"(?P<path>\S*/(?P<name>[a-z0-9][a-z0-9+.-]*)[^/]*\.deb)"): (
+        "is a package file, and a group takes packages of repositories",
+        """make a flat repository of its folder (dpkg-scanpackages . >Packages), and write in package-cache.toml:
+[[repository]]
+name = "local"
+uris = ["file:///path/of/the/folder"]
+suite = "./"
+allow-unsigned = true
+and among the packages: {name}""",
+    ),
+    re.compile(rf"{_NAME}/(?P<suite>[A-Za-z0-9._+~-]+)"): (
+        "names a suite, which stands in a pin",
+        """write {name} among the packages, and in package-cache.toml:
+[[repository]]
+name = "{suite}"
+uris = ["URI of the archive"]
+suite = "{suite}"
+components = ["main"]
+fingerprint = "40 digits of the key that signs it"
+[[pin]]
+packages = ["{name}"]
+repository = "{suite}"
+priority = 1001""",
+    ),
+    re.compile(rf"{_NAME}(?P<of>:[a-z0-9-]+)?=(?P<version>[A-Za-z0-9.+~:*?-]*[*?][A-Za-z0-9.+~:*?-]*)"): (
+        "asks for a pattern of versions, which stands in a pin",
+        """write {name}{of} among the packages, and in package-cache.toml:
+[[pin]]
+packages = ["{name}"]
+version = "{version}"
+priority = 1001""",
+    ),
+}
+"""What else apt-get(8) installs, by its form: what is wrong with it in a manifest, and what to write instead."""
+
+
 def _request(text: str, place: Place, problems: Problems) -> PackageRequest | None:
+    for form, (message, hint) in _OTHER_WAYS.items():
+        if found := form.fullmatch(text):
+            parts = {key: value or "" for key, value in found.groupdict().items()}
+            problems.add(place, f"{text!r} {message}", hint.format(**parts).replace("\n", "\n    "))
+            return None
     try:
         return PackageRequest.parse(text)
     except ValueError as error:

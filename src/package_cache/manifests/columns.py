@@ -22,7 +22,7 @@ from package_cache.manifests.checks import (
     without_blank,
 )
 from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
-from package_cache.values.names import PACKAGE_NAME
+from package_cache.values.names import POLICY_NAME
 
 SHAPE = "write: group,system,packages with spaces between them[,precommands]"
 FIELDS = ("group's name", "OS release", "list of packages")
@@ -85,7 +85,7 @@ class _Reader:
 
     def _precommands(self, text: str, place: Place) -> str | None:
         """Return the precommands; what reads like further packages is refused: it would run as shell."""
-        if text and all(PACKAGE_NAME.fullmatch(word.strip()) for word in text.split(",")):
+        if text and all(POLICY_NAME.fullmatch(word.strip()) for word in text.split(",")):
             self.problems.add(place, f"{text!r} stands where precommands do", "separate packages with spaces")
         return without_blank(text)
 

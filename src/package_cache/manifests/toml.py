@@ -49,17 +49,19 @@ from package_cache.manifests.repositories import (
 from package_cache.manifests.tables import Document, Table
 from package_cache.values.ages import parse_age
 from package_cache.values.bounds import bound, excess, how_to_raise
+from package_cache.values.debconf import DebconfAnswer
 from package_cache.values.documents import TooManyValuesError
 from package_cache.values.manifest import Group, Manifest, Place, RequestedPackage
-from package_cache.values.names import ARCHITECTURE
+from package_cache.values.names import ARCHITECTURE, NO_MACHINE
 from package_cache.values.system import DEFAULT_ARCHITECTURE, RUN_BESIDE, System
 from package_cache.values.toml_text import load_toml
 
 GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
-    "recommends", "precommands", "provides", "size-budget",
+    "recommends", "precommands", "provides", "size-budget", "debconf",
 )  # fmt: skip
 PACKAGE_KEYS = ("name", "architectures")
+DEBCONF_KEYS = ("package", "question", "type", "value")
 SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kKMG]i?B|B)", re.ASCII)
 UNITS = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
@@ -69,9 +71,6 @@ _HEADER = re.compile(r"^[ \t]*+\[", re.MULTILINE)
 """Of a table; within a text of several lines it counts as well."""
 
 Read = TypeVar("Read")
-
-NOT_MACHINES = {"all", "any", "source"}
-"""Debian Policy 5.6.8: what `Architecture` may say beside the machine architectures."""
 
 
 def read_toml(text: str, path: Path, digest: str, problems: Problems, *, allow_outside: bool = False) -> Manifest:
@@ -128,7 +127,7 @@ def _groups(table: Table, places: FirstPlaces) -> list[Group]:
     packages = _packages(table, architectures)
     precommands = table.text("precommands", example='"""…"""', lines=True)
     provides, size_budget = _provides(table), _size_budget(table)
-    recommends = table.flag("recommends")
+    recommends, debconf = table.flag("recommends"), _debconf(table)
     groups = []
     for system, place in _systems(table):
         if name is not None:
@@ -136,7 +135,7 @@ def _groups(table: Table, places: FirstPlaces) -> list[Group]:
             places.check((name, system.name), place, what, "put all its packages in one table")
             group = Group(
                 name, system.distribution, system.version, packages, place, architectures,
-                precommands[0] if precommands else None, recommends, provides, size_budget,
+                precommands[0] if precommands else None, recommends, provides, size_budget, debconf,
             )  # fmt: skip
             groups.append(group)
     return groups
@@ -181,7 +180,7 @@ def _architectures(
     found = table.texts(key, example=example, needed=needed)
     places = FirstPlaces(table.document.problems)
     for text, place in found:
-        if not ARCHITECTURE.fullmatch(text) or text in NOT_MACHINES:
+        if not ARCHITECTURE.fullmatch(text) or NO_MACHINE.fullmatch(text):
             table.document.problems.add(
                 place, f"{text!r} is not an architecture of a machine", "write one as dpkg names it, such as amd64"
             )
@@ -198,6 +197,28 @@ def _provides(table: Table) -> tuple[str, ...]:
             table.document.problems.add(place, f"{text!r} is not the path of a file", hint)
         places.check(text, place, f"file {text!r}", "leave one of them out")
     return tuple(text for text, _ in found)
+
+
+def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:
+    """Give the answers of `debconf = [{ ... }]`, or of `[[group.debconf]]`, which is the same."""
+    found = []
+    places = FirstPlaces(table.document.problems)
+    for item in table.tables("debconf"):
+        item.only(*DEBCONF_KEYS)
+        examples = ('"krb5-config"', '"krb5-config/default_realm"', '"string"')
+        texts = [
+            item.text(key, example=example, needed=True) for key, example in zip(DEBCONF_KEYS, examples, strict=False)
+        ]
+        value = item.text("value", example='"EXAMPLE.ORG"')
+        package, question, kind = (text[0] if text else "" for text in texts)
+        answer = DebconfAnswer(package, question, kind, value[0] if value else "")
+        if not all(texts):
+            continue
+        if wrong := answer.wrong():
+            item.wrong([wrong[0]], wrong[1], wrong[2])
+        places.check(question, item.place, f"an answer to {question!r}", "leave one of them out")
+        found.append((answer, item.place))
+    return tuple(found)
 
 
 def _size_budget(table: Table) -> int | None:

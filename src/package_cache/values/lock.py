@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from package_cache.values.debconf import DebconfAnswer
 from package_cache.values.system import System
 
 
@@ -68,6 +69,7 @@ class LockedGroup:
     """Tried in this order, where the own packages cannot be combined with those of a container."""
     companions: tuple[str, ...] = ()
     """The keys of packages that it does not need, but what an older container has installed (docs/skew.md)."""
+    debconf: tuple[DebconfAnswer, ...] = ()
 
     @property
     def own_packages(self) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     packages = ["adduser_3.116ubuntu1_all", …]      keys of the packages below: the whole closure
     companions = ["locales_2.27-3_all", …]          what only older images need beside them: docs/skew.md
 
+    [[system.group.debconf]]                        an answer for debconf, if the manifest has some
+    package / question / type / value
+
     [[system.group.image]]                          where those do not fit an image: what is installed there instead
     name = "training"
     packages = ["openssh-client_1:7.6p1-4_amd64", …]
@@ -43,6 +46,7 @@ from typing import Any
 import tomli_w
 
 from package_cache.values.ages import TIME
+from package_cache.values.debconf import DebconfAnswer
 from package_cache.values.documents import TooManyValuesError
 from package_cache.values.errors import LockError, Problem
 from package_cache.values.fields import FieldReader, shown
@@ -146,6 +150,7 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
                 **({"recommends": True} if group.recommends else {}),
                 "packages": sorted(group.packages),
                 **({"companions": sorted(group.companions)} if group.companions else {}),
+                **({"debconf": [vars(answer) for answer in group.debconf]} if group.debconf else {}),
                 **({"image": [_set_table(item) for item in group.images]} if group.images else {}),
             }
             for group in sorted(locked.groups)
@@ -243,6 +248,13 @@ class _LockReader(FieldReader):
         self.known(found.packages, f"{at}.packages", keys)
         return found
 
+    def answer(self, table: dict[str, Any], at: str) -> DebconfAnswer:
+        package, question, kind = (self.text(table, at, key) for key in ("package", "question", "type"))
+        found = DebconfAnswer(package, question, kind, self.text(table, at, "value", empty=True))
+        if wrong := found.wrong():
+            self.wrong(f"{at}.{wrong[0]}", wrong[1])
+        return found
+
     def known(self, packages: Iterable[str], at: str, keys: set[str]) -> None:
         for index, key in enumerate(packages):
             if key not in keys:
@@ -260,6 +272,7 @@ class _LockReader(FieldReader):
                 for i, item in enumerate(self.tables(table, at, "image"))
             ),
             self.texts(table, at, "companions"),
+            tuple(self.answer(item, f"{at}.debconf[{i}]") for i, item in enumerate(self.tables(table, at, "debconf"))),
         )
         self.once((item.image for item in group.images), f"{at}.image", "image")
         self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")

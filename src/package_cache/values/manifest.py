@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from package_cache.values.debconf import DebconfAnswer
 from package_cache.values.errors import Problem
 from package_cache.values.names import PackageRequest
 from package_cache.values.openpgp import PublicKey
@@ -55,6 +56,8 @@ class Group:
     """Absolute paths of files that must exist after installing."""
     size_budget: int | None = None
     """The most that the group's package files may take for one system, in bytes."""
+    debconf: tuple[tuple[DebconfAnswer, Place], ...] = ()
+    """Answers to questions of its packages, and where each stands."""
 
     @property
     def systems(self) -> tuple[System, ...]:

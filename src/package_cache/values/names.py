@@ -9,14 +9,23 @@ from dataclasses import dataclass
 GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}", re.ASCII)
 """Ours: what may stand in a folder's name and in a shell word; no upper case, so that no file system merges two."""
 
-PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
-"""Debian Policy 5.6.7 (Package) and 5.6.1 (Source): at least two characters."""
+POLICY_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+", re.ASCII)
+"""Debian Policy 5.6.7 (Package): at least two characters."""
 
-VERSION = re.compile(r"(?:[0-9]+:)?[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?", re.ASCII)
-"""Debian Policy 5.6.12: [epoch:]upstream[-revision]. Upstream may hold hyphens where there is a revision."""
+PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+._-]*", re.ASCII)
+"""What dpkg accepts (pkg_name_is_illegal in its lib/dpkg/parsehelp.c); dpkg and apt read capitals as small letters."""
+
+VERSION = re.compile(
+    r"(?:[0-9]+:[0-9](?:[A-Za-z0-9.+~:-]*[A-Za-z0-9.+~])?|[0-9](?:[A-Za-z0-9.+~-]*[A-Za-z0-9.+~])?)", re.ASCII
+)
+"""What dpkg accepts (parseversion in its lib/dpkg/parsehelp.c): [epoch:]upstream[-revision] of Debian Policy 5.6.12,
+and colons in upstream where there is an epoch."""
 
 ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*", re.ASCII)
-"""Debian Policy 5.6.8, without the wildcards."""
+"""Debian Policy 5.6.8, also the names that are no machine's."""
+
+NO_MACHINE = re.compile(r"all|source|native|any|any-.*|.*-any", re.ASCII)
+"""Debian Policy 5.6.8 and 11.1.1: architectures of packages, and wildcards, which are no machine's; apt's `native`."""
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -39,13 +48,17 @@ class PackageRequest:
         name, colon, architecture = rest.partition(":")
         if not PACKAGE_NAME.fullmatch(name):
             raise ValueError(
-                f"{name!r} is not a package name: package names are lower case, two or more characters, "
-                "without wildcards (a-z 0-9 + - . with a letter or digit first)"
+                f"{name!r} is not a package name: write lower-case letters, digits and + - . without wildcards"
             )
         if name.endswith("-"):  # apt-get(8), install: a hyphen behind a name means to remove the package
             raise ValueError(f"{name!r} would have apt remove a package: write {name.rstrip('-')}")
         if colon and not ARCHITECTURE.fullmatch(architecture):
             raise ValueError(f"{architecture!r} is not an architecture: write one like {name}:amd64")
+        if NO_MACHINE.fullmatch(architecture):
+            raise ValueError(
+                f"{architecture!r} is not an architecture of a machine: "
+                f"write {name} for the container's own, or one like {name}:amd64"
+            )
         if equals and not VERSION.fullmatch(version):
             raise ValueError(f"{version!r} is not a version: write one like {name}=1:2.3-4")
         return cls(name, architecture or None, version or None)

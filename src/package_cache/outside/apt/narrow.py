@@ -85,5 +85,5 @@ def _write_reachable(source: Path, target: Path, names: Collection[bytes]) -> No
 def _reached(paragraphs: Iterable[bytes], names: Collection[bytes]) -> Iterator[bytes]:
     for paragraph in paragraphs:
         name = paragraph.partition(b"\n")[0].removeprefix(b"Package: ")
-        if name in names or (name and not paragraph.startswith(b"Package: ")):
+        if name.lower() in names or (name and not paragraph.startswith(b"Package: ")):
             yield paragraph + b"\n\n"

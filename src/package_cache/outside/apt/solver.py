@@ -293,12 +293,14 @@ class Apt:
         return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
 
     def _records(self, arguments: Sequence[str]) -> dict[tuple[str, str], Deb822]:
-        """Give the index's paragraphs by package name and path."""
+        """Give the index's paragraphs by package name, in small letters as apt reads it, and path."""
         found: dict[tuple[str, str], Deb822] = {}
         for some in _parts(arguments):
             text = self._checked(["apt-cache", "show", "--", *some])
             for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
-                found[paragraph.get("Package", ""), paragraph.get("Filename", "").removeprefix("./")] = paragraph
+                found[paragraph.get("Package", "").lower(), paragraph.get("Filename", "").removeprefix("./")] = (
+                    paragraph
+                )
         return found
 
     def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:

@@ -4,7 +4,8 @@ What they did to the root's apt (sources, keys, preferences) then decides what t
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 
 from package_cache.outside.apt.root import UPDATE_LIMIT, Source, complaints, unusable
 from package_cache.outside.apt.solver import Apt, config_text
@@ -13,8 +14,9 @@ from package_cache.outside.roots.isolation import Isolation, disposable_root, is
 from package_cache.outside.roots.network import ENVIRONMENT, tell_network
 from package_cache.outside.roots.sandbox import Container
 from package_cache.outside.run import CommandError, Completed
+from package_cache.values.debconf import DebconfAnswer, answers_in
 from package_cache.values.errors import ArchiveError, PackageCacheError, PrecommandError
-from package_cache.values.events import Listener, Step
+from package_cache.values.events import Listener, Step, Warn
 from package_cache.values.statuses import ExitStatus
 from package_cache.verbs.archives.release_root import root_from
 from package_cache.verbs.options import Options
@@ -44,7 +46,9 @@ def prepared_apt(
     with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {release.system.name}"))
         tell_network(container, options.proxies)
+        before = _answers(container)
         _run_commands(container, commands, options.precommand_timeout, whose)
+        _warn_of_answers(_answers(container) - before, listener)
         yield _updated_apt(container, architectures, sources, whose)
 
 
@@ -68,6 +72,30 @@ def _run_commands(container: Container, commands: str, limit: float, whose: str)
             details=error.output,
             hint="try them in a container of that system",
         ) from error
+
+
+def _answers(container: Container) -> frozenset[DebconfAnswer]:
+    """Return what the root's debconf knows."""
+    script = 'cd /var/cache/debconf 2>/dev/null && cat "$@" 2>/dev/null'
+    config, templates = (
+        container.run(["sh", "-c", script, "sh", *files], check=False).stdout
+        for files in (["config.dat", "passwords.dat"], ["templates.dat"])
+    )
+    return answers_in(config, templates)
+
+
+def _warn_of_answers(answers: Iterable[DebconfAnswer], listener: Listener) -> None:
+    """Say which answers end with the root, and how a manifest carries them."""
+    tables = []
+    for answer in sorted(answers):
+        if wrong := answer.wrong():
+            listener(Warn(f"the precommands' answer to {answer.question} is not carried: {wrong[1]}; {wrong[2]}"))
+        else:
+            fields = ", ".join(f"{key} = {json.dumps(text)}" for key, text in vars(answer).items())
+            tables.append(f"{{ {fields} }}")
+    if tables:
+        where = "write in the group's table of package-cache.toml"
+        listener(Warn(f"the precommands' answers to debconf are not carried: {where}: debconf = [{', '.join(tables)}]"))
 
 
 def _updated_apt(container: Container, architectures: Sequence[str], sources: Sequence[Source], whose: str) -> Apt:

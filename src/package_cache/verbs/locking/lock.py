@@ -11,9 +11,10 @@ from package_cache.outside.apt.words import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, 
 from package_cache.outside.archives.distributions import Release
 from package_cache.outside.threads import in_threads
 from package_cache.values.errors import ManifestError, Problem
-from package_cache.values.events import Listener, Step, ignore
+from package_cache.values.events import Listener, Step, Warn, ignore
 from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.values.manifest import Group, Manifest, RequestedPackage
+from package_cache.values.names import POLICY_NAME
 from package_cache.values.system import System, foreign_beside
 from package_cache.values.uris import without_credentials
 from package_cache.verbs.archives.pins import pins_for, pins_without_effect
@@ -112,6 +113,11 @@ class _Resolver:
         more: Sequence[PlannedPackage],
         sources: Sequence[Source],
     ) -> LockedGroup:
+        for asked in group.packages_on(self.release.system.architecture):
+            if not POLICY_NAME.fullmatch(asked.request.name):
+                self.listener(
+                    Warn(f"{asked.request.name!r} is no package name by Debian Policy 5.6.7, but dpkg accepts it")
+                )
         locked, companions = ([self._package(item, sources) for item in items] for items in (plan, more))
         size = sum(item.size for item in (*plan, *more))
         if group.size_budget is not None and size > group.size_budget:
@@ -124,6 +130,7 @@ class _Resolver:
             group.provides,
             group.recommends,
             companions=tuple(sorted(item.key for item in companions)),
+            debconf=tuple(answer for answer, _ in group.debconf if answer.package in {item.name for item in plan}),
         )
 
     def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:
@@ -175,6 +182,15 @@ def _real(name: str, apt: Apt) -> str:
         return "name another package: none that apt would take provides it"
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return f"name a real package that provides it: {', '.join(names[:MOST_NAMES])}{more}"
+
+
+def _not_answered(group: Group, names: set[str]) -> list[Problem]:
+    """Return a problem for each answer to a package that a group takes nowhere."""
+    return [
+        place.problem(f"the group does not install {answer.package!r}", "name one of the packages that it installs")
+        for answer, place in group.debconf
+        if answer.package not in names and len(group.architectures) == 1
+    ]
 
 
 _APT_SAYS = {

@@ -228,6 +228,33 @@ def test_a_database_that_dpkg_refuses(say: Run) -> None:
     assert "    next step: " in out
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("statoverride", "root staff 2755 /usr/bin/x\n#0 #0 0755 /usr/bin/y\n", ""),
+        ("statoverride", "root gone 2755 /usr/bin/x\n", "statoverride of /usr/bin/x: /etc/group has no gone"),
+        ("statoverride", "gone staff 2755 /usr/bin/x\n", "statoverride of /usr/bin/x: /etc/passwd has no gone"),
+        ("diversions", "/usr/bin/x\n", "unexpected end of file reading '/var/lib/dpkg/diversions'"),
+        ("triggers/File", "nonsense\n", "syntax error in file triggers file '/var/lib/dpkg/triggers/File'"),
+        ("info/format", "9\n", "info database format (9) is bogus or too new; try getting a newer dpkg"),
+    ],
+)
+def test_a_dpkg_that_would_refuse_to_start(
+    file: str, content: str, said: str, cache: SyntheticCache, tmp_path: Path
+) -> None:
+    root = write_root(tmp_path / "root")
+    for path, text in (
+        (f"var/lib/dpkg/{file}", content),
+        ("etc/passwd", "root:x:0:\n"),
+        ("etc/group", "staff:x:50:\n"),
+    ):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    prediction, message = predicted(cache, root, "tools")
+    assert prediction is (Prediction.MISS if said else Prediction.HIT)
+    assert message.endswith(said)
+
+
 @pytest.mark.parametrize(("script", "said"), [("echo why >&2; exit 3", "status 3 and no result"), ("sleep 9", "1 s")])
 def test_an_installer_that_does_not_run_here(
     script: str, said: str, cache: SyntheticCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -76,6 +76,8 @@ FAULTS = [
     Fault("its status file without its last line end", "cp -p /var/lib/dpkg/status /root;"
           " printf 'Package: x\\nStatus: install ok installed' >>/var/lib/dpkg/status", (ExitStatus.DPKG_BROKEN,),
           "dpkg cannot read its database: ", "cp -p /root/status /var/lib/dpkg/status", sane=False),
+    Fault("an override for a group that is gone", "echo root gone 2755 /usr/bin/x >>/var/lib/dpkg/statoverride",
+          (ExitStatus.DPKG_BROKEN,), "statoverride", "sed -i '/ gone /d' /var/lib/dpkg/statoverride", sane=False),
     Fault("its old status and list of the available gone", "rm -f /var/lib/dpkg/status-old /var/lib/dpkg/available*"),
     Fault("told to do nothing", "echo no-act >/etc/dpkg/dpkg.cfg.d/none", (ExitStatus.INSTALL_FAILED,),
           "dpkg does not have installed: wanted", "rm /etc/dpkg/dpkg.cfg.d/none"),

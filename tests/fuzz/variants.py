@@ -42,6 +42,11 @@ FOUND = [  # every third one in bash, beginning with the first
     (PACKAGES, r"\bground\b", "-ground"),
     (RELEASE, r" [0-9a-f]{64} ", " " + "z" * 64 + " "),
     (RELEASE, r" ([0-9a-f]{64}) ", r" $(touch${IFS}/pwned) "),
+    (GROUP, r"end\n", "debconf ground; $(touch${IFS}/pwned) string `touch /pwned`\nend\n"),
+    (GROUP, r"end\n", f"installed-kib 5 /a {SHELL_WORD}\nend\n"),
+    (GROUP, r"end\n", "probe ../../etc/passwd\nend\n"),
+    (GROUP, r"end\n", "installed-kib 5 ../../..\nend\n"),
+    (GROUP, r"end\n", f"installed-kib 5 {SHELL_WORD} /a\nend\n"),
 ]
 """File, pattern, and what stands in its place: what once got further than it should, or might have."""
 

@@ -16,8 +16,9 @@ from package_cache.cache.publish import publish_group
 from package_cache.cache.stored import StoredFile
 from package_cache.installer import install_group
 from package_cache.outside.files import sha256_of
-from package_cache.outside.packages.debs import control_text
+from package_cache.outside.packages.debs import control_with_space
 from package_cache.outside.run import CommandError, end, start
+from package_cache.values.debconf import DebconfAnswer
 from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
 
 MAP = """
@@ -51,6 +52,7 @@ class SyntheticCache:
         system: str | None = None,
         recommends: bool = False,
         images: Mapping[str, Sequence[Path]] | None = None,
+        debconf: Sequence[str] = (),
     ) -> Path:
         """Add a group and give its folder; `images`: what each of them needs instead of the group's own packages."""
         folder = CacheFolder(self.path)
@@ -64,7 +66,8 @@ class SyntheticCache:
             return tuple(packages[deb].locked.key for deb in some)
 
         sets = tuple(ImageSet(name, keys(those)) for name, those in (images or {}).items())
-        locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets)
+        answers = tuple(DebconfAnswer(*line.split(" ", 3)) for line in debconf)
+        locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets, debconf=answers)
         files = group_files({architecture: (locked, list(packages.values()))})
         publish_group(folder, group, system or self.system, {name: text.encode() for name, text in files.items()})
         return folder.group(group, system or self.system)
@@ -83,10 +86,16 @@ def restate(file: Path, text: str) -> None:
 
 
 def _indexed(deb: Path, digest: str) -> IndexedPackage:
-    control = control_text(deb)
+    control = control_with_space(deb)
     fields = dict(line.split(": ", 1) for line in control.splitlines() if ": " in line and not line.startswith(" "))
     locked = LockedPackage(
-        fields["Package"], fields["Version"], fields["Architecture"], deb.stat().st_size, digest, "test", deb.name
+        fields["Package"].lower(),
+        fields["Version"],
+        fields["Architecture"],
+        deb.stat().st_size,
+        digest,
+        "test",
+        deb.name,
     )
     return IndexedPackage(locked, StoredFile(digest, locked.size), control)
 

@@ -118,6 +118,72 @@ def install_enemy(room: Room) -> None:
     room.sh("dpkg -i /debs/enemy_1.0_all.deb")
 
 
+def break_statoverride(line: str) -> Callable[[Room], None]:
+    def prepare(room: Room) -> None:
+        room.sh(f"printf '{line}' >>/var/lib/dpkg/statoverride")
+
+    prepare.__name__ = f"statoverride {line!r}"
+    return prepare
+
+
+def break_by(name: str, script: str) -> Callable[[Room], None]:
+    def prepare(room: Room) -> None:
+        room.sh(script)
+
+    prepare.__name__ = name
+    return prepare
+
+
+REFUSED = {
+    break_statoverride("root gone 2755 /usr/bin/x\\n"): "statoverride",
+    break_statoverride("gone root 4755 /usr/bin/x\\n"): "statoverride",
+    break_statoverride("root root\\n"): "statoverride",
+    break_statoverride("root root 0755 /usr/bin/x"): "final newline",
+    break_by("diversions", "echo /usr/bin/x >>/var/lib/dpkg/diversions"): "diversions",
+    break_by("a list of files", "printf /x >/var/lib/dpkg/info/tar.list"): "files list file for package 'tar'",
+    break_by("info format", "echo 9 >/var/lib/dpkg/info/format"): "info database format",
+    break_by("triggers", "echo nonsense >>/var/lib/dpkg/triggers/File"): "triggers file",
+    break_by("an option", "echo nonsense >>/etc/dpkg/dpkg.cfg"): "unknown option",
+    break_by("a force", "echo force-nonsense >>/etc/dpkg/dpkg.cfg"): "unknown force",
+    break_by("a program", "mv /sbin/ldconfig /sbin/ldconfig.real /root"): "not found in PATH",
+}
+"""Ways in which dpkg refuses before it starts, and a part of its words."""
+
+
+@pytest.mark.parametrize("prepare", REFUSED, ids=lambda prepare: prepare.__name__)
+def test_a_dpkg_that_refuses_to_start(
+    prepare: Callable[[Room], None], cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    prepare(room)
+    before = room.map()
+    for options in ((), ("--dry-run",)):
+        done = room.install(*options, "tools")
+        assert (done.status, done.out, done.result["reason"]) == (22, "", "dpkg-broken")
+        assert REFUSED[prepare] in done.err
+        assert "nothing was changed; next step: repair what it complains of\n" in done.err
+    assert room.map() == before
+    assert room.sh("cat /var/log/dpkg.log | grep -c 'archives unpack' || :") == "0\n"
+
+
+@pytest.mark.parametrize("prepare", [*REFUSED][:2], ids=lambda prepare: prepare.__name__)
+def test_a_root_in_which_dpkg_would_refuse_to_start(
+    prepare: Callable[[Room], None], cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    room.sh("mkdir -p /other/var/lib/apt && cd / && cp -a --parents etc usr bin sbin lib lib64 var/lib/dpkg /other")
+    room.sh("echo own:x:999: >>/other/etc/group; echo root own 0755 /usr/bin/y >>/other/var/lib/dpkg/statoverride")
+    assert room.install("--dry-run", "--root", "/other", "tools").status == 0
+    prepare(room)
+    room.sh("cat /var/lib/dpkg/statoverride >>/other/var/lib/dpkg/statoverride")
+    done = room.install("--dry-run", "--root", "/other", "tools")
+    assert done.status == 22
+    assert "dpkg does not work here: statoverride of /usr/bin/x: /etc/" in done.err
+    assert " has no gone\n" in done.err
+
+
 STATES: dict[Callable[[Room], None], tuple[int, str]] = {
     remove_apt: (21, "there is no apt-get here"),
     remove_dpkg: (21, "there is no dpkg here: this is not an image of the Debian family"),
@@ -211,6 +277,33 @@ def test_no_space(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> Non
     assert (done.status, done.out) == (41, "")
     assert "there is not enough space on /" in done.err
     assert room.map() == before
+
+
+@pytest.mark.parametrize(
+    ("mounts", "status"),
+    [
+        ({"/var": 16}, 0),
+        ({"/var": 16, "/opt": 60}, 0),
+        ({"/var": 4}, 41),
+        ({"/opt": 40}, 41),
+        ({"/opt": 16, "/opt/vendor": 60}, 0),
+    ],
+    ids=str,
+)
+def test_space_is_needed_where_the_files_lie(
+    mounts: dict[str, int], status: int, cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    wanted = make_deb(debs, "wanted", files={"/opt/vendor/large": bytes(48 << 20)}, Installed_Size="49152")
+    cache.add("tools", ["wanted"], [wanted])
+    room = open_room(cache)
+    for place, mib in mounts.items():
+        used = int(room.sh(f"mkdir -p {place}; du -sm {place}").split()[0])
+        mount = f"mount -t tmpfs -o size={used + mib}m tmpfs {place}"
+        room.sh(f"cp -a {place} /copy && {mount} && cp -a /copy/. {place}/ && rm -r /copy")
+    done = room.install("tools")
+    assert done.status == status, done.err
+    if status:
+        assert f"there is not enough space on {min(mounts, key=lambda place: mounts[place])}: " in done.err
 
 
 def test_files_that_must_exist_but_do_not(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:

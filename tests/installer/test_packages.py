@@ -49,6 +49,117 @@ def test_dependencies_are_marked_beside_the_marks_that_are_there(
     assert room.sh("apt-mark showauto needed wanted") == "needed\n"
 
 
+@pytest.mark.parametrize("present", ["as a dependency", "older, as a dependency", "not"])
+def test_what_is_asked_for_by_name_is_marked_so(
+    present: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    older = make_deb(debs, "needed", "0.9")
+    needed = make_deb(debs, "needed")
+    cache.add("one", ["wanted"], [make_deb(debs, "wanted", depends="needed"), needed])
+    cache.add("both", ["needed:amd64=1.0"], [needed])
+    room = open_room(cache, binds={"/debs": debs})
+    if present == "older, as a dependency":
+        room.sh(f"dpkg -i /debs/{older.name}; apt-mark auto needed")
+    if present == "as a dependency":
+        assert room.install("one").status == 0
+        assert room.sh("apt-mark showauto needed") == "needed\n"
+    assert room.install("both", "--dry-run").status == 0
+    assert room.sh("apt-mark showauto needed") == ("" if present == "not" else "needed\n")
+    done = room.install("both")
+    assert (done.status, done.err) == (0, "")
+    assert room.sh("apt-mark showauto needed") == ""
+    assert room.sh("apt-get -s autoremove | grep ^Remv", check=False) == ""
+
+
+def test_a_mark_that_cannot_be_set_is_said(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache)
+    assert room.install("tools").status == 0
+    room.sh("apt-mark auto wanted")
+    done = room.install("tools", shell=("chroot", "--userspec=65534:65534", "/", "sh"))
+    assert done.status == 0
+    assert done.err.startswith("package-cache: cannot mark packages (manual): ")
+
+
+ODD = ("a_b", "x", "1__2+-.", "BIG")
+"""Names that dpkg accepts and Debian Policy does not."""
+
+
+@pytest.mark.parametrize("system", ["ubuntu18.04", "debian12"])
+def test_names_that_only_dpkg_accepts(system: str, tmp_path: Path, debs: Path, open_room: OpenRoom) -> None:
+    cache = SyntheticCache(tmp_path / "odd", system)
+    odd = [make_deb(debs, name, "1:2:3") for name in ODD]
+    wanted = make_deb(debs, "wanted", depends=", ".join(ODD).lower(), Pre_Depends="a_b (>= 1)")
+    cache.add("tools", ["wanted", "x=1:2:3"], [*odd, wanted])
+    cache.add(
+        "fails", ["fails_too"], [*odd, make_deb(debs, "fails_too", depends="big, a_b", scripts={"postinst": "exit 1"})]
+    )
+    room = open_room(cache)
+    names = [name.lower() for name in ODD]
+    assert room.install("fails").status == 50
+    assert room.state(*names) == {}
+    assert room.audit() == ""
+    done = room.install("tools")
+    assert (done.status, done.err) == (0, "")
+    assert room.state(*names) == dict.fromkeys(names, "ii 1:2:3")
+    assert sorted(room.sh(f"apt-mark showauto {' '.join(names)}").split()) == sorted({*names} - {"x"})
+
+
+ASKING = {
+    "templates": "Template: asking/where\nType: string\nDefault: nowhere\nDescription: Where?\n\n"
+    "Template: asking/why\nType: string\nDefault: never\nDescription: Why?\n",
+    "config": ". /usr/share/debconf/confmodule\n"
+    "db_input critical asking/where || :\ndb_input high asking/why || :\ndb_go\n",
+    "postinst": '. /usr/share/debconf/confmodule\ndb_get asking/where\necho "$RET" >/var/answer\n'
+    'db_get asking/why\necho "$RET" >>/var/answer\n',
+    "postrm": '[ "$1" != purge ] || . /usr/share/debconf/confmodule\n[ "$1" != purge ] || db_purge\n',
+}
+ANSWERS = ("asking asking/where string here  and there", "asking asking/why string because")
+
+
+@pytest.mark.parametrize("system", ["ubuntu18.04", "debian12"])
+def test_answers_to_debconf_are_there_before_the_package_asks(
+    system: str, tmp_path: Path, debs: Path, open_room: OpenRoom
+) -> None:
+    cache = SyntheticCache(tmp_path / "answers", system)
+    debs_with_answers = [
+        make_deb(debs, "asking", scripts=ASKING),
+        make_deb(debs, "broken", scripts={"postinst": "exit 1"}),
+    ]
+    cache.add("tools", ["asking"], debs_with_answers[:1], debconf=ANSWERS)
+    cache.add("fails", ["asking", "broken"], debs_with_answers, debconf=ANSWERS)
+    room = open_room(cache)
+    config = "cat /var/cache/debconf/config.dat /var/cache/debconf/templates.dat"
+    before = room.sh(config)
+    assert room.install("--dry-run", "tools").status == 0
+    assert room.install("fails").status == 50
+    assert room.sh(config) == before
+    done = room.install("tools")
+    assert (done.status, done.err) == (0, "")
+    assert room.sh("cat /var/answer") == "here  and there\nbecause\n"
+
+
+def test_an_answer_that_the_image_has_stays(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    broken = make_deb(debs, "broken", scripts={"postinst": "exit 1"})
+    asking = make_deb(debs, "asking", scripts=ASKING)
+    other = ("other other/question string x",)  # of a package that does not come
+    cache.add("tools", ["asking"], [asking], debconf=[*ANSWERS, *other])
+    cache.add("fails", ["broken"], [broken], debconf=["broken broken/a string x", "broken broken/b string y"])
+    room = open_room(cache)
+    room.sh("echo 'asking asking/where string the image' | debconf-set-selections")
+    room.sh("mv /usr/bin/debconf-set-selections /root")
+    done = room.install("tools")
+    assert (done.status, done.result["message"]) == (21, "there is no debconf-set-selections here")
+    room.sh("mv /root/debconf-set-selections /usr/bin")
+    room.sh("echo 'broken broken/a string the image' | debconf-set-selections")
+    before = room.sh("cat /var/cache/debconf/config.dat")
+    assert room.install("fails").status == 50
+    assert room.sh("cat /var/cache/debconf/config.dat") == before
+    assert room.install("tools").status == 0
+    assert room.sh("cat /var/answer") == "the image\nbecause\n"
+    assert "other/question" not in room.sh("cat /var/cache/debconf/config.dat")
+
+
 def test_a_package_for_all_architectures_that_is_asked_for_by_one(
     cache: SyntheticCache, debs: Path, open_room: OpenRoom
 ) -> None:

@@ -4,10 +4,11 @@ import contextlib
 import functools
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from debian.deb822 import Deb822, PkgRelation
+from debian.deb822 import Deb822
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import (
@@ -23,6 +24,7 @@ from package_cache.cache.layout import (
 )
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.stored import StoredFile
+from package_cache.outside.packages.debs import SPACE
 from package_cache.values.errors import CacheError, VerificationError
 from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
 from package_cache.values.names import PackageRequest
@@ -38,6 +40,12 @@ OWN_FIELDS = re.compile(
     r"^(?:Filename|Size|MD5sum|SHA1|SHA256|SHA512):.*\n(?:[ \t].*\n)*", re.MULTILINE | re.IGNORECASE
 )
 """What only an index can say of a package file; apt would believe the first it reads."""
+
+_SPACE = re.compile(r"(/[A-Za-z0-9._+/-]*) ([0-9]{1,12})", re.ASCII)
+"""What `control_with_space` wrote."""
+
+_RELATED = re.compile(r"(?:^|[,|])\s*([A-Za-z0-9][A-Za-z0-9+._-]*)", re.ASCII)
+"""A name in a relation field, as dpkg accepts it; python-debian's parser knows Policy's names only."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,12 @@ class IndexedPackage:
         return int(text) if INSTALLED_SIZE.fullmatch(text) else 0
 
     @functools.cached_property
+    def space(self) -> Counter[str]:
+        """What it takes installed in which folders, in KiB; what its files do not make up of its size is for /usr."""
+        found = Counter({folder: int(size) for folder, size in _SPACE.findall(str(self.fields.get(SPACE, "")))})
+        return found + Counter({"/usr": max(0, self.installed_kib - found.total())})
+
+    @functools.cached_property
     def pre_depends(self) -> frozenset[str]:
         """The names of packages that it needs configured before it is unpacked (Debian Policy 7.2)."""
         return frozenset(self._names_in("Pre-Depends"))
@@ -79,9 +93,7 @@ class IndexedPackage:
 
     def _names_in(self, field: str) -> set[str]:
         """Give the names of packages in a relation field (Debian Policy 7.1)."""
-        text = str(self.fields.get(field, "")).strip()
-        relations = PkgRelation.parse_relations(text) if text else []
-        return {str(alternative["name"]) for alternatives in relations for alternative in alternatives}
+        return {name.lower() for name in _RELATED.findall(str(self.fields.get(field, "")))}
 
     @functools.cached_property
     def paragraph(self) -> str:
@@ -98,7 +110,8 @@ class IndexedPackage:
 def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
     """Make it of a control file. Raises `VerificationError` where that is of another package than the lock says."""
     package = IndexedPackage(locked, stored, control)
-    found = tuple(str(package.fields.get(name, "none")) for name in ("Package", "Version", "Architecture"))
+    name, *others = (str(package.fields.get(field, "none")) for field in ("Package", "Version", "Architecture"))
+    found = (name.lower(), *others)  # as dpkg reads it
     if found != (locked.name, locked.version, locked.architecture):
         raise VerificationError(
             f"cannot use the package {locked.key}: its file is of {' '.join(found)!r}",
@@ -114,12 +127,15 @@ def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedP
     for architecture, (group, items) in architectures.items():
         requests = [PackageRequest.parse(text) for text in group.requests]
         needed = set(group.packages)
-        size = sum(item.installed_kib for item in items if item.locked.key in needed)
+        own = [item for item in items if item.locked.key in needed]
         files.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
         files[f"{architecture}.group"] = group_file(
             requests,
             group.provides,
-            size,
+            sum(item.installed_kib for item in own),
+            space=sum((item.space for item in own), Counter()),
+            probe=min(own, key=lambda item: item.stored.size).stored.sha256 if own else "",
+            debconf=[str(answer) for answer in group.debconf],
             pre_dependencies=_pre_dependencies(items),
             recommends=group.recommends,
             images=[one.image for one in group.images],

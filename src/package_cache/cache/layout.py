@@ -19,9 +19,10 @@ of the description before. What is removed goes the other way round. So every gr
 and all that the description names fits it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from package_cache.outside.inside import Inside
 from package_cache.values.names import PackageRequest
@@ -64,6 +65,9 @@ def group_file(
     provides: Sequence[str],
     installed_kib: int,
     *,
+    space: Mapping[str, int] = MappingProxyType({}),
+    probe: str = "",
+    debconf: Sequence[str] = (),
     pre_dependencies: Sequence[str] = (),
     recommends: bool = False,
     images: Sequence[str] = (),
@@ -73,14 +77,21 @@ def group_file(
     format 1
     recommends yes                only where the group takes recommended packages as well
     installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
+    installed-kib 23000 /usr/lib  how much of the closure lies there, in whole blocks; one line for each folder
+    probe 1f0e…                   the hash of the smallest package file: whether dpkg starts is tried with that
     package openssh-server        a request, in apt-get's syntax; one line each
+    debconf krb5-config krb5-config/default_realm string EXAMPLE.ORG
+                                  an answer for debconf, as debconf-set-selections(1) reads it; one line each
     provides /usr/sbin/sshd       a file that must exist after installing; one line each
     pre-dependency libc6          a package on which another of the closure Pre-Depends; one line each
     image training                another index, for where `Packages` has no plan: Packages.<architecture>.training
     end                           the last line: a file without it was cut short
     """
     lines = [f"format {FORMAT}", *(["recommends yes"] if recommends else []), f"installed-kib {installed_kib}"]
+    lines += [f"installed-kib {size} {folder}" for folder, size in sorted(space.items())]
+    lines += [f"probe {probe}"] if probe else []
     lines += [f"package {request}" for request in requests]
+    lines += [f"debconf {answer}" for answer in debconf]
     lines += [f"provides {path}" for path in provides]
     lines += [f"pre-dependency {name}" for name in pre_dependencies]
     lines += [f"image {name}" for name in images]

@@ -16,8 +16,7 @@
 # 30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 40 dpkg locked too long; 41 no space; 42 read-only.
 # Tried and undone: 50 an installation failed; 130 a signal came.
 
-# It needs sh, dpkg, apt-get and coreutils (or busybox for the latter). What it promises stands in docs/installer.md. The
-# comment above a function says what it does, what it sets, and the exit statuses with which it can end the run.
+# It needs sh, dpkg, apt-get and coreutils. Above each function: what it does and sets, and statuses with which it ends the run.
 
 # shellcheck disable=SC2086  # lists of names are split into words on purpose; checks vouch for their characters
 # shellcheck disable=SC2015  # "a && b || c" is meant to do c also where b fails
@@ -51,13 +50,12 @@ set_state() {
     # read_arguments
     groups='' cache='' result='' verbose='' dry_run='' root='' given_architecture='' lock_timeout=120 install_timeout=1800
     # find_cache, read_groups
-    pool='' requests='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 recommends=false hashes=''
+    pool='' requests='' named='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 space='' probe='' answers='' recommends=false hashes=''
     # read_system, read_architecture, read_database, select_packages, in_state, look
     system='' derived='' architecture='' foreign='' database='' known='' found='' exactly='' missing='' absent='' already_there=0
-    # make_work, link_indexes, ask_apt, plan, start_hashing
-    work='' disks='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
-    # sort_planned, begin_run, recover, take_policy, find_installer, find_holder, wait_for_others, run_logged
-    fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs=''
+    # make_work, ask_apt, plan, start_hashing, sort_planned, begin_run, recover, take_policy, find_installer, find_holder, run_logged
+    work='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
+    fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs='' answered=''
     # give_back, finish, phase, and the lines of the result
     baseline='' unchanged='nothing was changed' reason='' message='' next_step='' installed=0 phases='' package_lines='' obstacle_lines='' apt_lines=''
 }
@@ -65,7 +63,7 @@ set_state() {
 # install_missing: plan, verify and install, anew after each time that another process works with dpkg.
 install_missing() {
     [ -n "${dry_run}" ] || [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
-    need_tools apt-get df timeout
+    need_tools apt-get df timeout ${answers:+debconf-set-selections}
     make_work
     link_indexes
     phase index
@@ -73,7 +71,7 @@ install_missing() {
         give_back
         wait_for_others || locked_too_long
         phase wait
-        disks='' recovered=yes
+        recovered=yes
         recover
         baseline=$(print_state)
         ! look || return 0
@@ -84,6 +82,8 @@ install_missing() {
 try_to_install() {
     local hasher=''
     if [ -z "${dry_run}" ] && { find_holder || find_installer; }; then return 1; fi
+    try_dpkg >/dev/null 2>&1 &
+    hashers=$!
     plan || return
     if [ -z "${files}" ]; then
         check_all || miss no-plan "apt finds nothing to install, but ${wrong}" "rebuild the cache, or use the fallback of this image"
@@ -93,7 +93,8 @@ try_to_install() {
     phase plan
     sort_planned
     for hasher in ${hashers}; do
-        wait "${hasher}" || check_hashes 'the index' # to know which it is
+        wait "${hasher}" && continue || check_hashes 'the index' # to know which it is
+        try_dpkg 2>/dev/null || { [ -z "${dry_run}" ] && is_disturbed && return 1; } || dpkg_refuses 'dpkg does not work here' try_dpkg
     done
     hashers=
     phase verify
@@ -107,6 +108,7 @@ try_to_install() {
     begin_run
     take_policy || return
     phase begin
+    set_answers || fail "debconf does not take the group's answers"
     install_files
     case $? in 0) ;; 1) return 1 ;; *) fail "dpkg or a package's own script ended with an error" ;; esac
 }
@@ -149,17 +151,19 @@ main() {
     for request in ${missing}; do already_there=$((already_there - 1)); done
     phase present
     if [ "${all_there}" = 0 ]; then
+        mark_manual
         say "${groups}: already there, nothing to do"
         finish installed "already there"
     fi
     install_missing
     phase install
     set -- ${files}
+    [ -n "${run}" ] || mark_manual
     if [ -n "${run}" ]; then
         [ -z "${verbose}" ] || cat -v ${logs}
         check_all || fail "${wrong}"
         phase check
-        mark # only now: what is taken back must leave no mark
+        mark && mark_manual # only now: what is taken back must leave no mark
         phase mark
         stop_listening # all is installed, and the status must say so
         end_run

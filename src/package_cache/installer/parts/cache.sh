@@ -15,15 +15,12 @@ find_cache() {
     [ -x "${cache}" ] || no_cache "the folder ${given} cannot be entered"
     pool=${cache}/pool
     [ ! -d "${cache}/groups" ] || return 0
-    set +f
-    set -- "${cache}"/*
-    set -f
+    set +f && set -- "${cache}"/* && set -f
     [ ! -e "$1" ] || no_cache "the folder ${cache} is no cache: it has no groups"
     is_mounted "$(cd -P -- "${cache}" && pwd -P)" || no_cache "the folder ${cache} is empty, and nothing is mounted there"
     # Some clusters mount an empty folder, silently, in place of an image volume that they do not know.
     miss cache-missing "the volume at ${cache} is empty" "fill it; an image volume arrives empty where the API server or the node's container runtime does not know image volumes"
 }
-
 no_cache() { miss cache-missing "$1" "check the mount, or name the folder with --cache"; } # 30
 
 # is_mounted PATH: something is mounted there (proc(5), mountinfo).
@@ -49,23 +46,15 @@ read_groups() {
 
 # state_hash FILE: add to `hashes` the SHA-256 that the Release of its folder states, or nothing that fits.
 state_hash() {
-    local within='' hash='' name='' stated=none
-    while read -r hash _ name; do
-        case ${hash}${name} in
-            SHA256:) within=yes ;;
-            *:) within= ;;
-            *) [ "${within}${name}" != "yes${1##*/}" ] || stated=${hash} ;;
-        esac
-    done <"${cache}/${1%/*}/Release"
+    local hash='' name='' stated=none
+    while read -r hash _ name; do [ "${name}" != "${1##*/}" ] || ! is_hash "${hash}" || stated=${hash}; done <"${cache}/${1%/*}/Release"
     hashes="${hashes}${stated}  $1${NEWLINE}"
 }
 
 # check_hashes WHO-STATES-THEM: compare files of the cache with `hashes`, lines as sha256sum(1) prints them. 31
 check_hashes() {
     local word='' names='' found='' bad=''
-    for word in ${hashes}; do
-        case ${word} in */*) names="${names} ${word}" ;; *) ;; esac
-    done
+    for word in ${hashes}; do case ${word} in */*) names="${names} ${word}" ;; *) ;; esac; done
     found=$(cd "${cache}" && exec sha256sum ${names} 2>/dev/null)
     [ "${found}${NEWLINE}" != "${hashes}" ] || return 0
     for_lines find_bad_hash "${hashes}"
@@ -73,8 +62,6 @@ check_hashes() {
     [ -n "${found}" ] || damaged "the files cannot be hashed"
     damaged "${bad} is not the file that $1 states (SHA-256)"
 }
-
-# find_bad_hash LINE: set `bad` to the first file whose line is not among `found`.
 find_bad_hash() { case ${NEWLINE}${found}${NEWLINE} in *"${NEWLINE}$1${NEWLINE}"*) ;; *) bad=${bad:-${1#*  }} ;; esac; }
 
 # check_file NAME: a file of the cache with something in it; one that is a pipe would be waited for. 31
@@ -84,35 +71,31 @@ check_file() {
     [ -s "${cache}/$1" ] || damaged "$1 is empty"
     [ -r "${cache}/$1" ] || damaged "$1 cannot be read: see the permissions on it"
 }
-
 damaged() { miss cache-damaged "the cache is damaged: $1" "stage or build the cache again"; } # 31
 
 # miss_group GROUP: the cache does not have it, or not for this system. 10 11
 miss_group() {
-    local systems='' all='' path='' name=''
-    set +f
-    for path in "${cache}/groups"/*-*; do
-        set -f
-        name=${path##*/}
-        case ${name} in "$1-" | "$1-"*[!a-z0-9._]*) ;; "$1"-*) systems="${systems} ${name##*-}" ;; *) ;; esac
+    local group="$1" systems='' all='' name=''
+    set +f && set -- "${cache}/groups"/*-* && set -f
+    for name in "$@"; do
+        name=${name##*/}
+        case ${name} in "${group}-" | "${group}-"*[!a-z0-9._]*) ;; "${group}"-*) systems="${systems} ${name##*-}" ;; *) ;; esac
         case "${all} " in *" ${name%-*} "*) ;; *) all="${all} ${name%-*}" ;; esac
     done
-    set -f
-    [ -z "${systems}" ] || miss not-for-system "the group $1 is not for ${system}${derived}; it is for:${systems}" "${remedy}"
+    [ -z "${systems}" ] || miss not-for-system "the group ${group} is not for ${system}${derived}; it is for:${systems}" "${remedy}"
     [ "${all}" != ' *' ] || all=' none'
-    miss no-such-group "the cache has no group $1; it has:${all}" "add it to the manifest and build again"
+    miss no-such-group "the cache has no group ${group}; it has:${all}" "add it to the manifest and build again"
 }
 
 # miss_architecture FOLDER GROUP: 12 31
 miss_architecture() {
-    local others='' path=''
+    local others='' path='' group="$2"
     check_file "$1/Release"
     case $(cat "${cache}/$1/Release") in *" ${architecture}.group"*) damaged "$1/${architecture}.group is missing" ;; *) ;; esac
-    set +f
-    for path in "${cache}/$1"/*.group; do path=${path##*/} others="${others} ${path%.group}"; done
-    set -f
-    [ "${others}" != ' *' ] || damaged "the folder $1 has no .group file"
-    miss not-for-architecture "the group $2 is not for ${architecture}; it is for:${others}" "add ${architecture} to the group in the manifest and build again"
+    set +f && set -- "${cache}/$1"/*.group && set -f
+    for path in "$@"; do path=${path##*/} others="${others} ${path%.group}"; done
+    [ "${others}" != ' *' ] || damaged "the group ${group} has no .group file"
+    miss not-for-architecture "the group ${group} is not for ${architecture}; it is for:${others}" "add ${architecture} to the group in the manifest and build again"
 }
 
 # read_group_file FILE (cache/layout.py, group_file): add to what the groups ask for. 31 32
@@ -126,14 +109,18 @@ read_group_file() {
                 [ "${value}" -le "${FORMAT}" ] || miss cache-too-new "the cache's format is ${value}, this installer reads ${FORMAT}" "use the install_group.sh that lies in the cache"
                 ;;
             installed-kib)
-                is_number "${value}" || damaged "$1 has a size that is no number"
-                installed_kib=$((installed_kib + value))
+                is_number "${value%% *}" && key=${value#"${value%% *}"} || key=' x' # a folder, behind a blank
+                case ${key} in ' /'*[!a-zA-Z0-9/._+-]* | ' '[!/]*) damaged "$1 has a size that is no number" ;; *) ;; esac
+                case ${key} in '') installed_kib=$((installed_kib + value)) ;; *) space="${space} ${value%% *}:${key# }" ;; esac
                 ;;
             recommends) recommends=true ;;
             package)
-                case ${value} in '' | -* | *[!a-zA-Z0-9+.:=~-]*) damaged "$1 asks for '${value}', which is no package's name" ;; *) ;; esac
+                case ${value} in '' | -* | *[!a-zA-Z0-9+._:=~-]*) damaged "$1 asks for '${value}', which is no package's name" ;; *) ;; esac
                 case "${requests} " in *" ${value} "*) ;; *) requests="${requests} ${value}" already_there=$((already_there + 1)) ;; esac
+                value=${value%%=*} named="${named} ${value%:"${architecture}"}"
                 ;;
+            probe) is_hash "${value}" && probe=${value} || damaged "$1 has no hash: ${value}" ;;
+            debconf) answers=${answers}${value}${NEWLINE} ;;
             provides) provides=${provides}${value}${NEWLINE} ;;
             pre-dependency) pre_dependencies="${pre_dependencies} ${value}" ;;
             image)
@@ -148,7 +135,5 @@ read_group_file() {
             *) damaged "$1 has a line that means nothing: ${key}" ;;
         esac
     done <"${cache}/$1"
-    case ${seen} in *' end '*) ;; *) damaged "$1 is cut short" ;; esac
-    case ${seen} in *' format '*) ;; *) damaged "$1 has no format number" ;; esac
-    case ${seen} in *' package '*) ;; *) damaged "$1 asks for no package" ;; esac
+    case ${seen} in ' format '*' package '*' end ') ;; *) damaged "$1 is cut short, or asks for no package" ;; esac
 }

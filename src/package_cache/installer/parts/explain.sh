@@ -5,7 +5,7 @@ explain() {
     local section='' package='' relation='' hidden='' asked="${missing}" round=0 veiled='' words=''
     while :; do
         obstacle_lines='' veiled='' hidden=''
-        words=$(printf '%s' "${said}" | tr -c 'a-zA-Z0-9+.-' ' ')
+        words=$(printf '%s' "${said}" | tr -c 'a-zA-Z0-9+._-' ' ')
         select_packages ${words}
         [ "${trouble}" = no-plan ] || explain_half_done
         for_lines read_word_line "${said}"
@@ -17,7 +17,6 @@ explain() {
     [ -n "${obstacle_lines}" ] || for_lines read_error "${said}"
     for_lines complain_obstacle "${obstacle_lines:-obstacle=other||||apt does not say why}"
 }
-
 complain_obstacle() { complain "    ${1##*|}"; }
 
 # add_obstacle KIND PACKAGE NEEDS HERE SENTENCE: once. What apt merely did not choose counts where nothing else is named.
@@ -38,11 +37,8 @@ explain_half_done() {
     local each='' version='' state=''
     for each in ${database}; do
         case ${each} in
-            */?H*) state='half-installed' ;;
-            */?U*) state='unpacked' ;;
-            */?F*) state='half-configured' ;;
-            */[uihrp]?R) state='to be installed again' ;;
-            *) continue ;;
+            */?H*) state='half-installed' ;; */?U*) state='unpacked' ;; */?F*) state='half-configured' ;;
+            */[uihrp]?R) state='to be installed again' ;; *) continue ;;
         esac
         version=${each#*/*/} version=${version%/*}
         add_obstacle half-installed "${each%%/*}" '' "${version}" "${each%%/*} ${version} is ${state}"

@@ -18,12 +18,24 @@ run_patiently() {
     done
 }
 
+# set_answers: give debconf the groups' answers about what comes, but to no question that has an answer here. Status 1: it failed.
+set_answers() {
+    local there='' wanted=''
+    [ -n "${answers}" ] || return 0
+    there=" $(sed -n '/^Name: /h;/^Value:/{x;s/^Name: //p;}' /var/cache/debconf/config.dat 2>/dev/null | tr '\n' ' ')"
+    for_lines add_answer "${answers}"
+    [ -z "${wanted}" ] || { printf '%s' "${wanted}" >"${work}/answers" && run_patiently debconf-set-selections "${work}/answers"; }
+}
+add_answer() {
+    local line="$1"
+    set -- $1
+    case " ${fresh} ${leftover} ":${there} in *" $1 "*:*" $2 "*) ;; *" $1 "*:*) wanted=${wanted}${line}${NEWLINE} answered="${answered} $1:$2" ;; *) ;; esac
+}
+
 # install_files: by dpkg alone if no Pre-Depends (Debian Policy 7.2) forbid. Status 1: another was quicker; 2: it failed.
 install_files() {
     local name='' first='' hash=''
-    for name in ${pre_dependencies}; do
-        case "${planned} " in *" ${name} "* | *" ${name}:"*) first=${name} ;; *) ;; esac
-    done
+    for name in ${pre_dependencies}; do case "${planned} " in *" ${name} "* | *" ${name}:"*) first=${name} ;; *) ;; esac; done
     if [ -z "${first}" ]; then
         set --
         for hash in ${files}; do set -- "$@" "${pool}/${hash}.deb"; done
@@ -43,32 +55,36 @@ install_by_apt() {
 
 # sort_planned: set `fresh` to what was not here, `leftover` to what had left its conffiles, `automatic` to dependencies.
 sort_planned() {
-    local name='' asked=' '
-    for name in ${requests}; do
-        name=${name%%=*}
-        asked="${asked}${name%:"${architecture}"} "
-    done
+    local name=''
     in_state '?n*' ${planned}
     fresh=${found}
     in_state '?c*' ${planned}
     leftover=${found} automatic=
-    for name in ${fresh} ${leftover}; do
-        case ${asked} in *" ${name} "*) ;; *) automatic="${automatic} ${name}" ;; esac
-    done
+    for name in ${fresh} ${leftover}; do case "${named} " in *" ${name} "*) ;; *) automatic="${automatic} ${name}" ;; esac; done
 }
 
 # fail CAUSE: exit because of what dpkg or a package's own script did: show the log, undo. 40 50
 fail() {
-    local shown=''
     if is_as_before && find_holder; then locked_too_long; fi
     stop_listening # undoing is not interrupted
-    shown=$(cat ${logs} 2>/dev/null | tail -n 40)
-    [ -z "${shown}" ] || complain "the last lines of dpkg's output:${NEWLINE}${shown}"
+    [ -z "${logs}" ] || complain "the last lines of dpkg's output:${NEWLINE}$(cat ${logs} | tail -n 40)"
     undo
     complain "cannot install ${groups} (install-failed): $1"
     complain "${outcome}; next step: read the lines above, or use the fallback of this image"
     finish install-failed "$1; ${outcome}"
 }
 
-# mark: mark the packages that came as dependencies as such, as apt would.
-mark() { [ -z "${automatic}" ] || ask_apt apt-mark auto ${automatic} || complain "cannot mark dependencies as automatically installed: ${said}"; }
+# mark, mark_manual: mark what came as a dependency as such, and what is asked for by name as that, as apt-get install does.
+mark() { [ -z "${automatic}" ] || set_marks auto ${automatic}; }
+mark_manual() {
+    local marks='' name=''
+    [ -z "${dry_run}" ] || return 0
+    marks=$(cat "${APT_MARKS}" 2>/dev/null)
+    set -- manual
+    for name in ${named}; do
+        case ${name} in *:*) ;; *) name=${name}:${architecture} ;; esac
+        case ${marks} in *"Package: ${name%:*}${NEWLINE}Architecture: ${name#*:}${NEWLINE}Auto-Installed: 1"*) set -- "$@" "${name}" ;; *) ;; esac
+    done
+    set_marks "$@"
+}
+set_marks() { [ $# = 1 ] || { find_work && ask_apt apt-mark "$@"; } || complain "cannot mark packages ($1): ${said}"; }

@@ -32,8 +32,7 @@ write_notes() {
 # shellcheck disable=SC3067  # dash, bash and busybox know -O
 is_own() { [ -O "$1" ] && [ ! -L "$1" ]; }
 
-# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: not those of write_notes, whole: where
-# they are incomplete, nothing was touched yet.
+# read_notes FOLDER: set pool, file_of, planned, fresh, leftover, automatic. Status 1: incomplete, so nothing was touched yet.
 read_notes() {
     local end='' each=''
     is_own "$1" && is_own "$1/notes" && [ -f "$1/notes" ] && [ "$(stat -c %s "$1/notes")" -le 1000000 ] || return
@@ -44,9 +43,7 @@ read_notes() {
         is_package "${each%%/*}" && is_hash "${each#*/}" || return
         planned="${planned} ${each%%/*}"
     done
-    for each in ${fresh} ${leftover} ${automatic}; do
-        case "${planned} " in *" ${each} "*) ;; *) return 1 ;; esac
-    done
+    for each in ${fresh} ${leftover} ${automatic}; do case "${planned} " in *" ${each} "*) ;; *) return 1 ;; esac; done
 }
 
 # end_run [FOLDER]: forget this run, or another one: nothing of it is left to be taken back.
@@ -61,9 +58,7 @@ end_run() {
 recover() {
     local folder='' pool=''
     is_own "${RUNS}" || return 0
-    set +f
-    set -- "${RUNS}"/[0-9]*-[0-9]*
-    set -f
+    set +f && set -- "${RUNS}"/[0-9]*-[0-9]* && set -f
     for folder in "$@"; do
         if [ ! -d "${folder}" ] || is_alive "${folder##*/}"; then continue; fi
         holder='a dpkg that a killed installer has left is at work'
@@ -93,14 +88,14 @@ recover_run() {
     fi
     if is_sane; then
         in_state '[ih]i' ${automatic}
-        [ -z "${found}" ] || ask_apt apt-mark auto ${found}
+        set_marks auto ${found}
         end_run "$1"
     else
         complain "dpkg is not in order yet: see dpkg --audit"
         culprit=', left by an earlier run of this that was killed'
     fi
     release_policy
-    recovering='' disks=''
+    recovering=
     baseline=$(print_state)
 }
 
@@ -109,14 +104,12 @@ is_sane() { read_database && ! is_half_done && ask_apt apt-get -o Debug::NoLocki
 
 # undo: take back what this run did. Sets `outcome`.
 undo() {
+    local each=''
     patience=
     rm -rf "${run}/ballast"
+    for each in ${answered}; do echo "UNREGISTER ${each#*:}" | debconf-communicate "${each%%:*}" >/dev/null 2>&1; done
     if take_back && is_sane; then
-        if [ -e "${run}/marks" ]; then
-            mv -f "${run}/marks" "${APT_MARKS}"
-        elif [ -L "${work}/cache" ]; then
-            rm -f "${APT_MARKS}"
-        fi
+        mv -f "${run}/marks" "${APT_MARKS}" 2>/dev/null || rm -f "${APT_MARKS}" # there were none
         outcome='undone: the packages that came were removed again, and dpkg is sane'
         end_run
     else
@@ -171,8 +164,7 @@ unpack_again() {
     in_state '?H*' ${planned}
     set --
     for name in ${found}; do
-        file=${file_of#*" ${name}/"}
-        file=${file%% *}
+        file=${file_of#*" ${name}/"} file=${file%% *}
         printf '%s  %s\n' "${file}" "${pool}/${file}.deb" | sha256sum -c >/dev/null 2>&1 || continue
         set -- "$@" "${pool}/${file}.deb"
     done

@@ -3,27 +3,27 @@ WORK_KIB=16384 # what temporary files take at most
 WORK_PLACES='/tmp /var/tmp /dev/shm'
 DPKG_OPTIONS='--force-unsafe-io --force-confdef --force-confold --refuse-downgrade'
 
-# make_work: set `work` to a private folder in the first place with room, and `disks` to what df(1) says of others. 41
-make_work() {
+# find_work: set `work` to a private folder in the first place with room. Status 1: there is none.
+find_work() {
     local place=''
     [ -z "${work}" ] || return 0
     for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do
         case ${place} in *[!a-zA-Z0-9/.-]* | [!/]*) continue ;; *) ;; esac # apt writes others in another way
         [ -d "${place}" ] && [ -w "${place}" ] || continue
-        disks=$(df -Pk / /usr /var "${place}" 2>/dev/null)
-        set -- ${disks##*"${NEWLINE}"}
-        is_number "${4-}" && [ "$4" -ge "${WORK_KIB}" ] || continue
-        disks=${disks%"${NEWLINE}"*}
+        # shellcheck disable=SC2046  # words on purpose
+        set -- $(df -Pk "${place}" 2>/dev/null)
+        is_number "${11-}" && [ "${11}" -ge "${WORK_KIB}" ] || continue
         work=${place}/package-cache.${me}
         mkdir -m 700 "${work}" 2>/dev/null && write_configuration && return
         rm -rf "${work}"
         work=
     done
-    miss no-space "no place for temporary files has ${WORK_KIB} KiB free: /run, TMPDIR, ${WORK_PLACES}" "free some space there"
+    return 1
 }
+make_work() { find_work || miss no-space "no place for temporary files has ${WORK_KIB} KiB free: /run, TMPDIR, ${WORK_PLACES}" "free some space there"; }
 
-# write_configuration: an apt.conf(5) that reads nothing of the image's but what dpkg has, and apt's marks; without caches,
-# whose writing costs more than reading again; and with all versions of apt planning as those before 2.5.2 (NEWS.Debian).
+# write_configuration: an apt.conf(5) that reads only dpkg's status and apt's marks; no caches, which cost more than they save;
+# all versions of apt plan as those before 2.5.2 (NEWS.Debian).
 write_configuration() {
     {
         printf 'Dir::Etc%s "/dev/null";\n' '' ::main ::parts ::sourceparts ::preferences ::preferencesparts ::trusted \
@@ -55,18 +55,13 @@ link_indexes() {
     done
     { printf '%s' "${sources}" >"${work}/sources.list"; } 2>/dev/null && write_configuration || no_work
 }
-
 no_work() { miss no-space "there is no space for temporary files in ${work%/*}" "free some, or set TMPDIR"; } # 41
 
 # plan: set files (in apt's order), planned, file_of, bytes, need_kib. Status 1: another process was at work. 13 22 31
 plan() {
     local trouble=''
     files='' planned='' file_of=' ' bytes=0 package_lines='' need_kib=${installed_kib}
-    if is_half_done; then
-        trouble=dpkg-broken
-    elif ! ask_for_plan ${missing} && ! plan_for_image; then
-        trouble=no-plan
-    fi
+    is_half_done && trouble=dpkg-broken || ask_for_plan ${missing} || plan_for_image || trouble=no-plan
     if [ -n "${trouble}" ] && [ -z "${dry_run}" ] && is_disturbed; then return 1; fi
     [ -z "${trouble}" ] || no_plan
     for_lines read_plan_line "${said}"
@@ -108,7 +103,6 @@ no_plan() {
     esac
     miss no-plan "the packages here and those of the cache cannot be combined" "lock for this image as well (lock --for), or use the fallback of this image"
 }
-
 add_apt_line() { apt_lines="${apt_lines}apt=$1${NEWLINE}"; }
 
 # read_plan_line LINE of `apt-get --print-uris`: 'uri' name_version_architecture.deb size, or the space needed. 31
@@ -124,14 +118,15 @@ read_plan_line() {
 }
 
 # is_package TEXT: a package's name, perhaps with its architecture, as a database, an index and notes have it. is_hash TEXT: a SHA-256.
-is_package() { case $1 in [!a-zA-Z0-9]* | *[!a-zA-Z0-9+.:-]*) return 1 ;; *) [ -n "$1" ] ;; esac; }
+is_package() { case $1 in [!a-zA-Z0-9]* | *[!a-zA-Z0-9+._:-]*) return 1 ;; *) [ -n "$1" ] ;; esac; }
 is_hash() { case $1 in *[!0-9a-f]*) return 1 ;; *) [ "${#1}" = 64 ] ;; esac; }
 
 # add_file URI NAME SIZE: add a package file to the plan. 31
 add_file() {
     local hash="${1##*/}" name="${2%%_*}" version="${2#*_}" arch="${2##*_}"
     hash=${hash%".deb'"} arch=${arch%.deb} version=${version%_*}
-    case ${version} in *%3a*) version=${version%%%3a*}:${version#*%3a} ;; *) ;; esac # an epoch
+    until [ "${name}" = "${name%%%5f*}" ]; do name=${name%%%5f*}_${name#*%5f}; done # apt escapes these
+    until [ "${version}" = "${version%%%3a*}" ]; do version=${version%%%3a*}:${version#*%3a}; done
     is_number "$3" && is_hash "${hash}" || damaged "its index names a file outside the pool: $1 $2"
     package_lines="${package_lines}package=${name} ${version} ${arch} $3 ${hash}${NEWLINE}"
     case " all ${architecture}${foreign} " in

@@ -5,7 +5,6 @@ POLICY_MARK='# package-cache: no service is started while this process installs:
 
 # wait_for_others: until nobody keeps dpkg or debconf locked. Status 1: --lock-timeout is over since `patience` was emptied.
 wait_for_others() { while find_holder || find_installer; do be_patient || return; done; }
-
 locked_too_long() { miss dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, or give --lock-timeout more seconds"; } # 40
 
 # find_installer: set `holder` to another installer at work, and `policy_owner` to whose policy-rc.d is there. Status 1: none.
@@ -13,9 +12,7 @@ find_installer() {
     local line=''
     policy_owner=
     [ -f "${POLICY}" ] && [ -z "${policy}" ] || return 1 # a pipe would be waited for
-    while read -r line; do
-        case ${line} in "${POLICY_MARK} "*) policy_owner=${line##* } ;; *) ;; esac
-    done <"${POLICY}"
+    while read -r line; do case ${line} in "${POLICY_MARK} "*) policy_owner=${line##* } ;; *) ;; esac; done <"${POLICY}"
     [ -n "${policy_owner}" ] && is_at_work "${policy_owner}" || return 1
     holder="another installer, process ${policy_owner%%-*}, is at work"
 }
@@ -45,7 +42,6 @@ take_policy() {
     release_policy
     services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
 }
-
 services_could_start() { miss read-only "services could start: $1" "let ${POLICY} exit with 101, or give the container a /usr/sbin that can be written to"; } # 42
 
 # says_no: the image's own policy forbids services to start. One that does not answer soon does not.

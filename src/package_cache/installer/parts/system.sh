@@ -13,8 +13,7 @@ need_tools() {
 }
 
 # read_system: set `system` to ID with VERSION_ID of os-release(5), which is read, never run. 11
-# Sets `derived` and `remedy`, for a group that is not for it: a derivative may have other versions of the same packages,
-# or be for lesser processors under the same name, so that it never counts as what it is derived from.
+# Sets `derived` and `remedy`: a derivative has other packages and processors, and never counts as what it is derived from.
 read_system() {
     local line='' value='' id='' version='' like=''
     [ -f "${OS_RELEASE}" ] || OS_RELEASE=${root}/usr/lib/os-release
@@ -39,7 +38,6 @@ read_system() {
         *) derived=", a derivative (ID_LIKE=${like}) with packages of its own" ;;
     esac
 }
-
 no_system() { miss not-for-system "${OS_RELEASE#"${root}"} does not say which OS release this is: $1" "use the fallback of this image"; } # 11
 
 # read_architecture: set `architecture` to dpkg's own, and `foreign` to the others that it accepts. 2 22
@@ -47,14 +45,11 @@ read_architecture() {
     local each=''
     if [ -z "${root}" ]; then
         # Its configuration is read with that: dpkg.cfg(5).
-        architecture=$("${DPKG}" --print-architecture 2>/dev/null) ||
-            miss dpkg-broken "dpkg does not work here: $("${DPKG}" --print-architecture 2>&1)" "repair what it complains of"
+        architecture=$("${DPKG}" --print-architecture 2>/dev/null) || dpkg_refuses 'dpkg does not work here' "${DPKG}" --print-architecture
     else
         read_database
         architecture=${given_architecture}
-        for each in ${database}; do
-            case ${each} in dpkg/*/[ih]i) each=${each#*/} architecture=${each%%/*} ;; *) ;; esac
-        done
+        for each in ${database}; do case ${each} in dpkg/*/[ih]i) each=${each#*/} architecture=${each%%/*} ;; *) ;; esac; done
         case ${architecture} in '' | *[!a-z0-9-]*) misuse "the root ${root} has no package dpkg: name it with --architecture" ;; *) ;; esac
         [ "${architecture}" = "${given_architecture:-${architecture}}" ] || misuse "the dpkg of ${root} is for ${architecture}, not for ${given_architecture}"
     fi
@@ -66,12 +61,15 @@ read_architecture() {
 
 # read_database: set `database` to lines NAME/ARCHITECTURE/VERSION/STATE (dpkg-query(1), db:Status-Abbrev). 22
 read_database() {
-    local error=''
     database=$(query "${PACKAGE_LINE}" 2>/dev/null)
-    [ $? -ge 2 ] || return 0
-    error=$(query "${PACKAGE_LINE}" 2>&1 >/dev/null)
-    set -- ${error##*dpkg-query: error: } # on one line
-    miss dpkg-broken "dpkg cannot read its database: $*" "repair what it complains of"
+    [ $? -lt 2 ] || dpkg_refuses 'dpkg cannot read its database' query "${PACKAGE_LINE}"
+}
+
+# dpkg_refuses SENTENCE COMMAND...: exit with what the command says on standard error, on one line. 22
+dpkg_refuses() {
+    said=$(shift && "$@" 2>&1 >/dev/null) said=${said##*: error: }
+    set -- "$1:" ${said##* aborting:}
+    miss dpkg-broken "$*" "repair what it complains of"
 }
 
 # in_state PATTERN NAME...: set `found` to the packages in a state, and `exactly` to their names with architectures.
@@ -99,22 +97,17 @@ look() {
     read_database
     select_packages ${requests}
     missing='' absent=''
-    for request in ${requests}; do
-        is_installed "${request}" || missing=${missing:+${missing} }${request}
-    done
+    for request in ${requests}; do is_installed "${request}" || missing=${missing:+${missing} }${request}; done
     for_lines look_for_file "${provides}"
     [ -z "${missing}${absent}" ]
 }
-
 look_for_file() { [ -e "${root}$1" ] || absent=$1; }
 
 # check_all: look again, at everything. Status 0: all requests are met; else `wrong` says what is not.
 check_all() {
     local request='' lacking=''
     look && return
-    for request in ${missing}; do
-        find_provider "${request}" || lacking="${lacking} ${request}"
-    done
+    for request in ${missing}; do find_provider "${request}" || lacking="${lacking} ${request}"; done
     wrong=${absent:+the file ${absent} is not there}
     [ -z "${lacking}" ] || wrong="dpkg does not have installed:${lacking}"
     [ -z "${wrong}" ]

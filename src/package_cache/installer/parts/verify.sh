@@ -1,6 +1,6 @@
-# Verification: every byte that dpkg will read is hashed, and the disks have room.
+# Verification: every byte that dpkg will read is hashed, dpkg is ready, and the disks have room.
 
-# start_hashing: hash the plan's files, by two processes, while other things are looked at; sets `hashers`. 31
+# start_hashing: hash the plan's files, by two processes, while other things are looked at; adds to `hashers`. 31
 start_hashing() {
     local hash='' one='' other='' swapped=''
     hashes=
@@ -18,16 +18,52 @@ start_hashing() {
     done
 }
 
-# check_space: the packages fit on the disks. 41
-check_space() {
-    [ -n "${disks}" ] || disks=$(df -Pk / /usr /var 2>/dev/null)
-    for_lines check_disk "${disks}"
+# try_dpkg: status 1: dpkg refuses to start (docs/installer.md). Another root's accounts are looked up in its files.
+try_dpkg() {
+    if [ -n "${root}" ]; then
+        check_overrides && "${DPKG_QUERY}" --admindir="${DPKG_STATE}" -S /nowhere
+    else
+        [ -f "${pool}/${probe}.deb" ] && [ "$(sha256sum <"${pool}/${probe}.deb")" = "${probe}  -" ] || return 0 # damage is said later
+        TMPDIR=${work} ${TIMEOUT:+"${TIMEOUT}" -k 10 60} "${DPKG}" --no-act --log=/dev/null --unpack "${pool}/${probe}.deb"
+    fi >/dev/null </dev/null
+    [ $? -lt 2 ]
 }
 
-# check_disk LINE of df(1)
-check_disk() {
-    local needed="$((need_kib + 12288))" # for dpkg itself, lost in blocks, the space for undoing
+# check_overrides: status 2: dpkg's statoverride is for a user or group that the root does not have.
+check_overrides() {
+    local each='' user='' group='' path=''
+    [ ! -f "${DPKG_STATE}/statoverride" ] || while read -r user group _ path; do
+        for each in "passwd:${user}" "group:${group}"; do
+            case ${each} in *:'#'*) continue ;; *) ;; esac
+            grep -qs "^${each#*:}:" "${root}/etc/${each%%:*}" || { echo "statoverride of ${path}: /etc/${each%%:*} has no ${each#*:}" >&2 && return 2; }
+        done
+    done <"${DPKG_STATE}/statoverride"
+}
+
+# check_space: on each disk there is room for what of the groups' files lies there, and in /var for dpkg and for undoing. 41
+check_space() {
+    local each='' place='' sizes='' disks=''
+    set --
+    for each in 8192:/var ${space}; do
+        place=${each#*:} sizes="${sizes}${each%%:*} "
+        until [ -d "${place}/" ]; do case ${place} in */*) place=${place%/*} ;; *) place='' ;; esac; done
+        set -- "$@" "${place}/"
+    done
+    for_lines add_disk "$(df -Pk "$@" 2>/dev/null)"
+    for each in ${disks}; do
+        place=${each%%:*} each=${each#*:}
+        [ "${each#*:}" -ge "${each%:*}" ] ||
+            miss no-space "there is not enough space on ${place}: ${each%:*} KiB are needed, ${each#*:} KiB are free" "free some space on ${place}"
+    done
+}
+
+# add_disk LINE of df(1), for the first of `sizes`: put the disk's place, needs and room before the `disks` of the lines before.
+add_disk() {
+    local needed=2048 most="$((need_kib + 10240))" # the whole plan, and what dpkg writes
     set -- $1
     is_number "${4-}" || return 0
-    [ "$4" -ge "${needed}" ] || miss no-space "there is not enough space on $6: ${needed} KiB are needed, $4 KiB are free" "free some space on $6"
+    case ${disks} in *" $6:"*) needed=${disks#*" $6:"} needed=${needed%%:*} ;; *) ;; esac
+    needed=$((needed + ${sizes%% *})) sizes=${sizes#* }
+    [ "${needed}" -le "${most}" ] || needed=${most}
+    disks=" $6:${needed}:$4${disks}"
 }

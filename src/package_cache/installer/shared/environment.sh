@@ -3,8 +3,7 @@ set +e -fu # whatever options a caller's `sh -e` brings
 # shellcheck disable=SC2046,SC3044,SC3045  # names, and what a bash knows: it takes functions and options from the environment, also where it is called sh
 [ -z "${BASH_VERSION-}" ] || { unset -f $(compgen -A function); command export -n SHELLOPTS BASHOPTS; } 2>/dev/null
 
-# drop_variables: unset what leads programs, or packages' scripts, astray (docs/installer.md): the lists of ld.so(8) and
-# sudoers(5), and the options of interpreters. A line of a value that looks like a variable costs at most another of these.
+# drop_variables: unset what leads programs astray (docs/installer.md): the lists of ld.so(8) and sudoers(5), and options.
 drop_variables() {
     local name='' IFS='
 '
@@ -25,8 +24,7 @@ drop_variables() {
 }
 drop_variables
 
-# clean_environment: set what the programs below read. Sets `session`, which keeps a question off the terminal, and
-# TIMEOUT; to nothing if there is no such program.
+# clean_environment: set what programs read, `session`, which keeps questions off the terminal, and TIMEOUT; nothing if missing.
 clean_environment() {
     [ -d "${TMPDIR:-/}" ] || unset TMPDIR
     export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C

@@ -27,15 +27,11 @@ find_holder() {
 
 # has_open PID PATH: an inode alone could be another file's. Where the process does not let us look, it is believed.
 has_open() {
-    local file=''
+    local file='' wanted="$2"
     [ -r "/proc/$1/fd" ] || return 0
-    set +f
-    for file in "/proc/$1/fd"/*; do
-        set -f
-        # shellcheck disable=SC3013  # dash, bash and busybox know -ef
-        [ "${file}" -ef "$2" ] && return 0
-    done
-    set -f
+    set +f && set -- "/proc/$1/fd"/* && set -f
+    # shellcheck disable=SC3013  # dash, bash and busybox know -ef
+    for file in "$@"; do [ "${file}" -ef "${wanted}" ] && return 0; done
     return 1
 }
 
@@ -46,9 +42,7 @@ was_locked() { find_holder || { [ ! -r /proc/locks ] && says_locked "$1"; }; }
 says_locked() {
     local line=''
     holder='another process has dpkg locked'
-    while read -r line; do
-        case ${line} in 'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*) return 0 ;; *) ;; esac
-    done <"$1"
+    while read -r line; do case ${line} in 'dpkg: error: '*' locked by '*' process'* | 'E: Could not get lock '*) return 0 ;; *) ;; esac; done <"$1"
     return 1
 }
 

@@ -11,9 +11,7 @@ query() { exec "${DPKG_QUERY}" --admindir="${DPKG_STATE}" -W -f "$1"; }
 select_packages() {
     local each='' names=" $* "
     known=
-    for each in ${database}; do
-        case ${names} in *" ${each%%/*} "* | *" ${each%%/*}:"* | *" ${each%%/*}="*) known="${known} ${each}" ;; *) ;; esac
-    done
+    for each in ${database}; do case ${names} in *" ${each%%/*} "* | *" ${each%%/*}:"* | *" ${each%%/*}="*) known="${known} ${each}" ;; *) ;; esac; done
 }
 
 # find_package NAME: set `version` and `state` to what `known` says, or to nothing and `un`; and `exact`, with architecture.
@@ -36,7 +34,7 @@ is_installed() {
     local version='' state='' exact='' name="${1%%=*}"
     find_package "${name%:"${architecture}"}"
     case ${state} in [ih]i) ;; *) return 1 ;; esac
-    case $1 in *=*) [ "${1#*=}" = "${version}" ] ;; *) ;; esac
+    case $1 in *=*) [ "${1#*=}" = "${version}" ] || [ "${1#*=}" = "0:${version}" ] ;; *) ;; esac
 }
 
 # find_provider NAME: set `provider` to the installed package and version that provides a virtual one. Status 1: none.
@@ -47,5 +45,4 @@ find_provider() {
     for_lines match_provider "$(query "${PROVIDES_LINE}" 2>/dev/null)"
     [ -n "${provider}" ]
 }
-
 match_provider() { case $1 in */[ih]i*", ${wanted},"* | */[ih]i*", ${wanted} ("*) provider=${1%%/*} ;; *) ;; esac; }

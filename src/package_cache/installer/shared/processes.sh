@@ -28,9 +28,7 @@ is_at_work() {
 # sweep_folders PREFIX: remove the folders PREFIX.IDENTITY of processes that are not alive any more.
 sweep_folders() {
     local prefix="$1" path=''
-    set +f
-    set -- "$1".[0-9]*-[0-9]*
-    set -f
+    set +f && set -- "$1".[0-9]*-[0-9]* && set -f
     for path in "$@"; do [ ! -d "${path}" ] || [ -L "${path}" ] || is_alive "${path#"${prefix}".}" || rm -rf "${path}"; done
 }
 

@@ -15,7 +15,7 @@ from package_cache.cache.publish import publish
 from package_cache.cache.stored import Key, StoredFile
 from package_cache.installer import install_group
 from package_cache.outside.files import exclusive, text_digest
-from package_cache.outside.packages.debs import control_text
+from package_cache.outside.packages.debs import control_with_space
 from package_cache.outside.run import need_tools
 from package_cache.outside.threads import in_threads
 from package_cache.outside.writing import writing_to
@@ -129,7 +129,7 @@ def _indexed(lock: Lock, cache: CacheFolder, files: Mapping[Key, StoredFile]) ->
     packages = {package.sha256: package for system in lock.systems for package in system.packages}
     texts = known_controls(cache, BUILT_BY)
     unknown = list({file.sha256 for file in files.values()} - set(texts))
-    texts.update(zip(unknown, in_threads(control_text, map(cache.package, unknown)), strict=True))
+    texts.update(zip(unknown, in_threads(control_with_space, map(cache.package, unknown)), strict=True))
     return {key: indexed(packages[key[0]], file, texts[file.sha256]) for key, file in files.items()}
 
 

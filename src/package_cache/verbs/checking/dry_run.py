@@ -29,7 +29,7 @@ LIMIT = 600.0
 _POSITION = re.compile(r"(near line [0-9]+).*", re.DOTALL)
 """Where dpkg cannot go on in its database."""
 
-_PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout")
+_PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout", "debconf-set-selections")
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """What the installer needs, and its PATH."""
 

@@ -24,6 +24,13 @@ DPKG = "/var/lib/dpkg"
 STATUS = f"{DPKG}/status"
 MARKS = "/var/lib/apt/extended_states"
 
+REFUSABLE = (
+    *(f"{DPKG}/{name}" for name in ("statoverride", "diversions", "triggers/File", "triggers/Unincorp", "info/format")),
+    "/etc/passwd",
+    "/etc/group",
+)
+"""What dpkg reads beside its status before it starts, and refuses where it is damaged; and whose names that has."""
+
 _SYSTEM = re.compile(r"[^/\0]{1,64}", re.DOTALL)
 """An OS release as far as it can be a part of a folder's name and a cell of a table; the installer judges the rest."""
 
@@ -75,7 +82,7 @@ def seen_in_files(
     """
     first, second = OS_RELEASE
     updates = f"{DPKG}/updates"
-    paths = [STATUS, f"{DPKG}/arch", MARKS, first]
+    paths = [STATUS, f"{DPKG}/arch", MARKS, first, *REFUSABLE]
     paths += [f"{updates}/{update}" for update in files.names(updates) if _UPDATE.fullmatch(update)]
     check_bound("system-files", len(paths), name)
     read = {path: files.read(path) for path in paths}

@@ -120,3 +120,11 @@ def test_another_distributions_machine_has_none(host: Host) -> None:
     (host.folder / "etc/os-release").write_text("ID=debian\n")
     host.line(A)
     assert host.mirrors() == HostMirrors()
+
+
+def test_a_security_archive_of_which_only_the_server_is_known_is_looked_for_in_its_folder_first(host: Host) -> None:
+    archive = Archive("debian-security", "https://security.example.invalid", ("eight-security",), ("main",))
+    assert mirrors_of(archive, {}, host=host.folder) == (
+        "https://security.example.invalid/debian-security",
+        "https://security.example.invalid",
+    )

@@ -45,8 +45,18 @@ def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: P
     own = tuple(chosen.get(archive.name, ()))
     for uri in own:
         check_uri(uri, f"a mirror of {archive.name}", f"{archive.name}=scheme://host/path")
-    found = own or (*host_mirrors(archive, host).usable, archive.base_uri)
+    found = own or (*host_mirrors(archive, host).usable, *_distributions_own(archive))
     return tuple(dict.fromkeys(uri.rstrip("/") for uri in found))
+
+
+def _distributions_own(archive: Archive) -> tuple[str, ...]:
+    """Return the distribution's own URIs of an archive.
+
+    The template of Debian names only the server of its security archive, whose documentation also names a folder.
+    """
+    base = archive.base_uri.rstrip("/")
+    folder = () if urllib.parse.urlsplit(base).path else (f"{base}/{archive.name}",)
+    return (*folder, base)
 
 
 def check_uri(uri: str, what: str, example: str) -> None:

@@ -33,9 +33,8 @@ SAMPLE = (
     "tests/command_line/test_lock_and_build.py",
     "tests/installer/test_packages.py",
     "tests/outside/test_isolation.py",
-    "tests/system/test_signatures.py",
 )
-"""What of the tests is run on each host: what depends on its dpkg, apt, gpgv, Python and namespaces."""
+"""The tests that are run on each host: they depend on its dpkg, apt, gpgv, Python and namespaces."""
 
 PARTS = {"demo": "./run demo", "pod": "./run pod", "tests": f"./run tests {' '.join(SAMPLE)}"}
 """Command of each part, as the README has it."""

@@ -63,7 +63,7 @@ root = "nowhere"
 """
 
 
-def test_a_table_of_images_and_groups(say: Run) -> None:
+def test_a_table_of_images_and_groups(say: Run, tmp_path: Path) -> None:
     status, out, err = say(IMAGES)
     assert (status, err) == (13, "")
     assert out == (
@@ -77,11 +77,11 @@ def test_a_table_of_images_and_groups(say: Run) -> None:
         "    fighter conflicts with enemy: 1.0 is here\n"
         "    next step: lock for this image as well (lock --for), or use the fallback of this image\n"
         "\n"
-        "lost: cannot check nowhere: there is no such folder\n"
+        f"lost: cannot check {tmp_path}/nowhere: there is no such folder\n"
     )
 
 
-def test_data_for_programs(say: Run) -> None:
+def test_data_for_programs(say: Run, tmp_path: Path) -> None:
     status, out, _ = say(IMAGES, "--json")
     answer = json.loads(out)
     assert (status, answer["status"], answer["reason"]) == (13, 13, "no-plan")
@@ -90,7 +90,7 @@ def test_data_for_programs(say: Run) -> None:
         ("tools", "already there"), ("fight", "hit"),
     ]  # fmt: skip
     assert (training["status"], training["digest"][:7], old["status"], lost["status"]) == (0, "sha256:", 13, 2)
-    assert lost["error"]["message"] == "cannot check nowhere: there is no such folder"
+    assert lost["error"]["message"] == f"cannot check {tmp_path}/nowhere: there is no such folder"
 
 
 def test_all_is_well(say: Run) -> None:

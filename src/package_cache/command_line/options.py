@@ -250,7 +250,10 @@ def given_manifest(path: Path | None) -> Manifest:
 
     names = [Path(name).absolute() for name in DEFAULT_MANIFESTS]
     allow_outside = bool(click.get_current_context().meta.get(ALLOW_OUTSIDE))
-    return read_manifest(path or next((name for name in names if name.exists()), names[0]), allow_outside=allow_outside)
+    path = path or next((name for name in names if name.exists()), names[0])
+    here = Path.cwd()
+    name = str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return read_manifest(path, allow_outside=allow_outside, name=name)
 
 
 def given_cache(path: Path) -> CacheFolder:

@@ -20,15 +20,17 @@ EXAMPLE = (
 )
 
 
-def read_manifest(path: Path, *, allow_outside: bool = False) -> Manifest:
+def read_manifest(path: Path, *, allow_outside: bool = False, name: str | None = None) -> Manifest:
     """Read a manifest: TOML where the name ends in `.toml`, else the seed's three or four columns.
 
-    With `allow_outside` it, and the files that it names, may lie outside of its folder, also where links lead.
+    `name` is what messages call it, instead of its path. With `allow_outside` it, and the files that it names, may lie
+    outside of its folder, also where links lead.
     Raises `ManifestError` with all problems, in the order of their lines. Only the form is checked here:
     whether an OS release is known and a package exists, the lock finds out.
     """
-    content = _content(path, allow_outside=allow_outside)
-    problems = Problems(str(path))
+    name = name or str(path)
+    content = _content(path, name, allow_outside=allow_outside)
+    problems = Problems(name)
     text = _text(content, problems)
     digest, is_toml = f"sha256:{hashlib.sha256(content).hexdigest()}", path.suffix.lower() == ".toml"
     if is_toml:
@@ -41,7 +43,7 @@ def read_manifest(path: Path, *, allow_outside: bool = False) -> Manifest:
     return manifest
 
 
-def _content(path: Path, *, allow_outside: bool) -> bytes:
+def _content(path: Path, name: str, *, allow_outside: bool) -> bytes:
     try:
         if path.is_relative_to("/dev"):  # standard input, or a pipe of the user's shell
             with path.open("rb") as stream:
@@ -62,7 +64,7 @@ def _content(path: Path, *, allow_outside: bool) -> bytes:
                 f"cannot be read: {getattr(error, 'strerror', None) or error}",
                 "name a file that can be read",
             )
-    raise ManifestError(f"cannot use the manifest {path}", problems=[Problem(message, str(path), hint=hint)])
+    raise ManifestError(f"cannot use the manifest {name}", problems=[Problem(message, name, hint=hint)])
 
 
 def _text(content: bytes, problems: Problems) -> str:

@@ -89,15 +89,18 @@ def _files() -> Iterator[LayerFile]:
 @click.option("--output", required=True, metavar="DESTINATION", help="As of package-cache image.")
 @mirror_options
 def main(
+    *,
     cache: Path,
     output: str,
     mirrors: Iterable[tuple[str, str]],
     keyrings: Iterable[tuple[str, str]],
     state: Path | None,
+    allow_expired: bool,
 ) -> None:
     """Build the image of the runtime's init container, with a cache in it."""
     try:
-        digest = build_image(given_cache(cache), Destination.parse(output), given_options(mirrors, keyrings, state))
+        options = given_options(mirrors, keyrings, state, allow_expired=allow_expired)
+        digest = build_image(given_cache(cache), Destination.parse(output), options)
     except PackageCacheError as error:
         click.echo(visible(f"error: {error}"), err=True)
         sys.exit(error.status.code)

@@ -186,7 +186,8 @@ MARKUP = "[/dim][red][link=file:///]"
 def test_steps_and_errors_on_a_terminal(world: World, ending: str, status: int) -> None:
     """Rich may draw control characters; a name adds none, nor markup of rich."""
     folder = world.folder / (MARKUP + ending).replace("/", "")
-    folder.mkdir()
+    (folder / "etc").mkdir(parents=True)
+    (folder / "etc/os-release").write_text("ID=ubuntu\nVERSION_ID=18.04\n")
     ours, theirs = pty.openpty()
     words = ["check", "edit", "--cache", str(world.cache), "--root", str(folder), "--architecture", "amd64"]
     argv = [sys.executable, "-c", "from package_cache.command_line.entry import main; main()", *words]

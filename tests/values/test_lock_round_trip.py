@@ -73,6 +73,7 @@ def locked_systems(draw: st.DrawFn, name: str) -> LockedSystem:
         st.lists(printable.map(lambda path: f"/{path}"), max_size=2).map(tuple),
         st.booleans(),
         st.just(()) | st.tuples(*sets),
+        some_keys,
         st.lists(answers, max_size=2).map(tuple),
     )
     groups = draw(st.lists(group, max_size=3, unique_by=lambda item: item.name))

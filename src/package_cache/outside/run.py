@@ -119,7 +119,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
     TMPDIR names the folder that we use ourselves: the one of our caller may not be there, or may not be written to.
     """
-    ours = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "TMPDIR": tempfile.gettempdir()}
+    ours = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    with contextlib.suppress(FileNotFoundError):  # a container's root may be read-only, and its programs need none
+        ours["TMPDIR"] = tempfile.gettempdir()
     return {**os.environ, **ours, **(extra or {})}
 
 

@@ -93,7 +93,8 @@ class _Resolver:
                 if isinstance(plan, NoPlanError):
                     self.problems += _explain(plan, group, asked.apt, system)
                 else:
-                    self.problems += _not_taken(group, {item.name for item in plan}, asked.apt, system)
+                    names = {item.name for item in plan}
+                    self.problems += [*_not_answered(group, names), *_not_taken(group, names, asked.apt, system)]
                     found.append((group, plan))
             native = system.architecture
             foreign = foreign_beside(native, self.manifest.companion_architectures)

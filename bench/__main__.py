@@ -22,11 +22,11 @@ from bench.results import results_to_merge
 from bench.roots import root_isolation
 from bench.rounds import Tell, run_rounds
 from bench.ways import NAMES, WAYS, Sources, Way
-from package_cache.command_line.options import default_state
-from package_cache.outside.run import CommandError
-from package_cache.outside.state import private_folder
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.events import Event, Step
+from package_cache.cli.options import default_state
+from package_cache.errors import PackageCacheError
+from package_cache.events import Event, Step
+from package_cache.filesystem.state import private_folder
+from package_cache.process import CommandError
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"

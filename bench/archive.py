@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.support.lab import Container
 
 from bench.roots import ADDRESS, SCRIPTS, network_prefix
-from package_cache.outside.roots.namespaces import hold
-from package_cache.outside.run import end, find_tool, run, start
+from package_cache.process import end, find_tool, run, start
+from package_cache.sandbox.namespaces import hold
 
 RATE = 50e6
 """Bits a second of the slow link."""

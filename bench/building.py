@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.machine import processor_seconds
+from package_cache.build.builder import BuildResult
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.build import build_cache
-from package_cache.command_line.options import given_options
-from package_cache.command_line.render import Renderer
-from package_cache.manifests import read_manifest
-from package_cache.values.events import Event, Listener, Progress, Step
-from package_cache.verbs.building.build import BuildResult
+from package_cache.cli.build import build_cache
+from package_cache.cli.options import given_options
+from package_cache.cli.render import Renderer
+from package_cache.events import Event, Listener, Progress, Step
+from package_cache.manifest import read_manifest
 
 PHASES = ("lists", "resolve", "download", "recompress", "index", "publish")
 

@@ -13,8 +13,8 @@ from tests.support.lab import Container
 
 from bench.archive import running
 from bench.roots import network_prefix
-from package_cache.outside.files import exclusive
-from package_cache.outside.run import run
+from package_cache.filesystem.paths import exclusive
+from package_cache.process import run
 
 PACKAGE = "apt-cacher-ng"
 ADDRESS = "127.0.0.1:3142"

@@ -24,9 +24,9 @@ from bench.machine import processor_seconds
 from bench.material import Material, prepare
 from bench.measure import Sample, read_measurement
 from bench.roots import bench_root, root_isolation, set_up
-from package_cache.command_line.options import default_state
-from package_cache.outside.run import piped
-from package_cache.outside.state import private_folder
+from package_cache.cli.options import default_state
+from package_cache.filesystem.state import private_folder
+from package_cache.process import piped
 
 MEASURED = ("ssh", "nfs", "build")
 TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}

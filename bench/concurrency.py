@@ -14,7 +14,7 @@ from tests.support.lab import Container
 from bench.measure import LIMIT, Place
 from bench.results import Crowd
 from bench.roots import archive_lines, set_up
-from package_cache.outside.run import run
+from package_cache.process import run
 
 MANY = 20
 GROUP = "ssh"

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from debian.deb822 import Deb822
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import sha256_of
-from package_cache.outside.packages.debs import control_text
-from package_cache.outside.threads import in_threads
-from package_cache.values.lock import LockedPackage, LockedSystem
+from package_cache.deb.control import control_text
+from package_cache.filesystem.paths import sha256_of
+from package_cache.lock.model import LockedPackage, LockedSystem
+from package_cache.threads import in_threads
 
 Key = tuple[str, str, str]
 """Name, version and architecture."""

@@ -18,10 +18,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.archives.downloads import Download, download
-from package_cache.outside.files import sha256_of
-from package_cache.outside.roots.namespaces import hold
-from package_cache.outside.run import end, find_tool, run, start
+from package_cache.archive.downloads import Download, download
+from package_cache.filesystem.paths import sha256_of
+from package_cache.process import end, find_tool, run, start
+from package_cache.sandbox.namespaces import hold
 
 SCRIPTS = Path(__file__).parent
 NEAR, FAR = "10.0.0.1", "10.0.0.2"

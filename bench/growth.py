@@ -15,14 +15,14 @@ from pathlib import Path
 from tests.support.lab import lab_isolation, lab_root, throwaway
 
 from bench.synthetic import make_project
-from package_cache.command_line.options import default_state
-from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.run import run
-from package_cache.outside.state import private_folder
-from package_cache.values.system import System
-from package_cache.verbs.archives.release_root import release_root
-from package_cache.verbs.options import Options
+from package_cache.cli.options import default_state
+from package_cache.filesystem.state import private_folder
+from package_cache.process import run
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import release_of
+from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.settings import Options
+from package_cache.system import System
 
 SIZES = (10, 1000)
 GROUP = "group5"

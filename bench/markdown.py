@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from package_cache.outside.files import write_atomically
-from package_cache.values.errors import UsageError
+from package_cache.errors import UsageError
+from package_cache.filesystem.paths import write_atomically
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -20,21 +20,21 @@ from bench.debs import are_recompressed, lay_out_debs
 from bench.groups import manifest_text
 from bench.mirror import make_mirror
 from bench.roots import bench_root, repository_line, set_up
+from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.options import given_options
-from package_cache.manifests import read_manifest
-from package_cache.outside.archives.distributions import Release, release_of
-from package_cache.outside.files import exclusive, sha256_of, text_digest, write_atomically
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.roots.releases import make_root
-from package_cache.values.events import Listener, ignore
-from package_cache.values.lock import LockedSystem
-from package_cache.values.lock_file import lock_text, read_lock
-from package_cache.values.system import System
-from package_cache.verbs.archives.release_root import root_source
-from package_cache.verbs.archives.sources import archive_sources
-from package_cache.verbs.building.build import build
-from package_cache.verbs.locking.lock import make_lock
+from package_cache.cli.options import given_options
+from package_cache.events import Listener, ignore
+from package_cache.filesystem.paths import exclusive, sha256_of, text_digest, write_atomically
+from package_cache.lock.file import lock_text, read_lock
+from package_cache.lock.model import LockedSystem
+from package_cache.manifest import read_manifest
+from package_cache.releases.base_root import root_source
+from package_cache.releases.distributions import Release, release_of
+from package_cache.releases.sources import archive_sources
+from package_cache.resolve.groups import make_lock
+from package_cache.sandbox.bootstrap import make_root
+from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.system import System
 
 QUOTE = "'"
 FORMAT = 1

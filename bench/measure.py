@@ -14,7 +14,7 @@ from bench.cacher import PROXY, cacher
 from bench.material import Material
 from bench.roots import archive_lines, bench_root, repository_line, set_up
 from bench.ways import Sources, Way
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
 
 LIMIT = 1800.0
 """Seconds that one way may take."""

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from package_cache.outside.apt.root import AptRoot, Source
-from package_cache.outside.archives.downloads import Download, download
-from package_cache.outside.archives.mirrors import uri_below
-from package_cache.outside.files import write_atomically
-from package_cache.values.errors import ArchiveError
-from package_cache.values.events import Listener
-from package_cache.values.lock import LockedSystem
+from package_cache.apt.isolated import AptRoot, Source
+from package_cache.archive.downloads import Download, download
+from package_cache.errors import ArchiveError
+from package_cache.events import Listener
+from package_cache.filesystem.paths import write_atomically
+from package_cache.lock.model import LockedSystem
+from package_cache.releases.mirrors import uri_below
 
 HASHES = ("SHA256", "SHA512")
 """By which apt may ask for an index: the strongest that the Release file states."""

@@ -8,7 +8,7 @@ from bench.markdown import write_between
 from bench.plots import MAIN_GROUPS, draw
 from bench.results import Results, read_results
 from bench.tables import report
-from package_cache.outside.files import write_atomically
+from package_cache.filesystem.paths import write_atomically
 
 PROFILES = ("memory", "disk")
 BEGIN, END = "<!-- tables of ./run bench: begin -->", "<!-- tables of ./run bench: end -->"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Sample
 from package_cache.outside.files import write_atomically
 from package_cache.values.errors import UsageError
+
+from bench.measure import Sample
 
 FORMAT = 1
 

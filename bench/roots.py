@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tests.support.lab import DEVICES, Container, Isolation, lab_isolation, throwaway
 
-from package_cache.outside.archives.distributions import Release
-from package_cache.outside.roots.namespaces import STAGE, hold
-from package_cache.outside.run import find_tool, run
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
+from package_cache.process import find_tool, run
+from package_cache.releases.distributions import Release
+from package_cache.sandbox.namespaces import STAGE, hold
 
 SCRIPTS = Path(__file__).parent
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from bench.measure import Place, Sample, measure
 from bench.results import Row
 from bench.ways import Way
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
 
 Tell = Callable[[str], None]
 """Hears, before each run, what it is."""

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import zstandard
 
-from package_cache.outside.files import write_atomically
-from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
-from package_cache.values.lock_file import lock_text
-from package_cache.values.system import System
+from package_cache.filesystem.paths import write_atomically
+from package_cache.lock.file import lock_text
+from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.system import System
 
 OWN, SHARED = 10, 20
 SYSTEM = System.parse("ubuntu18.04")

@@ -14,21 +14,21 @@ from typing import Any
 
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
+from package_cache.build.builder import build
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.amounts import in_bytes
-from package_cache.command_line.options import default_state, given_options
-from package_cache.manifests import read_manifest
-from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.files import write_atomically
-from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
-from package_cache.outside.state import private_folder
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.system import DEFAULT_ARCHITECTURE, System
-from package_cache.verbs.archives.release_root import release_root
-from package_cache.verbs.archives.sources import mirror_finder
-from package_cache.verbs.building.build import build
-from package_cache.verbs.locking.lock import make_lock
+from package_cache.cli.formatting import in_bytes
+from package_cache.cli.options import default_state, given_options
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.paths import write_atomically
+from package_cache.filesystem.state import private_folder
+from package_cache.manifest import read_manifest
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import release_of
+from package_cache.releases.sources import mirror_finder
+from package_cache.resolve.groups import make_lock
+from package_cache.sandbox.isolation import Isolation, disposable_root, isolation_for
+from package_cache.system import DEFAULT_ARCHITECTURE, System
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = PROJECT / "docs" / "systems.md"

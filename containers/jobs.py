@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from containers.pods import Document, documents, pods_of
-from package_cache.outside.run import run
+from package_cache.process import run
 
 LOGIN = (
     "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes "

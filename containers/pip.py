@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 SECTIONS = ("global", "install", ":env:")
 """The later ones count (pip's documentation, Configuration, Precedence)."""

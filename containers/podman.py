@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from package_cache.outside.run import Completed, find_tool, run
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
+from package_cache.process import Completed, find_tool, run
 
 HOST = Path(__file__).with_name("host.sh")
 """Decides whether podman can run here, and where its store lies."""

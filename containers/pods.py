@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from containers.podman import PATH, Podman
-from package_cache.outside.run import run
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
+from package_cache.process import run
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 

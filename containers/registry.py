@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from package_cache.outside.run import end, run, start
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
+from package_cache.process import end, run, start
 
 _LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/[0-9.]+" (?P<status>[0-9]+) (?P<bytes>[0-9]+)')
 

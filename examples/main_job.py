@@ -23,18 +23,18 @@ from rich.console import Console
 from package_cache import try_to_install_by_cache
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.main import run as package_cache
-from package_cache.command_line.options import given_options
-from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.os_release import read_os_release
-from package_cache.outside.roots.isolation import Isolation, disposable_root, strongest_isolation
-from package_cache.outside.roots.sandbox import Container
-from package_cache.plugin import CACHE_VARIABLE, WORK_VARIABLE
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.statuses import ExitStatus
-from package_cache.values.system import System
-from package_cache.verbs.archives.release_root import release_root
-from package_cache.verbs.options import Options
+from package_cache.cli.main import run as package_cache
+from package_cache.cli.options import given_options
+from package_cache.errors import PackageCacheError
+from package_cache.exit_codes import ExitStatus
+from package_cache.plugin.api import CACHE_VARIABLE, WORK_VARIABLE
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import release_of
+from package_cache.releases.os_release import read_os_release
+from package_cache.sandbox.container import Container
+from package_cache.sandbox.isolation import Isolation, disposable_root, strongest_isolation
+from package_cache.settings import Options
+from package_cache.system import System
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / f".demo-{os.geteuid()}"

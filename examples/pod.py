@@ -21,14 +21,14 @@ from containers.pods import documents, played, pods_of
 from containers.registry import Registry, loopback_registry
 from examples.main_job import a_root, build_a_cache, cache_folder, console, heading
 
-from package_cache.command_line.amounts import in_bytes
-from package_cache.command_line.main import run as package_cache
-from package_cache.command_line.options import given_options
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.roots.releases import archive_root
-from package_cache.outside.run import run
-from package_cache.values.errors import PackageCacheError, ToolMissingError
-from package_cache.values.statuses import ExitStatus
+from package_cache.cli.formatting import in_bytes
+from package_cache.cli.main import run as package_cache
+from package_cache.cli.options import given_options
+from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import run
+from package_cache.sandbox.bootstrap import archive_root
+from package_cache.sandbox.isolation import strongest_isolation
 
 PROJECT = Path(__file__).parents[1]
 SYSTEM = "ubuntu18.04"

@@ -26,9 +26,9 @@ from hosts.cells import (
     make_image,
     play,
 )
-from package_cache.outside.files import write_atomically
-from package_cache.values.errors import PackageCacheError, ToolMissingError
-from package_cache.values.statuses import ExitStatus
+from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.paths import write_atomically
 
 RESULTS = PROJECT / "hosts" / "results.json"
 README = PROJECT / "README.md"

@@ -10,15 +10,15 @@ from pathlib import Path
 from containers.pip import pip_settings
 from containers.podman import Podman
 
-from package_cache.command_line.options import default_state, given_options
-from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.roots.releases import archive_root
-from package_cache.outside.run import run
-from package_cache.values.errors import UsageError
-from package_cache.values.statuses import ExitStatus
-from package_cache.values.system import System
-from package_cache.verbs.archives.release_root import release_root
+from package_cache.cli.options import default_state, given_options
+from package_cache.errors import UsageError
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import run
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import release_of
+from package_cache.sandbox.bootstrap import archive_root
+from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.system import System
 
 PROJECT = Path(__file__).parents[1]
 RELEASES = ("debian12", "debian13", "ubuntu22.04", "ubuntu24.04", "ubuntu26.04")
@@ -30,9 +30,9 @@ LIMIT = 3600.0
 
 SAMPLE = (
     "tests/values",
-    "tests/command_line/test_lock_and_build.py",
+    "tests/cli/test_lock_and_build.py",
     "tests/installer/test_packages.py",
-    "tests/outside/test_isolation.py",
+    "tests/sandbox/test_isolation.py",
 )
 """The tests that are run on each host: they depend on its dpkg, apt, gpgv, Python and namespaces."""
 

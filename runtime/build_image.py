@@ -14,24 +14,24 @@ from pathlib import Path
 import click
 
 import package_cache
-from package_cache.cache.being_written import once_settled
+from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.part import read_part
-from package_cache.command_line.options import cache_option, given_cache, given_options, mirror_options
-from package_cache.images.cache_layers import add_cache
-from package_cache.outside.archives.distributions import newest_release
-from package_cache.outside.images.oci import Descriptor, LayerFile, Layout
-from package_cache.outside.images.skopeo import Destination
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.roots.releases import archive_root
-from package_cache.outside.run import need_tools
-from package_cache.outside.temporary import temporary_folder
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.visible import visible
-from package_cache.verbs.archives.release_root import release_root
-from package_cache.verbs.image import put_image
-from package_cache.verbs.options import Options
-from package_cache.verbs.tools import ARCHIVES, REGISTRIES, containers
+from package_cache.cache.platform_subset import read_part
+from package_cache.cli.options import cache_option, given_cache, given_options, mirror_options
+from package_cache.errors import PackageCacheError
+from package_cache.escaping import visible
+from package_cache.filesystem.temporary import temporary_folder
+from package_cache.image.cache_layers import add_cache
+from package_cache.image.export import put_image
+from package_cache.oci.skopeo import Destination
+from package_cache.oci.writer import Descriptor, LayerFile, Layout
+from package_cache.process import need_tools
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import newest_release
+from package_cache.sandbox.bootstrap import archive_root
+from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.settings import Options
+from package_cache.tools import ARCHIVES, REGISTRIES, containers
 
 RUNTIME = Path(__file__).parent
 LIBRARY = Path(package_cache.__file__).parent

@@ -50,9 +50,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
         from init_phase.prepare import prepare  # noqa: PLC0415  (a missing library is told below)
-        from package_cache.values.bounds import VARIABLE, set_bounds  # noqa: PLC0415
-        from package_cache.values.errors import PackageCacheError  # noqa: PLC0415
-        from package_cache.values.visible import VisibleFormatter  # noqa: PLC0415
+        from package_cache.bounds import VARIABLE, set_bounds  # noqa: PLC0415
+        from package_cache.errors import PackageCacheError  # noqa: PLC0415
+        from package_cache.escaping import VisibleFormatter  # noqa: PLC0415
     except ImportError as error:
         LOG.error("cannot import %s: install PyYAML, and put the folder of package_cache on PYTHONPATH", error.name)
         return 8

@@ -14,24 +14,24 @@ from tests.faults.verdicts import pytest_runtest_makereport, pytest_terminal_sum
 from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
 from tests.support.lab import Isolation, lab_isolation, lab_root
 
+from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line import plain_log
-from package_cache.command_line.options import default_state, given_options
-from package_cache.manifests import read_manifest
-from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.files import exclusive, text_digest, write_atomically
-from package_cache.outside.roots.isolation import Isolation as Containment
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.roots.releases import make_root
-from package_cache.outside.state import private_folder
-from package_cache.values.errors import ArchiveError, VerificationError
-from package_cache.values.lock_file import lock_text, read_lock
-from package_cache.values.system import System
-from package_cache.verbs.archives.release_root import root_source
-from package_cache.verbs.archives.sources import archive_sources, mirror_finder
-from package_cache.verbs.building.build import build
-from package_cache.verbs.locking.lock import make_lock
-from package_cache.verbs.options import Options
+from package_cache.cli import plain_log
+from package_cache.cli.options import default_state, given_options
+from package_cache.errors import ArchiveError, VerificationError
+from package_cache.filesystem.paths import exclusive, text_digest, write_atomically
+from package_cache.filesystem.state import private_folder
+from package_cache.lock.file import lock_text, read_lock
+from package_cache.manifest import read_manifest
+from package_cache.releases.base_root import root_source
+from package_cache.releases.distributions import release_of
+from package_cache.releases.sources import archive_sources, mirror_finder
+from package_cache.resolve.groups import make_lock
+from package_cache.sandbox.bootstrap import make_root
+from package_cache.sandbox.isolation import Isolation as Containment
+from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.settings import Options
+from package_cache.system import System
 
 # Who runs this by nohup, or in the background of a shell, hands signals down that are ignored: no test could send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)

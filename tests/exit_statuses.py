@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 HEAD = """\
 # Exit statuses

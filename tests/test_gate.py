@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 PROJECT = Path(__file__).parent.parent
 PYTHON = ["src", "runtime", "tests", "examples", "bench", "containers"]

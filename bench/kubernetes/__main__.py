@@ -20,9 +20,9 @@ from bench.kubernetes.tables import failures, report
 from bench.machine import machine_facts
 from bench.markdown import write_between
 from bench.rounds import Tell
-from package_cache.command_line.options import default_state
-from package_cache.outside.state import private_folder
-from package_cache.values.errors import PackageCacheError, ToolMissingError
+from package_cache.cli.options import default_state
+from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.filesystem.state import private_folder
 
 DOCUMENT = PROJECT / "docs" / "kubernetes.md"
 RESULTS = PROJECT / "bench" / "results" / "kubernetes.json"

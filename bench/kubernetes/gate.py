@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.kubernetes.ground import LIMIT, Ground
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
 
 GO = 'read go </gate/go; exec sh /init/stage_groups.sh "$@"'
 GO_AND_STAY = 'read go </gate/go; sh /init/stage_groups.sh "$@"; status=$?; read end </gate/end; exit "$status"'

@@ -16,10 +16,10 @@ from containers.registry import Registry, loopback_registry
 
 from bench.kubernetes.material import PROJECT, Seed
 from bench.roots import SCRIPTS, archive_lines
-from package_cache.images.form import Form
-from package_cache.outside.images.skopeo import Destination
-from package_cache.outside.run import run
-from package_cache.verbs.image import image
+from package_cache.image.export import image
+from package_cache.image.variant import Form
+from package_cache.oci.skopeo import Destination
+from package_cache.process import run
 
 UBUNTU = "localhost/ubuntu:18.04"
 """A container image of the system, whose apt knows the archive on loopback."""

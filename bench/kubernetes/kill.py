@@ -15,10 +15,10 @@ from bench.kubernetes.ground import LIMIT, Ground, finished
 from bench.kubernetes.material import GROUPS, SYSTEM
 from bench.rounds import Tell
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.verify import verify
+from package_cache.exit_codes import ExitStatus
 from package_cache.installer import install_group
-from package_cache.outside.run import end, start
-from package_cache.values.statuses import ExitStatus
-from package_cache.verbs.verify import verify
+from package_cache.process import end, start
 
 MOMENTS = 50
 SPREAD = 1.25

@@ -17,17 +17,17 @@ from debian.deb822 import Deb822
 
 from bench.material import Material, prepare
 from bench.roots import root_isolation
+from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.options import given_options
-from package_cache.manifests import read_manifest
-from package_cache.outside.files import exclusive, write_atomically
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.lock import Lock, LockedPackage, LockedSystem
-from package_cache.values.lock_file import lock_text, read_lock
-from package_cache.verbs.archives.sources import mirror_finder
-from package_cache.verbs.building.build import build
-from package_cache.verbs.locking.lock import make_lock
-from package_cache.verbs.options import Options
+from package_cache.cli.options import given_options
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.paths import exclusive, write_atomically
+from package_cache.lock.file import lock_text, read_lock
+from package_cache.lock.model import Lock, LockedPackage, LockedSystem
+from package_cache.manifest import read_manifest
+from package_cache.releases.sources import mirror_finder
+from package_cache.resolve.groups import make_lock
+from package_cache.settings import Options
 
 PROJECT = Path(__file__).parent.parent.parent
 MANIFEST = PROJECT / "package_cache_info"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
 
 CONTROLLER = Path("/sys/fs/cgroup/memory")
 

@@ -16,12 +16,12 @@ from bench.kubernetes.ground import Ground
 from bench.kubernetes.material import SYSTEM, UPDATES, Seed, Update, first_versions
 from bench.rounds import Tell
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.part import Part, read_part
-from package_cache.images.cache_layers import pooled
-from package_cache.images.form import Form
-from package_cache.images.layers import PooledPackage, cut
-from package_cache.outside.images.skopeo import Destination
-from package_cache.verbs.image import ImageResult, image
+from package_cache.cache.platform_subset import Part, read_part
+from package_cache.image.cache_layers import pooled
+from package_cache.image.export import ImageResult, image
+from package_cache.image.layers import PooledPackage, cut
+from package_cache.image.variant import Form
+from package_cache.oci.skopeo import Destination
 
 ARCHITECTURE = "amd64"
 _BLOCK, _RECORD = 512, 10240

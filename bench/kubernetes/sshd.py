@@ -24,10 +24,10 @@ from bench.kubernetes.material import SYSTEM
 from bench.roots import archive_lines
 from bench.rounds import Tell
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.roots.namespaces import hold
-from package_cache.outside.run import end, find_tool, start
-from package_cache.values.errors import PackageCacheError
-from package_cache.verbs.stage import stage
+from package_cache.errors import PackageCacheError
+from package_cache.process import end, find_tool, start
+from package_cache.sandbox.namespaces import hold
+from package_cache.stage import stage
 
 GROUP = "ssh"
 PORT = 2222

@@ -27,8 +27,8 @@ from bench.scale.model import (
     breaks_at,
     start_cluster,
 )
-from package_cache.outside.files import write_atomically
-from package_cache.values.errors import UsageError
+from package_cache.errors import UsageError
+from package_cache.filesystem.paths import write_atomically
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENT = PROJECT / "docs" / "scale.md"

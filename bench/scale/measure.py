@@ -20,10 +20,10 @@ from bench.material import Material, prepare
 from bench.measure import LIMIT, read_measurement
 from bench.roots import ADDRESS, SCRIPTS, archive_lines, bench_root, network_prefix, root_isolation, set_up
 from bench.scale.registry import measured_registry
-from package_cache.command_line.options import default_state
-from package_cache.outside.files import write_atomically
-from package_cache.outside.run import find_tool, run
-from package_cache.outside.state import private_folder
+from package_cache.cli.options import default_state
+from package_cache.filesystem.paths import write_atomically
+from package_cache.filesystem.state import private_folder
+from package_cache.process import find_tool, run
 
 FORMAT = 1
 SYSTEM, WANTED = "ubuntu18.04", ("ssh", "nfs")

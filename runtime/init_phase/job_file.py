@@ -7,9 +7,9 @@ import yaml
 
 from init_phase.job import Job, PluginEntry
 from init_phase.nodes import NodeReader
-from package_cache.outside.files import read_bounded
-from package_cache.values.errors import ManifestError, UsageError
-from package_cache.values.fields import shown
+from package_cache.errors import ManifestError, UsageError
+from package_cache.fields import shown
+from package_cache.filesystem.paths import read_bounded
 
 PLUGINS = "com.microsoft.pai.runtimeplugin"
 

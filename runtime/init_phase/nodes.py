@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from package_cache.values.bounds import bound, excess, how_to_raise
-from package_cache.values.errors import Problem
-from package_cache.values.fields import shown
+from package_cache.bounds import bound, excess, how_to_raise
+from package_cache.errors import Problem
+from package_cache.fields import shown
 
 REFERENCE = re.compile(r"<%\s*\$[^%]*%>")
 """A reference of the job protocol, such as `<% $parameters.model %>`."""

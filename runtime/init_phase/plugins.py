@@ -14,11 +14,11 @@ import yaml
 import package_cache
 from init_phase.job import PluginEntry
 from init_phase.volume import ScriptPair
-from package_cache.outside.files import read_bounded
-from package_cache.outside.run import end, start
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.fields import shown
-from package_cache.values.statuses import ExitStatus
+from package_cache.errors import PackageCacheError
+from package_cache.exit_codes import ExitStatus
+from package_cache.fields import shown
+from package_cache.filesystem.paths import read_bounded
+from package_cache.process import end, start
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """A plugin's name is also the name of its folder and of its scripts."""

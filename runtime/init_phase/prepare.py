@@ -8,8 +8,8 @@ from init_phase.job import PluginEntry
 from init_phase.job_file import read_job
 from init_phase.plugins import PluginError, init_script, run_init_script
 from init_phase.volume import ScriptPair, Volume
+from package_cache.filesystem.write_errors import writing_to
 from package_cache.installer import joined
-from package_cache.outside.writing import writing_to
 
 LOG = logging.getLogger("runtime")
 

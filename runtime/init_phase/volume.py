@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 
 from init_phase.job import PluginEntry
-from package_cache.outside.inside import Inside
+from package_cache.filesystem.confined import Inside
 
 FOLDER = "runtime.d"
 JOB = f"{FOLDER}/job"

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import yaml
 
 from package_cache import online_fallback, try_to_install_by_cache
-from package_cache.values.visible import VisibleFormatter, visible_line
+from package_cache.escaping import VisibleFormatter, visible_line
 
 __all__ = ["PluginHelper", "online_fallback", "parameters_of", "plugin_init", "stop", "try_to_install_by_cache"]
 

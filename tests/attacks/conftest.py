@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from package_cache.values.bounds import set_bounds
+from package_cache.bounds import set_bounds
 
 MOST_MEMORY = 240 << 20
 """Bytes of resident memory that an attack may add to a process; with the command's own, less than 300 MiB."""

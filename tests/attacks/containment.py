@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from package_cache.outside.roots.sandbox import sandbox
+from package_cache.sandbox.container import sandbox
 
 FILE = Path(__file__).with_suffix(".sh")
 SMALL = "size=300m,nr_inodes=50k"

@@ -23,13 +23,13 @@ from tests.installer.synthetic import SyntheticCache
 from tests.runtime.pod import Pod
 from tests.support.debs import make_deb
 
-from package_cache.outside.archives.downloads import Download, download
-from package_cache.outside.images.root import image_root
-from package_cache.outside.images.source import source_image
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.run import CommandError, piped, run
-from package_cache.values.bounds import BOUNDS, VARIABLE, set_bounds
-from package_cache.values.errors import PackageCacheError
+from package_cache.archive.downloads import Download, download
+from package_cache.bounds import BOUNDS, VARIABLE, set_bounds
+from package_cache.errors import PackageCacheError
+from package_cache.oci.reader import source_image
+from package_cache.oci.unpack import image_root
+from package_cache.process import CommandError, piped, run
+from package_cache.sandbox.isolation import Isolation
 
 PROJECT = Path(__file__).parents[2]
 MIB = 1 << 20

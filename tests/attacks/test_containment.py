@@ -25,11 +25,11 @@ from tests.support.busybox import needs_containment, python_of_everybody
 from tests.support.roots import remove_root
 from tests.support.users import UID, as_ordinary_user
 
-from package_cache.outside.files import sha256_of
-from package_cache.outside.images.root import image_root
-from package_cache.outside.images.source import source_image
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import archive_root, root_owner
+from package_cache.filesystem.paths import sha256_of
+from package_cache.oci.reader import source_image
+from package_cache.oci.unpack import image_root
+from package_cache.sandbox.bootstrap import archive_root, root_owner
+from package_cache.sandbox.isolation import Isolation
 
 PROJECT = Path(__file__).parents[2]
 DRIVER = str(FILE.with_suffix(".py"))

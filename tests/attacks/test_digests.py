@@ -13,8 +13,8 @@ from tests.fuzz.world import Done, in_process
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.images.source import source_image
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.oci.reader import source_image
 
 OTHER = "sha256:" + "0" * 64
 

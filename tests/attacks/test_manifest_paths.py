@@ -9,7 +9,7 @@ from tests.check.layouts import base, package
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.command_line.main import run
+from package_cache.cli.main import run
 
 GROUPS = """\
 [[group]]

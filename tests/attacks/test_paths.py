@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from tests.attacks.swapping import swapped
 
-from package_cache.outside import resolve
-from package_cache.outside.images.system_files import RootFiles
-from package_cache.outside.inside import Inside
-from package_cache.outside.resolve import Links
+from package_cache.filesystem import openat2 as resolve
+from package_cache.filesystem.confined import Inside
+from package_cache.filesystem.openat2 import Links
+from package_cache.oci.system_files import RootFiles
 
 SECRET = b"SECRET"
 

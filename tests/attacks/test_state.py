@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from package_cache.outside.state import private_folder
-from package_cache.values.errors import UsageError
+from package_cache.errors import UsageError
+from package_cache.filesystem.state import private_folder
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o711, 0o750, 0o700])

@@ -36,7 +36,7 @@ FIELDS = {
 
 @pytest.fixture
 def world(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("package_cache.outside.apt.root.PAUSES", (0.0,))
+    monkeypatch.setattr("package_cache.apt.isolated.PAUSES", (0.0,))
     with made_world(tmp_path, capfd) as made:
         yield made
 

@@ -13,8 +13,8 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.world import made_world
 
-from package_cache.command_line.main import run
-from package_cache.outside.images.source import source_image
+from package_cache.cli.main import run
+from package_cache.oci.reader import source_image
 
 Say = Callable[..., tuple[int, str, str]]
 TAG = "org.opencontainers.image.ref.name"
@@ -131,7 +131,7 @@ def test_an_error_that_nobody_foresaw_is_a_row(
             raise error
         return source_image(reference, **options)
 
-    monkeypatch.setattr("package_cache.verbs.checking.where.source_image", fail)
+    monkeypatch.setattr("package_cache.check.target.source_image", fail)
     status = 42 if isinstance(error, OSError) else 1  # EIO: a disk that fails is no fault of ours
     assert run(["check", "--manifest", path, "--cache", str(cache.path), "--json"]) == status
     first, last = json.loads(capfd.readouterr().out)["result"]["images"]

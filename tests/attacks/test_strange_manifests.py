@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from package_cache.command_line.main import run
+from package_cache.cli.main import run
 
 VALUES = {
     "NUL": "a\0b", "a sign of a terminal": "\x1b[2J", "5,000 characters": "a" * 5000, "a folder": "/tmp",

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 from tests.attacks.strange_images import CLEAR
-from tests.images.trees import init_tree
+from tests.image.trees import init_tree
 from tests.runtime.phase import PLUGINS, REPOSITORY, init_phase
 from tests.runtime.pod import Pod, each_shell, entry, job_of
 from tests.support.world import World, made_world
 
+from package_cache.escaping import visible, visible_line
 from package_cache.installer import HERE, install_group, joined, online_fallback
-from package_cache.outside.run import run
-from package_cache.values.visible import visible, visible_line
+from package_cache.process import run
 
 HOSTILE = {
     "a sign of a terminal": CLEAR,
@@ -190,7 +190,7 @@ def test_steps_and_errors_on_a_terminal(world: World, ending: str, status: int) 
     (folder / "etc/os-release").write_text("ID=ubuntu\nVERSION_ID=18.04\n")
     ours, theirs = pty.openpty()
     words = ["check", "edit", "--cache", str(world.cache), "--root", str(folder), "--architecture", "amd64"]
-    argv = [sys.executable, "-c", "from package_cache.command_line.entry import main; main()", *words]
+    argv = [sys.executable, "-c", "from package_cache.cli.entry import main; main()", *words]
     env = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(SOURCES.parent)}
     with subprocess.Popen(argv, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL, env=env) as process:
         os.close(theirs)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from tests.attacks.swapping import swapped, tree
-from tests.command_line.test_stage import TWO_GROUPS
-from tests.images.trees import init_tree
+from tests.cli.test_stage import TWO_GROUPS
+from tests.image.trees import init_tree
 from tests.runtime.pod import Pod, entry, job_of
 from tests.support.world import World, made_world
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import exclusive, write_atomically
-from package_cache.verbs.verify import verify
+from package_cache.cache.verify import verify
+from package_cache.filesystem.paths import exclusive, write_atomically
 
 
 def fifo(place: Path) -> None:

@@ -6,10 +6,10 @@ from bench.debs import are_recompressed, lay_out_debs
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import sha256_of
-from package_cache.outside.packages.debs import control_text
-from package_cache.values.lock import LockedGroup, LockedPackage, LockedRepository, LockedSystem
-from package_cache.values.system import System
+from package_cache.deb.control import control_text
+from package_cache.filesystem.paths import sha256_of
+from package_cache.lock.model import LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.system import System
 
 
 def made(folder: Path, stored: Path, original: Path) -> tuple[CacheFolder, LockedSystem]:

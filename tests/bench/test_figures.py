@@ -11,7 +11,7 @@ from bench.rounds import orders
 from bench.tables import report
 from bench.ways import WAYS
 
-from package_cache.values.errors import UsageError
+from package_cache.errors import UsageError
 
 MACHINE = {"cores": "2", "memory": "8 GiB"}
 

@@ -18,11 +18,11 @@ from bench.kubernetes.tables import failures, mb, report
 from bench.markdown import write_between
 from containers.registry import Request
 
-from package_cache.images.layers import PooledPackage
-from package_cache.outside.run import run
-from package_cache.values.errors import PackageCacheError, UsageError
-from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
-from package_cache.values.system import System
+from package_cache.errors import PackageCacheError, UsageError
+from package_cache.image.layers import PooledPackage
+from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.process import run
+from package_cache.system import System
 
 DIGEST = "a" * 64
 CIRCUMSTANCES = {"machine": {"cores": "2"}, "load": [0.5, 1.25], "rounds": 3}

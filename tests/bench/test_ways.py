@@ -11,7 +11,7 @@ from bench.ways import WAYS, Way, way_named
 from tests.conftest import unavailable
 from tests.support.lab import Isolation
 
-from package_cache.values.errors import ArchiveError, VerificationError
+from package_cache.errors import ArchiveError, VerificationError
 
 pytestmark = pytest.mark.system
 

@@ -14,7 +14,7 @@ import pytest
 from bench.synthetic import make_project
 from tests.faults.writers import run_in_process
 
-from package_cache.outside.run import Completed
+from package_cache.process import Completed
 
 FEW, MANY = 3, 30
 
@@ -33,7 +33,7 @@ class _Ear:
             return
         if event in ("open", "os.listdir", "os.scandir"):
             path = str(arguments[0])
-            if path.startswith("/proc/self/fd/"):  # as outside/inside.py opens what it has found
+            if path.startswith("/proc/self/fd/"):  # as filesystem/confined.py opens what it has found
                 path = str(Path(path).readlink())
             if path.startswith(f"{self.folder}/"):
                 self.opened.append(str(Path(path).relative_to(self.folder)))

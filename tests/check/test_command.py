@@ -11,14 +11,14 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.main import run
-from package_cache.outside.files import exclusive
-from package_cache.outside.images.system_files import RootFiles
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking import dry_run
-from package_cache.verbs.checking.check import check
-from package_cache.verbs.checking.where import seen_in_files
+from package_cache.check import dry_run
+from package_cache.check.prediction import check
+from package_cache.check.target import seen_in_files
+from package_cache.check.verdict import Prediction
+from package_cache.cli.main import run
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.paths import exclusive
+from package_cache.oci.system_files import RootFiles
 
 Run = Callable[..., tuple[int, str, str]]
 

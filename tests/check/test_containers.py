@@ -9,7 +9,7 @@ from tests.check.layouts import base, package, tar_of
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.command_line.main import run
+from package_cache.cli.main import run
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder_of_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The one folder where engines are found."""
     folder = tmp_path / "engines"
     folder.mkdir()
-    monkeypatch.setattr("package_cache.outside.images.container_files.find_engine", lambda name: _in(folder, name))
+    monkeypatch.setattr("package_cache.oci.container_export.find_engine", lambda name: _in(folder, name))
     return folder
 
 

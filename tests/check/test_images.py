@@ -14,16 +14,16 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.images.layered_files import LayeredFiles
-from package_cache.outside.images.root import image_root
-from package_cache.outside.images.source import source_image
-from package_cache.outside.images.system_files import RootFiles
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import archive_root
-from package_cache.values.errors import PackageCacheError, UsageError, VerificationError
-from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking.check import CheckResult, check
-from package_cache.verbs.checking.where import seen_in_files
+from package_cache.check.prediction import CheckResult, check
+from package_cache.check.target import seen_in_files
+from package_cache.check.verdict import Prediction
+from package_cache.errors import PackageCacheError, UsageError, VerificationError
+from package_cache.oci.layered_files import LayeredFiles
+from package_cache.oci.reader import source_image
+from package_cache.oci.system_files import RootFiles
+from package_cache.oci.unpack import image_root
+from package_cache.sandbox.bootstrap import archive_root
+from package_cache.sandbox.isolation import Isolation
 
 RELEASE = "usr/lib/os-release"
 ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {

@@ -9,11 +9,11 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.images.source import source_image
-from package_cache.outside.images.system_files import RootFiles
-from package_cache.values.verdict import Prediction
-from package_cache.verbs.checking.check import check
-from package_cache.verbs.checking.where import SeenSystem, seen_in_files
+from package_cache.check.prediction import check
+from package_cache.check.target import SeenSystem, seen_in_files
+from package_cache.check.verdict import Prediction
+from package_cache.oci.reader import source_image
+from package_cache.oci.system_files import RootFiles
 
 
 @pytest.fixture

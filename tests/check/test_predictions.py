@@ -10,10 +10,10 @@ from tests.faults.spread import spread
 from tests.installer.synthetic import Room, SyntheticCache
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.images.system_files import RootFiles
-from package_cache.values.verdict import Prediction, Verdict
-from package_cache.verbs.checking.check import check
-from package_cache.verbs.checking.where import seen_in_files
+from package_cache.check.prediction import check
+from package_cache.check.target import seen_in_files
+from package_cache.check.verdict import Prediction, Verdict
+from package_cache.oci.system_files import RootFiles
 
 REAL = [
     (system, group, upgraded)

@@ -10,10 +10,10 @@ from tests.check.layouts import HandMade, base, package
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.command_line.main import run as run_command
-from package_cache.outside.images.skopeo import Destination, copy_image
-from package_cache.outside.images.source import source_image
-from package_cache.outside.run import run
+from package_cache.cli.main import run as run_command
+from package_cache.oci.reader import source_image
+from package_cache.oci.skopeo import Destination, copy_image
+from package_cache.process import run
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_login(tmp_path: Path, cache: SyntheticCache, capfd: pytest.CaptureFix
 def test_no_such_image_and_no_registry(
     registry: Registry, cache: SyntheticCache, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("package_cache.outside.images.skopeo.RETRIES", 0)  # what is waited for here does not come
+    monkeypatch.setattr("package_cache.oci.skopeo.RETRIES", 0)  # what is waited for here does not come
     words = ["check", "--cache", str(cache.path), "--image"]
     assert run_command([*words, f"{registry.host}/nothing:v1"]) == 14
     assert "cannot read the image" in capfd.readouterr().err

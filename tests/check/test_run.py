@@ -13,10 +13,10 @@ from tests.support.world import World, made_world
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import read_proofs
-from package_cache.outside.images.root import image_root
-from package_cache.outside.images.source import source_image
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import archive_root
+from package_cache.oci.reader import source_image
+from package_cache.oci.unpack import image_root
+from package_cache.sandbox.bootstrap import archive_root
+from package_cache.sandbox.isolation import Isolation
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.check.conftest import OpenRoom
 from tests.check.small import PAIRS
 from tests.installer.synthetic import Room, SyntheticCache
 
-from package_cache.command_line.main import run
+from package_cache.cli.main import run
 
 TEXTS = Path(__file__).with_name("whole_misses.txt")
 ROWS = [

@@ -11,7 +11,7 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.lab import Container, Isolation, throwaway
 
-from package_cache.outside.run import Completed
+from package_cache.process import Completed
 
 RealRoot = Callable[..., Path]
 

@@ -8,7 +8,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 from tests.deploy.manifests import FILES, Document, containers, documents, pod_specs, shell_snippets
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 OLDEST = {"image-volume.yaml": "1.31"}
 """The first version of the API that has all of a manifest's fields, where it is not the oldest that we look at."""

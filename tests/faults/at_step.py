@@ -24,7 +24,7 @@ def is_change(event: str, args: tuple[Any, ...], folder: str) -> bool:
         return bool(args[1] == "renameat2")
     if not isinstance(args[0] if args else None, str):
         return False
-    is_near = args[0].startswith(folder) or args[0][:1] != "/"  # relative: to a descriptor, by outside/inside.py
+    is_near = args[0].startswith(folder) or args[0][:1] != "/"  # relative: to a descriptor, by filesystem/confined.py
     if event == "open":
         return is_near and bool(args[2] & (os.O_WRONLY | os.O_RDWR))
     return event in CHANGES and is_near
@@ -58,7 +58,7 @@ def main() -> None:
                 sys.setprofile(until_write)
 
     sys.addaudithook(hook)
-    from package_cache.command_line.entry import main as command  # noqa: PLC0415  # only now: the trap is set
+    from package_cache.cli.entry import main as command  # noqa: PLC0415  # only now: the trap is set
 
     sys.argv[1:] = sys.argv[4:]
     try:

@@ -8,7 +8,7 @@ from tests.faults.judge import Terms, conclude, judge
 from tests.faults.state import look
 from tests.faults.verdicts import Verdict, verdict
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.installer.synthetic import Room
 
-from package_cache.outside.run import Completed, find_tool
-from package_cache.plugin_command import installing_command
+from package_cache.plugin.command import installing_command
+from package_cache.process import Completed, find_tool
 
 BUSYBOX = "/busybox"
 QUIET_APT = 'APT::Sandbox::User "root"; APT::Get::Assume-Yes "true"; Acquire::Languages "none";'

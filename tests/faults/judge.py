@@ -9,8 +9,8 @@ from tests.faults.job import Job
 from tests.faults.state import FOLDER, MARKS, USERS, State, changes, files_of, look, started
 from tests.faults.verdicts import Verdict, verdict
 
-from package_cache.outside.run import Completed
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import Completed
 
 NO_INSTALLER = "is the volume mounted?"
 """What the generated command itself says: the cause and the next step in one."""

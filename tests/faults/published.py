@@ -11,9 +11,9 @@ from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import SYSTEM, Trial, run_in_process
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.files import sha256_of
-from package_cache.outside.run import Completed
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.paths import sha256_of
+from package_cache.process import Completed
 
 WRITERS_NAMES = re.compile(
     r"\.lock|\.(package-cache\.json|install_group\.sh)\.new-\w+|groups/\.new-[^/]+(/.*)?|pool/\.new-[^/]+"

@@ -9,7 +9,7 @@ from tests.faults.fault import Fault, inject, on_their_systems
 from tests.faults.spread import spread
 from tests.support.debs import make_deb
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 FAILED = (ExitStatus.INSTALL_FAILED,)

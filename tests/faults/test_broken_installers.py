@@ -13,7 +13,7 @@ from tests.faults.hostile import Hostile, open_hostile, scripts
 from tests.faults.test_locks import LATE
 from tests.faults.verdicts import BrokenError, Verdict
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 FAILED = (ExitStatus.INSTALL_FAILED,)
 

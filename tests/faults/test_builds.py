@@ -16,7 +16,7 @@ from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import VERBS, Trial, ended, wait_until_heard
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 MOMENTS = 30
 pytestmark = pytest.mark.injection

@@ -9,8 +9,8 @@ from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
 from tests.faults.writers import Trial, ended
 
-from package_cache.outside.run import Completed
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import Completed
 
 pytestmark = pytest.mark.injection
 STEPS = {("build", False): 144, ("build", True): 124, ("stage", False): 82, ("stage", True): 91, ("lock", True): 74}

@@ -12,9 +12,9 @@ from tests.faults.test_builds import MakeTrial
 from tests.faults.writers import VERBS, Trial
 from tests.support.lab import Isolation
 
-from package_cache.outside.roots.namespaces import Holder, hold
-from package_cache.outside.run import run
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import run
+from package_cache.sandbox.namespaces import Holder, hold
 
 pytestmark = pytest.mark.injection
 KIB = [round(64 * 1.75**step) for step in range(10)]

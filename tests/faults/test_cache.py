@@ -12,7 +12,7 @@ from tests.faults.spread import spread
 from tests.faults.state import look
 from tests.support.lab import Isolation
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 SYSTEMS = ["ubuntu16.04", "ubuntu18.04"]

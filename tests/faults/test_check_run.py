@@ -24,15 +24,15 @@ from tests.support.mounts import mounts_that_may_be_ours
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import read_proofs
-from package_cache.outside.roots.isolation import disposable_root
-from package_cache.outside.roots.sandbox import Container
-from package_cache.outside.run import Completed
-from package_cache.verbs.checking import prove
+from package_cache.check import trial_install as prove
+from package_cache.process import Completed
+from package_cache.sandbox.container import Container
+from package_cache.sandbox.isolation import disposable_root
 
 pytestmark = pytest.mark.injection
 SYSTEM = "ubuntu18.04"
 MOMENTS = 30
-PROGRAM = (sys.executable, "-c", "from package_cache.command_line.entry import main; main()")
+PROGRAM = (sys.executable, "-c", "from package_cache.cli.entry import main; main()")
 WAYS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
 _seconds: list[float] = []
 

@@ -17,8 +17,8 @@ from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
 from tests.support.debs import make_deb
 
-from package_cache.outside.run import Completed
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import Completed
 
 pytestmark = pytest.mark.injection
 Process = subprocess.Popen[str]

@@ -13,7 +13,7 @@ from tests.faults.judge import conclude, judge
 from tests.faults.spread import spread
 from tests.faults.state import look
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]

@@ -9,7 +9,7 @@ from tests.faults.spread import spread
 from tests.support.debs import make_deb
 from tests.support.locks import HOLD, LOCK
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 NEWER = ("ubuntu18.04", "debian12")

@@ -10,7 +10,7 @@ from tests.faults.group import NOT_STARTED, packages
 from tests.faults.spread import spread
 from tests.support.lab import Isolation
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 HERE = 'exec /bin/sh -c "$0"'

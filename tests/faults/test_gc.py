@@ -14,8 +14,8 @@ from tests.faults.tidying import Tidying, judge_and_go_on, judge_tidied, needed,
 from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import Shelf, ended, run_in_process
 
-from package_cache.outside.run import Completed
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import Completed
 
 __all__ = ["put_on_disk"]
 pytestmark = pytest.mark.injection

@@ -11,7 +11,7 @@ from tests.faults.group import NOT_STARTED, packages
 from tests.faults.spread import spread
 from tests.support.lab import Isolation
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 OLD, MIDDLE, NEW = "ubuntu16.04", "ubuntu18.04", "debian12"

@@ -11,7 +11,7 @@ from tests.faults.judge import assert_sane, conclude, judge, judge_interrupted, 
 from tests.faults.spread import spread
 from tests.faults.state import State, look
 
-from package_cache.outside.run import Completed
+from package_cache.process import Completed
 
 MOMENTS = 12
 pytestmark = pytest.mark.injection

@@ -10,7 +10,7 @@ from tests.faults.group import FILES, NOT_STARTED, packages
 from tests.faults.spread import spread
 from tests.support.debs import make_deb
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 READ_ONLY = (ExitStatus.READ_ONLY,)

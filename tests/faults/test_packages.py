@@ -8,7 +8,7 @@ from tests.faults.fault import inject, on_their_systems
 from tests.faults.hostile import Hostile, open_hostile, scripts
 from tests.faults.spread import spread
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 FAILED = (ExitStatus.INSTALL_FAILED,)

@@ -17,7 +17,7 @@ from tests.faults.state import State, look
 from tests.faults.verdicts import BrokenError, Verdict, verdict
 from tests.support.debs import make_deb
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 SHELLS = {"dash": "ln -sf dash /bin/sh", "bash": "ln -sf bash /bin/sh", "busybox": "ln -sf /busybox /bin/sh"}

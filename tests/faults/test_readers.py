@@ -19,7 +19,7 @@ MOMENTS = [0.02 * number for number in range(40)] if FULL else [0.02, 0.6]
 
 SIGNS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL] if FULL else [signal.SIGINT]
 
-PROGRAM = "from package_cache.command_line.entry import main; main()"
+PROGRAM = "from package_cache.cli.entry import main; main()"
 
 
 @pytest.fixture

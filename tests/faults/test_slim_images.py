@@ -10,7 +10,7 @@ from tests.faults.fault import Fault, inject, on_their_systems
 from tests.faults.group import NOT_STARTED, packages
 from tests.faults.spread import spread
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 FAILED = (ExitStatus.INSTALL_FAILED,)

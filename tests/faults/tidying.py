@@ -8,7 +8,7 @@ from tests.faults.published import assert_whole, hidden, judge_visible
 from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import Trial, run_in_process
 
-from package_cache.outside.run import Completed
+from package_cache.process import Completed
 
 
 class Tidying(Trial):

@@ -17,8 +17,8 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.command_line.main import run as run_here
-from package_cache.outside.run import Completed
+from package_cache.cli.main import run as run_here
+from package_cache.process import Completed
 
 VERBS = ("build", "stage", "lock")
 COMMAND = (str(Path(sys.executable).with_name("package-cache")),)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.fuzz.variants import Variant
 from tests.installer.synthetic import Room
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 PACKAGES = "ground lib tool"
 PREPARE = """

@@ -8,7 +8,8 @@ from typing import Any
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.layout import FORMAT
 from package_cache.cache.package_list import DescribedPackage, list_text
-from package_cache.values.lock import (
+from package_cache.lock.file import lock_text
+from package_cache.lock.model import (
     ImageSet,
     Lock,
     LockedGroup,
@@ -17,8 +18,7 @@ from package_cache.values.lock import (
     LockedRepository,
     LockedSystem,
 )
-from package_cache.values.lock_file import lock_text
-from package_cache.values.system import System
+from package_cache.system import System
 
 COLUMNS = """\
 # group_name, os, packages(space-gapped)

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
 
 LIMIT = 1.0
 """Seconds of CPU time that reading one input may take: a hundred times what the slowest takes."""

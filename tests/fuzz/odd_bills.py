@@ -6,7 +6,7 @@ from random import Random
 from tests.fuzz.nasty import TEXTS
 
 from package_cache.cache.package_list import DescribedPackage
-from package_cache.verbs.bills.bill import BilledPackage, billed
+from package_cache.sbom.facts import BilledPackage, billed
 
 MAINTAINERS = [
     "N <n@example.invalid>", "<>", "<n@x>", "N <>", "N <a> <b>", "N (x) <n@x>", "N <n@x", "> <", "(", "()", "a (b)",

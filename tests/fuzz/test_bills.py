@@ -14,7 +14,7 @@ from tests.fuzz.counts import Tried
 from tests.fuzz.effort import fuzzed
 from tests.fuzz.odd_bills import odd_package
 
-from package_cache.verbs.bills.bill import Bill
+from package_cache.sbom.facts import Bill
 
 SCHEMA = JsonStrictValidator(SchemaVersion.V1_6)
 
@@ -26,8 +26,8 @@ SCHEMA = JsonStrictValidator(SchemaVersion.V1_6)
 @example(number=24)
 @example(number=27)
 def test_bills(tried: Tried, number: int) -> None:
-    from package_cache.verbs.bills.cyclonedx import cyclonedx_text  # noqa: PLC0415 - another test takes them away
-    from package_cache.verbs.bills.spdx import spdx_text  # noqa: PLC0415
+    from package_cache.sbom.cyclonedx import cyclonedx_text  # noqa: PLC0415 - another test takes them away
+    from package_cache.sbom.spdx import spdx_text  # noqa: PLC0415
 
     tried("bills")
     random = Random(number)

@@ -13,13 +13,13 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded
 from tests.fuzz.strategies import controls
 
-from package_cache.cache.index import IndexedPackage, group_files, indexed
-from package_cache.cache.stored import StoredFile
-from package_cache.outside.packages.debs import control_text
-from package_cache.values.errors import VerificationError
-from package_cache.values.lock import LockedGroup, LockedPackage
-from package_cache.values.names import PACKAGE_NAME
-from package_cache.values.statuses import ExitStatus
+from package_cache.cache.group_index import IndexedPackage, group_files, indexed
+from package_cache.cache.pool_index import StoredFile
+from package_cache.deb.control import control_text
+from package_cache.errors import VerificationError
+from package_cache.exit_codes import ExitStatus
+from package_cache.lock.model import LockedGroup, LockedPackage
+from package_cache.names import PACKAGE_NAME
 
 TOOL = LockedPackage("tool", "2.0~rc1+dfsg-1", "all", 1, digest(1), "r", "p")
 GOOD = LockedPackage("good", "1", "all", 2, digest(2), "r", "p")

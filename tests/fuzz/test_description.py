@@ -13,9 +13,9 @@ from tests.fuzz.strategies import descriptions
 
 from package_cache.cache.description import Description, read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.amounts import in_bytes
-from package_cache.values.errors import CacheError
-from package_cache.values.statuses import ExitStatus
+from package_cache.cli.formatting import in_bytes
+from package_cache.errors import CacheError
+from package_cache.exit_codes import ExitStatus
 
 
 def edited(old: str, new: str) -> bytes:

@@ -16,13 +16,13 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded
 
 from package_cache.cache.description import DescribedGroup, Description
+from package_cache.cache.gc import gc
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder
 from package_cache.cache.package_list import DescribedPackage, list_text
-from package_cache.outside.files import sha256_of
-from package_cache.values.errors import CacheError
-from package_cache.values.statuses import ExitStatus
-from package_cache.verbs.gc import gc
-from package_cache.verbs.verify import verify
+from package_cache.cache.verify import verify
+from package_cache.errors import CacheError
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.paths import sha256_of
 
 FILES = 8
 NAMES = ("a", "b-c", "d.e", "f+g-h")

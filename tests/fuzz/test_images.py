@@ -21,11 +21,11 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.roots import remove_root
 
-from package_cache.outside.images.root import image_root
-from package_cache.outside.images.source import source_image
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.statuses import ExitStatus
+from package_cache.errors import PackageCacheError
+from package_cache.exit_codes import ExitStatus
+from package_cache.oci.reader import source_image
+from package_cache.oci.unpack import image_root
+from package_cache.sandbox.isolation import Isolation
 
 STATUSES = {0, 2, 6, 11, 12, 13, 21, 22, 50}
 """Of what is said; and 1, with words of ours, of what cannot be read."""

@@ -13,7 +13,7 @@ from tests.installer.conftest import OpenRoom, cache, debs, open_room
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.run import find_tool
+from package_cache.process import find_tool
 
 __all__ = ["cache", "debs", "open_room"]
 PART = 200

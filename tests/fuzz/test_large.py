@@ -13,9 +13,9 @@ from tests.fuzz.law import bounded
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import parse_list
-from package_cache.manifests import read_manifest
-from package_cache.values.errors import PackageCacheError
-from package_cache.values.lock_file import read_lock
+from package_cache.errors import PackageCacheError
+from package_cache.lock.file import read_lock
+from package_cache.manifest import read_manifest
 
 LIMIT = 3.0
 """Seconds of CPU time; all of these take less than one, and took more than ten where a loop was in a loop."""

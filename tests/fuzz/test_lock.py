@@ -8,12 +8,12 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded, check_told
 from tests.fuzz.strategies import HUGE, locks
 
-from package_cache.outside.archives.mirrors import uri_below
-from package_cache.values.errors import LockError
-from package_cache.values.lock import Lock
-from package_cache.values.lock_file import lock_text, read_lock
-from package_cache.values.names import GROUP_NAME, SHA256
-from package_cache.values.statuses import ExitStatus
+from package_cache.errors import LockError
+from package_cache.exit_codes import ExitStatus
+from package_cache.lock.file import lock_text, read_lock
+from package_cache.lock.model import Lock
+from package_cache.names import GROUP_NAME, SHA256
+from package_cache.releases.mirrors import uri_below
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300).map(str.encode)
 

@@ -10,11 +10,11 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded, check_told
 from tests.fuzz.strategies import HUGE, columns, tomls
 
-from package_cache.manifests import read_manifest
-from package_cache.values.errors import ManifestError
-from package_cache.values.manifest import Manifest
-from package_cache.values.names import GROUP_NAME, PackageRequest
-from package_cache.values.statuses import ExitStatus
+from package_cache.errors import ManifestError
+from package_cache.exit_codes import ExitStatus
+from package_cache.manifest import read_manifest
+from package_cache.manifest.model import Manifest
+from package_cache.names import GROUP_NAME, PackageRequest
 
 TOML_PIECES = [
     "[[group]]\n", "[group]\n", "[mirrors]\n", "[[repository]]\n", "name", "systems", "packages", "size-budget", "uris",

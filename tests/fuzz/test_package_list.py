@@ -12,9 +12,9 @@ from tests.fuzz.strategies import package_lists
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import list_text, parse_list
-from package_cache.command_line.amounts import in_bytes
-from package_cache.values.errors import CacheError
-from package_cache.values.statuses import ExitStatus
+from package_cache.cli.formatting import in_bytes
+from package_cache.errors import CacheError
+from package_cache.exit_codes import ExitStatus
 
 FILE = "groups/ssh-ubuntu18.04/packages.json"
 

@@ -16,7 +16,7 @@ from tests.fuzz.strategies import of_json, of_text
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, read_proofs
-from package_cache.values.names import ARCHITECTURE
+from package_cache.names import ARCHITECTURE
 
 RELEASE = "SHA256:\n"
 TRUE = hashlib.sha256(RELEASE.encode()).hexdigest()

@@ -19,12 +19,12 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.layer_stacks import archive, layer, paths
 from tests.support.roots import remove_root
 
-from package_cache.outside.images.layered_files import LayeredFiles
-from package_cache.outside.images.root import image_root
-from package_cache.outside.images.source import source_image
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.run import find_tool, run
-from package_cache.values.errors import PackageCacheError, ToolMissingError
+from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.oci.layered_files import LayeredFiles
+from package_cache.oci.reader import source_image
+from package_cache.oci.unpack import image_root
+from package_cache.process import find_tool, run
+from package_cache.sandbox.isolation import Isolation
 
 PROBE = r"""
 import json, os, stat, sys

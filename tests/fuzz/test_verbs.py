@@ -15,10 +15,10 @@ from tests.fuzz.mutation import mutated
 from tests.fuzz.strategies import json_mutant
 from tests.fuzz.world import Runner, World, as_process, check_said, in_process, make_world
 
-from package_cache.manifests import read_manifest
-from package_cache.values.errors import LockError, ManifestError
-from package_cache.values.lock_file import read_lock
-from package_cache.values.statuses import ExitStatus
+from package_cache.errors import LockError, ManifestError
+from package_cache.exit_codes import ExitStatus
+from package_cache.lock.file import read_lock
+from package_cache.manifest import read_manifest
 
 CACHE_STATUSES = [
     each.code

@@ -15,11 +15,11 @@ from tests.fuzz.documents import TOML
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.main import run
-from package_cache.outside.files import sha256_of, text_digest
-from package_cache.values.lock import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
-from package_cache.values.lock_file import lock_text, read_lock
-from package_cache.values.system import System
+from package_cache.cli.main import run
+from package_cache.filesystem.paths import sha256_of, text_digest
+from package_cache.lock.file import lock_text, read_lock
+from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.system import System
 
 MANIFEST = "tool,ubuntu18.04,tool\nlibrary,ubuntu18.04,lib\n"
 
@@ -52,7 +52,7 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 def as_process(words: Sequence[str]) -> Done:
     """Run a verb as a process of its own."""
-    program = "from package_cache.command_line.entry import main; main()"
+    program = "from package_cache.cli.entry import main; main()"
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, timeout=60, check=False)
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 

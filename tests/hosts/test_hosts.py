@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from hosts.__main__ import BEGIN, END, README, main, read_results, table
 from hosts.cells import ALL, Outcome, chosen_cells
 
-from package_cache.values.errors import UsageError
+from package_cache.errors import UsageError
 
 
 def test_hosts_are_chosen_by_release_and_by_user() -> None:

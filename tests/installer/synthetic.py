@@ -10,16 +10,16 @@ from pathlib import Path
 
 from tests.support.lab import Container
 
-from package_cache.cache.index import IndexedPackage, group_files
+from package_cache.cache.group_index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.pool_index import StoredFile
 from package_cache.cache.publish import publish_group
-from package_cache.cache.stored import StoredFile
+from package_cache.deb.control import control_with_space
+from package_cache.debconf import DebconfAnswer
+from package_cache.filesystem.paths import sha256_of
 from package_cache.installer import install_group
-from package_cache.outside.files import sha256_of
-from package_cache.outside.packages.debs import control_with_space
-from package_cache.outside.run import CommandError, end, start
-from package_cache.values.debconf import DebconfAnswer
-from package_cache.values.lock import ImageSet, LockedGroup, LockedPackage
+from package_cache.lock.model import ImageSet, LockedGroup, LockedPackage
+from package_cache.process import CommandError, end, start
 
 MAP = """
 cd / && find etc usr var bin sbin lib opt root -xdev -printf '%p %y %m %l\\n' | sort

@@ -9,7 +9,7 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.files import sha256_of
+from package_cache.filesystem.paths import sha256_of
 
 Damage = Callable[[Path], None]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.runtime.phase import REPOSITORY
 
-from package_cache.images.init_form import STAGE_GROUPS
+from package_cache.image.init_variant import STAGE_GROUPS
 from package_cache.installer import HERE, install_group, joined, online_fallback
-from package_cache.outside.run import run
+from package_cache.process import run
 
 PROGRAMS = {
     "install_group": install_group(),

@@ -8,7 +8,7 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.outside.run import find_tool
+from package_cache.process import find_tool
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "bash --posix", "busybox sh"])

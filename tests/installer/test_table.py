@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from package_cache.images.init_form import STAGE_GROUPS
+from package_cache.exit_codes import ExitStatus
+from package_cache.image.init_variant import STAGE_GROUPS
 from package_cache.installer import install_group, joined, online_fallback
-from package_cache.outside.run import run
-from package_cache.values.statuses import ExitStatus
+from package_cache.process import run
 
 each_program = pytest.mark.parametrize(
     "text", [install_group(), online_fallback(), joined(STAGE_GROUPS)], ids=["installer", "fallback", "stage_groups"]

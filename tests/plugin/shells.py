@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from package_cache.outside.run import Completed, run
+from package_cache.process import Completed, run
 
 SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
 

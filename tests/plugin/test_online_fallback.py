@@ -9,7 +9,7 @@ import pytest
 from tests.plugin.shells import SHELLS
 
 from package_cache import online_fallback
-from package_cache.outside.run import run
+from package_cache.process import run
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from tests.support.debs import make_deb
 
 from package_cache import try_to_install_by_cache
 from package_cache.cache.description import DescribedGroup, Description
-from package_cache.cache.index import IndexedPackage, group_files
+from package_cache.cache.group_index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.pool_index import StoredFile
 from package_cache.cache.publish import publish
-from package_cache.cache.stored import StoredFile
+from package_cache.deb.control import control_text
+from package_cache.filesystem.paths import sha256_of, text_digest
 from package_cache.installer import install_group
-from package_cache.outside.files import sha256_of, text_digest
-from package_cache.outside.packages.debs import control_text
-from package_cache.values.lock import LockedGroup, LockedPackage
+from package_cache.lock.model import LockedGroup, LockedPackage
 
 ELSEWHERE = "debian1"
 """No machine that runs this is a Debian 1: the installer must say so."""

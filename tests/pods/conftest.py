@@ -11,10 +11,10 @@ from tests.conftest import unavailable
 from tests.support.world import World, made_world
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.main import run as package_cache
-from package_cache.outside.run import find_tool, run
-from package_cache.values.errors import PackageCacheError, ToolMissingError
-from package_cache.verbs.stage import stage
+from package_cache.cli.main import run as package_cache
+from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.process import find_tool, run
+from package_cache.stage import stage
 
 LOGIN = ("somebody", "a-secret-word")
 """A name and its password."""

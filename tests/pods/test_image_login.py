@@ -14,7 +14,7 @@ from containers.registry import Registry
 from tests.pods.conftest import LOGIN
 from tests.support.world import World
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def ill_registry(illness: str, address: str = "127.0.0.1") -> Iterator[str]:
 
 @pytest.mark.parametrize("illness", ["answers 500 at once", "answers 500", "closes midway", "hangs"])
 def test_a_registry_that_is_ill(built: World, illness: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("package_cache.outside.images.skopeo.LIMIT", 3.0 if illness == "hangs" else 60.0)
+    monkeypatch.setattr("package_cache.oci.skopeo.LIMIT", 3.0 if illness == "hangs" else 60.0)
     with ill_registry(illness) as host:
         status, out, err = push(built, host)
     assert (status, out) == (14, "")
@@ -151,7 +151,7 @@ def test_plain_http_on_another_machine_must_be_asked_for(built: World) -> None:
 
 
 def test_an_error_for_programs(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("package_cache.outside.images.skopeo.RETRIES", 0)  # what is waited for here does not come
+    monkeypatch.setattr("package_cache.oci.skopeo.RETRIES", 0)  # what is waited for here does not come
     words = ("--state", str(built.folder / "state"), "--output", "docker://127.0.0.1:1/cache:v1")
     told = built.json("image", "--cache", str(built.cache), *words)
     assert (told["status"], told["reason"]) == (14, "registry-failed")

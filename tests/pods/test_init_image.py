@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from containers.podman import Podman
-from tests.images.trees import init_tree
+from tests.image.trees import init_tree
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.part import read_part
-from package_cache.images.cache_layers import add_cache
-from package_cache.images.init_form import CONFIG, description_files, program_files
-from package_cache.outside.images.oci import Layout
-from package_cache.outside.run import Completed, run
-from package_cache.verbs.verify import verify
+from package_cache.cache.platform_subset import read_part
+from package_cache.cache.verify import verify
+from package_cache.image.cache_layers import add_cache
+from package_cache.image.init_variant import CONFIG, description_files, program_files
+from package_cache.oci.writer import Layout
+from package_cache.process import Completed, run
 
 BUSYBOX = Path("/bin/busybox")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from containers.podman import HOST, can_run
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 PROJECT = Path(__file__).parents[2]
 

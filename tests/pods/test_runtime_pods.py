@@ -9,7 +9,7 @@ from containers.jobs import LOGIN, RuntimeJob
 from containers.podman import Podman
 from containers.pods import connect, played
 
-from package_cache.outside.run import CommandError
+from package_cache.process import CommandError
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("runtime_image")]
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.run import Completed, run
+from package_cache.process import Completed, run
 
 REPOSITORY = Path(__file__).parents[2]
 PLUGINS = REPOSITORY / "runtime" / "plugins"

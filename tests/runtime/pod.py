@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tests.runtime.phase import REPOSITORY
 
-from package_cache.outside.run import Completed, run, start
+from package_cache.process import Completed, run, start
 
 APPLETS = "sh env date dirname mktemp rm sleep setsid cat grep echo true"
 

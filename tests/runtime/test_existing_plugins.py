@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.runtime.phase import PLUGINS, init_phase
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 INIT = """\
 from plugins.plugin_utils import plugin_init, PluginHelper, try_to_install_by_cache

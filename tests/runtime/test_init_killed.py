@@ -8,8 +8,8 @@ import time
 import pytest
 from tests.runtime.pod import Pod, entry, job_of
 
-from package_cache.outside.run import run, start
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import run, start
 
 AT_CALL = """\
 import os, runpy, sys

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.runtime.pod import Pod, entry, job_of
 
+from package_cache.exit_codes import ExitStatus
 from package_cache.installer import joined
-from package_cache.outside.run import run
-from package_cache.values.statuses import ExitStatus
+from package_cache.process import run
 
 FAILED = ExitStatus.PLUGIN_FAILED.code
 HEAD = "#!/bin/bash\n"

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from tests.runtime.phase import PLUGINS, init_phase
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFctQ2l3QXB4Y2p0bm5iZ2hmZ2hmZ2hmZ2hmZ2hm it's@home"
 SSH = {"plugin": "ssh", "parameters": {"public-key": KEY, "port": 2222}}

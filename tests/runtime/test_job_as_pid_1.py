@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.runtime.pod import Pod, each_shell, entry, job_of
 
-from package_cache.outside.run import run, start
+from package_cache.process import run, start
 
 UNSHARE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--map-root-user"]
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from tests.runtime.pod import Pod, each_shell, entry, job_of
 
-from package_cache.outside.run import run
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import run
 
 POST = 'echo "post %s after <${PAI_COMMAND_STATUS-unset}>"\n'
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.runtime.pod import Pod
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 ALL = """\
 taskRoles:

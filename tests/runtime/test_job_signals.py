@@ -10,7 +10,7 @@ from tests.faults.spread import spread
 from tests.runtime.pod import Pod, alive, each_shell, entry, job_of
 
 from package_cache.installer import HERE
-from package_cache.outside.run import run, start
+from package_cache.process import run, start
 
 SIGNALS = ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2")
 each_signal = pytest.mark.parametrize("name", SIGNALS)

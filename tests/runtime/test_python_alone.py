@@ -8,7 +8,7 @@ from tests.runtime.phase import REPOSITORY
 from tests.runtime.pod import Pod, entry, job_of
 from tests.runtime.test_init_scripts import KEY
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 BLOCK = """\
 import sys

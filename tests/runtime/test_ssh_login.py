@@ -8,7 +8,7 @@ from tests.runtime.phase import PLUGINS, init_phase
 from tests.support.lab import Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.run import run
+from package_cache.process import run
 
 pytestmark = pytest.mark.system
 

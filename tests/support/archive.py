@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.support.keys import throwaway_key
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 HASHES = {"MD5Sum": "md5", "SHA256": "sha256", "SHA512": "sha512"}
 """The fields of Release and the names of their algorithms. In Packages the first is written `MD5sum`."""

@@ -10,9 +10,9 @@ import click
 import pytest
 
 import package_cache
-from package_cache.outside.roots.isolation import Isolation, isolation_for
-from package_cache.outside.roots.releases import root_owner
-from package_cache.values.errors import PackageCacheError
+from package_cache.errors import PackageCacheError
+from package_cache.sandbox.bootstrap import root_owner
+from package_cache.sandbox.isolation import Isolation, isolation_for
 
 TOOLS = "sh cat echo env id ip ls mkdir mktemp nc ps rm seq setsid sleep test touch head wc stat hostname ln"
 
@@ -86,7 +86,7 @@ def processes_with(sign: str) -> list[str]:
     return found
 
 
-def python_of_everybody(user: list[str], module: str = "package_cache.outside.roots.isolation") -> list[str]:
+def python_of_everybody(user: list[str], module: str = "package_cache.sandbox.isolation") -> list[str]:
     """Return the argv prefix that runs this package's Python as another user; skip where none can import `module`."""
     sources = os.pathsep.join(str(Path(path).parents[1]) for path in (package_cache.__file__, click.__file__))
     for interpreter in (sys.executable, "/usr/bin/python3"):

@@ -4,8 +4,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from package_cache.outside.run import run
-from package_cache.values.names import POLICY_NAME
+from package_cache.names import POLICY_NAME
+from package_cache.process import run
 
 EPOCH = "1500000000"
 """SOURCE_DATE_EPOCH of every package: 14 July 2017."""

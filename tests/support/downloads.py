@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.server import ArchiveServer
 
-from package_cache.outside.archives.downloads import Download
+from package_cache.archive.downloads import Download
 
 
 class Source:

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 EXPIRED = "expired"
 """The name of a key that was valid for two days of the year 2020."""

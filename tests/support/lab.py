@@ -1,7 +1,7 @@
 """Disposable roots for tests and benchmarks: namespaces in which root keeps all of its rights. They contain nothing.
 
 Tests of what goes wrong mount, drop capabilities and remount in there. For what strangers made there is
-`package_cache.outside.roots.sandbox`.
+`package_cache.sandbox.container`.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
-from package_cache.outside.files import exclusive
-from package_cache.outside.inside import on_the_host, resolved_inside
-from package_cache.outside.roots.isolation import strongest_isolation
-from package_cache.outside.roots.namespaces import STAGE, Holder, hold
-from package_cache.outside.roots.releases import archive_root
-from package_cache.outside.run import LIMIT, Completed, find_tool, run
-from package_cache.values.errors import PackageCacheError, UsageError
+from package_cache.errors import PackageCacheError, UsageError
+from package_cache.filesystem.confined import on_the_host, resolved_inside
+from package_cache.filesystem.paths import exclusive
+from package_cache.process import LIMIT, Completed, find_tool, run
+from package_cache.sandbox.bootstrap import archive_root
+from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.sandbox.namespaces import STAGE, Holder, hold
 
 ENVIRONMENT = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -74,7 +74,7 @@ class Container:
         check: bool = True,
         stdin: str | None = None,
     ) -> Completed:
-        """Run a command inside, with `env` added to the clean environment; otherwise as `outside.run.run`.
+        """Run a command inside, with `env` added to the clean environment; otherwise as `process.run`.
 
         After `timeout` seconds it and its children are ended; a child that left their process group (setsid(2))
         ends with the block.

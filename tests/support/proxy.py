@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from package_cache.outside.run import run
+from package_cache.process import run
 
 
 class Proxy:
@@ -156,7 +156,7 @@ def _certificate(certificate: Path, key: Path, name: str, *options: str) -> None
 @contextmanager
 def apt_told(*lines: str, folder: Path, monkeypatch: Any) -> Iterator[Path]:
     """Let this machine's apt be told these lines of apt.conf(5) beside its own; gives their file."""
-    from package_cache.outside.apt import network  # noqa: PLC0415
+    from package_cache.apt import network  # noqa: PLC0415
 
     file = folder / "told.conf"
     file.write_text("".join(f"{line}\n" for line in lines))

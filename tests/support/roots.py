@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.outside.roots.releases import as_root
-from package_cache.outside.run import run
+from package_cache.process import run
+from package_cache.sandbox.bootstrap import as_root
+from package_cache.sandbox.isolation import Isolation
 
 
 def remove_root(path: Path, isolation: Isolation) -> None:

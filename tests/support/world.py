@@ -16,8 +16,8 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.command_line.main import run
-from package_cache.outside.files import text_digest
+from package_cache.cli.main import run
+from package_cache.filesystem.paths import text_digest
 
 
 @dataclass

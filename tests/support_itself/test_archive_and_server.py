@@ -10,7 +10,7 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.outside.run import CommandError, run
+from package_cache.process import CommandError, run
 
 
 def apt(folder: Path, source: str) -> dict[str, str]:

@@ -10,14 +10,14 @@ from tests.conftest import unavailable
 from tests.support.architectures import OTHER, OWN
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.command_line.main import run
-from package_cache.outside.archives.distributions import release_of
-from package_cache.outside.files import exclusive
-from package_cache.outside.roots.isolation import Isolation, disposable_root, isolation_for
-from package_cache.values.errors import ArchiveError, PackageCacheError
-from package_cache.values.system import System
-from package_cache.verbs.archives.release_root import release_root
-from package_cache.verbs.options import Options
+from package_cache.cli.main import run
+from package_cache.errors import ArchiveError, PackageCacheError
+from package_cache.filesystem.paths import exclusive
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import release_of
+from package_cache.sandbox.isolation import Isolation, disposable_root, isolation_for
+from package_cache.settings import Options
+from package_cache.system import System
 
 pytestmark = pytest.mark.system
 

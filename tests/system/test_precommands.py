@@ -10,18 +10,18 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.manifests import read_manifest
-from package_cache.values.errors import ArchiveError, PrecommandError
-from package_cache.values.events import Event, Listener, Warn, ignore
-from package_cache.values.lock import Lock, LockedImage
-from package_cache.values.manifest import Manifest
-from package_cache.verbs.checking.where import Where
-from package_cache.verbs.locking.for_images import lock_for_images
-from package_cache.verbs.locking.images import ImageToLock
-from package_cache.verbs.locking.keeping import Keep
-from package_cache.verbs.locking.lock import make_lock
-from package_cache.verbs.options import Options
-from package_cache.verbs.outdated import outdated
+from package_cache.check.target import Where
+from package_cache.errors import ArchiveError, PrecommandError
+from package_cache.events import Event, Listener, Warn, ignore
+from package_cache.lock.model import Lock, LockedImage
+from package_cache.manifest import read_manifest
+from package_cache.manifest.model import Manifest
+from package_cache.outdated import outdated
+from package_cache.resolve.groups import make_lock
+from package_cache.resolve.image_overrides import lock_for_images
+from package_cache.resolve.target_images import ImageToLock
+from package_cache.resolve.upgrade_policy import Keep
+from package_cache.settings import Options
 
 pytestmark = pytest.mark.system
 

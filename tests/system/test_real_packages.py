@@ -11,8 +11,8 @@ from tests.support.debs import make_deb
 from tests.support.lab import Container, Isolation, throwaway
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.outside.packages.recompression import recompress
-from package_cache.values.compression import compression_for
+from package_cache.deb.compression import compression_for
+from package_cache.deb.recompression import recompress
 
 pytestmark = pytest.mark.system
 

@@ -9,7 +9,7 @@ from tests.support.debs import make_deb
 from tests.support.keys import EXPIRED, throwaway_key
 from tests.support.lab import Isolation, throwaway
 
-from package_cache.outside.apt.solver import config_text
+from package_cache.apt.solver import config_text
 
 SYSTEMS = ["ubuntu16.04", "debian12", "debian13", "ubuntu26.04"]
 UPDATE = """

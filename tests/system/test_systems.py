@@ -7,10 +7,10 @@ from bench.systems import GROUPS, SYSTEMS, rows_of
 from tests.conftest import unavailable
 from tests.faults.spread import spread
 
-from package_cache.outside.roots.isolation import Isolation
-from package_cache.values.errors import ArchiveError
-from package_cache.values.statuses import ExitStatus
-from package_cache.values.system import System
+from package_cache.errors import ArchiveError
+from package_cache.exit_codes import ExitStatus
+from package_cache.sandbox.isolation import Isolation
+from package_cache.system import System
 
 pytestmark = pytest.mark.system
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.check.layouts import package, write_root
-from tests.images.trees import init_tree
+from tests.image.trees import init_tree
 from tests.support.lab import Isolation, throwaway
 from tests.support.world import World, made_world
 

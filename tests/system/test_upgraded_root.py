@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from tests.support.lab import Isolation, throwaway
 
+from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
-from package_cache.manifests import read_manifest
-from package_cache.outside.archives.distributions import Release, release_of
-from package_cache.outside.files import exclusive
-from package_cache.outside.images.system_files import RootFiles
-from package_cache.values.lock import Lock
-from package_cache.values.system import System
-from package_cache.verbs.archives import system_apt
-from package_cache.verbs.archives.sources import mirror_finder
-from package_cache.verbs.building.build import build
-from package_cache.verbs.checking.check import check
-from package_cache.verbs.checking.where import seen_in_files
-from package_cache.verbs.locking.for_images import lock_for_images
-from package_cache.verbs.locking.images import image_to_lock
-from package_cache.verbs.locking.lock import make_lock
-from package_cache.verbs.options import Options
+from package_cache.check.prediction import check
+from package_cache.check.target import seen_in_files
+from package_cache.filesystem.paths import exclusive
+from package_cache.lock.model import Lock
+from package_cache.manifest import read_manifest
+from package_cache.oci.system_files import RootFiles
+from package_cache.releases import system_apt
+from package_cache.releases.distributions import Release, release_of
+from package_cache.releases.sources import mirror_finder
+from package_cache.resolve.groups import make_lock
+from package_cache.resolve.image_overrides import lock_for_images
+from package_cache.resolve.target_images import image_to_lock
+from package_cache.settings import Options
+from package_cache.system import System
 
 pytestmark = pytest.mark.system
 

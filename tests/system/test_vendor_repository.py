@@ -10,12 +10,12 @@ from tests.support.keys import throwaway_key
 from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
 
+from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
-from package_cache.manifests import read_manifest
-from package_cache.verbs.archives.sources import mirror_finder
-from package_cache.verbs.building.build import build
-from package_cache.verbs.locking.lock import make_lock
-from package_cache.verbs.options import Options
+from package_cache.manifest import read_manifest
+from package_cache.releases.sources import mirror_finder
+from package_cache.resolve.groups import make_lock
+from package_cache.settings import Options
 
 pytestmark = pytest.mark.system
 

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from package_cache.bounded_json import load_json
 from package_cache.cache.layout import DESCRIPTION, FORMAT, PACKAGE_LIST, CacheFolder
-from package_cache.values.documents import load_json
-from package_cache.values.errors import MAY_NOT, CacheError, Problem
-from package_cache.values.fields import FieldReader
-from package_cache.values.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
-from package_cache.values.statuses import ExitStatus
-from package_cache.values.system import SYSTEM_NAME
+from package_cache.errors import MAY_NOT, CacheError, Problem
+from package_cache.exit_codes import ExitStatus
+from package_cache.fields import FieldReader
+from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
+from package_cache.system import SYSTEM_NAME
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 

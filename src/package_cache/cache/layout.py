@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from package_cache.outside.inside import Inside
-from package_cache.values.names import PackageRequest
+from package_cache.filesystem.confined import Inside
+from package_cache.names import PackageRequest
 
 FORMAT = 1
 """Of the whole cache. Stands in the description and in each `.group` file; a reader refuses a greater one."""

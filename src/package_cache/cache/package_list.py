@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from package_cache.values.documents import load_json
-from package_cache.values.errors import CacheError
-from package_cache.values.fields import FieldReader
-from package_cache.values.names import ARCHITECTURE
+from package_cache.bounded_json import load_json
+from package_cache.errors import CacheError
+from package_cache.fields import FieldReader
+from package_cache.names import ARCHITECTURE
 
 
 @dataclass(frozen=True, order=True)

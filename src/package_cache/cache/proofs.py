@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from package_cache.ages import TIME
+from package_cache.bounded_json import load_json
 from package_cache.cache.layout import LOCK, PROOFS, CacheFolder, group_folder
-from package_cache.outside.writing import writing_to
-from package_cache.values.ages import TIME
-from package_cache.values.documents import load_json
-from package_cache.values.fields import FieldReader
-from package_cache.values.names import GROUP_NAME, SHA256
+from package_cache.fields import FieldReader
+from package_cache.filesystem.write_errors import writing_to
+from package_cache.names import GROUP_NAME, SHA256
 
 FORMAT = 1
 MOST = 1000

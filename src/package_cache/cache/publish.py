@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
 
-from package_cache.cache.contents import read_list
+from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.layout import GROUPS, INSTALLER, POOL, CacheFolder, group_folder
-from package_cache.outside.inside import Inside
-from package_cache.values.errors import CacheError
+from package_cache.errors import CacheError
+from package_cache.filesystem.confined import Inside
 
 GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
 """The files of some groups, by name and system."""

@@ -13,7 +13,7 @@ from tests.installer.synthetic import Room
 from tests.support.archive import SignedArchive
 
 from package_cache import online_fallback
-from package_cache.outside.run import Completed
+from package_cache.process import Completed
 
 State = Literal["well", "dead", "silent"]
 """A dead source refuses connections; a silent one takes them and says nothing."""

@@ -10,7 +10,7 @@ from tests.plugin.online.image import SHELLS, Image, archive
 from tests.support.debs import make_deb
 from tests.support.locks import HOLD, HOLD_DEBCONF, LOCK
 
-from package_cache.values.statuses import ExitStatus
+from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.system
 

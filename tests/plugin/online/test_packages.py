@@ -9,8 +9,8 @@ from tests.plugin.online.image import SHELLS, Image, archive
 from tests.support.debs import make_deb
 
 from package_cache import try_to_install_by_cache
+from package_cache.exit_codes import ExitStatus
 from package_cache.installer import HERE
-from package_cache.values.statuses import ExitStatus
 
 pytestmark = pytest.mark.system
 

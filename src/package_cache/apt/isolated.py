@@ -1,0 +1,322 @@
+"""An isolated apt on this machine: one folder for each set of sources, whose lists are kept and brought up to date."""
+
+import contextlib
+import hashlib
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from package_cache.apt.index_subset import narrowed
+from package_cache.apt.network import how_to_trust, network_lines
+from package_cache.apt.preferences import VIEW, list_name, stanza, write_view
+from package_cache.apt.solver import AUTH, Apt, config_text
+from package_cache.apt.trust import is_untrusted, stays_untrusted, why_untrusted
+from package_cache.bounds import bound
+from package_cache.errors import ArchiveError, PackageCacheError, Problem, VerificationError
+from package_cache.events import Listener, Warn, ignore
+from package_cache.filesystem.paths import exclusive, read_bounded, write_atomically
+from package_cache.filesystem.plain_links import plain_path
+from package_cache.filesystem.state import OPTION, private_folder
+from package_cache.filesystem.temporary import refuse_full_temporary_folder, temporary_folder
+from package_cache.filesystem.write_errors import NO_SPACE, no_space, writing_to
+from package_cache.names import PackageRequest
+from package_cache.process import Completed, find_tool, run
+from package_cache.uris import UNAUTHORIZED, WANTS_A_LOGIN
+
+UPDATE_LIMIT = 900.0
+"""Seconds that one `apt-get update` may take: lists of 130 MB over a slow link."""
+
+
+_STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
+"""What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
+
+_FIELD = re.compile(r"^(Architectures|Suite|Codename): *(.*)$", re.MULTILINE)
+"""Of a Release file."""
+
+_WITHOUT_LISTS = re.compile(
+    r"/binary-(?P<missing>[a-z0-9-]+)/Packages\S*\s+404\s|has no packages of (?P<unstated>[a-z0-9-]+),"
+)
+"""What apt and we say of a mirror that has a release, but not for an architecture."""
+
+PAUSES = (0.0, 1.0, 2.0, 4.0)
+"""Seconds before each try, where a source has no other mirror."""
+
+
+NO_ANSWER = "check the network, or name a mirror with --mirror"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One repository as sources.list(5) knows it, with the mirrors that may serve it, best first."""
+
+    name: str
+    uris: tuple[str, ...]
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    keyring: Path | None = None
+    """The file of the keys that vouch for it. None only with `allow_unsigned`."""
+    trusted: str = ""
+    """Those keys as people know them, for messages."""
+    allow_unsigned: bool = False
+    allow_expired: bool = False
+    """Use lists that are no longer valid, as those of snapshots and of archives of old releases."""
+    priority: int | None = None
+    is_archive: bool = field(default=False, repr=False)
+    """Of the distribution: then a mirror that does not have the system's architecture is no good."""
+
+    def deb822(self, uri: str, architectures: Sequence[str], keyring: Path | None) -> str:
+        """Return the paragraph of a `.sources` file for one of its mirrors; apt finds its keys in `keyring`."""
+        fields = [
+            "Types: deb",
+            f"URIs: {uri}",
+            f"Suites: {' '.join(self.suites)}",
+            *([f"Components: {' '.join(self.components)}"] if self.components else []),
+            f"Architectures: {' '.join(architectures)}",
+            *([f"Signed-By: {keyring}"] if keyring else []),
+            *(["Trusted: yes"] if self.allow_unsigned else []),
+            *(["Check-Valid-Until: no"] if self.allow_expired else []),
+        ]
+        return "\n".join([*fields, ""])
+
+
+class AptRoot:
+    """The lists of some sources for one system, and the mirror of each source that answered."""
+
+    def __init__(
+        self,
+        state: Path,
+        architectures: Sequence[str],
+        sources: Sequence[Source],
+        *,
+        pins: Sequence[str] = (),
+        auth: Path | None = None,
+    ) -> None:
+        """`state` is the folder where lists are kept between runs; `architectures`: the system's own first.
+
+        `pins` are records of apt_preferences(5), made by `stanza`.
+        `auth` is an apt_auth.conf(5) instead of the machine's: its words go to apt's methods and nowhere else.
+        """
+        priorities = [stanza(["*"], item.priority, source=item.name) for item in sources if item.priority is not None]
+        self._pins = (*priorities, *pins)
+        told = (tuple(architectures), tuple(sources), *([self._pins] if self._pins else []))
+        key = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        self._state = state
+        self.folder = state / "lists" / key
+        self.architectures = tuple(architectures)
+        self.sources = tuple(sources)
+        self._lists = f"{VIEW}/lists" if self._pins else "lists"
+        """Those to plan from, seen from the folder."""
+        self.apt = Apt(self._plan_by, architectures[0])
+        self._auth = auth
+        self._chosen = [0] * len(sources)
+        self._said: list[list[str]] = [[] for _ in sources]
+        """Of each source, what apt said of the mirrors that were no good."""
+
+    def update(self, listener: Listener = ignore) -> None:
+        """Bring the lists up to date, from the next mirror where one does not answer rightly.
+
+        Warns where a source says that it is another suite than before: what it has may be another release's.
+
+        Raises `ArchiveError` where no mirror of a source answers, `VerificationError` where what came cannot be
+        trusted, `ToolMissingError` without gpgv, `PackageCacheError` where the folder cannot be written. Then nothing
+        of it is used.
+        """
+        find_tool("gpgv")
+        with writing_to(self._state, option=OPTION):
+            self._prepare()
+            with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):
+                before = self._names()
+                self._update()
+                for what, old in before.items():
+                    new = self._names().get(what, old)
+                    if new != old:
+                        listener(Warn(f"{' '.join(what[:2])}: its {what[2]} was {old} and is now {new}"))
+
+    @contextlib.contextmanager
+    def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
+        """Give an apt that plans these requests (and any of them) as `apt` does, but faster."""
+        lists = self.folder / self._lists
+        with narrowed(self.folder, lists, self._plan_by, self.architectures[0], requests, recommends=recommends) as apt:
+            yield apt or self.apt
+
+    def _update(self) -> None:
+        for _ in range(sum(len(source.uris) for source in self.sources)):
+            self._write_sources()
+            completed, words = self._apt_update()
+            bad = self._failed(words)
+            if completed.returncode == 0 and not bad:
+                lacking = self._lacking()
+                if not lacking:
+                    return self._write_view()
+                bad, words = list(lacking), "\n".join(lacking.values())
+            self._next_mirrors(bad, words)
+        raise ArchiveError("cannot bring the lists of packages up to date", details=words)
+
+    def _apt_update(self) -> tuple[Completed, str]:
+        """Give what `apt-get update` left, and all that it said.
+
+        It is run again only where there is no other mirror, and where that may help. apt's own tries again are no help:
+        on a full disk, and where two servers of one address fail, apt 2.6 may wait for them for ever.
+        """
+        for pause in PAUSES:
+            time.sleep(pause)
+            argv = ["apt-get", "update", "--error-on=any", "--quiet", "-oAcquire::Retries=0"]
+            completed = self._run(argv, UPDATE_LIMIT)
+            words = completed.stdout + completed.stderr
+            if NO_SPACE in words:
+                raise no_space(self._state, NO_SPACE)
+            if completed.returncode == 0 or self._with_others(self._failed(words)) or stays_untrusted(words):
+                break
+        return completed, words
+
+    def _failed(self, words: str) -> list[int]:
+        return [index for index in range(len(self.sources)) if self._has_failed(index, words)]
+
+    def _lacking(self) -> dict[int, str]:
+        """Give those of the archives whose Release does not state our architecture, and words that say so.
+
+        apt is content with them: it passes over their lists (sources.list(5), Architectures).
+        """
+        own = self.architectures[0]
+        found: dict[int, str] = {}
+        for index, source in enumerate(self.sources):
+            uri = source.uris[self._chosen[index]]
+            for suite in source.suites if source.is_archive else ():
+                stated = self._release(uri, suite).get("Architectures", "").split()
+                if stated and own not in stated:
+                    words = f"E: The repository '{uri} {suite}' has no packages of {own}, only of {' '.join(stated)}"
+                    found.setdefault(index, words)
+        return found
+
+    def _release(self, uri: str, suite: str) -> dict[str, str]:
+        """Return some fields of the Release that is here of a mirror's suite; none where there is none."""
+        for name in ("InRelease", "Release"):
+            path = self.folder / "lists" / f"{list_name(uri, suite)}{name}"
+            if path.is_file():
+                return dict(_FIELD.findall(path.read_text(encoding="utf-8", errors="replace")))
+        return {}
+
+    def _names(self) -> dict[tuple[str, str, str], str]:
+        """Return what each source's suites call themselves: by name of the source, suite and field."""
+        return {
+            (source.name, suite, key): value
+            for source, index in zip(self.sources, self._chosen, strict=True)
+            for suite in source.suites
+            for key, value in self._release(source.uris[index], suite).items()
+            if key in ("Suite", "Codename")
+        }
+
+    def _with_others(self, bad: Sequence[int]) -> list[int]:
+        """Give those of the sources that have another mirror, which is asked before this one again."""
+        return [index for index in bad if self._chosen[index] + 1 < len(self.sources[index].uris)]
+
+    def _prepare(self) -> None:
+        private_folder(self._state)
+        etc = ("etc/preferences.d", "etc/keyrings", "etc/trusted.gpg.d")
+        for name in ("lists/partial", "cache/archives/partial", "log", *etc):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder / "status", b"")
+        write_atomically(self.folder / "etc" / "preferences", "\n".join(self._pins).encode())
+
+    def _write_sources(self) -> None:
+        folder = self.folder / "etc" / "sources.list.d"
+        folder.mkdir(exist_ok=True)
+        texts = [
+            source.deb822(source.uris[index], self.architectures, self._plain_keyring(source.keyring))
+            for source, index in zip(self.sources, self._chosen, strict=True)
+        ]
+        write_atomically(folder / "package-cache.sources", "\n".join(texts).encode())
+
+    def _plain_keyring(self, keyring: Path | None) -> Path | None:
+        """Return a copy of a keyring, with a path that Signed-By can carry; its name says whether it is armoured."""
+        if keyring is None:
+            return None
+        content = read_bounded(keyring, "keyring-bytes")
+        suffix = "asc" if content.startswith(b"-----BEGIN") else "gpg"
+        name = f"{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"
+        write_atomically(self.folder / "etc" / "keyrings" / name, content)
+        return plain_path(self.folder) / "etc" / "keyrings" / name
+
+    def _has_failed(self, index: int, words: str) -> bool:
+        uri = re.escape(self.sources[index].uris[self._chosen[index]])
+        if re.search(rf"^[EW]: (?!Conflicting distribution).*{uri}(?:/|\s|$)", words, re.MULTILINE):
+            return True
+        # Without a Release apt tries one compression after the other: what came in the end counts.
+        last = {number: (kind, of) for kind, number, of in _STEPS.findall(words)}
+        return any(kind == "Err" and re.match(rf"{uri}(?:/|\s|$)", of) for kind, of in last.values())
+
+    def _words_about(self, index: int, words: str) -> str:
+        """Give the lines that name a source's mirror, with what stands indented below them; all, where none does."""
+        uri = self.sources[index].uris[self._chosen[index]]
+        about = [text for text in re.split(r"\n(?! )", words) if re.search(rf"{re.escape(uri)}(?:/|\s|$)", text)]
+        return "\n".join(about) or words
+
+    def _next_mirrors(self, bad: Sequence[int], words: str) -> None:
+        refuse_full_temporary_folder()
+        if not bad:  # nothing names a source: no other mirror would help
+            raise unusable("the sources", words)
+        for index in bad:
+            self._said[index].append(self._words_about(index, words))
+        others = self._with_others(bad)
+        if not others:
+            source = self.sources[bad[0]]
+            name = f"{source.name} ({', '.join(source.suites)})"
+            raise unusable(name, "\n".join(self._said[bad[0]]), source.trusted)
+        for index in others:  # the rest may have failed with them: apt gives an address up with the first server there
+            self._chosen[index] += 1
+
+    def _write_view(self) -> None:
+        if self._pins:
+            chosen = zip(self.sources, self._chosen, strict=True)
+            write_view(
+                self.folder,
+                [(source.name, source.uris[index], suite) for source, index in chosen for suite in source.suites],
+            )
+
+    def _plan_by(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
+        """Run what asks apt for its plans: from the lists, or from the view in which pins hold."""
+        options = []
+        if self._pins and argv[0].startswith("apt"):  # others are asked too: sh(1), mktemp(1)
+            plain = plain_path(self.folder)
+            options = ["-o", f"Dir::State::lists={plain}/{self._lists}/", "-o", f"Dir::Cache={plain}/{VIEW}/cache"]
+        return self._run([argv[0], *options, *argv[1:]], stdin=stdin)
+
+    def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
+        with temporary_folder() as temporary:  # apt that is killed leaves files
+            config = Path(temporary, "apt.conf")
+            config.write_text(self._config())
+            env = {"APT_CONFIG": str(config)}
+            if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
+                env["TMPDIR"] = str(plain_path(Path(tempfile.gettempdir())))
+                return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
+            limits = ["prlimit", f"--fsize={bound('list-bytes')}"] if argv[1] == "update" else []
+            argv = [*limits, find_tool(argv[0]), *argv[1:]]
+            return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
+
+    def _config(self) -> str:
+        auth = str(plain_path(self._auth)) if self._auth else AUTH
+        folder = str(plain_path(self.folder))
+        return config_text(folder, self.architectures, own_sources=True, network=network_lines(), auth=auth)
+
+
+def complaints(words: str) -> list[str]:
+    """Return what `apt-get update` says of what it could not use, each once."""
+    return list(dict.fromkeys(text for text in re.split(r"\n(?! )", words) if text.startswith(("E:", "W:"))))
+
+
+def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
+    """Make the error of sources that `apt-get update` could not use, from its words: unreachable or not trusted."""
+    details = "\n".join(complaints(words)) or words
+    if is_untrusted(words):
+        why, hint = why_untrusted(words)
+        problems = [Problem(text) for text in (why, f"trusted: {trusted}" if trusted else "") if text]
+        message = f"cannot trust what the mirrors of {what} sent"
+        return VerificationError(message, problems=problems, details=details, hint=hint)
+    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else how_to_trust(words) or NO_ANSWER
+    if without := _WITHOUT_LISTS.search(words):
+        architecture = without["missing"] or without["unstated"]
+        hint = f"name a mirror that has {architecture} with --mirror: it is asked where those before it fail"
+    return ArchiveError(f"cannot reach any mirror of {what}", details=details, hint=hint)

@@ -1,0 +1,412 @@
+"""Apt as the solver, with an empty dpkg status: what a group needs, whatever a container already has.
+
+The machine's own apt configuration is not read, but for `auth.conf` and the way to the net (`network.py`); so what
+comes out depends on the archives alone.
+"""
+
+import base64
+import contextlib
+import functools
+import re
+import urllib.parse
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from debian.deb822 import Deb822
+
+from package_cache.apt.network import NOT_THIS_MACHINES
+from package_cache.apt.records import FIELDS, Place, Records
+from package_cache.bounds import bound, excess
+from package_cache.names import PackageRequest
+from package_cache.process import CommandError, Completed
+
+
+class Runner(Protocol):
+    """Runs a command where this apt lives (this machine, or a container)."""
+
+    def __call__(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
+        """Return what the command left, whatever its status."""
+
+
+AUTH = "/etc/apt/auth.conf"
+"""Of this machine's apt: users and passwords, apt_auth.conf(5)."""
+
+SHOW_AT_ONCE = 200
+"""Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
+
+SILENCE = 20.0
+"""Seconds after which apt leaves a server that has fallen silent."""
+
+_UNMET = "The following packages have unmet dependencies:\n"
+
+_OTHER_SOLVER = re.compile(r"^E: The following information from --solver .*\n(?:  .*\n?)*", re.MULTILINE)
+"""What apt 3 adds from a solver that was not asked."""
+
+PREFERRED = 30000
+"""The priority of a version that is to be kept: above all that a manifest or a person would write."""
+
+
+_MEASURE = """
+folder=$(mktemp -d) && cd "$folder" && apt-get download --quiet=2 "$@" >&2 && sha256sum -- *.deb
+status=$?; cd / && rm -rf "$folder"; exit "$status"
+"""
+"""Print the SHA-256 of packages, which apt verifies by what its lists state."""
+
+_END = "# end"
+
+_RECORDS = rf"""
+files=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages') || exit
+{{
+    printf '%s\n' "${{files}}" | while IFS= read -r file; do
+        [ ! -e "${{file}}" ] || {{ /usr/lib/apt/apt-helper cat-file "${{file}}" && echo; }} || exit
+    done && echo && echo '{_END}'
+}} | grep -E "$1" | gzip -1 | base64
+"""
+"""Print some fields of all lists, packed: they have ten times as many bytes as a program may print."""
+
+
+@dataclass(frozen=True, order=True)
+class PlannedPackage:
+    """One package that a plan takes, and where the index says that its file lies."""
+
+    name: str
+    version: str
+    architecture: str
+    size: int
+    """In bytes."""
+    sha256: str
+    base_uri: str
+    """Of the repository, without a slash at the end."""
+    path: str
+    """Below the base URI; unescaped."""
+
+    def place(self, native: str) -> Place:
+        """Return where a system of an architecture has it installed."""
+        return self.name, native if self.architecture == "all" else self.architecture
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the archives have of a package."""
+
+    candidate: str | None
+    """The version that apt would take, priorities and pins considered; None where there is none."""
+    suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By version: the suites that hold it."""
+
+
+class NoPlanError(Exception):
+    """Apt finds no way to install what was asked for. `words` are its own; `hint`, where one is known: what to do."""
+
+    def __init__(self, words: str, hint: str | None = None) -> None:
+        super().__init__(words)
+        self.words = words
+        self.hint = hint
+
+
+GPGV = "/usr/bin/gpgv"
+"""Verifies all signatures, whatever apt would choose."""
+
+
+def config_text(
+    folder: str, architectures: Sequence[str], *, own_sources: bool, network: Sequence[str] = (), auth: str = AUTH
+) -> str:
+    """Give the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
+
+    `architectures`: the system's own first. `own_sources`: take `etc/` in the folder as well, not the place's own.
+    `network`: lines about the way to the net. `auth`: the apt_auth.conf(5).
+    """
+    lines = [
+        f'Dir::State::status "{folder}/status";',
+        f'Dir::State::extended_states "{folder}/extended_states";',
+        f'Dir::State::lists "{folder}/lists";',
+        f'Dir::Cache "{folder}/cache";',
+        f'Dir::Log "{folder}/log";',
+        f'APT::Architecture "{architectures[0]}";',
+        f"APT::Architectures {{ {' '.join(f'{chr(34)}{name}{chr(34)};' for name in architectures)} }};",
+        'Acquire::Languages "none";',
+        'Acquire::Retries "3";',
+        f'Acquire::http::Timeout "{SILENCE:g}";',
+        f'Acquire::https::Timeout "{SILENCE:g}";',
+        'APT::Sandbox::User "root";',  # the folder is ours alone; apt's own user could not enter it
+        # sqv, which apt 3 prefers, accepts what a key signed before it expired; without gpgv nothing is accepted.
+        f'APT::Key::GPGVCommand "{GPGV}";',
+        'APT::Solver "internal";',  # the default differs from apt 3.1 on, and so would the locks of two machines
+        'Acquire::AllowInsecureRepositories "false";',  # apt 1.2 warns of what is not signed, and uses it
+        'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock something else
+        'Acquire::AllowReleaseInfoChange "true";',  # a repository is known by its key, whatever it calls itself
+        'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps
+        *network,
+    ]
+    if own_sources:
+        lines += [
+            f'Dir::Etc "{folder}/etc";',
+            *NOT_THIS_MACHINES,
+            f'Dir::Etc::netrc "{auth}";',
+            'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
+        ]
+    return "\n".join([*lines, ""])
+
+
+class Apt:
+    """Asks one isolated apt whose lists are there already."""
+
+    def __init__(self, runner: Runner, architecture: str, options: Sequence[str] = ()) -> None:
+        """`options` go to each of apt's programs."""
+        self._runner = runner
+        self._architecture = architecture
+        self._options = tuple(options)
+        self._names: frozenset[str] | None = None
+
+    def names(self) -> frozenset[str]:
+        """Give the names of all packages that the lists know."""
+        if self._names is None:
+            self._names = frozenset(self._checked(["apt-cache", "pkgnames"]).split())
+        return self._names
+
+    def versions(self, *names: str) -> list[str]:
+        """Give the versions of packages that the lists hold, newest first of each."""
+        rows: list[str] = []
+        for some in _parts(names):
+            rows += self._checked(["apt-cache", "madison", *some]).splitlines()
+        return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
+
+    def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
+        """Give what the archives have of packages, by name and architecture; those that they lack are left out."""
+        names = {self._name(*package): package for package in packages}
+        found = {}
+        for some in _parts(sorted(names)):
+            for head, lines in _policies(self._checked(["apt-cache", "policy", "--", *some])).items():
+                if head in names:
+                    found[names[head]] = _offer(lines)
+        return found
+
+    def providers(self, name: str) -> list[str]:
+        """Return the names of packages that provide a virtual one, in the versions that apt would take."""
+        text = self._checked(["apt-cache", "showpkg", "--", name]).partition("\nReverse Provides:")[2]
+        found = {tuple(line.split()[:2]) for line in text.splitlines() if len(line.split()) > 1}
+        offers = self.offers((other, self._architecture) for other, _ in found)
+        return sorted(
+            {other for (other, _), offer in offers.items() if (other, offer.candidate) in found and other != name}
+        )
+
+    @contextlib.contextmanager
+    def preferring(
+        self,
+        versions: Iterable[tuple[str, str, str]],
+        *,
+        sources: Iterable[tuple[str, str]] = (),
+        priority: int = PREFERRED,
+    ) -> Iterator["Apt"]:
+        """Give the same apt, which takes these versions (name, version, architecture) where the archives have them.
+
+        It lives as long as the block. What apt_preferences(5) of this place say of single packages comes first.
+        `sources`: the same for all that is built of a source package (name, version), where this apt knows that.
+        """
+        wanted = [(self._name(name, architecture), version) for name, version, architecture in versions]
+        wanted += [(f"src:{name}", version) for name, version in sources]
+        stanzas = [f"Package: {name}\nPin: version {version}\nPin-Priority: {priority}\n" for name, version in wanted]
+        if not stanzas:
+            yield self
+            return
+        folder = self._checked(["sh", "-c", _WRITE_PREFERENCES], "\n".join(stanzas)).strip()
+        try:
+            options = (*self._options, "-o", f"Dir::Etc::preferencesparts={folder}")
+            yield Apt(self._runner, self._architecture, options)
+        finally:
+            self._runner(["rm", "-rf", folder])
+
+    @contextlib.contextmanager
+    def seeing(self, status: bytes, marks: bytes) -> Iterator["Apt"]:
+        """Give the same apt, which believes that this dpkg status is the machine's; it lives as long as the block.
+
+        `marks` are apt's own, of what came as a dependency only.
+        """
+        folder = self._checked(["mktemp", "-d"]).strip()
+        try:
+            for name, content in (("status", status), ("extended_states", marks)):
+                self._checked(["dd", f"of={folder}/{name}", "status=none"], content.decode("utf-8", "replace"))
+            options = [f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states")]
+            options.append("APT::Get::Upgrade-By-Source-Package=false")  # no more than must be
+            yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{option}" for option in options)))
+        finally:
+            self._runner(["rm", "-rf", folder])
+
+    def plan(self, requests: Iterable[PackageRequest], *, recommends: bool = False) -> tuple[PlannedPackage, ...]:
+        """Give every package that a bare system needs for the requests, in order of name.
+
+        Raises `NoPlanError` with apt's words where there is no way.
+        """
+        switch = "--install-recommends" if recommends else "--no-install-recommends"
+        wanted = [str(request) for request in requests]
+        argv = ["--yes", "--print-uris", "--no-remove", switch, "--", *wanted]
+        completed = self._run(["apt-get", "install", "--quiet=2", *argv])
+        if completed.returncode != 0:
+            words = _OTHER_SOLVER.sub("", completed.stderr + completed.stdout).strip()
+            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
+        return self._described(completed.stdout)
+
+    def files(self, packages: Iterable[tuple[str, str, str]]) -> tuple[PlannedPackage, ...]:
+        """Return the files of packages (name, version, architecture) that the lists hold, in order of name."""
+        names = [f"{self._name(name, architecture)}={version}" for name, version, architecture in packages]
+        argv = ["apt-get", "download", "--quiet=2", "--print-uris"]
+        return self._described("".join(self._checked([*argv, *some]) for some in _parts(names)))
+
+    def records(self) -> Records:
+        """Return all that the lists say, whichever version apt would take."""
+        packed = self._checked(["sh", "-c", _RECORDS, "sh", f"^({'|'.join(FIELDS)}): |^$|^{_END}$"])
+        return Records(_unpacked(base64.b64decode(packed)), self._architecture)
+
+    def _described(self, uris: str) -> tuple[PlannedPackage, ...]:
+        """Return the packages that `apt-get --print-uris` printed."""
+        files = [_file(line) for line in uris.splitlines() if line.startswith("'")]
+        records = self._records([f"{self._name(name, of)}={version}" for _, (name, version, of) in files])
+        planned = [self._planned(uri, key, records) for uri, key in files]
+        unmeasured = [item for item in planned if not item.sha256]
+        measured = self._measured(unmeasured) if unmeasured else {}
+        return tuple(sorted(replace(item, sha256=measured.get(item, item.sha256)) for item in planned))
+
+    def _measured(self, packages: Sequence[PlannedPackage]) -> dict[PlannedPackage, str]:
+        """Return the SHA-256 of package files that apt downloads and verifies by the SHA-512 of its index.
+
+        Raises `NoPlanError` where apt does not get them.
+        """
+        names = [f"{self._name(item.name, item.architecture)}={item.version}" for item in packages]
+        completed = self._run(["sh", "-c", _MEASURE, "sh", *names])
+        found = {}
+        for line in completed.stdout.splitlines():
+            digest, _, file = line.partition("  ")
+            found[tuple(urllib.parse.unquote(file.removesuffix(".deb")).split("_"))] = digest
+        keys = {item: found.get((item.name, item.version, item.architecture)) for item in packages}
+        if completed.returncode != 0 or None in keys.values():
+            raise NoPlanError((completed.stderr + completed.stdout).strip())
+        return {item: digest for item, digest in keys.items() if digest is not None}
+
+    def _unmet(self, argv: Sequence[str]) -> str:
+        """Give apt's own explanation of dependencies that cannot be met, which it tells only where it is less quiet."""
+        _, head, rest = self._run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
+        return head + rest
+
+    def _name(self, name: str, architecture: str) -> str:
+        return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
+
+    def _records(self, arguments: Sequence[str]) -> dict[tuple[str, str], Deb822]:
+        """Give the index's paragraphs by package name, in small letters as apt reads it, and path."""
+        found: dict[tuple[str, str], Deb822] = {}
+        for some in _parts(arguments):
+            text = self._checked(["apt-cache", "show", "--", *some])
+            for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
+                found[paragraph.get("Package", "").lower(), paragraph.get("Filename", "").removeprefix("./")] = (
+                    paragraph
+                )
+        return found
+
+    def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
+        base = max((base for base in self._base_uris if uri.startswith(f"{base}/")), key=len, default="")
+        path = urllib.parse.unquote(uri.removeprefix(f"{base}/")).removeprefix("./")
+        record = records.get((key[0], path))
+        if record is None or not {"SHA256", "SHA512"} & {*record}:
+            raise NoPlanError(
+                f"its repository states neither SHA-256 nor SHA-512 of {path}",
+                "ask the owner of the repository for the field SHA256 in its Packages, or name another repository",
+            )
+        size = record.get("Size", "")
+        if not _SIZE.fullmatch(size):
+            hint = "ask who makes the repository for the right size in its Packages, or name another one"
+            raise NoPlanError(
+                f"its repository states the size {size[:40]!r} of {path}, which is no number of bytes", hint
+            )
+        return PlannedPackage(*key, int(size), record.get("SHA256", "").lower(), base, path)
+
+    @functools.cached_property
+    def _base_uris(self) -> frozenset[str]:
+        text = self._checked(["apt-get", "indextargets", "--format", "$(REPO_URI)"])
+        return frozenset(line.rstrip("/") for line in text.splitlines())
+
+    def _run(self, argv: Sequence[str], stdin: str | None = None) -> Completed:
+        options = self._options if argv[0].startswith("apt") else ()
+        return self._runner([argv[0], *options, *argv[1:]], stdin=stdin)
+
+    def _checked(self, argv: Sequence[str], stdin: str | None = None) -> str:
+        completed = self._run(argv, stdin)
+        if completed.returncode != 0:
+            raise CommandError(argv, completed.returncode, completed.stdout + completed.stderr)
+        return completed.stdout
+
+
+_WRITE_PREFERENCES = """
+eval "$(apt-config shell parts Dir::Etc::preferencesparts/d)"
+folder=$(mktemp -d) || exit
+for file in "${parts}"/*; do [ ! -f "${file}" ] || cp "${file}" "${folder}/" || exit; done
+cat >"${folder}/00package-cache" && echo "${folder}"
+"""
+"""Keeps what stands there; a general stanza of it counts less than ours (apt_preferences(5))."""
+
+
+def _unpacked(packed: bytes) -> Iterator[str]:
+    """Yield the paragraphs that `_RECORDS` printed. Raises `CommandError` where they are not all, or too many."""
+    unpacker = zlib.decompressobj(wbits=31)  # gzip
+    rest, size = b"", 0
+    while packed and not unpacker.eof:
+        block = unpacker.decompress(packed, _BLOCK)
+        packed, size = unpacker.unconsumed_tail, size + len(block)
+        if size > bound("records-bytes"):
+            raise CommandError(["apt-helper", "cat-file"], 1, f"it printed {excess('records-bytes')}")
+        *paragraphs, rest = (rest + block).split(b"\n\n")
+        yield from (text.decode("utf-8", "replace") for text in paragraphs)
+    if rest.strip() != _END.encode():
+        raise CommandError(["apt-helper", "cat-file"], 1, "it broke off")
+
+
+_BLOCK = 1 << 20
+
+_SOURCE = re.compile(r" +-?[0-9]+ (\S+) (\S+)(?: \S+)? Packages")
+"""A line of `apt-cache policy` below a version: priority, URI, `suite/component`, architecture."""
+
+_FILE = re.compile(r"'([^']*)' ([^\s_]+)_([^\s_]+)_([^\s_]+)\.deb \d+.*")
+"""A line of `apt-get --print-uris`: apt escapes the underscores that a version itself has."""
+
+_SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+def _parts(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(arguments), SHOW_AT_ONCE):
+        yield arguments[start : start + SHOW_AT_ONCE]
+
+
+def _policies(text: str) -> dict[str, list[str]]:
+    """Give the lines that `apt-cache policy` tells of each package, by its name."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(" "):
+            lines.append(line)
+        else:
+            lines = found.setdefault(line.removesuffix(":"), [])
+    return found
+
+
+def _offer(lines: Iterable[str]) -> Offer:
+    candidate, version = None, ""
+    suites: dict[str, tuple[str, ...]] = {}
+    for line in lines:
+        if line.startswith("  Candidate: "):
+            candidate = line.split()[1]
+        elif found := _SOURCE.fullmatch(line):
+            suite = found[2].rpartition("/")[0] or found[2]
+            suites[version] = (*suites.get(version, ()), suite)
+        elif re.match(r" (?:   |\*\*\*) \S+ -?[0-9]+$", line):
+            version = line.split()[-2]
+    return Offer(None if candidate == "(none)" else candidate, suites)
+
+
+def _file(line: str) -> tuple[str, tuple[str, str, str]]:
+    """Read a line of --print-uris: `'URI' name_version_architecture.deb size hash`; its parts are URI-escaped."""
+    match = _FILE.fullmatch(line)
+    if match is None:
+        hint = "ask who makes the repository to correct Filename and Version in its Packages, or name another one"
+        raise NoPlanError(f"apt-get --print-uris gave a line that is no package: {line}", hint)
+    uri, name, version, architecture = match.groups()
+    return uri, (urllib.parse.unquote(name), urllib.parse.unquote(version), urllib.parse.unquote(architecture))

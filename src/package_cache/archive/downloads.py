@@ -1,0 +1,270 @@
+"""Many files from several mirrors: in parallel, resumed, tried again, and checked before they have their name.
+
+for each round (a pause before all but the first)
+  for each file that is still missing, its next mirror
+    per server: one file alone, which shows whether it answers at all; then the rest in batches, in parallel
+"""
+
+import concurrent.futures
+import contextlib
+import heapq
+import re
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from package_cache.apt.acquire_helper import Fetch, fetch, present
+from package_cache.apt.network import how_to_trust
+from package_cache.archive.transfer import PARTIAL, Download, Wanted
+from package_cache.bounds import check_bound
+from package_cache.errors import ArchiveError, PackageCacheError, Problem, VerificationError, unforeseen
+from package_cache.events import Listener, Progress, ignore
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.write_errors import writing_to
+from package_cache.uris import UNAUTHORIZED, WANTS_A_LOGIN, without_credentials
+
+__all__ = ["PARTIAL", "Download", "Patience", "download"]
+
+BATCH = 50
+"""About how many files go into one call of apt-helper: each costs a process and a connection that is slow at first, and
+tells of a broken file only at its end."""
+
+PER_FILE = 50_000
+"""Bytes that could come in the time that a file itself takes, however small it is."""
+
+SILENT = re.compile(r"Could not (connect|resolve)|Cannot initiate|Unable to connect|Temporary failure|Something wicked")
+"""apt's words where a server did not even answer: then it is not asked for the next file, which could take as long."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for others."""
+
+    timeout: float = 15.0
+    """Whole seconds that a server may be silent."""
+    window: float = 60.0
+    """Seconds in which a call must bring at least `apt_helper.SLOWEST` bytes a second on average."""
+    pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """Seconds before each further round over the mirrors."""
+
+
+def download(
+    items: Sequence[Download],
+    *,
+    listener: Listener = ignore,
+    parallel: int = 4,
+    auth: Path | None = None,
+    patience: Patience | None = None,
+) -> int:
+    """Fetch files so that each target appears whole, with the right size and SHA-256, or not at all.
+
+    Gives the bytes that were fetched: less than the sizes together where something was resumed or already there.
+    `auth` is an apt_auth.conf(5) instead of the machine's. One process at a time may fill a folder: the caller locks.
+
+    One broken file does not stop the others. In the end one error tells of all of them, each with its mirrors and
+    apt's words: `VerificationError` where a file came wrong from a mirror and right from none, else `ArchiveError`;
+    with the status NO_SPACE where our own disk is full. Raises `PackageCacheError` where we may not write.
+    """
+    wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
+    if not wanted:
+        return 0
+    for one in wanted:
+        check_bound("package-bytes", one.item.size, one.item.name)
+    run = _Run(wanted, parallel, auth, patience or Patience(), listener)
+    try:
+        with writing_to(wanted[0].item.target.parent, what="write downloads"):
+            run.all_rounds()
+    except OSError as error:
+        raise unforeseen(error, "cannot write downloads") from error
+    finally:
+        run.clean_up()
+    if failed := [one for one in wanted if not one.done]:
+        raise _error(failed)
+    return run.fetched
+
+
+SHOWN = 3
+"""Of files that failed for the same reason."""
+
+Batch = list[tuple[Wanted, str]]
+"""Files with the URI to try."""
+
+
+def _server(uri: str) -> str:
+    split = urllib.parse.urlsplit(uri)
+    return f"{split.scheme}://{split.netloc}"
+
+
+@dataclass
+class _Run:
+    """All rounds over all files of one call of `download`."""
+
+    wanted: list[Wanted]
+    _parallel: int
+    _auth: Path | None
+    _patience: Patience
+    _listener: Listener
+    fetched: int = 0
+    _told: int = -1
+    _answering: set[str] = field(default_factory=set)
+    _silent: set[str] = field(default_factory=set)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def all_rounds(self) -> None:
+        for folder in {one.partial.parent for one in self.wanted}:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._tell(0)
+        for pause in (0.0, *self._patience.pauses):
+            missing = [one for one in self.wanted if not one.done and not (one.words and one.hopeless)]
+            if not missing or any(one.lacks_space for one in missing):
+                break
+            time.sleep(pause)
+            for one in missing:
+                one.untried = list(one.item.uris)
+            while step := [(one, self._next_uri(one)) for one in missing if one.untried and not one.done]:
+                self._step(step)
+
+    def _next_uri(self, one: Wanted) -> str:
+        """Choose a file's next URI, those of servers that do not answer last."""
+        uri = min(one.untried, key=lambda uri: _server(uri) in self._silent)
+        one.untried.remove(uri)
+        return uri
+
+    def _step(self, step: Batch) -> None:
+        """Try one URI of each file."""
+        by_server: dict[str, Batch] = {}
+        # A scout without bad luck so far, and a small one: the others wait for it.
+        for one, uri in sorted(step, key=lambda pair: (len(pair[0].words), pair[0].item.size)):
+            by_server.setdefault(_server(uri), []).append((one, uri))
+        scouts = [batch.pop(0) for server, batch in by_server.items() if server not in self._answering]
+        self._run_batches([[scout] for scout in scouts])
+        batches: list[Batch] = []
+        for server, batch in by_server.items():
+            if server in self._answering:
+                batches += self._split(batch)
+            else:
+                for one, uri in batch:
+                    one.failed(uri, "not asked: the server did not answer for another file")
+        self._run_batches(batches)
+
+    def _split(self, batch: Batch) -> list[Batch]:
+        """Deal files out, big ones first, each to the batch with least to do, so that all take about as long.
+
+        There are as many batches as run at a time, or a multiple of that: so none runs alone at the end.
+        """
+        count = min(self._parallel * -(-len(batch) // (self._parallel * BATCH)), len(batch))
+        batches: list[Batch] = [[] for _ in range(count)]
+        work = [(0, index) for index in range(count)]
+        for one, uri in sorted(batch, key=lambda pair: -pair[0].item.size):
+            bytes_to_come, index = work[0]
+            batches[index].append((one, uri))
+            heapq.heapreplace(work, (bytes_to_come + one.item.size + PER_FILE, index))
+        return batches
+
+    def _run_batches(self, batches: list[Batch]) -> None:
+        with concurrent.futures.ThreadPoolExecutor(self._parallel) as pool:
+            try:
+                futures = [pool.submit(self._fetch, batch) for batch in batches]
+                pending = set(futures)
+                while pending:
+                    _, pending = concurrent.futures.wait(pending, timeout=0.2)
+                    self._tell()
+            except BaseException:  # also Ctrl-C: the threads see it at their next look, and end their processes
+                self._cancelled.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        for future in futures:
+            future.result()
+
+    def _fetch(self, batch: Batch) -> None:
+        """Run one call, and take over what came. In a thread of its own."""
+        orders = [one.fetch_from(uri) for one, uri in batch]
+        before = [present(one.partial) for one, _ in batch]
+        said = fetch(
+            orders,
+            timeout=self._patience.timeout,
+            window=self._patience.window,
+            auth=self._auth,
+            cancelled=self._cancelled.is_set,
+        )
+        if self._cancelled.is_set():
+            return
+        for (one, _), order, size, words in zip(batch, orders, before, said, strict=True):
+            self._count(order, words, size)
+            one.take(order, words, resumed=size > 0)
+
+    def _count(self, order: Fetch, words: str, before: int) -> None:
+        silent, server = SILENT.match(words) is not None, _server(order.uri)
+        with self._lock:
+            self.fetched += max((present(order.partial) or present(order.refused)) - before, 0)
+            if silent:
+                self._silent.add(server)
+            else:
+                self._answering.add(server)
+                self._silent.discard(server)
+
+    def clean_up(self) -> None:
+        """Sweep the folders of partial files, except what can be resumed by the next run."""
+        keep = {one.partial for one in self.wanted if not one.done}
+        for folder in {one.partial.parent for one in self.wanted}:
+            with contextlib.suppress(OSError):
+                for path in set(folder.iterdir()) - keep:
+                    path.unlink()
+                folder.rmdir()
+
+    def _tell(self, done: int | None = None) -> None:
+        """Tell how far it is, where that has changed."""
+        done = sum(one.arrived for one in self.wanted) if done is None else done
+        if done != self._told:
+            self._told = done
+            self._listener(Progress("downloading", done, sum(one.item.size for one in self.wanted)))
+
+
+def _told(cause: tuple[tuple[str, str], ...], files: list[Wanted]) -> Iterator[str]:
+    """Yield the lines about files that failed alike: the cause once, by URI if it is a single file."""
+    if len(files) > 1:
+        names = ", ".join(one.item.name for one in files[:SHOWN])
+        yield f"{len(files)} files: {names}{', ...' if len(files) > SHOWN else ''}"
+        yield from dict.fromkeys(f"    {without_credentials(server)}: {words}" for server, words in cause)
+        return
+    item = files[0].item
+    yield f"{item.name} ({item.size} bytes, SHA-256 {item.sha256})"
+    for uri, (_, words) in zip(item.uris, cause, strict=True):
+        yield f"    {without_credentials(uri)}: {words}"
+
+
+_HOW_TO_GO_ON = (
+    "lock the versions that it has now: package-cache lock --upgrade {}; "
+    "or name a mirror that keeps old ones: --snapshot NAME=URI"
+)
+
+
+def _error(failed: list[Wanted]) -> PackageCacheError:
+    alike: dict[tuple[tuple[str, str], ...], list[Wanted]] = {}
+    for one in failed:
+        alike.setdefault(tuple((_server(uri), one.words.get(uri, "not tried")) for uri in one.item.uris), []).append(
+            one
+        )
+    problems = [Problem("\n".join(_told(cause, files))) for cause, files in alike.items()]
+    files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
+    if any(one.lacks_space for one in failed):
+        hint = f"free some space in {failed[0].item.target.parent}, then run this again: it goes on where it stopped"
+        status = ExitStatus.NO_SPACE
+        return ArchiveError(f"cannot download {files}: no space left", problems=problems, hint=hint, status=status)
+    if any(one.wrong for one in failed):
+        hint = "try another mirror; if the archive itself has changed the file, lock again"
+        message = f"cannot get {files} with the bytes that the lock states"
+        return VerificationError(message, problems=problems, hint=hint)
+    if any(UNAUTHORIZED.search(words) for one in failed for words in one.words.values()):
+        return ArchiveError(f"cannot download {files}", problems=problems, hint=WANTS_A_LOGIN)
+    gone = sorted({one.item.package for one in failed if one.is_gone and one.item.package})
+    if gone:
+        message = f"cannot download {files}: the archive no longer has {', '.join(gone)} in the locked version"
+        return ArchiveError(message, problems=problems, hint=_HOW_TO_GO_ON.format(" ".join(gone)))
+    trust = how_to_trust("\n".join(words for one in failed for words in one.words.values()))
+    hint = trust or "check the network, or name another mirror; then run this again: it goes on where it stopped"
+    return ArchiveError(f"cannot download {files}", problems=problems, hint=hint)

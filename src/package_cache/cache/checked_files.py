@@ -1,0 +1,54 @@
+"""The files of a cache that its description vouches for, read whole and checked against its digests."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from package_cache.cache.description import DescribedGroup, Description
+from package_cache.cache.layout import INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
+from package_cache.cache.package_list import DescribedPackage, parse_list
+from package_cache.errors import CacheError
+
+
+@dataclass(frozen=True)
+class GroupContents:
+    """A group for one OS release, or the part of it that one architecture needs."""
+
+    group: DescribedGroup
+    files: Mapping[str, bytes]
+    """Of its folder, by name."""
+    packages: tuple[DescribedPackage, ...]
+
+
+def read_group(cache: CacheFolder, group: DescribedGroup) -> GroupContents:
+    """Read all files of a group's folder. Raises `CacheError` where one is not what the description states."""
+    files = {name: _read_file(cache, group, name) for name in group.files}
+    place = cache.group(group.name, group.system) / PACKAGE_LIST
+    return GroupContents(group, files, parse_list(files[PACKAGE_LIST], str(place)))
+
+
+def read_list(cache: CacheFolder, group: DescribedGroup) -> tuple[DescribedPackage, ...]:
+    """Read the packages of a group, and nothing else of it. Raises `CacheError` as above."""
+    place = cache.group(group.name, group.system) / PACKAGE_LIST
+    return parse_list(_read_file(cache, group, PACKAGE_LIST), str(place))
+
+
+def _read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
+    what = f"the group {group.name} for {group.system}"
+    return _read(cache, f"{group_folder(group.name, group.system)}/{name}", group.files[name], what)
+
+
+def read_installer(cache: CacheFolder, description: Description) -> bytes:
+    """Give the installer. Raises `CacheError` as above."""
+    return _read(cache, INSTALLER, description.installer_digest, "the installer")
+
+
+def _read(cache: CacheFolder, name: str, digest: str, what: str) -> bytes:
+    path = cache.path / name
+    try:
+        content = cache.inside.read(name, "cache-file-bytes")
+    except OSError as error:
+        raise CacheError(f"cannot read {what}: {path}: {error.strerror}", hint="build the cache again") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise CacheError(f"cannot read {what}: {path} was altered", hint="build the cache again")
+    return content

@@ -1,0 +1,228 @@
+"""The repository of one group for one OS release: `Packages`, `Release`, and a `.group` file for each architecture."""
+
+import contextlib
+import functools
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from debian.deb822 import Deb822
+
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import (
+    INDEX,
+    PACKAGE_LIST,
+    POOL,
+    CacheFolder,
+    group_file,
+    group_folder,
+    image_index,
+    is_index,
+    pool_file,
+)
+from package_cache.cache.package_list import DescribedPackage, list_text
+from package_cache.cache.pool_index import StoredFile
+from package_cache.deb.control import SPACE
+from package_cache.errors import CacheError, VerificationError
+from package_cache.lock.model import ImageSet, LockedGroup, LockedPackage
+from package_cache.names import PackageRequest
+
+NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
+"""Apt wants a date in a Release file. The same group gives the same bytes, whenever it is built."""
+
+
+INSTALLED_SIZE = re.compile(r"[0-9]{1,12}", re.ASCII)
+"""What the installer can count with: shells have numbers of 64 bits."""
+
+OWN_FIELDS = re.compile(
+    r"^(?:Filename|Size|MD5sum|SHA1|SHA256|SHA512):.*\n(?:[ \t].*\n)*", re.MULTILINE | re.IGNORECASE
+)
+"""What only an index can say of a package file; apt would believe the first it reads."""
+
+_SPACE = re.compile(r"(/[A-Za-z0-9._+/-]*) ([0-9]{1,12})", re.ASCII)
+"""What `control_with_space` wrote."""
+
+_RELATED = re.compile(r"(?:^|[,|])\s*([A-Za-z0-9][A-Za-z0-9+._-]*)", re.ASCII)
+"""A name in a relation field, as dpkg accepts it; python-debian's parser knows Policy's names only."""
+
+
+@dataclass(frozen=True)
+class IndexedPackage:
+    """A package file in the pool, and the paragraph of its own control file."""
+
+    locked: LockedPackage
+    stored: StoredFile
+    control: str
+
+    @functools.cached_property
+    def fields(self) -> Deb822:
+        """The fields of its control file. Many groups ask for these: parsing them takes longer than all the rest."""
+        return Deb822(self.control)
+
+    @functools.cached_property
+    def described(self) -> DescribedPackage:
+        """What `packages.json` says of it."""
+        locked, stored = self.locked, self.stored
+        return DescribedPackage(
+            locked.name, locked.version, locked.architecture, stored.size, stored.sha256, locked.sha256
+        )
+
+    @functools.cached_property
+    def installed_kib(self) -> int:
+        """What it takes installed, in KiB (Debian Policy 5.6.20); packages from elsewhere may not say it."""
+        text = str(self.fields.get("Installed-Size", "0")).strip()
+        return int(text) if INSTALLED_SIZE.fullmatch(text) else 0
+
+    @functools.cached_property
+    def space(self) -> Counter[str]:
+        """What it takes installed in which folders, in KiB; what its files do not make up of its size is for /usr."""
+        found = Counter({folder: int(size) for folder, size in _SPACE.findall(str(self.fields.get(SPACE, "")))})
+        return found + Counter({"/usr": max(0, self.installed_kib - found.total())})
+
+    @functools.cached_property
+    def pre_depends(self) -> frozenset[str]:
+        """The names of packages that it needs configured before it is unpacked (Debian Policy 7.2)."""
+        return frozenset(self._names_in("Pre-Depends"))
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """Its own name, and those of the virtual packages that it provides (Debian Policy 7.5)."""
+        return frozenset({self.locked.name, *self._names_in("Provides")})
+
+    def _names_in(self, field: str) -> set[str]:
+        """Give the names of packages in a relation field (Debian Policy 7.1)."""
+        return {name.lower() for name in _RELATED.findall(str(self.fields.get(field, "")))}
+
+    @functools.cached_property
+    def paragraph(self) -> str:
+        """Its paragraph in `Packages`."""
+        own = (
+            f"Filename: {pool_file(self.stored.sha256)}",
+            f"Size: {self.stored.size}",
+            f"SHA256: {self.stored.sha256}",
+        )
+        control = OWN_FIELDS.sub("", self.control.strip("\n") + "\n")
+        return "\n".join([control.strip("\n"), *own, ""])
+
+
+def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
+    """Make it of a control file. Raises `VerificationError` where that is of another package than the lock says."""
+    package = IndexedPackage(locked, stored, control)
+    name, *others = (str(package.fields.get(field, "none")) for field in ("Package", "Version", "Architecture"))
+    found = (name.lower(), *others)  # as dpkg reads it
+    if found != (locked.name, locked.version, locked.architecture):
+        raise VerificationError(
+            f"cannot use the package {locked.key}: its file is of {' '.join(found)!r}",
+            hint="lock again; if the archive's index says what the file does not, tell those who keep the archive",
+        )
+    return package
+
+
+def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
+    """Return the texts of a group's folder, by file name, from all that it takes on each architecture."""
+    unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
+    files = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
+    for architecture, (group, items) in architectures.items():
+        requests = [PackageRequest.parse(text) for text in group.requests]
+        needed = set(group.packages)
+        own = [item for item in items if item.locked.key in needed]
+        files.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
+        files[f"{architecture}.group"] = group_file(
+            requests,
+            group.provides,
+            sum(item.installed_kib for item in own),
+            space=sum((item.space for item in own), Counter()),
+            probe=min(own, key=lambda item: item.stored.size).stored.sha256 if own else "",
+            debconf=[str(answer) for answer in group.debconf],
+            pre_dependencies=_pre_dependencies(items),
+            recommends=group.recommends,
+            images=[one.image for one in group.images],
+        )
+    files[PACKAGE_LIST] = list_text(_described(architectures, unique.values()))
+    encoded = {name: text.encode() for name, text in files.items()}
+    return {**files, "Release": release_text(encoded, sorted(architectures))}
+
+
+def _described(
+    architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]], items: Iterable[IndexedPackage]
+) -> Iterator[DescribedPackage]:
+    """Yield what `packages.json` says of some package files."""
+    companions = {name: set(group.companions) for name, (group, _) in architectures.items()}
+    for item in items:
+        on = tuple(sorted(name for name, keys in companions.items() if item.locked.key in keys))
+        yield replace(item.described, companion_on=on)
+
+
+def _index(items: Iterable[IndexedPackage]) -> str:
+    """Give the text of a `Packages` file, each package file once."""
+    unique = {item.stored.sha256: item for item in items}
+    return "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
+
+
+def _own(group: LockedGroup, items: Iterable[IndexedPackage]) -> list[IndexedPackage]:
+    """Give those that are not there for images only."""
+    only_for_images = set(group.every_package) - set(group.own_packages)
+    return [item for item in items if item.locked.key not in only_for_images]
+
+
+def _of(one: ImageSet, group: LockedGroup, items: Sequence[IndexedPackage]) -> list[IndexedPackage]:
+    """Give what an image needs, and the group's own packages of other names: a container may have less than the image.
+
+    One version of each: of two apt would look at the newer one only, whichever fits.
+    """
+    keys = set(one.packages)
+    needed = [item for item in items if item.locked.key in keys]
+    names = {(item.locked.name, item.locked.architecture) for item in needed}
+    others = [item for item in _own(group, items) if (item.locked.name, item.locked.architecture) not in names]
+    return [*needed, *others]
+
+
+def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
+    """Give the packages that another one needs configured before it is unpacked (Debian Policy 7.2)."""
+    needed = {name for item in items for name in item.pre_depends}
+    return sorted({item.locked.name for item in items if needed & item.names})
+
+
+_PARAGRAPH = re.compile(
+    rf"(.+)\nFilename: {POOL}/([0-9a-f]{{64}})\.deb\nSize: [0-9]+\nSHA256: \2\n?", re.ASCII | re.DOTALL
+)
+"""What `IndexedPackage.paragraph` gives."""
+
+
+def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
+    """Give the control paragraphs of package files in the pool, by SHA-256, that the cache's own groups state.
+
+    To ask dpkg-deb takes a hundred times as long. Only of groups that are as a build by the same program left them.
+    """
+    found: dict[str, str] = {}
+    with contextlib.suppress(CacheError):
+        description = read_description(cache)
+        for group in description.groups if description.built_by == built_by else ():
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                for name in filter(is_index, group.files):
+                    content = cache.inside.read(f"{group_folder(group.name, group.system)}/{name}", "cache-file-bytes")
+                    if hashlib.sha256(content).hexdigest() == group.files[name]:
+                        matches = filter(None, map(_PARAGRAPH.fullmatch, content.decode().split("\n\n")))
+                        found.update((match[2], match[1] + "\n") for match in matches)
+    return found
+
+
+def release_text(files: Mapping[str, bytes], architectures: Sequence[str]) -> str:
+    """Give the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
+
+    It states the hash of each file: apt reads those of its indexes, the installer those of the others.
+    """
+    lines = ["Origin: Package Cache", f"Date: {NO_DATE}", f"Architectures: {' '.join(architectures)}", "SHA256:"]
+    for name, content in sorted(files.items()):
+        lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
+    return "\n".join([*lines, ""])
+
+
+_STATED = re.compile(rb"^ ([0-9a-f]{64}) [0-9]+ (\S+)$", re.MULTILINE)
+
+
+def stated_digests(release: bytes) -> dict[str, str]:
+    """Return the SHA-256 that a Release file states of each file; `release_text` writes it."""
+    return {name.decode("ascii", "replace"): digest.decode() for digest, name in _STATED.findall(release)}

@@ -1,0 +1,90 @@
+"""What a cache holds for one architecture, read and checked: a cache of its own, whose pool is the whole one's."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from package_cache.ages import TIME
+from package_cache.cache.checked_files import GroupContents, read_group, read_installer
+from package_cache.cache.description import Description, read_description
+from package_cache.cache.group_index import release_text
+from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, image_index, pool_file
+from package_cache.cache.package_list import DescribedPackage, list_text
+from package_cache.errors import CacheError
+from package_cache.names import PackageRequest
+
+
+@dataclass(frozen=True)
+class Part:
+    """All groups of a cache that there are for an architecture."""
+
+    architecture: str
+    description: Description
+    groups: tuple[GroupContents, ...]
+    installer: bytes
+
+
+def architectures_of(description: Description) -> tuple[str, ...]:
+    """Give the architectures that a cache has groups for."""
+    return tuple(sorted({name for group in description.groups for name in group.architectures}))
+
+
+def read_part(cache: CacheFolder, architecture: str, description: Description | None = None) -> Part:
+    """Read what a cache holds for an architecture. Raises `CacheError` where it is not what the description states.
+
+    Where that is all it holds, its own bytes are given. Who reads several gives the description, the same for all.
+    """
+    description = description or read_description(cache)
+    if not TIME.fullmatch(description.created):
+        message = f"cannot read {cache.description}: 'created' is no time: {description.created!r}"
+        raise CacheError(message, hint="build the cache again")
+    installer = read_installer(cache, description)
+    groups = [read_group(cache, group) for group in description.groups if architecture in group.architectures]
+    if architectures_of(description) != (architecture,):
+        groups = [_narrowed(item, architecture) for item in groups]
+        sizes = {package.sha256: package.size for item in groups for package in item.packages}
+        narrowed = description.with_groups((item.group for item in groups), sizes)
+        description = replace(narrowed, lock_digest="")  # of no lock: a build would do something
+    return Part(architecture, description, tuple(groups), installer)
+
+
+def _narrowed(whole: GroupContents, architecture: str) -> GroupContents:
+    group = whole.group
+    if group.architectures == (architecture,):
+        return whole
+    left_out = set(group.architectures) - {architecture} - _asked_for(group.requests)
+    packages = tuple(
+        item for item in whole.packages if item.architecture not in left_out or architecture in item.companion_on
+    )
+    own = (f"{architecture}.group", image_index(architecture, ""))
+    files = {
+        INDEX: _paragraphs(whole.files[INDEX], packages),
+        **{name: content for name, content in whole.files.items() if name.startswith(own)},
+        PACKAGE_LIST: list_text(packages).encode(),
+    }
+    files["Release"] = release_text(files, [architecture]).encode()
+    narrowed = replace(
+        group,
+        architectures=(architecture,),
+        packages=len(packages),
+        size=sum(item.size for item in packages),
+        files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    )
+    return GroupContents(narrowed, files, packages)
+
+
+def _asked_for(requests: Sequence[str]) -> set[str]:
+    """Give the architectures that a request names, such as `libc6:i386`: each of the others may need theirs, too."""
+    return {request.architecture for request in map(PackageRequest.parse, requests) if request.architecture}
+
+
+_FILENAME = re.compile(rb"^Filename: (.*)$", re.MULTILINE)
+
+
+def _paragraphs(index: bytes, packages: Sequence[DescribedPackage]) -> bytes:
+    """Give the paragraphs of these packages out of a `Packages` file that a build wrote."""
+    wanted = {pool_file(item.sha256).encode() for item in packages}
+    paragraphs = index.removesuffix(b"\n").split(b"\n\n")
+    kept = [text for text in paragraphs if (found := _FILENAME.search(text)) and found[1] in wanted]
+    return b"\n\n".join(kept) + b"\n"

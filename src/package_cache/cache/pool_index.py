@@ -1,0 +1,96 @@
+"""Which file of the pool holds a package of the archive: itself, or what it was recompressed to.
+
+A published cache says it in the `packages.json` of its groups. Until it is published, a build that was interrupted
+finds it in `pool/.recompressed`: a line for each file, "<SHA-256 of the original> <compression> <SHA-256> <bytes>".
+"""
+
+import contextlib
+import itertools
+import re
+import stat
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from package_cache.cache.checked_files import read_list
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import POOL, CacheFolder, pool_file
+from package_cache.deb.compression import Compression
+from package_cache.errors import CacheError
+from package_cache.threads import in_threads
+
+Key = tuple[str, Compression]
+"""The SHA-256 of the archive's file, and how its members are to be compressed."""
+
+_LINE = re.compile(r"([0-9a-f]{64}) ([a-z0-9-]+) ([0-9a-f]{64}) ([0-9]{1,15})", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class StoredFile:
+    """A package file in the pool."""
+
+    sha256: str
+    size: int
+    """In bytes."""
+
+    def is_in(self, cache: CacheFolder) -> bool:
+        """Return whether it is there with its size and is no link. Only `intact_packages` reads its bytes."""
+        with contextlib.suppress(OSError):
+            status = cache.inside.status(pool_file(self.sha256))
+            return stat.S_ISREG(status.st_mode) and status.st_size == self.size
+        return False
+
+
+class Journal:
+    """What a build has recompressed. For the holder of the cache's lock."""
+
+    def __init__(self, cache: CacheFolder) -> None:
+        self._cache = cache
+        self._name = f"{POOL}/.recompressed"
+
+    def note(self, files: Mapping[Key, StoredFile]) -> None:
+        """Add files whose bytes are on the disk."""
+        lines = [f"{key[0]} {key[1]} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
+        self._cache.inside.append(self._name, "".join(lines).encode("ascii"))
+
+    def read(self) -> dict[Key, StoredFile]:
+        """Give what was noted; a line that a kill cut short says nothing."""
+        found = {}
+        with contextlib.suppress(OSError):
+            for line in self._cache.inside.read(self._name, "cache-file-bytes").decode("ascii", "replace").splitlines():
+                if match := _LINE.fullmatch(line):
+                    with contextlib.suppress(ValueError):  # of another version
+                        found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))
+        return found
+
+
+def intact_packages(cache: CacheFolder, digests: Iterable[str] | None = None) -> frozenset[str]:
+    """Return those of these package files (all of the pool by default) that are in the pool with the right bytes.
+
+    A file may have been altered without a change of its size since it got its name. Each is read once.
+    """
+
+    def is_intact(digest: str) -> bool:
+        with contextlib.suppress(OSError):
+            return cache.inside.sha256(pool_file(digest)) == digest
+        return False
+
+    names = sorted(_names(cache) if digests is None else set(digests))
+    return frozenset(itertools.compress(names, in_threads(is_intact, names)))
+
+
+def _names(cache: CacheFolder) -> set[str]:
+    with contextlib.suppress(OSError):
+        return {name.removesuffix(".deb") for name in cache.inside.names(POOL) if name.endswith(".deb")}
+    return set()
+
+
+def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, StoredFile]:
+    """Return the intact files of the pool whose content is known."""
+    found = Journal(cache).read()
+    with contextlib.suppress(CacheError):
+        for group in read_description(cache).groups:
+            with contextlib.suppress(CacheError, ValueError):
+                compression = Compression.parse(group.compression)
+                for item in read_list(cache, group):
+                    found[item.original_sha256, compression] = StoredFile(item.sha256, item.size)
+    return {key: stored for key, stored in found.items() if stored.sha256 in intact}

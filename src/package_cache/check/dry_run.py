@@ -1,0 +1,130 @@
+"""The installer's dry run in a folder that stands for a container system.
+
+The folder holds copies of the files that the installer reads, and empty files in place of those whose existence it
+asks for: so nothing of the system runs, and none of its links leads to a file of this machine. The installer is the
+library's own, never the cache's: whoever made the cache must not run code here.
+"""
+
+import contextlib
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from package_cache.cache.layout import CacheFolder, group_folder
+from package_cache.check.target import DPKG, SeenSystem
+from package_cache.check.verdict import Obstacle, PlannedFile, Prediction, Reason, Verdict
+from package_cache.errors import PackageCacheError
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.confined import on_the_host
+from package_cache.filesystem.paths import read_bounded
+from package_cache.filesystem.temporary import temporary_folder
+from package_cache.installer import install_group
+from package_cache.oci.system_files import SystemFiles
+from package_cache.process import run
+
+LIMIT = 600.0
+"""Seconds that a dry run may take; it needs tenths, and the time to hash the group's package files."""
+
+_POSITION = re.compile(r"(near line [0-9]+).*", re.DOTALL)
+"""Where dpkg cannot go on in its database."""
+
+_PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout", "debconf-set-selections")
+_PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""What the installer needs, and its PATH."""
+
+
+def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
+    """Return what the installer would come to.
+
+    Raises `PackageCacheError` if the installer needs to be told more (USAGE), or does not run here.
+    """
+    with temporary_folder() as name:
+        folder = Path(name)
+        root, script, result = folder / "root", folder / "install_group.sh", folder / "result"
+        _write_root(root, seen, _provided(group, cache, seen))
+        script.write_text(install_group())
+        words = ["--dry-run", "--root", str(root), "--cache", str(cache.path), "--result", str(result)]
+        words += ["--architecture", seen.architecture] if seen.architecture else []
+        done = run(["sh", str(script), *words, "--", group], timeout=LIMIT, check=False)
+        with contextlib.suppress(OSError):
+            text = read_bounded(result, "result-bytes").decode("utf-8", "replace").replace(str(root), "")
+            return _read_result(group, seen, text)
+    message = f"cannot check {seen.name}: the installer ended with status {done.returncode} and no result"
+    raise PackageCacheError(message, details=done.stdout + done.stderr)
+
+
+def _write_root(root: Path, seen: SeenSystem, provided: Iterator[str]) -> None:
+    for path, content in seen.contents.items():
+        _put(root, path, content)
+    for folder in ("updates", "info"):  # without them dpkg-query refuses the database
+        on_the_host(root, f"{DPKG}/{folder}").mkdir(parents=True, exist_ok=True)
+    for path in (f"{folder}/{name}" for folder in _PROGRAM_FOLDERS for name in _PROGRAMS):
+        mode = seen.files.mode(path)
+        if mode is not None and stat.S_ISREG(mode) and mode & 0o111:
+            _put(root, path, mode=0o755)
+    for path in sorted(provided, reverse=True):  # what lies in a folder before the folder
+        _put_provided(root, path, seen.files)
+
+
+def _put(root: Path, path: str, content: bytes = b"", *, mode: int = 0o644) -> None:
+    place = on_the_host(root, path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    place.chmod(mode)
+
+
+def _put_provided(root: Path, path: str, files: SystemFiles) -> None:
+    """Put something in place of a file that a group provides, if the system has it. The path never leaves `root`."""
+    if not path.startswith("/") or {"", ".", ".."} & set(path[1:].split("/")) or "\0" in path:
+        return
+    mode = files.mode(path)
+    place = on_the_host(root, path)
+    with contextlib.suppress(OSError):  # a name that is too long
+        if mode is not None and stat.S_ISDIR(mode):
+            place.mkdir(parents=True, exist_ok=True)
+        elif mode is not None and not place.exists():
+            _put(root, path)
+
+
+def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]:
+    """Yield the paths that a group provides; none where its file cannot be read, as the installer will tell."""
+    file = f"{group_folder(group, seen.system)}/{seen.architecture}.group"
+    with contextlib.suppress(OSError):
+        for line in cache.inside.read(file, "cache-file-bytes").decode("utf-8", "surrogateescape").split("\n"):
+            key, _, value = line.partition(" ")
+            if key == "provides":
+                yield value
+
+
+def _read_result(group: str, seen: SeenSystem, text: str) -> Verdict:
+    """Read a result file: `key=value` lines, in which a key may come more than once."""
+    values: dict[str, list[str]] = {}
+    for line in text.split("\n"):
+        key, _, value = line.partition("=")
+        values.setdefault(key, []).append(value)
+    code, message, next_step = (values.get(key, [""])[-1] for key in ("status", "message", "next"))
+    status = next((one for one in ExitStatus if str(one.code) == code), ExitStatus.INTERNAL)
+    if status is ExitStatus.USAGE and seen.architecture is None:
+        message, next_step = "its dpkg does not say of which architecture it is", "name it with --architecture"
+    if status is ExitStatus.DPKG_BROKEN:  # dpkg goes on with words of the file, which are not for everybody's log
+        message = _POSITION.sub(r"\1", message)
+    if status is ExitStatus.INSTALLED:
+        files = tuple(_file(value) for value in values.get("package", ()))
+        return Verdict(group, Prediction.HIT if files else Prediction.THERE, status, files)
+    if status.code not in range(10, 40):  # of this machine, such as one without space
+        raise PackageCacheError(f"cannot check {seen.name}: {message}", hint=next_step or None, status=status)
+    reasons = tuple(_reason(value) for value in values.get("obstacle", ()))
+    words = "".join(f"{line}\n" for line in values.get("apt", ()))
+    return Verdict(group, Prediction.MISS, status, (), message, next_step, reasons, words)
+
+
+def _file(value: str) -> PlannedFile:
+    name, rest = value.split(" ", 1)
+    version, architecture, size, sha256 = rest.rsplit(" ", 3)
+    return PlannedFile(name, version, architecture, int(size), sha256)
+
+
+def _reason(value: str) -> Reason:
+    kind, package, needs, here, text = value.split("|", 4)
+    return Reason(Obstacle[kind.upper().replace("-", "_")], package, needs, here, text)

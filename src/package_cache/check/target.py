@@ -1,0 +1,186 @@
+"""Where a container system is that is to be checked, and what can be seen of it there."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.bounds import check_bound
+from package_cache.errors import UsageError
+from package_cache.events import Listener, ignore
+from package_cache.filesystem.paths import read_bounded
+from package_cache.manifest.model import CheckedImage
+from package_cache.names import ARCHITECTURE
+from package_cache.oci.container_export import container_files
+from package_cache.oci.reader import source_image
+from package_cache.oci.system_files import OnlyFiles, RootFiles, SystemFiles
+from package_cache.oci.unpack import image_root
+from package_cache.releases.os_release import OS_RELEASE, fields_of
+from package_cache.sandbox.isolation import Isolation
+from package_cache.system import System
+
+DPKG = "/var/lib/dpkg"
+STATUS = f"{DPKG}/status"
+MARKS = "/var/lib/apt/extended_states"
+
+REFUSABLE = (
+    *(f"{DPKG}/{name}" for name in ("statoverride", "diversions", "triggers/File", "triggers/Unincorp", "info/format")),
+    "/etc/passwd",
+    "/etc/group",
+)
+"""What dpkg reads beside its status before it starts, and refuses where it is damaged; and whose names that has."""
+
+_SYSTEM = re.compile(r"[^/\0]{1,64}", re.DOTALL)
+"""An OS release as far as it can be a part of a folder's name and a cell of a table; the installer judges the rest."""
+
+_UPDATE = re.compile(r"[0-9][^/\0]{0,60}", re.DOTALL)
+"""A file of dpkg's journal, as the installer looks for it; an archive may have names that are too long for a file."""
+
+
+@dataclass(frozen=True)
+class SeenSystem:
+    """A container system that was looked at."""
+
+    name: str
+    """Where it was read, for people."""
+    system: str
+    """The OS release, such as `ubuntu18.04`, whatever os-release says it is."""
+    architecture: str | None
+    """That of the package dpkg, else the one that the user names."""
+    files: SystemFiles
+    contents: Mapping[str, bytes]
+    """Of os-release, dpkg's database and apt's marks, by path; without those that do not exist."""
+    digest: str
+    """Of an image's manifest, which was read."""
+    asked: str = ""
+    """The digest by which the image was named; empty where it was named by none."""
+
+    @property
+    def status(self) -> bytes:
+        """Return dpkg's status file."""
+        return self.contents.get(STATUS, b"")
+
+    @property
+    def marks(self) -> bytes:
+        """Return apt's marks: which packages are dependencies only."""
+        return self.contents.get(MARKS, b"")
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Return those that `dpkg --add-architecture` was told, its own often among them."""
+        lines = self.contents.get(f"{DPKG}/arch", b"").decode("ascii", "replace").split()
+        return tuple(line for line in lines if ARCHITECTURE.fullmatch(line))
+
+
+def seen_in_files(
+    name: str, files: SystemFiles, architecture: str | None = None, *, digest: str = "", asked: str = ""
+) -> SeenSystem:
+    """Read what is needed of a system's files.
+
+    `architecture` counts where dpkg's database does not tell it. Raises `UsageError` where the two differ.
+    """
+    first, second = OS_RELEASE
+    updates = f"{DPKG}/updates"
+    paths = [STATUS, f"{DPKG}/arch", MARKS, first, *REFUSABLE]
+    paths += [f"{updates}/{update}" for update in files.names(updates) if _UPDATE.fullmatch(update)]
+    check_bound("system-files", len(paths), name)
+    read = {path: files.read(path) for path in paths}
+    if read[first] is None:
+        read[second] = files.read(second)
+    contents = {path: content for path, content in read.items() if content is not None}
+    own = _architecture_of(contents.get(STATUS, b""))
+    if own and architecture and own != architecture:
+        raise UsageError(f"cannot check {name} for {architecture}: the architecture of its dpkg is {own}")
+    fields = fields_of(contents.get(first) or contents.get(second) or b"")
+    system = fields.get("ID", "") + fields.get("VERSION_ID", "")
+    system = system if _SYSTEM.fullmatch(system) else ""
+    return SeenSystem(name, system, own or architecture, files, contents, digest, asked)
+
+
+def _architecture_of(status: bytes) -> str | None:
+    """Return the architecture of the package dpkg, by its paragraph in a status file."""
+    for paragraph in status.split(b"\n\n"):
+        lines = paragraph.decode("ascii", "replace").splitlines() if b"Package: dpkg\n" in paragraph else []
+        fields = dict(line.partition(": ")[::2] for line in lines)
+        if fields.get("Package") == "dpkg" and ARCHITECTURE.fullmatch(fields.get("Architecture", "")):
+            return fields["Architecture"]
+    return None
+
+
+MakeRoot = Callable[[Isolation], Path]
+"""Makes a root of what was seen, that can be copied; only where `Where.has_root`."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """One of `image`, `container`, `root` and `status` is set, `system` with the last."""
+
+    image: str | None = None
+    container: str | None = None
+    root: Path | None = None
+    status: Path | None = None
+    system: str | None = None
+    architecture: str | None = None
+    authfile: Path | None = None
+
+    @classmethod
+    def of(cls, image: CheckedImage, authfile: Path | None) -> "Where":
+        """Give where an `[[image]]` of a manifest is."""
+        return cls(
+            image=image.reference, root=image.root, status=image.status, system=image.system,
+            architecture=image.architecture, authfile=authfile if image.reference else None,
+        )  # fmt: skip
+
+    @property
+    def has_root(self) -> bool:
+        """True where groups can also be installed for real."""
+        return self.image is not None or self.root is not None
+
+
+@contextmanager
+def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterator[tuple[SeenSystem, MakeRoot]]:
+    """Give what can be seen there, and what makes a root of it, while the block runs.
+
+    Raises `UsageError` where nothing is there, and what the module of each kind raises.
+    """
+    if where.image is not None:
+        with source_image(where.image, architecture=where.architecture, authfile=where.authfile) as image:
+            yield (
+                seen_in_files(where.image, image.files(), where.architecture, digest=image.digest, asked=image.asked),
+                lambda isolation: image_root(image, state=state, isolation=isolation, listener=listener),
+            )
+    elif where.container is not None:
+        yield seen_in_files(where.container, container_files(where.container), where.architecture), _no_root
+    elif where.root is not None:
+        root = where.root.absolute()
+        if not root.is_dir():
+            raise UsageError(f"cannot check {where.root}: there is no such folder")
+        seen = seen_in_files(str(where.root), RootFiles(root), where.architecture)
+        if not seen.contents.keys() & {*OS_RELEASE, STATUS}:
+            message = f"cannot check {where.root}: it does not look like a root: it has no etc/os-release"
+            raise UsageError(message, hint="name the folder in which etc, usr and var of the system lie")
+        yield seen, lambda _: root
+    else:
+        yield _by_status(where), _no_root
+
+
+def _by_status(where: Where) -> SeenSystem:
+    assert where.status is not None
+    try:
+        system = System.parse(where.system or "")
+    except ValueError as error:
+        raise UsageError(f"cannot check {where.status}: {error}") from error
+    try:
+        content = read_bounded(where.status, "system-file-bytes")
+    except FileNotFoundError:
+        raise UsageError(f"cannot check {where.status}: there is no such file") from None
+    except OSError as error:
+        raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
+    release = f"ID={system.distribution}\nVERSION_ID={system.version}\n".encode()
+    files = OnlyFiles({STATUS: content, OS_RELEASE[0]: release})
+    return seen_in_files(str(where.status), files, where.architecture)
+
+
+def _no_root(isolation: Isolation) -> Path:
+    raise UsageError(f"cannot install for real where there is no root to copy ({isolation.description})")

@@ -1,0 +1,89 @@
+"""`package-cache diff`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from package_cache.cli.formatting import count, in_bytes
+from package_cache.cli.options import GivenPath, json_option
+from package_cache.cli.render import Renderer
+from package_cache.cli.tables import aligned
+from package_cache.diff import Change, Difference, GroupDifference, Side, diff
+from package_cache.exit_codes import ExitStatus
+
+
+@click.command("diff")
+@click.argument("old", type=GivenPath())
+@click.argument("new", type=GivenPath())
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help=f"End with status {ExitStatus.DIFFERENT.code} where they differ.  [default: 0]",
+)
+@json_option
+@click.pass_obj
+def diff_command(renderer: Renderer, old: Path, new: Path, *, exit_code: bool) -> int:
+    """Compare two locks (files) or caches (folders), or one with the other: packages by group and system, and bytes.
+
+    \b
+    Example:
+      git show HEAD:package-cache.lock >/tmp/old.lock
+      package-cache diff /tmp/old.lock package-cache.lock
+    """
+    found = diff(old, new)
+    status = ExitStatus.DIFFERENT if exit_code and found.different else ExitStatus.INSTALLED
+    return renderer.result("\n".join(_lines(found)), found, status)
+
+
+def _lines(found: Difference) -> Iterator[str]:
+    if found.different:
+        changes = _of_systems(found)
+        if changes:
+            yield from (line.rstrip() for line in aligned(changes))
+            yield ""
+        yield from (line.rstrip() for line in aligned([_group(item) for item in found.groups if item.state != "same"]))
+        yield ""
+    numbers = ", ".join(f"{number} {kind}" for kind, number in found.changes.items() if number)
+    yield f"{_side(found.before)} → {_side(found.after)}: {numbers or _no_numbers(found)}"
+    if found.new_bytes:
+        yield f"{in_bytes(found.new_bytes)} are new"
+
+
+def _of_systems(found: Difference) -> list[tuple[str, ...]]:
+    """Give a row for each change of a system, with the groups that it concerns."""
+    groups: dict[tuple[str, Change], list[str]] = {}
+    for group in found.groups:
+        for change in group.changes:
+            groups.setdefault((group.system, change), []).append(group.name)
+    ordered = sorted(groups, key=lambda key: (key[0], key[1].name, key[1].architecture, key[1].before or ""))
+    return [(system, *_row(change), " ".join(groups[system, change])) for system, change in ordered]
+
+
+def _row(change: Change) -> tuple[str, str, str]:
+    versions = f"{_versions(change)} (companion)" if change.companion else _versions(change)
+    return change.kind, f"{change.name}:{change.architecture}", versions
+
+
+def _versions(change: Change) -> str:
+    if change.kind == "changed":
+        return f"{change.before} (other bytes)"
+    return " → ".join(version for version in (change.before, change.after) if version)
+
+
+def _group(group: GroupDifference) -> tuple[str, ...]:
+    return (
+        group.name,
+        group.system,
+        group.state,
+        f"{group.packages_before} → {count(group.packages_after, 'package')}",
+        f"{in_bytes(group.bytes_before)} → {in_bytes(group.bytes_after)}",
+    )
+
+
+def _side(side: Side) -> str:
+    return f"{side.path} ({side.kind}: {count(side.packages, 'package')}, {in_bytes(side.bytes)})"
+
+
+def _no_numbers(found: Difference) -> str:
+    return "other groups" if found.different else "no difference"

@@ -1,0 +1,79 @@
+"""`package-cache image`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from package_cache.cli.formatting import count, in_bytes
+from package_cache.cli.options import (
+    authfile_option,
+    cache_option,
+    given_cache,
+    given_options,
+    json_option,
+    mirror_options,
+)
+from package_cache.cli.render import Renderer
+from package_cache.image.export import ImageResult, image
+from package_cache.image.variant import Form
+from package_cache.oci.skopeo import Destination
+
+
+@click.command("image")
+@cache_option
+@click.option(
+    "--output",
+    required=True,
+    metavar="DESTINATION",
+    help="oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:TAG]",
+)
+@click.option(
+    "--form",
+    type=click.Choice([form.value for form in Form]),
+    default=Form.VOLUME.value,
+    show_default=True,
+    help="volume: the cache's tree alone, for image volumes and COPY --from. init: it also stages groups by itself.",
+)
+@authfile_option
+@click.option(
+    "--insecure-registry", is_flag=True, help="Plain HTTP, or a certificate that nobody vouches for. Loopback may."
+)
+@mirror_options
+@json_option
+@click.pass_obj
+def image_command(
+    renderer: Renderer,
+    /,
+    *,
+    cache: Path,
+    output: str,
+    form: str,
+    authfile: Path | None,
+    insecure_registry: bool,
+    mirrors: Iterable[tuple[str, str]],
+    keyrings: Iterable[tuple[str, str]],
+    state: Path | None,
+    allow_expired: bool,
+) -> int:
+    """Make an OCI image of a cache, and push it; the same cache gives the same bytes. Needs neither root nor a daemon.
+
+    \b
+    Example:
+      package-cache image --output docker://localhost:5000/package-cache:volume
+      package-cache image --output docker://localhost:5000/package-cache:init --form init
+    """
+    options = given_options(mirrors, keyrings, state, allow_expired=allow_expired)
+    destination = Destination.parse(output)
+    with renderer.listening() as listener:
+        made = image(
+            given_cache(cache), destination, Form(form), options, listener,
+            authfile=authfile, insecure=insecure_registry,
+        )  # fmt: skip
+    return renderer.result(_text(made), made)
+
+
+def _text(made: ImageResult) -> str:
+    architectures = ", ".join(platform.architecture for platform in made.platforms)
+    head = f"{made.reference}: {made.form.value} form, {architectures}, {count(made.layers, 'layer')}"
+    return f"{head}, {in_bytes(made.bytes)}\n{made.digest}"

@@ -1,0 +1,110 @@
+"""The list of the command's verbs, and how every error becomes a message and an exit status."""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from package_cache import __version__
+from package_cache.bounds import VARIABLE, set_bounds
+from package_cache.cli.render import Renderer
+from package_cache.errors import PackageCacheError, status_of_os_error, unforeseen
+from package_cache.exit_codes import ExitStatus
+
+VERBS = {
+    "lock": "lock",
+    "build": "build",
+    "image": "image",
+    "check": "check",
+    "stage": "stage",
+    "install": "install",
+    "list": "look",
+    "show": "look",
+    "verify": "verify",
+    "diff": "diff",
+    "outdated": "outdated",
+    "gc": "gc",
+    "sbom": "sbom",
+}
+"""Each verb's module, in the order in which a user needs them. Only that of the verb that is asked for is loaded."""
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"package_cache.cli.{VERBS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="package-cache")
+def cli() -> None:
+    """Prepare named groups of system packages once; install them in any container of that OS, offline.
+
+    \b
+    Example:
+      package-cache build --manifest package_cache_info --output package_cache
+      package-cache list
+    In the container:
+      sh package_cache/install_group.sh ssh
+    """
+    set_bounds(os.environ.get(VARIABLE, ""))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and give its exit status; every error is told on standard error (with `--json`: as data)."""
+    renderer = Renderer(json="--json" in arguments, verb=next((word for word in arguments if word in VERBS), ""))
+    try:
+        status = _run(arguments, renderer)
+        if sys.stdout is not None:  # None: it was closed before we began
+            sys.stdout.flush()
+    except OSError as error:
+        return _without_output(error)
+    return status
+
+
+def _run(arguments: Sequence[str], renderer: Renderer) -> int:
+    """Run it; raise `OSError` where not even the error can be told."""
+    try:
+        status = cli.main(list(arguments), prog_name="package-cache", standalone_mode=False, obj=renderer)
+    except click.UsageError as error:
+        renderer.usage(error)
+        return ExitStatus.USAGE.code
+    except PackageCacheError as error:
+        renderer.error(error)
+        return error.status.code
+    except (KeyboardInterrupt, click.Abort):
+        renderer.interrupted()
+        return ExitStatus.INTERRUPTED.code
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # which Python wraps where a class is made
+            renderer.interrupted()
+            return ExitStatus.INTERRUPTED.code
+        ours = unforeseen(error, "cannot go on")
+        renderer.error(ours)
+        return ours.status.code
+    return status if isinstance(status, int) else 0
+
+
+def _without_output(error: OSError) -> int:
+    """Give the status where standard output takes nothing. A reader who went away is told nothing more."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError):  # else Python would try once more to write what it holds
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return ExitStatus.INTERNAL.code
+    with contextlib.suppress(OSError):
+        click.echo(f"error: cannot write to standard output: {error.strerror or error}", err=True)
+    return status_of_os_error(error).code

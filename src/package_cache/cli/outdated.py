@@ -1,0 +1,92 @@
+"""`package-cache outdated`."""
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from package_cache.cli.formatting import count
+from package_cache.cli.lock import existing_lock, lock_path
+from package_cache.cli.options import archive_options, given_manifest, given_options, json_option
+from package_cache.cli.render import Renderer
+from package_cache.cli.tables import aligned
+from package_cache.exit_codes import ExitStatus
+from package_cache.outdated import Outdated, OutdatedPackage, outdated
+from package_cache.releases.distributions import Support
+
+
+@click.command("outdated")
+@archive_options
+@json_option
+@click.pass_obj
+def outdated_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) -> int:
+    """Tell what the archives have newer than a manifest's lock, which of it is a security update, and which systems
+    are past their end. The lock stays as it is.
+
+    The status is 0 where nothing is newer, else 16; versions that the manifest itself asks for do not count.
+
+    \b
+    Example:
+      package-cache outdated --manifest package_cache_info
+    """
+    read = given_manifest(manifest)
+    lock = existing_lock(read)
+    today = datetime.datetime.now(datetime.UTC).date()
+    with renderer.listening() as listener:
+        found = outdated(lock, read, given_options(**rest), today, listener)
+    status = ExitStatus.OUTDATED if found.outdated else ExitStatus.INSTALLED
+    return renderer.result("\n".join([*_lines(found), _total(found, lock_path(read))]), found, status)
+
+
+def _lines(found: Outdated) -> Iterator[str]:
+    for system in found.systems:
+        if system.packages or system.has_ended:
+            yield f"{system.name} {system.architecture}: {_support(system.support)}"
+        if system.packages:
+            yield from (line.rstrip() for line in aligned([_row(package) for package in system.packages]))
+        if system.packages or system.has_ended:
+            yield ""
+
+
+def _row(package: OutdatedPackage) -> tuple[str, ...]:
+    security = f"security: {package.security}" if package.security else ""
+    return (
+        f"  {package.name}:{package.architecture}",
+        f"{package.locked} → {package.newest}",
+        " ".join(package.suites),
+        security,
+        "pinned" if package.pinned else "",
+        " ".join(package.groups),
+    )
+
+
+_KINDS = {
+    "eol": "standard support",
+    "eol-server": "server support",
+    "eol-lts": "long-term support (LTS)",
+    "eol-esm": "expanded security maintenance (ESM)",
+    "eol-elts": "extended LTS (ELTS)",
+    "eol-legacy": "legacy support",
+}
+"""By the columns of distro-info-data."""
+
+
+def _support(support: Support) -> str:
+    told = []
+    for word, day in support.ends.items():
+        ahead = word == support.applies
+        told.append(f"{_KINDS.get(word, word)} {'until' if ahead else 'ended'} {day}")
+        if ahead:
+            break
+    return "; ".join(told) or "no end of support is known"
+
+
+def _total(found: Outdated, lock: Path) -> str:
+    if not found.packages:
+        return f"{lock}: nothing is newer"
+    pinned = sum(package.pinned for system in found.systems for package in system.packages)
+    return f"{lock}: {count(found.packages, 'package')} newer, {found.security} of them for security" + (
+        f", {pinned} pinned by the manifest" if pinned else ""
+    )

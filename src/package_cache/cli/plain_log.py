@@ -1,0 +1,98 @@
+"""Progress where standard error is no terminal: lines for the log of a pipeline or of a script.
+
+A command that ends within `QUIET` seconds prints none of them. Then come the phases so far, each further phase as it
+starts, and after every `QUIET` seconds without a line one that says how far the current phase is.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from package_cache.cli.formatting import how_far
+from package_cache.escaping import visible_line
+from package_cache.events import Event, Listener, Progress, Step, Warn
+
+QUIET = 10.0
+"""Seconds."""
+
+
+class PlainLog:
+    """Writes the progress of one run of the command, by `write`, one line a call."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._began = time.monotonic()
+        self._written = self._began
+        """When the last line was written."""
+        self._held: list[str] = []
+        """Phases that have not been written yet."""
+        self._phase = ""
+        self._unfinished: dict[str, Progress] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """Yield a listener; while the block runs, lines are also written where no event comes."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(max(self._written + QUIET - time.monotonic(), 0.01)):
+                with self._lock:
+                    self._write_what_is_due()
+
+        thread = threading.Thread(target=watch, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield self._listen
+        finally:
+            ended.set()
+            thread.join()
+            self._unfinished.clear()
+
+    def _listen(self, event: Event) -> None:
+        with self._lock:
+            match event:
+                case Warn(text):
+                    self._line(f"warning: {visible_line(text)}")
+                case Step(text):
+                    self._start(text)
+                case Progress(step, done, total, _):
+                    if done >= total:
+                        self._unfinished.pop(step, None)
+                        return
+                    if step not in self._unfinished:
+                        self._start(step)
+                    self._unfinished[step] = event
+
+    def _start(self, phase: str) -> None:
+        self._phase = phase
+        self._held.append(phase)
+        if time.monotonic() - self._began >= QUIET:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        for phase in self._held:
+            self._line(f"{self._seconds()}: {visible_line(phase)}")
+            self._written = time.monotonic()
+        self._held.clear()
+
+    def _write_what_is_due(self) -> None:
+        if time.monotonic() < self._written + QUIET:
+            return
+        self._written = time.monotonic()
+        if self._held:
+            self._write_held()
+        elif self._unfinished:
+            amounts = (f"{visible_line(event.step)}: {how_far(event)}" for event in self._unfinished.values())
+            self._line(f"{self._seconds()}: {'; '.join(amounts)}")
+        else:
+            self._line(f"{self._seconds()}: still {visible_line(self._phase or 'running')}")
+
+    def _seconds(self) -> str:
+        return f"{time.monotonic() - self._began:.0f} s"
+
+    def _line(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # what cannot be written changes nothing
+            self._write(text)

@@ -1,0 +1,45 @@
+"""Talk for people on a terminal: lines, bars and colours. Loaded only where there is something to say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from package_cache.cli.formatting import how_far
+from package_cache.escaping import visible_line
+from package_cache.events import Event, Listener, Progress, Step, Warn
+
+
+def talk() -> Console:
+    """Give standard error as rich sees it."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def on_terminal() -> Iterator[Listener]:
+    """Give a listener that shows steps and bars; the bars go at the end of the block."""
+    console = talk()
+    bars = Bars(
+        TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}", markup=False),
+        TimeRemainingColumn(),
+        console=console, transient=True,
+    )  # fmt: skip
+    tasks: dict[str, TaskID] = {}
+
+    def listen(event: Event) -> None:
+        match event:
+            case Step(text):
+                console.print(Text(visible_line(text), style="dim"))
+            case Warn(text):
+                console.print(Text("warning:", style="yellow"), Text(visible_line(text)))
+            case Progress(step, done, total, _):
+                amount = how_far(event)
+                if step not in tasks:
+                    tasks[step] = bars.add_task(visible_line(step), amount=amount)
+                bars.update(tasks[step], completed=done, total=total, amount=amount)
+
+    with bars:
+        yield listen

@@ -1,0 +1,34 @@
+"""`package-cache verify`."""
+
+from pathlib import Path
+
+import click
+
+from package_cache.cache.verify import verify
+from package_cache.cli.formatting import count, in_bytes
+from package_cache.cli.options import cache_option, given_cache, json_option
+from package_cache.cli.render import Renderer
+from package_cache.escaping import visible_line
+from package_cache.exit_codes import ExitStatus
+
+
+@click.command("verify")
+@cache_option
+@json_option
+@click.pass_obj
+def verify_command(renderer: Renderer, cache: Path) -> int:
+    """Check that every byte of a cache still fits its hash.
+
+    \b
+    Example:
+      package-cache verify --cache package_cache
+    """
+    with renderer.listening() as listener:
+        result = verify(given_cache(cache), listener)
+    if not result.problems:
+        return renderer.result(f"{cache}: {count(result.files, 'file')}, {in_bytes(result.bytes)}: all fit", result)
+    if not renderer.json:
+        for problem in result.problems:
+            renderer.complain(visible_line(problem))
+        renderer.complain(f"{cache}: {count(len(result.problems), 'problem')}; build or stage it again")
+    return renderer.result("", result, ExitStatus.CACHE_DAMAGED)

@@ -1,0 +1,147 @@
+"""Package files with the same content in another compression: each member decompressed by dpkg-deb, compressed anew.
+
+A `.deb` is an ar archive of `debian-binary`, `control.tar*` and `data.tar*` (deb(5)). What is written is read back by
+dpkg-deb and compared with what it read from the original: only the compression can differ.
+"""
+
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
+
+import zstandard
+from debian.arfile import ArError, ArFile, ArMember
+
+from package_cache.deb.compression import GZIP_LEVEL, Compression
+from package_cache.errors import VerificationError
+from package_cache.filesystem.paths import settle, sha256_of
+from package_cache.process import SILENCE, CommandError, piped
+
+WHOLE = 16 << 20
+"""Bytes up to which a member is compressed in one go: zstd takes as much memory and time as a known size needs."""
+
+CHUNK = 1 << 20
+TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}
+"""The members that are compressed, and how dpkg-deb(1) gives them decompressed."""
+
+
+class _Compressor(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+def recompress(source: Path, folder: Path, compression: Compression) -> tuple[str, int] | None:
+    """Write a package file's content in another compression to `folder`, as `<sha256>.deb`; give that hash and size.
+
+    None where all its members are compressed so already. The same file gives the same bytes, with one version of
+    zstd. Takes at most about 120 MB of memory. Raises `VerificationError` where the file is no package, or where what
+    was written does not read back as it was, and `OSError` where it cannot be written.
+    """
+    with source.open("rb") as reader:
+        members = _members(reader, source)
+        if all(compression.accepts(member.name) for member in members if _tar(member)):
+            return None
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        new = Path(name)
+        try:
+            with os.fdopen(descriptor, "w+b") as writer:
+                digests = _write(members, source, writer, compression)
+                settle(writer)
+            _prove(new, digests, source)
+            sha256, size = sha256_of(new), new.stat().st_size
+            new.replace(folder / f"{sha256}.deb")
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+    return sha256, size
+
+
+def _members(reader: BinaryIO, source: Path) -> list[ArMember]:
+    try:
+        members: list[ArMember] = ArFile(fileobj=reader).getmembers()
+    except (ArError, OSError, ValueError) as error:
+        raise VerificationError(f"cannot read {source} as a package: {error}") from error
+    if sorted(filter(None, map(_tar, members))) != sorted(TARS):
+        raise VerificationError(f"cannot read {source} as a package: it has not one control.tar and one data.tar")
+    return members
+
+
+def _tar(member: ArMember) -> str:
+    """Give `control.tar` or `data.tar` where a member is that, in whatever compression."""
+    return next((tar for tar in TARS if member.name == tar or member.name.startswith(f"{tar}.")), "")
+
+
+def _write(members: list[ArMember], source: Path, writer: IO[bytes], compression: Compression) -> dict[str, str]:
+    """Write the ar archive, its other members as they are. Gives the digest of each decompressed tar."""
+    digests = {}
+    writer.write(b"!<arch>\n")
+    for member in members:
+        tar = _tar(member)
+        start_of_header = writer.tell()
+        writer.write(b" " * 60)
+        if tar:
+            digests[tar] = _compress(source, TARS[tar], writer, compression)
+        else:
+            member.seek(0)
+            writer.write(member.read())
+        size = writer.tell() - start_of_header - 60
+        writer.write(b"\n" * (size % 2))
+        writer.seek(start_of_header)
+        writer.write(_header(f"{tar}{compression.suffix}" if tar else member.name, member, size))
+        writer.seek(0, os.SEEK_END)
+    return digests
+
+
+def _header(name: str, member: ArMember, size: int) -> bytes:
+    """Give the header of an ar member as dpkg-deb writes it: the original's time, root's, an ordinary file."""
+    return f"{name:<16}{int(member.mtime):<12}{0:<6}{0:<6}{'100644':<8}{size:<10}`\n".encode()
+
+
+def _compress(source: Path, option: str, writer: IO[bytes], compression: Compression) -> str:
+    """Write a tar of a package, compressed. Gives the SHA-256 of what dpkg-deb read."""
+    digest = hashlib.sha256()
+    with _decompressed(source, option) as stream:
+        head = stream.read(WHOLE)
+        digest.update(head)
+        compressor = _compressor(compression, len(head) if len(head) < WHOLE else -1)
+        writer.write(compressor.compress(head))
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            writer.write(compressor.compress(chunk))
+        writer.write(compressor.flush())
+    return digest.hexdigest()
+
+
+def _compressor(compression: Compression, size: int) -> _Compressor:
+    if compression.method == "zstd":
+        return zstandard.ZstdCompressor(level=compression.level).compressobj(size=size)
+    return zlib.compressobj(
+        compression.level or GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS
+    )  # without name and time
+
+
+@contextmanager
+def _decompressed(package: Path, option: str) -> Iterator[IO[bytes]]:
+    """Give what dpkg-deb reads from a package. Raises `VerificationError` at the end where it cannot."""
+    try:
+        with piped(["dpkg-deb", option, str(package)], silence=SILENCE) as stream:
+            yield stream
+    except CommandError as error:
+        raise VerificationError(f"cannot read {package} as a package", details=str(error)) from error
+
+
+def _prove(new: Path, digests: dict[str, str], source: Path) -> None:
+    for tar, expected in digests.items():
+        digest = hashlib.sha256()
+        with _decompressed(new, TARS[tar]) as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+        if digest.hexdigest() != expected:
+            raise VerificationError(
+                f"cannot recompress {source}: its {tar} does not read back as it was",
+                hint="build with --no-recompress, and tell those who keep Package Cache",
+            )

@@ -1,0 +1,150 @@
+"""`diff`: what changed between two locks, two caches, or one of each: packages by group and system, and bytes."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from package_cache.cache.package_list import DescribedPackage
+from package_cache.inventory import Contents, read_contents
+
+KINDS = ("up", "down", "new", "gone", "changed")
+"""What can become of a package; `changed`: other bytes of the same version."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of a package of a group."""
+
+    kind: str
+    name: str
+    architecture: str
+    before: str | None
+    """The version; None where it is new."""
+    after: str | None
+    companion: bool = False
+    """Whether the group does not need it, but what an older container has installed."""
+
+
+@dataclass(frozen=True)
+class GroupDifference:
+    """What became of a group for one OS release."""
+
+    name: str
+    system: str
+    state: str
+    """`same`, `changed`, `new` or `gone`."""
+    packages_before: int
+    packages_after: int
+    bytes_before: int
+    bytes_after: int
+    changes: tuple[Change, ...]
+    """None where the group itself is new or gone: all its packages are."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two that were compared."""
+
+    path: Path
+    kind: str
+    """`lock`: bytes are of the archive's files; `cache`: of the stored ones."""
+    packages: int
+    """Files; each counted once, as are their bytes."""
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The whole."""
+
+    different: bool
+    before: Side
+    after: Side
+    new_bytes: int
+    """Of files of `after` that `before` has not got: what is to be downloaded."""
+    changes: Mapping[str, int]
+    """How many packages went up, down, ...: one that several groups of a system take counts once."""
+    groups: tuple[GroupDifference, ...]
+
+
+def diff(before: Path, after: Path) -> Difference:
+    """Compare two locks or caches. Raises `LockError` or `CacheError` where one cannot be read."""
+    return compared(before, read_contents(before), after, read_contents(after))
+
+
+def compared(before: Path, old: Contents, after: Path, new: Contents) -> Difference:
+    """Compare what was read of the two."""
+    groups = tuple(_group(place, old, new) for place in sorted({*old.groups, *new.groups}))
+    changes = {(group.system, change) for group in groups for change in group.changes}
+    numbers = Counter(change.kind for _, change in changes)
+    return Difference(
+        any(group.state != "same" for group in groups),
+        _side(before, old),
+        _side(after, new),
+        _new_bytes(old, new),
+        {kind: numbers[kind] for kind in KINDS},
+        groups,
+    )
+
+
+def _side(path: Path, contents: Contents) -> Side:
+    files = {item.sha256 for items in contents.groups.values() for item in items}
+    return Side(path, contents.kind, len(files), contents.bytes())
+
+
+def _new_bytes(old: Contents, new: Contents) -> int:
+    known = {item.original_sha256 for items in old.groups.values() for item in items}
+    found = {item.original_sha256: item.size for items in new.groups.values() for item in items}
+    return sum(size for original, size in found.items() if original not in known)
+
+
+def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDifference:
+    before, after = old.groups.get(place), new.groups.get(place)
+    changes: tuple[Change, ...] = ()
+    if before is None or after is None:
+        state = "new" if before is None else "gone"
+    else:
+        changes = tuple(_changes(before, after))
+        state = "changed" if changes else "same"
+    return GroupDifference(
+        *place, state, len(before or ()), len(after or ()), old.bytes([place]), new.bytes([place]), changes
+    )
+
+
+def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPackage]) -> list[Change]:
+    """Give what became of a group's packages, in order of name."""
+    old, new = _by_name(before), _by_name(after)
+    found: list[Change] = []
+    companions = {(item.name, item.architecture) for item in (*before, *after) if item.companion_on}
+    companions -= {(item.name, item.architecture) for item in after if not item.companion_on}
+    for name, architecture in sorted({*old, *new}):
+        left = old.get((name, architecture), {})
+        right = new.get((name, architecture), {})
+        gone = _in_order(version for version in left if version not in right)
+        come = _in_order(version for version in right if version not in left)
+        pairs = list(zip(gone, come, strict=False))
+        found += [Change(_direction(*pair), name, architecture, *pair) for pair in pairs]
+        found += [Change("gone", name, architecture, version, None) for version in gone[len(pairs) :]]
+        found += [Change("new", name, architecture, None, version) for version in come[len(pairs) :]]
+        both = [version for version in left if version in right and left[version] != right[version]]
+        found += [Change("changed", name, architecture, version, version) for version in both]
+    return [replace(item, companion=(item.name, item.architecture) in companions) for item in found]
+
+
+def _by_name(packages: Iterable[DescribedPackage]) -> dict[tuple[str, str], dict[str, str]]:
+    """Give the hash of the archive's file by version, by name and architecture: mostly one version."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for item in packages:
+        found.setdefault((item.name, item.architecture), {})[item.version] = item.original_sha256
+    return found
+
+
+def _in_order(versions: Iterable[str]) -> Sequence[str]:
+    return sorted(versions, key=Version)
+
+
+def _direction(before: str, after: str) -> str:
+    return "up" if Version(after) > Version(before) else "down"

@@ -1,0 +1,143 @@
+"""The one family of errors that the library raises. Every message begins with "cannot"."""
+
+import errno
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from package_cache.escaping import visible_line
+from package_cache.exit_codes import ExitStatus
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with what the user wrote: where it is, what is wrong, what to write instead."""
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    """Counted from 1."""
+    column: int | None = None
+    """Counted from 1, in characters."""
+    field: str | None = None
+    """The path of a field in a structured file, such as `group[2].packages[0]`."""
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        where = ": ".join(part for part in (place, self.field) if part)
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text}\n    {self.hint}" if self.hint else text
+
+
+class PackageCacheError(Exception):
+    """The base of all errors of the library.
+
+    It has fixed parts: the message in one sentence that begins with "cannot", `problems` (all of them, each with
+    its place), `details` (output of a tool, shown as it is), `hint` (the next step), and `status`, from the table.
+    """
+
+    status = ExitStatus.INTERNAL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[Problem] = (),
+        details: str = "",
+        hint: str | None = None,
+        status: ExitStatus | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = tuple(problems)
+        self.details = details
+        self.hint = hint
+        if status is not None:
+            self.status = status
+
+    def __str__(self) -> str:
+        parts = [visible_line(self.message), *(str(problem) for problem in self.problems)]
+        if self.details:
+            parts.append(self.details.rstrip())
+        if self.hint:
+            parts.append(f"hint: {self.hint}")
+        return "\n".join(parts)
+
+
+def unforeseen(error: Exception, what: str) -> PackageCacheError:
+    """Return an error of ours for one that the system or a library raised: a stranger's input causes no traceback.
+
+    `what` is what could not be done, such as "cannot go on".
+    """
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return PackageCacheError(f"{what}: {name}{error.strerror or error}", status=status_of_os_error(error))
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
+    return PackageCacheError(f"{what}: {type(error).__name__} in {place}: {error}", hint="report this, with the input")
+
+
+MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system says where this user may not read or write."""
+
+NO_PLACE = (
+    errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL, errno.EXDEV,
+    errno.ENXIO, errno.ENODEV, errno.ENOTEMPTY, errno.EBUSY, errno.ETXTBSY, errno.EFBIG, errno.EIO, errno.EOPNOTSUPP,
+)  # fmt: skip
+"""What it says where no file or folder can be: a link, a pipe, a device or another kind of file is there."""
+
+
+def status_of_os_error(error: OSError) -> ExitStatus:
+    """Return the status for an error of the system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ExitStatus.NO_SPACE
+    return ExitStatus.READ_ONLY if error.errno in MAY_NOT + NO_PLACE else ExitStatus.INTERNAL
+
+
+class UsageError(PackageCacheError):
+    """What was asked for makes no sense: an option, a name, a combination."""
+
+    status = ExitStatus.USAGE
+
+
+class ManifestError(PackageCacheError):
+    """The manifest has problems."""
+
+    status = ExitStatus.BAD_MANIFEST
+
+
+class LockError(PackageCacheError):
+    """The lock is missing, damaged, or stale."""
+
+    status = ExitStatus.BAD_LOCK
+
+
+class ArchiveError(PackageCacheError):
+    """No mirror of a repository answered rightly."""
+
+    status = ExitStatus.ARCHIVE_UNREACHABLE
+
+
+class VerificationError(PackageCacheError):
+    """A signature or a hash does not fit."""
+
+    status = ExitStatus.NOT_VERIFIED
+
+
+class PrecommandError(PackageCacheError):
+    """A precommand ended with an error or ran out of time."""
+
+    status = ExitStatus.PRECOMMAND_FAILED
+
+
+class ToolMissingError(PackageCacheError):
+    """A tool of the system is not installed."""
+
+    status = ExitStatus.TOOL_MISSING
+
+
+class CacheError(PackageCacheError):
+    """The cache is missing, damaged, or does not have what was asked for (the status says which)."""
+
+    status = ExitStatus.CACHE_DAMAGED

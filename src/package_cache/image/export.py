@@ -1,0 +1,159 @@
+"""`image`: a cache as an OCI image, in a folder, a file or a registry."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.consistent_read import once_settled
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.platform_subset import Part, architectures_of, read_part
+from package_cache.errors import CacheError
+from package_cache.events import Listener, Step, ignore
+from package_cache.filesystem.paths import exclusive
+from package_cache.filesystem.state import OPTION, private_folder
+from package_cache.filesystem.write_errors import writing_to
+from package_cache.image.annotations import OF_ALL, annotations_of
+from package_cache.image.busybox import static_busybox
+from package_cache.image.cache_layers import add_cache
+from package_cache.image.init_variant import CONFIG, description_files, program_files
+from package_cache.image.variant import Form
+from package_cache.oci.skopeo import Destination, check_destination, copy_image
+from package_cache.oci.writer import Descriptor, Layer, Layout
+from package_cache.process import need_tools
+from package_cache.settings import Options
+from package_cache.tools import ARCHIVES, REGISTRIES
+
+OTHER_IMAGE_LIMIT = 3600.0
+"""Seconds to wait for another image that is being made."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """An image for one architecture."""
+
+    architecture: str
+    """As dpkg names it."""
+    digest: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """What was made."""
+
+    reference: str
+    """Where it is."""
+    form: Form
+    digest: str
+    """Of the image's manifest, or, where there are several architectures, of their index."""
+    platforms: tuple[Platform, ...]
+    layers: int
+    """All different ones."""
+    bytes: int
+    """Of these."""
+
+
+def image(
+    cache: CacheFolder,
+    to: Destination,
+    form: Form,
+    options: Options,
+    listener: Listener = ignore,
+    *,
+    authfile: Path | None = None,
+    insecure: bool = False,
+) -> ImageResult:
+    """Make an image of a cache and copy it to where it belongs; the same cache gives the same bytes.
+
+    Raises `CacheError` where the cache is missing or damaged, `PackageCacheError` with REGISTRY_FAILED, NO_SPACE or
+    READ_ONLY where the image cannot be put there; for `Form.INIT` also what `static_busybox` raises.
+    """
+    need_tools(*REGISTRIES, *(ARCHIVES if form is Form.INIT else ()))
+    if not once_settled(cache, lambda: read_description(cache)).groups:
+        raise CacheError(f"cannot make an image of {cache.path}: it has no groups", hint="build the cache again")
+    writer = _Writer(cache, form, options, listener)
+    digest = put_image(
+        lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener,
+        authfile=authfile, insecure=insecure,
+    )  # fmt: skip
+    blobs = {layer.digest: layer.size for platform in writer.platforms for layer in platform.layers}
+    return ImageResult(to.text, form, digest, tuple(writer.platforms), len(blobs), sum(blobs.values()))
+
+
+def put_image(
+    write: Callable[[Layout], Descriptor],
+    to: Destination,
+    options: Options,
+    listener: Listener = ignore,
+    *,
+    authfile: Path | None = None,
+    insecure: bool = False,
+) -> str:
+    """Let `write` write an image, or the index of several, into a layout; copy it, and give its digest.
+
+    The layout lies below the state meanwhile, and is gone afterwards.
+    """
+    need_tools(*REGISTRIES)
+    check_destination(to)
+    with writing_to(options.state, option=OPTION), _workshop(options.state) as folder:
+        layout = Layout(folder)
+        named = write(layout)
+        layout.finish(named, to.tag)
+        listener(Step(f"copying {named.digest} to {to.text}"))
+        copy_image(folder, named.digest, to.tag, to, authfile=authfile, insecure=insecure)
+    return named.digest
+
+
+@contextlib.contextmanager
+def _workshop(state: Path) -> Iterator[Path]:
+    """Give the place of a layout, ours alone, which is gone afterwards; also what a killed one left."""
+    private_folder(state)
+    with exclusive(state / ".image.lock", wait=OTHER_IMAGE_LIMIT):
+        folder = state / "image"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Writer:
+    """Writes the images of a cache into a layout."""
+
+    def __init__(self, cache: CacheFolder, form: Form, options: Options, listener: Listener) -> None:
+        self.cache, self.form, self.options, self.listener = cache, form, options, listener
+        self.platforms: list[Platform] = []
+
+    def write(self, layout: Layout) -> Descriptor:
+        """Write one for each architecture, and where there are several, their index."""
+        self.platforms = []  # blobs of a cache that somebody wrote to meanwhile stay behind: nothing names them
+        description = read_description(self.cache)
+        parts = [read_part(self.cache, name, description) for name in architectures_of(description)]
+        images = [self._platform(layout, part) for part in parts]
+        if len(images) == 1:
+            return images[0]
+        annotations = annotations_of(parts[0], self.form)
+        return layout.add_index(images, {key: annotations[key] for key in OF_ALL})
+
+    def _platform(self, layout: Layout, part: Part) -> Descriptor:
+        layers = add_cache(layout, self.cache, part, listener=self.listener)
+        annotations = annotations_of(part, self.form)
+        if self.form is Form.INIT:
+            busybox = static_busybox(part.architecture, self.options, self.listener)
+            title = f"busybox {busybox.version} and what stages groups"
+            layers.append(layout.add_layer(title, program_files(busybox.files), compressed=True))
+            described = description_files(part.description)
+            layers.append(layout.add_layer("descriptions of all groups", described, compressed=True))
+            annotations["package-cache.busybox"] = busybox.version
+        named = layout.add_image(
+            part.architecture,
+            layers,
+            created=part.description.created,
+            annotations=annotations,
+            config=CONFIG if self.form is Form.INIT else {},
+        )
+        self.platforms.append(Platform(part.architecture, named.digest, tuple(layers)))
+        return named

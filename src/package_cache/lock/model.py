@@ -1,0 +1,104 @@
+"""The lock: exact versions, hashes and origins of everything that a manifest's groups need. Its file: lock_file.py."""
+
+from dataclasses import dataclass
+
+from package_cache.debconf import DebconfAnswer
+from package_cache.system import System
+
+
+@dataclass(frozen=True, order=True)
+class LockedPackage:
+    """One package file: what it is, which bytes, and where they come from."""
+
+    name: str
+    version: str
+    architecture: str
+    size: int
+    """In bytes."""
+    sha256: str
+    repository: str
+    """The name of a repository of the same system."""
+    path: str
+    """Below the repository's base URI; unescaped."""
+
+    @property
+    def key(self) -> str:
+        """What groups name it by: `name_version_architecture`, as Debian's package files are named, epoch included."""
+        return f"{self.name}_{self.version}_{self.architecture}"
+
+
+@dataclass(frozen=True, order=True)
+class LockedRepository:
+    """Where packages of a system come from. `uri` is None for the distribution's own archive: any mirror will do."""
+
+    name: str
+    uri: str | None = None
+    allow_expired: bool = False
+    """Whether its lists were used however old they were."""
+
+
+@dataclass(frozen=True, order=True)
+class LockedImage:
+    """An image that a lock was also made for: newer or older in places than the group's own packages fit."""
+
+    name: str
+    reference: str = ""
+    """As skopeo writes it."""
+    root: str = ""
+    """A root's folder, seen from that of the manifest. Without both: the manifest has an `[[image]]` of that name."""
+
+
+@dataclass(frozen=True, order=True)
+class ImageSet:
+    """What an image needs of a group, where the group's own packages do not fit: the keys of all that is installed."""
+
+    image: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, order=True)
+class LockedGroup:
+    """A group for one system: what was asked for, and the keys of all packages that these need."""
+
+    name: str
+    requests: tuple[str, ...]
+    packages: tuple[str, ...]
+    provides: tuple[str, ...] = ()
+    recommends: bool = False
+    images: tuple[ImageSet, ...] = ()
+    """Tried in this order, where the own packages cannot be combined with those of a container."""
+    companions: tuple[str, ...] = ()
+    """The keys of packages that it does not need, but what an older container has installed (docs/skew.md)."""
+    debconf: tuple[DebconfAnswer, ...] = ()
+
+    @property
+    def own_packages(self) -> tuple[str, ...]:
+        """The keys of what its own index has: its packages and their companions."""
+        return tuple(sorted({*self.packages, *self.companions}))
+
+    @property
+    def every_package(self) -> tuple[str, ...]:
+        """The keys of its own packages, their companions, and those for images."""
+        return tuple(sorted({*self.own_packages, *(key for item in self.images for key in item.packages)}))
+
+
+@dataclass(frozen=True, order=True)
+class LockedSystem:
+    """Everything locked for one system."""
+
+    system: System
+    repositories: tuple[LockedRepository, ...]
+    groups: tuple[LockedGroup, ...]
+    packages: tuple[LockedPackage, ...]
+    images: tuple[LockedImage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A whole lock."""
+
+    manifest: str
+    manifest_digest: str
+    systems: tuple[LockedSystem, ...]
+    created: str = ""
+    """When, as RFC 3339 in UTC; empty where nobody asks for its age: then the same packages give the same lock."""

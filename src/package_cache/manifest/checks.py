@@ -1,0 +1,193 @@
+"""What both formats check alike: names, OS releases, package lists, and that nothing is there twice."""
+
+import bisect
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from package_cache.bounds import collect
+from package_cache.errors import ManifestError, Problem
+from package_cache.manifest.model import Place, RequestedPackage
+from package_cache.names import GROUP_NAME, PackageRequest
+from package_cache.system import DEFAULT_ARCHITECTURE, System
+
+Found = tuple[str, Place]
+"""A text and where it stands."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters that no field may hold; the tab and the line feed are left to each field."""
+
+
+class Problems:
+    """Collects every problem of one manifest, so that all are shown at once."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[Problem] = []
+        self._text = ""
+        self._lines = [0]
+
+    def place(self, line: int | None = None, column: int | None = None, field: str | None = None) -> Place:
+        """Name a place in this manifest."""
+        return Place(self.file, line, column, field)
+
+    def place_at(self, text: str, offset: int, field: str | None = None) -> Place:
+        """Name the place of a text's character, counted from 0."""
+        if text is not self._text:  # counted once: a manifest may have thousands of places
+            self._text, self._lines = text, [0, *(match.end() for match in re.finditer("\n", text))]
+        line = bisect.bisect_right(self._lines, offset)
+        return self.place(line, offset - self._lines[line - 1] + 1, field)
+
+    def add(self, place: Place, message: str, hint: str | None = None) -> None:
+        """Note a problem of a place."""
+        collect(self.found, place.problem(message, hint))
+
+    def refuse(self, place: Place, error: ValueError, instead: str | None = None) -> None:
+        """Note what the values' own parsers say, "what is wrong: what to write"; `instead` is a better proposal."""
+        message, colon, hint = str(error).rpartition(": ")
+        self.add(place, message if colon else hint, f"write {instead}" if instead else hint if colon else None)
+
+    def raise_if_any(self) -> None:
+        """Raise `ManifestError` with all problems, in the order of their lines; return where there is none."""
+        if self.found:
+            ordered = sorted(self.found, key=lambda problem: (problem.line or 0, problem.column or 0))
+            raise ManifestError(f"cannot use the manifest {self.file}", problems=ordered)
+
+
+class FirstPlaces:
+    """Remembers where each thing stood first."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._first: dict[object, Place] = {}
+
+    def check(self, key: object, place: Place, what: str, hint: str) -> bool:
+        """Note a problem where this key came before, and say where that was; tell whether it is the first."""
+        first = self._first.setdefault(key, place)
+        if first is not place:
+            where = f"on line {first.line}" if first.line != place.line or not first.column else "on this line"
+            self._problems.add(place, f"{what} is there already, {where}", hint)
+        return first is place
+
+
+def check_group_name(found: Found, problems: Problems, of: str = "a group") -> str | None:
+    """Give the name of a group (a repository's has the same syntax), or None and a problem."""
+    text, place = found
+    if GROUP_NAME.fullmatch(text):
+        return text
+    near = re.sub(r"[^a-z0-9+._-]+", "-", text.lower()).strip("-+._")[:64]
+    rule = "write at most 64 of a-z 0-9 + - . _, a letter or digit first"
+    problems.add(place, f"{text!r} is not a name for {of}", f"{rule}, such as {near}" if near else rule)
+    return None
+
+
+def check_system(found: Found, problems: Problems) -> System | None:
+    """Give an OS release (of no certain architecture), or None and a problem."""
+    text, place = found
+    try:
+        return System.parse(text)
+    except ValueError as error:
+        problems.refuse(place, error, _near_system(text))
+        return None
+
+
+def _near_system(text: str) -> str | None:
+    near = re.sub(r"[\s:_-]", "", text.lower())
+    try:
+        return System.parse(near).name
+    except ValueError:
+        return None
+
+
+def check_packages(
+    items: Iterable[Found],
+    problems: Problems,
+    only: Mapping[Place, tuple[str, ...]] | None = None,
+    architectures: Sequence[str] = (DEFAULT_ARCHITECTURE,),
+) -> tuple[RequestedPackage, ...]:
+    """Give the packages of one group; a problem for each that is no package or that is there twice.
+
+    `only` has the architectures of those packages that are not for all of the group's `architectures`.
+    """
+    packages = []
+    places = FirstPlaces(problems)
+    for text, place in items:
+        request = _request(text, place, problems)
+        if request is not None:
+            own = (only or {}).get(place, ())
+            name = str(PackageRequest(request.name, request.architecture))
+            for architecture in own or architectures:
+                if not places.check((name, architecture), place, f"package {name!r}", "leave one of them out"):
+                    break
+            packages.append(RequestedPackage(request, place, own))
+    return tuple(packages)
+
+
+_NAME = r"(?P<name>[a-z0-9][a-z0-9+.-]*)"
+
+_OTHER_WAYS = {
+    re.compile(rf"{_NAME}\^"): (
+        "is a task of tasksel(8), and a group takes packages",
+        "write the packages of the task: tasksel --task-packages {name} lists them in a container of the OS release",
+    ),
+    re.compile(r"(?P<path>\S*/(?P<name>[a-z0-9][a-z0-9+.-]*)[^/]*\.deb)"): (
+        "is a package file, and a group takes packages of repositories",
+        """make a flat repository of its folder (dpkg-scanpackages . >Packages), and write in package-cache.toml:
+[[repository]]
+name = "local"
+uris = ["file:///path/of/the/folder"]
+suite = "./"
+allow-unsigned = true
+and among the packages: {name}""",
+    ),
+    re.compile(rf"{_NAME}/(?P<suite>[A-Za-z0-9._+~-]+)"): (
+        "names a suite, which stands in a pin",
+        """write {name} among the packages, and in package-cache.toml:
+[[repository]]
+name = "{suite}"
+uris = ["URI of the archive"]
+suite = "{suite}"
+components = ["main"]
+fingerprint = "40 digits of the key that signs it"
+[[pin]]
+packages = ["{name}"]
+repository = "{suite}"
+priority = 1001""",
+    ),
+    re.compile(rf"{_NAME}(?P<of>:[a-z0-9-]+)?=(?P<version>[A-Za-z0-9.+~:*?-]*[*?][A-Za-z0-9.+~:*?-]*)"): (
+        "asks for a pattern of versions, which stands in a pin",
+        """write {name}{of} among the packages, and in package-cache.toml:
+[[pin]]
+packages = ["{name}"]
+version = "{version}"
+priority = 1001""",
+    ),
+}
+"""What else apt-get(8) installs, by its form: what is wrong with it in a manifest, and what to write instead."""
+
+
+def _request(text: str, place: Place, problems: Problems) -> PackageRequest | None:
+    for form, (message, hint) in _OTHER_WAYS.items():
+        if found := form.fullmatch(text):
+            parts = {key: value or "" for key, value in found.groupdict().items()}
+            problems.add(place, f"{text!r} {message}", hint.format(**parts).replace("\n", "\n    "))
+            return None
+    try:
+        return PackageRequest.parse(text)
+    except ValueError as error:
+        problems.refuse(place, error, _near_request(text))
+        return None
+
+
+def _near_request(text: str) -> str | None:
+    words = text.replace(",", " ").split()
+    if len(words) > 1:
+        return "each package by itself"
+    try:
+        return str(PackageRequest.parse(text.strip("\"' \t,;").lower()))
+    except ValueError:
+        return None
+
+
+def without_blank(text: str | None) -> str | None:
+    """Give a text without blanks at its ends; None where nothing is left."""
+    return (text or "").strip() or None

@@ -1,0 +1,44 @@
+"""The files that a manifest names: below its own folder, also where links lead, unless its reader allows others."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.filesystem.confined import Inside
+from package_cache.filesystem.openat2 import Links
+from package_cache.filesystem.paths import read_bounded
+from package_cache.manifest.model import ALLOW_OUTSIDE
+from package_cache.manifest.toml_getters import Table
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The folder of a manifest, from where its paths are seen."""
+
+    folder: Path
+    allow_outside: bool = False
+
+    def check(self, table: Table, key: str, text: str) -> bool:
+        """Return whether a path may be used; note a problem of the field `key` where it leads out of the folder."""
+        if self.allow_outside or not self._leads_out(text):
+            return True
+        hint = f"name one below that folder, or allow others with {ALLOW_OUTSIDE}"
+        table.wrong([key], f"{text!r} leads out of the manifest's folder", hint)
+        return False
+
+    def read(self, text: str, bound: str) -> bytes | None:
+        """Return the bytes of a file, up to the bound of that name; None where no such file may be read."""
+        try:
+            if self.allow_outside:
+                return read_bounded(self.folder / text, bound)
+            return Inside(self.folder, Links.BENEATH).read(text, bound)
+        except (OSError, ValueError):  # such as a name longer than the file system takes
+            return None
+
+    def _leads_out(self, text: str) -> bool:
+        try:
+            Inside(self.folder, Links.BENEATH).status(text)
+        except OSError as error:
+            return error.errno in (errno.EXDEV, errno.ELOOP) or os.path.normpath(text).startswith("..")
+        return False

@@ -1,0 +1,99 @@
+"""Who must have signed a repository: its `key` (a file, the key itself, or its fingerprint) and its `fingerprint`.
+
+key = "keys/tools.asc"                  beside the manifest
+key = '''-----BEGIN PGP PUBLIC KEY BLOCK-----…'''
+key = "0x0123…CDEF"                     40 digits: of a keyring that the machine or the user has
+fingerprint = "0123…CDEF"               the same; beside a key: the one of it that must have signed
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from package_cache.manifest.checks import FirstPlaces, Found
+from package_cache.manifest.model import TrustedKeys
+from package_cache.manifest.referenced_files import Beside
+from package_cache.manifest.toml_getters import Table
+from package_cache.openpgp import PublicKey, read_public_keys, written_fingerprint
+
+EXAMPLE = '"keys/tools.asc"'
+HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f\s]{8,}", re.ASCII)
+HOW_TO_WRITE = "write all 40 digits, as gpg --show-keys FILE shows them: a shorter one can be of anybody's key"
+
+
+def trusted_keys(table: Table, beside: Beside) -> TrustedKeys | None:
+    """Return who must have signed a repository."""
+    asked = _fingerprints(table)
+    found = table.text("key", example=EXAMPLE, lines=True)
+    if found is None:
+        return TrustedKeys(table.place_of("fingerprint"), fingerprints=asked) if asked else None
+    text, place = found
+    if text.startswith("-----BEGIN"):
+        return TrustedKeys(place, _chosen(table, text.encode(), asked))
+    if "\n" in text or "\t" in text:
+        table.wrong(["key"], "has several lines and is no OpenPGP key", f"write key = {EXAMPLE}, or the armoured key")
+        return None
+    if not beside.check(table, "key", text):
+        return None
+    path = beside.folder / text
+    content = beside.read(text, "keyring-bytes")
+    if content is None:
+        return _by_fingerprint(table, found, asked, path)
+    return TrustedKeys(place, _chosen(table, content, asked, f"{path} "), file=path)
+
+
+def _by_fingerprint(table: Table, found: Found, asked: Sequence[str], path: Path) -> TrustedKeys | None:
+    """Read a `key` that is no file: a fingerprint, or a slip."""
+    text, place = found
+    fingerprint = written_fingerprint(text)
+    if fingerprint is None and HEX.fullmatch(text):
+        table.wrong(["key"], f"{text!r} is not the fingerprint of a key", HOW_TO_WRITE)
+    elif fingerprint is None:
+        table.wrong(["key"], f"there is no file {path}", "write the key's path as seen from the manifest's folder")
+    elif asked:
+        table.wrong(["fingerprint"], "the key is a fingerprint already", "leave one of the two out")
+    else:
+        return TrustedKeys(place, fingerprints=(fingerprint,))
+    return None
+
+
+def _fingerprints(table: Table) -> tuple[str, ...]:
+    """Give the field `fingerprint`: one, or a list, as while a key is being replaced by the next."""
+    key, example = "fingerprint", '"0123456789ABCDEF0123456789ABCDEF01234567"'
+    if isinstance(table.values.get(key), list):
+        found = table.texts(key, example=f"[{example}]")
+    else:
+        one = table.text(key, example=example, needed=key in table.values)
+        found = [one] if one else []
+    places = FirstPlaces(table.document.problems)
+    fingerprints = []
+    for text, place in found:
+        fingerprint = written_fingerprint(text)
+        if fingerprint is None:
+            table.document.problems.add(place, f"{text!r} is not the fingerprint of a key", HOW_TO_WRITE)
+        else:
+            places.check(fingerprint, place, f"fingerprint {fingerprint}", "leave one of them out")
+            fingerprints.append(fingerprint)
+    return tuple(fingerprints)
+
+
+def _chosen(table: Table, content: bytes, asked: Sequence[str], where: str = "") -> tuple[PublicKey, ...]:
+    """Read keys and give the one that is there, or those that were asked for."""
+    try:
+        keys = read_public_keys(content)
+    except ValueError as error:
+        message, _, hint = str(error).partition(": ")
+        table.wrong(["key"], f"{where}{message}", hint)
+        return ()
+    names = "\n    ".join(str(key) for key in keys)
+    if not asked and len(keys) > 1:
+        hint = f'write fingerprint = "…", or a list, of those that sign this repository:\n    {names}'
+        table.wrong(["key"], f"{where}holds {len(keys)} keys", hint)
+    for fingerprint in asked:
+        owner = next((key for key in keys if fingerprint in key.subkeys), None)
+        if owner is not None:
+            hint = f'write fingerprint = "{owner.fingerprint}"'
+            table.wrong(["fingerprint"], f"{fingerprint} is a subkey of {owner.fingerprint}", hint)
+        elif fingerprint not in {key.fingerprint for key in keys}:
+            table.wrong(["fingerprint"], f"the key is not {fingerprint}", f"it is:\n    {names}")
+    return tuple(key for key in keys if not asked or key.fingerprint in asked)

@@ -1,5 +1,0 @@
-"""Reading manifests: the seed's comma-separated file and `package-cache.toml`, into the same values."""
-
-from package_cache.manifests.read import read_manifest
-
-__all__ = ["read_manifest"]

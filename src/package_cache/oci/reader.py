@@ -1,0 +1,398 @@
+"""Images that are only read: their manifest, configuration and single layers, from a registry, a folder or an archive.
+
+From a registry by skopeo(1), which knows the protocol, credentials and certificates; a layer is fetched when it is
+asked for. Whatever is named by a digest is hashed before it is parsed: the manifest of a reference with a digest, those
+that an index names, configurations and layers; in layouts and archives as well.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any
+
+import zstandard
+
+from package_cache.bounded_json import load_json
+from package_cache.bounds import BoundError, bound, check_bound
+from package_cache.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.paths import open_regular
+from package_cache.filesystem.tar_stream import BROKEN, Deadline, Meter, tar_stream
+from package_cache.filesystem.temporary import temporary_folder
+from package_cache.oci.layered_files import LayeredFiles
+from package_cache.oci.skopeo import again, is_loopback, said_by_skopeo
+from package_cache.oci.writer import platform_of
+from package_cache.process import CommandError, find_tool, run
+from package_cache.system import DEFAULT_ARCHITECTURE
+
+LIMIT = 1800.0
+"""Seconds that fetching one layer may take."""
+
+_FORMS = "docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR[:TAG], or oci-archive:FILE[:TAG], each also with @sha256:DIGEST"
+_OTHER_TRANSPORTS = (
+    "containers-storage", "dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball",
+)  # fmt: skip
+"""Of containers-transports(5). An image of such a name can be written with docker:// before it."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_TOO_LARGE = re.compile("file too large|SIGXFSZ")
+"""What skopeo says where it may write no more (setrlimit(2), RLIMIT_FSIZE)."""
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image for one platform."""
+
+    name: str
+    asked: str
+    """The digest that the reference names, perhaps of an index; empty where it names none."""
+    digest: str
+    """Of its own manifest, which was read."""
+    architecture: str
+    """As its configuration says it, in Go's words."""
+    layers: tuple[str, ...]
+    """Digests, the lowest first."""
+    blobs: "_Layout | _Registry"
+
+    def files(self) -> LayeredFiles:
+        """Give its files, read from the top layer down."""
+        return LayeredFiles([partial(self.open_layer, digest) for digest in reversed(self.layers)], self.name)
+
+    @contextlib.contextmanager
+    def open_layer(self, digest: str) -> Iterator[IO[bytes]]:
+        """Open one layer's tar archive."""
+        with _verified(self.blobs.fetch(digest), digest) as file, _decompressed(file, f"the layer {digest}") as stream:
+            yield stream
+
+
+@contextlib.contextmanager
+def source_image(
+    reference: str, *, architecture: str | None = None, authfile: Path | None = None
+) -> Iterator[SourceImage]:
+    """Give the image that a reference names, for an architecture as dpkg names it; what was fetched is gone afterwards.
+
+    Raises `UsageError` where it is no reference or has no such architecture, `PackageCacheError` with REGISTRY_FAILED
+    where a registry does not give it, `VerificationError` where a blob is not what its name says, `BoundError` where it
+    is larger than the bounds allow.
+    """
+    transport, rest, asked = _parsed(reference)
+    with temporary_folder(_roomy()) as folder:
+        if transport == "docker":
+            blobs: _Layout | _Registry = _Registry(rest, Path(folder), authfile)
+        else:
+            path, _, tag = rest.partition(":")
+            layout = Path(path) if transport == "oci" else _unpacked(Path(path), Path(folder))
+            blobs = _Layout(layout, tag, reference)
+        yield _chosen(reference, blobs, asked, architecture)
+
+
+def _roomy() -> str | None:
+    """Return the folder for layers: TMPDIR, else /var/tmp, which is on a disk where /tmp may be memory (hier(7))."""
+    return "/var/tmp" if "TMPDIR" not in os.environ and Path("/var/tmp").is_dir() else None  # noqa: S108 - private
+
+
+def _parsed(reference: str) -> tuple[str, str, str]:
+    """Return the transport of a reference, what it names there, and the digest, which is empty where it has none."""
+    transport, colon, rest = reference.partition(":")
+    if colon and transport in ("oci", "oci-archive"):
+        place, at, digest = rest.rpartition("@sha256:")
+        if at and re.fullmatch("[0-9a-f]{64}", digest, re.ASCII):
+            rest, asked = place, f"sha256:{digest}"
+        else:
+            asked = ""
+        if not rest.partition(":")[0]:
+            raise UsageError(f"cannot read the image {reference!r}: it does not say where: write {_FORMS}")
+        return transport, rest, asked
+    if colon and transport in _OTHER_TRANSPORTS:
+        raise UsageError(f"cannot read the image {reference!r}: write {_FORMS}", hint="copy it there: skopeo copy")
+    name = reference.removeprefix("docker://")
+    shown = re.sub(r"[^/@]*@(?!sha256:)", "...@", name)  # a password must not get into a log
+    if not re.fullmatch(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*", name, re.ASCII) or "//" in name:
+        raise UsageError(f"cannot read the image {shown!r}: write {_FORMS}")
+    if shown != name:
+        hint = "use skopeo login, or --authfile"
+        raise UsageError(
+            f"cannot read the image {shown!r}: its name holds credentials, which others would see", hint=hint
+        )
+    name, at, asked = name.partition("@")
+    if at and not _DIGEST.fullmatch(asked):
+        raise UsageError(f"cannot read the image {shown!r}: {asked!r} is no digest", hint="write sha256: and 64 digits")
+    return "docker", name, asked
+
+
+def _chosen(reference: str, blobs: "_Layout | _Registry", asked: str, architecture: str | None) -> SourceImage:
+    """Follow an index to the manifest of one platform."""
+    content = blobs.document(asked)
+    manifest = _json(content, reference)
+    if manifest.get("mediaType") in _INDEX_TYPES or isinstance(manifest.get("manifests"), list):
+        named = _for_platform(manifest, reference, architecture)
+        content = blobs.document(named)
+        manifest = _json(content, reference)
+    layers, config = manifest.get("layers"), manifest.get("config")
+    if not isinstance(layers, list) or not isinstance(config, dict):
+        hint = "push it again with a newer tool: this is not an OCI manifest, nor one of Docker's second schema"
+        raise PackageCacheError(f"cannot read the image {reference}: its manifest names no layers", hint=hint)
+    check_bound("image-layers", len(layers), f"the image {reference}")
+    digests = tuple(_digest(layer, reference) for layer in layers)
+    configured = _digest(config, reference)
+    found = _json(_document(blobs.fetch(configured), configured), reference)
+    own = str(found.get("architecture", ""))
+    if architecture and own and platform_of(architecture)["architecture"] != own:
+        raise UsageError(f"cannot check {reference} for {architecture}: the image is for {own}")
+    return SourceImage(reference, asked, f"sha256:{hashlib.sha256(content).hexdigest()}", own, digests, blobs)
+
+
+def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | None) -> str:
+    wanted = platform_of(architecture or DEFAULT_ARCHITECTURE)
+    there = []
+    entries = _entries(index)
+    for entry in entries:
+        platform = _table(entry, "platform")
+        if len(entries) == 1 and not platform:
+            return _digest(entry, reference)
+        if platform.get("os", "linux") != "linux":  # "unknown": what else is said about an image
+            continue
+        variant = platform.get("variant", "")
+        named = platform.get("architecture", "an architecture that its index does not name")
+        there.append(f"{named}{'/' if variant else ''}{variant}")
+        same = platform.get("architecture") == wanted["architecture"]
+        if same and ("variant" not in wanted or variant in ("", wanted["variant"])):
+            return _digest(entry, reference)
+    message = f"cannot check {reference} for {architecture or DEFAULT_ARCHITECTURE}"
+    if not there:
+        raise UsageError(f"{message}: its index names no image for Linux", hint="name another image")
+    hint = "name one of these with --architecture, as dpkg names it"
+    raise UsageError(f"{message}: the image is for {', '.join(there)}", hint=hint)
+
+
+def _entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the descriptors of an index, as far as they are some."""
+    found = index.get("manifests")
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _table(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = entry.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(descriptor: object, reference: str) -> str:
+    found = descriptor.get("digest") if isinstance(descriptor, dict) else None
+    if not isinstance(found, str) or not _DIGEST.fullmatch(found):
+        raise PackageCacheError(f"cannot read the image {reference}: its manifest names a blob by no SHA-256")
+    return found
+
+
+def _json(content: bytes, reference: str) -> dict[str, Any]:
+    try:
+        document = load_json(content)
+    except (ValueError, RecursionError) as error:
+        raise PackageCacheError(f"cannot read the image {reference}: {error}") from error
+    if not isinstance(document, dict):
+        raise PackageCacheError(f"cannot read the image {reference}: its manifest is no table")
+    return document
+
+
+@contextlib.contextmanager
+def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """Give what a file holds, whatever it is compressed with: its first bytes say it (RFC 1952, RFC 8878)."""
+    magic = stream.read(4)
+    stream.seek(0)
+    timed: Any = Deadline(stream, name)
+    window = bound("zstd-window-bytes")
+    try:
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(timed) as opened:
+                yield opened  # type: ignore[misc]
+        elif magic == b"\x28\xb5\x2f\xfd":
+            with zstandard.ZstdDecompressor(max_window_size=window).stream_reader(
+                timed, read_across_frames=True
+            ) as opened:
+                yield opened
+        else:
+            yield stream
+    except zstandard.ZstdError as error:
+        if "requires too much memory" in str(error):
+            raise BoundError("zstd-window-bytes", name) from error
+        raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
+
+
+def _hash_differs(digest: str) -> VerificationError:
+    hint = "find out who altered it; fetch or make the image again"
+    return VerificationError(f"cannot trust the blob {digest}: its bytes have another SHA-256", hint=hint)
+
+
+def _document(path: Path, digest: str = "") -> bytes:
+    """Read a document; where it has a digest, what is returned has it. Raises `VerificationError`, `BoundError`."""
+    content = _read(path, f"the document {digest or path.name} of an image")
+    if digest and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+        raise _hash_differs(digest)
+    return content
+
+
+def _read(path: Path, what: str) -> bytes:
+    limit = bound("image-document-bytes")
+    with open_regular(path) as stream:
+        content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise BoundError("image-document-bytes", what, os.fstat(stream.fileno()).st_size)
+    return content
+
+
+def _verified(path: Path, digest: str) -> BufferedReader:
+    """Open a blob and hash what was opened: another file that takes its name meanwhile changes nothing."""
+    stream = open_regular(path)
+    try:
+        if f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}" != digest:
+            raise _hash_differs(digest)
+        stream.seek(0)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+class _Layout:
+    """An OCI image layout in a folder."""
+
+    def __init__(self, folder: Path, tag: str, name: str) -> None:
+        self._folder, self._tag, self._name = folder, tag, name
+
+    def document(self, digest: str) -> bytes:
+        """Return a manifest; without a digest: what the reference itself names."""
+        named = digest or self._named()
+        return _document(self.fetch(named), named)
+
+    def fetch(self, digest: str) -> Path:
+        """Return a blob as a file on this machine; its bytes are not checked yet."""
+        path = self._folder / "blobs" / digest.replace(":", "/")
+        if not path.is_file():
+            raise PackageCacheError(f"cannot read the image {self._name}: the blob {digest} is not there")
+        check_bound("image-bytes", path.stat().st_size, f"the blob {digest} of {self._name}")
+        return path
+
+    def _named(self) -> str:
+        """Give the digest that the layout's index has for the tag; without a tag, the one image's."""
+        if not (self._folder / "index.json").is_file():
+            raise UsageError(f"cannot read the image {self._name}: there is no OCI layout (index.json is missing)")
+        index = _json(_document(self._folder / "index.json"), self._name)
+        entries = _entries(index)
+        tags = [str(_table(entry, "annotations").get("org.opencontainers.image.ref.name", "")) for entry in entries]
+        chosen = [entry for entry, tag in zip(entries, tags, strict=True) if self._tag in ("", tag)]
+        if len(chosen) != 1:
+            there = ", ".join(filter(None, tags)) or "none"
+            raise UsageError(f"cannot read the image {self._name}: name one of its tags; there are: {there}")
+        return _digest(chosen[0], self._name)
+
+
+def _unpacked(file: Path, folder: Path) -> Path:
+    """Unpack an OCI image layout in a tar archive; its members are taken by name, links and all else are left."""
+    name = f"oci-archive:{file}"
+    taken = 0
+    try:
+        with (
+            open_regular(file) as opened,
+            _decompressed(opened, name) as stream,
+            tar_stream(stream, Meter(f"the image {name}")) as (archive, members),
+        ):
+            for member in members:
+                taken += member.size
+                check_bound("image-bytes", taken, f"the image {name}")
+                _take(archive, member, folder)
+    except FileNotFoundError:
+        raise UsageError(f"cannot read the image {name}: there is no such file") from None
+    except BROKEN as error:
+        hint = "name an archive as skopeo copy writes it"
+        raise UsageError(f"cannot read the image {name}: {error}", hint=hint) from error
+    return folder
+
+
+def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    name = member.name.removeprefix("./")
+    if member.isfile() and re.fullmatch(r"index\.json|blobs/sha256/[0-9a-f]{64}", name, re.ASCII):
+        source = archive.extractfile(member)
+        assert source is not None
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+
+
+class _Registry:
+    """A registry, by skopeo."""
+
+    def __init__(self, name: str, folder: Path, authfile: Path | None) -> None:
+        self._name, self._folder = name, folder
+        host = name.partition("/")[0] if "/" in name else ""
+        self._options = ["--tls-verify=false"] if is_loopback(host) else []
+        self._options += [f"--authfile={authfile}"] if authfile else []
+        self._manifest = ""
+        """The digest of the last manifest: a tag may lead elsewhere by the time a layer is fetched."""
+        self._fetched = 0
+        """Bytes of blobs."""
+
+    def document(self, digest: str) -> bytes:
+        """Return a manifest; without a digest: what the reference itself names."""
+        content = self._run("inspect", "--raw", self._reference(digest)).encode()
+        check_bound("image-document-bytes", len(content), f"a manifest of {self._name}")
+        self._manifest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if digest not in ("", self._manifest):
+            message = f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256"
+            raise VerificationError(f"{message} ({self._manifest})", hint="find out who answers for that registry")
+        return content
+
+    def fetch(self, digest: str) -> Path:
+        """Fetch one blob, also the configuration: skopeo calls both layers. Its bytes are not checked yet.
+
+        That command is hidden and called deprecated in favour of `skopeo copy`, which fetches all layers. The other way
+        to a single blob, `experimental-image-proxy`, needs a protocol over a socket.
+        """
+        found = self._blob(digest)
+        if found is None:
+            self._run("layers", self._reference(self._manifest), digest)
+            found = self._blob(digest)
+            self._fetched += found.stat().st_size if found else 0
+        if found is None:
+            hint = "use a version of skopeo that knows `skopeo layers`, or copy the image to a folder: skopeo copy"
+            raise ToolMissingError(f"cannot fetch a layer of {self._name}: skopeo did not write it", hint=hint)
+        return found
+
+    def _blob(self, digest: str) -> Path | None:
+        """Give the file in which skopeo put a blob: one named by its digest, in a folder of its own making."""
+        name = digest.removeprefix("sha256:")
+        return next((path for path in sorted(self._folder.glob(f"**/{name}*")) if path.is_file()), None)
+
+    def _reference(self, digest: str) -> str:
+        name = self._name
+        if digest:
+            name = re.sub(r":[^/:]*$", "", name, count=1) + f"@{digest}"
+        return f"docker://{name}"
+
+    def _run(self, verb: str, *words: str) -> str:
+        left = max(bound("image-bytes") - self._fetched, 1)
+        limits = [f"--data={bound('helper-memory-bytes')}", f"--fsize={left}", "--core=0"]
+        argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *again(), *words]
+        try:
+            return run(["prlimit", *limits, *argv], timeout=LIMIT, cwd=self._folder).stdout
+        except CommandError as error:
+            if _TOO_LARGE.search(error.output):
+                raise BoundError("image-bytes", f"the image {self._name}") from error
+            said, hint = said_by_skopeo(error, self._name.partition("/")[0])
+            if "--insecure-registry" in hint:
+                hint = "the registry speaks plain HTTP, which is taken from a registry on this machine only"
+            raise PackageCacheError(
+                f"cannot read the image {self._name}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
+            ) from error

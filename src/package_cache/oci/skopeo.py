@@ -1,0 +1,229 @@
+"""Where images go: skopeo(1) copies a layout to its transports."""
+
+import contextlib
+import glob
+import ipaddress
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os.path import lexists
+from pathlib import Path
+
+from package_cache.errors import PackageCacheError, UsageError
+from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.plain_links import plain_path
+from package_cache.filesystem.write_errors import writing_to
+from package_cache.process import CommandError, run
+
+LIMIT = 3600.0
+"""Seconds that copying an image may take."""
+
+RETRIES = 3
+"""How often skopeo asks a registry again that is ill or not there; it waits for 1 s, 2 s, 4 s."""
+
+_FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:TAG]"
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_NAME = re.compile(r"(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
+"""Both as the OCI Distribution Specification has them (Pulling manifests)."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where an image goes, as skopeo writes it (containers-transports(5))."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Destination":
+        """Read one. Raises `UsageError` with what to write instead."""
+        transport, colon, rest = text.partition(":")
+        shown = re.sub(r"//[^/]*@", "//...@", text)  # a password must not get into a log
+        if transport not in ("oci", "oci-archive", "docker") or not colon:
+            raise UsageError(f"cannot write an image to {shown!r}: write {_FORMS}")
+        if what := _wrong_with_registry(rest) if transport == "docker" else _wrong_with_path(rest):
+            raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
+        return cls(text)
+
+    @property
+    def path(self) -> Path | None:
+        """Give the folder or the file; None where it is a registry."""
+        return None if self.registry else Path(self.text.split(":")[1])
+
+    @property
+    def transport(self) -> str:
+        """Give the transport: `oci`, `oci-archive` or `docker`."""
+        return self.text.partition(":")[0]
+
+    @property
+    def registry(self) -> str | None:
+        """Give the host of a registry, with its port; None where it is a file."""
+        return self.text.removeprefix("docker://").partition("/")[0] if self.text.startswith("docker://") else None
+
+    @property
+    def tag(self) -> str:
+        """Give the tag, `latest` where none is given."""
+        rest = self.text.rpartition("/")[2] if self.registry else self.text.partition(":")[2]
+        return rest.partition(":")[2] or "latest"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether it is a registry on this machine, which may speak plain HTTP."""
+        return is_loopback(self.registry or "")
+
+
+def again() -> list[str]:
+    """Give the options that make skopeo try again."""
+    return ["--retry-times", str(RETRIES)]
+
+
+def is_loopback(registry: str) -> bool:
+    """Tell whether a registry's host, with or without a port, is this machine."""
+    host = re.sub(r":[0-9]+$", "", registry).strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _wrong_with_registry(rest: str) -> str | None:
+    host, _, name = rest.removeprefix("//").partition("/")
+    if not rest.startswith("//") or not host or not name or re.search(r"\s", rest):
+        return "does not say where"
+    if "@" in host:
+        return "holds credentials, which others would see: use skopeo login, or --authfile"
+    if "@" in name:
+        return "names an image by its digest"
+    name, colon, tag = name.partition(":")
+    if not _NAME.fullmatch(name):
+        return f"names {name!r}, which no registry takes (a-z, 0-9, and between them . _ - /)"
+    return f"has the tag {tag!r}, which is none" if colon and not _TAG.fullmatch(tag) else None
+
+
+def _wrong_with_path(rest: str) -> str | None:
+    path, colon, tag = rest.partition(":")
+    if not path:
+        return "does not say where"
+    return (
+        f"has the tag {tag!r}, which is none (a path has no colon here)" if colon and not _TAG.fullmatch(tag) else None
+    )
+
+
+def check_destination(to: Destination) -> None:
+    """Look whether an image may go there, before it is made.
+
+    Raises `UsageError` where something else is there, and `PackageCacheError` as `writing_to` does.
+    """
+    if to.path is None:
+        return
+    if to.transport == "oci-archive":
+        what = ""
+        if not to.path.parent.is_dir():
+            what = f"there is no folder {to.path.parent}"
+        elif lexists(to.path) and not to.path.is_file():  # a device or a pipe would be replaced
+            what = "it is a folder" if to.path.is_dir() else "it is not a file"
+        if what:
+            raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
+    folder = to.path if to.transport == "oci" else to.path.parent
+    with writing_to(folder, what="write the image", option="--output"):
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        if to.transport == "oci":
+            others = {path.name for path in folder.iterdir() if not path.name.startswith("oci-put-blob")}
+            if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
+                message = f"cannot write an image to {to.text}: the folder holds something else: name another one"
+                raise UsageError(message)
+        with tempfile.TemporaryFile(dir=folder):  # skopeo would tell after all the work, in words of its own
+            pass
+        for path in made:  # it is skopeo's to make, once there is an image
+            path.rmdir()
+
+
+def copy_image(
+    layout: Path, named: str, tag: str, to: Destination, *, authfile: Path | None = None, insecure: bool = False
+) -> None:
+    """Copy the image of a layout, all platforms, byte for byte; what arrives must have the digest `named`.
+
+    Credentials come from `authfile`, else from where skopeo looks for them (containers-auth.json(5)). A registry on
+    this machine may speak plain HTTP; with `insecure` any other may, too. Raises `PackageCacheError`, with the status
+    REGISTRY_FAILED where a registry refuses or cannot be reached, `ToolMissingError` without skopeo.
+    """
+    told = layout / "copied-digest"
+    options = ["--all", "--preserve-digests", "--quiet", *again(), "--digestfile", str(told)]
+    if authfile is not None:
+        options += ["--dest-authfile", str(authfile)]
+    if insecure or to.is_loopback:
+        options += ["--dest-tls-verify=false"]
+    with _place(to) as place:
+        try:
+            # The image was made a moment ago by ourselves: no policy of this machine has to say that it may be read.
+            made = f"oci:{plain_path(layout)}:{tag}"  # skopeo takes no path with a colon
+            run(["skopeo", "--insecure-policy", "copy", *options, made, place], timeout=LIMIT)
+        except CommandError as error:
+            raise _explained(to, error) from error
+        found = told.read_text(encoding="utf-8", errors="replace").strip() if told.exists() else "unknown"
+        if found != named:
+            raise PackageCacheError(
+                f"cannot vouch for the image at {to.text}: its digest is {found}, that of what was made is {named}",
+                hint="remove it there, and use another version of skopeo: this one changes what it copies",
+                status=ExitStatus.REGISTRY_FAILED if to.registry else ExitStatus.INTERNAL,
+            )
+
+
+@contextlib.contextmanager
+def _place(to: Destination) -> Iterator[str]:
+    """Give where skopeo is to write. An archive grows beside its place, which it takes when it is whole."""
+    if to.transport != "oci-archive" or to.path is None:
+        yield to.text
+        return
+    prefix = f".{to.path.name}.new-"
+    for left in to.path.parent.glob(f"{glob.escape(prefix)}*"):  # by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with (
+        writing_to(to.path.parent, what="write the image"),
+        tempfile.TemporaryDirectory(prefix=prefix, dir=to.path.parent) as folder,
+    ):
+        new = Path(folder) / "image.tar"
+        tagged = f":{to.tag}" if to.text.count(":") > 1 else ""
+        yield f"oci-archive:{new}{tagged}"
+        new.replace(to.path)
+
+
+def _explained(to: Destination, error: CommandError) -> PackageCacheError:
+    said, hint = said_by_skopeo(error, to.registry or "")
+    if to.registry is None:
+        status = ExitStatus.NO_SPACE if "no space left" in said else ExitStatus.INTERNAL
+        status = ExitStatus.READ_ONLY if re.search("permission denied|read-only", said) else status
+        return PackageCacheError(f"cannot write the image to {to.text}", details=said, status=status)
+    return PackageCacheError(
+        f"cannot push the image to {to.text}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
+    )
+
+
+def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:
+    """Give skopeo's last words about a registry, and what to do next."""
+    lines = [_message(line) for line in error.output.splitlines() if line.strip()]
+    said = "\n".join(lines[-3:])
+    if error.returncode is None:
+        said = f"skopeo did not end within {LIMIT:g} s" + (f"\n{said}" if said else "")
+    if re.search("unauthorized|authentication required|denied|forbidden", said, re.IGNORECASE):
+        hint = f"log in: skopeo login {registry}, or name the file with the credentials with --authfile"
+    elif re.search("server gave HTTP response to HTTPS client|does not look like a TLS handshake", said):
+        hint = "the registry speaks plain HTTP: if its network is to be trusted, use --insecure-registry"
+    elif re.search("(manifest|name) unknown", said):
+        hint = "the registry is there and has no such image: check its name and its tag"
+    elif "getting username and password" in said:
+        hint = "mend the file with the credentials: containers-auth.json(5) says what it holds"
+    elif re.search("x509|certificate", said):
+        hint = "add the registry's certificate authority to this machine (certs.d, see containers-certs.d(5))"
+    else:
+        hint = "check the registry's name, that it runs, and the network"
+    return said, hint
+
+
+def _message(line: str) -> str:
+    """Give what a line of skopeo's log says: it stands in msg="..."."""
+    found = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
+    return re.sub(r"(?:\\[nt]|\s)+", " ", found[1]).replace('\\"', '"').strip() if found else line

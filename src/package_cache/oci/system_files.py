@@ -1,0 +1,81 @@
+"""The files of a container system that does not run here, and nothing of which is ever run: only read."""
+
+import errno
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.confined import Inside
+from package_cache.filesystem.openat2 import Links
+
+NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
+"""No regular file; also where links lead in circles, out of proc(5), or to names that are none."""
+
+
+class SystemFiles(Protocol):
+    """Files by their absolute paths inside; symbolic links are followed as a process in that system would."""
+
+    def read(self, path: str) -> bytes | None:
+        """Give a file's bytes; None where no regular file is there."""
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Give the names in a folder; none where it is not there."""
+
+    def mode(self, path: str) -> int | None:
+        """Give the type and mode of what is there, as stat(2) has them; None where nothing is."""
+
+
+class RootFiles:
+    """Those of a root folder on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self._inside = Inside(root, Links.ROOT)
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's bytes."""
+        try:
+            return self._inside.read(path, "system-file-bytes")
+        except OSError as error:
+            if error.errno in NOTHING_THERE:
+                return None
+            message = f"cannot read {path} in {self._inside.path}: {error.strerror or error}"
+            raise PackageCacheError(message) from error
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the names in a folder."""
+        try:
+            return self._inside.names(folder)
+        except OSError as error:
+            if error.errno in NOTHING_THERE:
+                return ()
+            raise
+
+    def mode(self, path: str) -> int | None:
+        """Return type and mode."""
+        try:
+            return self._inside.status(path).st_mode
+        except OSError as error:
+            if error.errno in NOTHING_THERE:
+                return None
+            raise
+
+
+class OnlyFiles:
+    """A system of which only some files are known: every program and every other file is taken to exist."""
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self._contents = contents
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file that is known."""
+        return self._contents.get(path)
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the names in a folder: none."""
+        return ()
+
+    def mode(self, path: str) -> int | None:
+        """Return the mode of a program."""
+        return stat.S_IFREG | 0o755

@@ -1,0 +1,1 @@
+"""What runtime plugins call: try_to_install_by_cache, and the fallback for it."""

@@ -1,0 +1,105 @@
+"""The API for runtime plugins: stage a group in the init container, give the command that installs it in the job's.
+
+An edge, like the command line: the one other place that reads the environment (`PACKAGE_CACHE_DIR`, `PAI_WORK_DIR`).
+The shell text itself is made in `package_cache.plugin.command`.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from package_cache.bounds import VARIABLE, set_bounds
+from package_cache.cache.layout import INSTALLER, CacheFolder
+from package_cache.errors import CacheError, PackageCacheError
+from package_cache.escaping import visible_line
+from package_cache.filesystem.confined import Inside
+from package_cache.installer import install_group
+from package_cache.names import GROUP_NAME
+from package_cache.plugin.command import installing_command, missing_command
+
+CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
+"""Where the cache lies in the runtime's image."""
+
+WORK_VARIABLE, WORK_DEFAULT = "PAI_WORK_DIR", "/usr/local/pai"
+"""The volume that the init container shares with the job's container, mounted at the same path in both."""
+
+PLACE = f"runtime.d/{INSTALLER}"
+"""Of the installer on that volume."""
+
+_log = logging.getLogger(__name__)
+
+
+def try_to_install_by_cache(group_name: str, fallback_cmds: Sequence[str] = ()) -> str:
+    """Make a group ready for the job's container and give the shell command that installs it there.
+
+    Called in the init container. Copies the group from the cache (`PACKAGE_CACHE_DIR`, /opt/package_cache) to the
+    shared volume (`PAI_WORK_DIR`, /usr/local/pai), beside the installer. What goes wrong with that is logged as a
+    warning, never raised: the command given back then runs the fallback.
+
+    The command is one compound command of several lines, for bash, dash and busybox sh, whatever shell options are
+    set around it. Its status is 0 if the cache installed every package, or if all of `fallback_cmds` succeeded. They
+    run in order, each under errexit, in one subshell: the first that fails ends them with its status; `cd` and
+    `export` hold for those behind it, and nothing reaches the caller. Without any, the installer's own status
+    is given (docs/exit-statuses.md). One line on standard error says who served, and why.
+
+    Raises `TypeError` where an argument has another type, `ValueError` where a command holds a NUL character.
+    """
+    commands = _checked(group_name, fallback_cmds)
+    if not GROUP_NAME.fullmatch(group_name):
+        _log.warning("%s is not the name of a group: the fallback commands will run", ascii(group_name))
+        return missing_command(group_name, commands)
+    work = Path(os.environ.get(WORK_VARIABLE) or WORK_DEFAULT).absolute()
+    cache = CacheFolder(Path(os.environ.get(CACHE_VARIABLE) or CACHE_DEFAULT).absolute())
+    staged = CacheFolder(work / "package_cache", is_shared=True)
+    _prepare(group_name, cache, staged, work)
+    return installing_command(group_name, work / PLACE, staged.path, commands)
+
+
+def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
+    if not isinstance(group_name, str):
+        raise TypeError(f"group_name must be a str such as 'ssh', not {group_name!r}")
+    if isinstance(fallback_cmds, str | bytes) or not isinstance(fallback_cmds, Iterable):
+        raise TypeError(f"fallback_cmds must be a list: write fallback_cmds=[{fallback_cmds!r}]")
+    commands = tuple(fallback_cmds)
+    for index, command in enumerate(commands):
+        if not isinstance(command, str):
+            raise TypeError(f"fallback_cmds[{index}] must be a str with a shell command, not {command!r}")
+        if "\0" in command:
+            raise ValueError(f"fallback_cmds[{index}] holds a NUL character, which no shell can take")
+    return commands
+
+
+def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, work: Path) -> None:
+    """Put group and installer on the volume. A job must never suffer from its cache: nothing is raised."""
+    for step in (partial(_stage, group, cache, staged), partial(_put_installer, staged, work)):
+        try:
+            step()
+        except (PackageCacheError, OSError) as error:
+            reason = visible_line("; ".join(str(error).splitlines()))
+            _log.warning("cannot stage group %s, so its fallback commands will run: %s", group, reason)
+        except Exception:
+            _log.warning("cannot stage group %s, so its fallback commands will run", group, exc_info=True)
+
+
+def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
+    from package_cache.stage import stage  # noqa: PLC0415  (plugins that ask for no group do not wait for it)
+
+    set_bounds(os.environ.get(VARIABLE, ""))
+    result = stage([group], cache, to=staged.path)
+    _log.info("staged group %s in %s: %d package files", group, staged.path, result.files)
+
+
+def _put_installer(staged: CacheFolder, work: Path) -> None:
+    """Put the installer beside the runtime's scripts: the staged cache's where it is intact, else the library's."""
+    from package_cache.cache.checked_files import read_installer  # noqa: PLC0415  (as above)
+    from package_cache.cache.description import read_description  # noqa: PLC0415
+
+    try:
+        content = read_installer(staged, read_description(staged))
+    except CacheError:
+        content = install_group().encode()
+    work.mkdir(parents=True, exist_ok=True)
+    Inside(work).make_folder(PLACE.rpartition("/")[0], exist_ok=True)
+    Inside(work).write(PLACE, content, mode=0o755)

@@ -1,0 +1,88 @@
+"""The shell command that installs a group or runs its fallback: its text, and nothing else.
+
+What shaped it, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and busybox sh:
+
+- It is one `{ ...; }`, so that it can stand after `if`, before `&&` and in `$(...)`; `$((` would begin arithmetic.
+- All happens in a subshell: no `cd`, `exit`, trap, function or option of ours or of a fallback reaches the caller.
+- A fallback command is the quoted argument of `eval`: it keeps its here-documents, comments and quotes to itself, and
+  a syntax error in it, which ends dash, ends only the subshell.
+- errexit is ignored in a condition and left of `&&` and `||` (POSIX, XCU, set -e), also in subshells. So statuses
+  are looked at after each command; and where a probe finds errexit ignored, the fallback runs from an EXIT
+  trap, whose commands no longer belong to that condition.
+- A line of ours is printed in a subshell: where its reader went away, SIGPIPE ends that, not the whole with status 141.
+- Why the cache did not serve is said by the installer, on a line of its own before ours.
+- A program around, such as the runtime's entry point, learns who served from the file PACKAGE_CACHE_REPORT, where it
+  has named one: a line for each group, so that it need not parse what is for people.
+- An installer that was killed (SIGKILL: 128 + 9) runs once more: it puts in order what it left half done, with which a
+  fallback could not begin.
+- bash 4.3 ends a subshell by errexit with status 1, whatever failed. An ERR trap ends it with the right one.
+"""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from package_cache.exit_codes import ExitStatus
+
+_HEAD = """\
+{ ( set +e; [ -z "${BASH_VERSION-}" ] || trap - ERR
+package_cache_say() { ( printf 'package-cache: %%s: %%s\\n' %(group)s "$1" >&2 )
+( [ -z "${PACKAGE_CACHE_REPORT-}" ] || printf '%%s %%s\\n' %(group)s "$2" >>"$PACKAGE_CACHE_REPORT" ) 2>/dev/null; }
+"""
+
+_INSTALL = """\
+package_cache_install() { if [ -f %(installer)s ]; then /bin/sh %(installer)s --cache %(cache)s -- %(group)s </dev/null
+else ( printf '%%s\\n' %(no_installer)s >&2 ); ( exit %(missing)d ); fi; package_cache_status=$?; }
+for package_cache_try in 1 2; do package_cache_install; [ "$package_cache_status" -eq 137 ] || break; done
+[ "$package_cache_status" -ne 0 ] || { package_cache_say 'served by the cache' 'by the cache'; exit 0; }
+"""
+
+_NO_GROUP = """\
+( printf '%%s\\n' %(message)s >&2 ); package_cache_status=%(usage)d
+"""
+
+_MISS = """\
+package_cache_say "not by the cache (status $package_cache_status)%s" "not by the cache: status $package_cache_status"
+"""
+
+_FALLBACK = """\
+package_cache_check() { [ "$1" -eq 0 ] || exit "$1"; set -e; }
+package_cache_fallback() { [ -z "${BASH_VERSION-}" ] || trap 'exit "$?"' ERR; set -e
+%s; }
+( set -e; false; : ); [ "$?" -eq 0 ] || { ( package_cache_fallback "$@" ); exit "$?"; }
+trap 'set +e; ( package_cache_fallback "$@" ); exit "$?"' EXIT; exit 1 ); }"""
+
+_NO_FALLBACK = 'exit "$package_cache_status" ); }'
+
+
+def installing_command(group: str, installer: Path, cache: Path, fallback: Sequence[str]) -> str:
+    """Return the command that runs `installer` on a group of `cache` (absolute paths), at a miss the fallback."""
+    status = ExitStatus.CACHE_MISSING
+    no_installer = f"no installer at {installer}: is the volume mounted?"
+    install = _INSTALL % {
+        "installer": shlex.quote(str(installer)),
+        "cache": shlex.quote(str(cache)),
+        "group": shlex.quote(group),
+        "missing": status.code,
+        "no_installer": shlex.quote(f"package-cache: cannot install {group} ({status.reason}): {no_installer}"),
+    }
+    return _command(install, group, fallback)
+
+
+def missing_command(group: str, fallback: Sequence[str]) -> str:
+    """Return the command for what is not a group's name: it runs the fallback and nothing else."""
+    status = ExitStatus.USAGE
+    message = f"package-cache: cannot install {group!a} ({status.reason}): that is not the name of a group"
+    return _command(_NO_GROUP % {"message": shlex.quote(message), "usage": status.code}, ascii(group), fallback)
+
+
+def _command(install: str, group: str, fallback: Sequence[str]) -> str:
+    what_next = ": running the fallback" if fallback else ", and there is no fallback"
+    end = _FALLBACK % "\n".join(map(_step, fallback)) if fallback else _NO_FALLBACK
+    return _HEAD % {"group": shlex.quote(group)} + install + _MISS % what_next + end
+
+
+def _step(command: str) -> str:
+    """Return the lines that run one fallback command. The newline ends a comment, `\\`, or here-document in it."""
+    text = f" {command}" if command.startswith("-") else command  # bash's eval would take it for an option
+    return f'eval {shlex.quote(text + chr(10))}; package_cache_check "$?"'

@@ -1,0 +1,374 @@
+"""The one module that starts processes: environment, locale, stdin, time limit and failure text are decided here."""
+
+import contextlib
+import io
+import os
+import select
+import selectors
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from package_cache.bounds import bound, excess, how_to_raise
+from package_cache.errors import PackageCacheError, ToolMissingError
+
+DEBIAN_PACKAGES = {
+    "/usr/share/distro-info": "distro-info-data",
+    "/usr/share/python-apt/templates": "python-apt-common",
+    "apt-cache": "apt",
+    "apt-config": "apt",
+    "apt-get": "apt",
+    "apt-helper": "apt",
+    "dpkg-deb": "dpkg",
+    "dpkg-query": "dpkg",
+    "gpgv": "gpgv",
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+    "newgidmap": "uidmap",
+    "newuidmap": "uidmap",
+    "nsenter": "util-linux",
+    "prlimit": "util-linux",
+    "runc": "runc",
+    "setpriv": "util-linux",
+    "skopeo": "skopeo",
+    "unshare": "util-linux",
+}
+"""Which Debian package has a tool, or data at a path, for the message where it is missing."""
+
+
+LIMIT = 3600.0
+"""Seconds after which a command is ended whose caller names no limit of its own."""
+
+SILENCE = 120.0
+"""Seconds that a command may neither read nor write on a pipe to us."""
+
+LAST_WORDS = 64 << 10
+"""Bytes that are kept of what a command prints while it is being ended."""
+
+_started: "weakref.WeakSet[Process]" = weakref.WeakSet()
+_starting = threading.Lock()
+"""Protects `_started`, and a start from `stopping`, which must know all that has started."""
+_stopping = threading.Event()
+
+
+class CommandError(PackageCacheError):
+    """A command ended with another status than 0, or ran out of time. Shows a line that can be pasted to replay it."""
+
+    def __init__(
+        self, argv: Sequence[str], returncode: int | None, output: str, how: str = "did not end in time"
+    ) -> None:
+        self.how = how if returncode is None else f"ended with status {returncode}"
+        super().__init__(f"cannot go on: a command {self.how}: {shlex.join(argv)}", details=output)
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        """None: it ran out of time."""
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command left: its status, standard output and standard error as text."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def need_tools(*names: str) -> None:
+    """Raise `ToolMissingError` with all of these tools that are missing, and one command that installs them.
+
+    A name is that of a program, or the absolute path of a package's data.
+    """
+    missing = [name for name in dict.fromkeys(names) if _found(name) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(DEBIAN_PACKAGES.get(name, name) for name in missing))
+        of_one = "" if missing[0].startswith("/") else "the program "
+        raise ToolMissingError(
+            f"cannot find {of_one if len(missing) == 1 else ''}{', '.join(missing)}",
+            hint=f"install what is missing: apt-get install --no-install-recommends {packages}",
+        )
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a program, also where PATH lacks the sbin folders. Raises `ToolMissingError`."""
+    need_tools(name)
+    found = _found(name)
+    assert found is not None
+    return found
+
+
+def _found(name: str) -> str | None:
+    if name.startswith("/"):
+        return name if Path(name).exists() else None
+    folders = [*os.get_exec_path(), "/usr/sbin", "/sbin", "/usr/lib/apt"]
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of every process: ours, in the C locale, with no question asked.
+
+    TMPDIR names the folder that we use ourselves: the one of our caller may not be there, or may not be written to.
+    """
+    ours = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    with contextlib.suppress(FileNotFoundError):  # a container's root may be read-only, and its programs need none
+        ours["TMPDIR"] = tempfile.gettempdir()
+    return {**os.environ, **ours, **(extra or {})}
+
+
+class _TooMuchOutput(Exception):  # noqa: N818 - never leaves this module
+    """A command printed more than `output-bytes`."""
+
+
+_SHOWN = 2000
+"""Characters of the last words of a command that printed too much."""
+
+
+class Process(subprocess.Popen[str]):
+    """A process of which `communicate` keeps no more than the bound `output-bytes` allows."""
+
+    is_ending = False
+    """Then only its last words are kept, whatever it prints."""
+    _kept: "dict[str, bytearray] | None" = None
+    _feed = memoryview(b"")
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002
+        """Feed it and read what it prints, until it ends: as in `subprocess`, but for the bound.
+
+        Raises `subprocess.TimeoutExpired`, after which it may be called again, and `_TooMuchOutput`.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        if input is not None:
+            self._feed = memoryview(input.encode("utf-8", "replace"))
+        with selectors.DefaultSelector() as selector:
+            for name in ("stdin", "stdout", "stderr"):
+                stream = getattr(self, name)
+                if stream is not None and not stream.closed:
+                    os.set_blocking(stream.fileno(), False)
+                    selector.register(stream, selectors.EVENT_WRITE if name == "stdin" else selectors.EVENT_READ, name)
+            while selector.get_map():
+                left = None if until is None else until - time.monotonic()
+                if timeout is not None and left is not None and left <= 0:
+                    raise subprocess.TimeoutExpired(self.args, timeout)
+                for key, _ in selector.select(left):
+                    if self._has_fed(key.fd) if key.data == "stdin" else self.has_read(key.data):
+                        selector.unregister(key.fileobj)
+                        with contextlib.suppress(BrokenPipeError):
+                            getattr(self, key.data).close()
+        self.wait(None if until is None else max(until - time.monotonic(), 0.01))
+        texts = [bytes(self._outputs()[name]).decode("utf-8", "replace") for name in ("stdout", "stderr")]
+        stdout, stderr = (text.replace("\r\n", "\n").replace("\r", "\n") for text in texts)
+        return stdout, stderr
+
+    def _outputs(self) -> dict[str, bytearray]:
+        if self._kept is None:
+            self._kept = {"stdout": bytearray(), "stderr": bytearray()}
+        return self._kept
+
+    def _has_fed(self, descriptor: int) -> bool:
+        """Write some of the input; return whether that was all."""
+        try:
+            self._feed = self._feed[os.write(descriptor, self._feed[: 1 << 16]) if self._feed else 0 :]
+        except BlockingIOError:
+            return False
+        except BrokenPipeError:
+            return True
+        return not self._feed
+
+    def has_read(self, name: str) -> bool:
+        """Read some of `stdout` or `stderr`; return whether it is at its end."""
+        kept = self._outputs()[name]
+        try:
+            data = os.read(getattr(self, name).fileno(), 1 << 16)
+        except BlockingIOError:
+            return False
+        kept += data
+        if self.is_ending:
+            del kept[:-LAST_WORDS]
+        elif len(kept) > bound("output-bytes"):
+            raise _TooMuchOutput
+        return not data
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout: float = LIMIT,
+    check: bool = True,
+) -> Completed:
+    """Run a command to its end and give what it printed.
+
+    `env` is added to our environment; `stdin` is fed to it (nothing, by default: it can ask no question);
+    `timeout` is in seconds, after which its whole process group is ended. Raises `CommandError` where `check`
+    is set and the status is not 0, and always where it ran out of time, or printed more than `output-bytes`: what a
+    stranger's program prints must not fill our memory, and half of what another one prints is worth nothing.
+    """
+    process = start(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        stdout, stderr = end(process)
+        raise CommandError(argv, None, stdout + stderr, f"did not end within {timeout:g} s") from None
+    except _TooMuchOutput:
+        stdout, stderr = end(process)
+        raise CommandError(
+            argv,
+            None,
+            f"its last words:\n{stdout[-_SHOWN:]}{stderr[-_SHOWN:]}\n{how_to_raise('output-bytes')}",
+            f"was ended: it printed {excess('output-bytes')}",
+        ) from None
+    except BaseException:
+        end(process)
+        raise
+    if check and process.returncode != 0:
+        raise CommandError(argv, process.returncode, stdout + stderr)
+    return Completed(process.returncode, stdout, stderr)
+
+
+def start(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[str] | None = subprocess.PIPE,
+    stderr: int | IO[str] | None = subprocess.PIPE,
+) -> Process:
+    """Start a command in a process group of its own and give the running process; the caller ends it.
+
+    `stdout` and `stderr` are as for `subprocess.Popen`; None: ours. It dies with the thread that started it, so also
+    where we are killed (PR_SET_PDEATHSIG of prctl(2)).
+    """
+    with _starting:
+        if _stopping.is_set() and sys.exc_info()[0] is None:  # what cleans up while an exception passes may go on
+            raise KeyboardInterrupt
+        process = Process(
+            [find_tool("setpriv"), "--pdeathsig", "KILL", find_tool(argv[0]), *argv[1:]],
+            env=environment(env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+            umask=0o022,  # as the entry of the command sets it, also for who imports this as a library
+        )
+        _started.add(process)
+    return process
+
+
+@contextlib.contextmanager
+def piped(argv: Sequence[str], *, feed: bool = False, silence: float = SILENCE) -> Iterator[IO[bytes]]:
+    """Yield the standard output of a command while it runs, or, with `feed`, its standard input.
+
+    The last words of its standard error are kept. Raises `CommandError` where its status is not 0, and where it takes
+    or brings nothing for `silence` seconds.
+    """
+    process = start(
+        argv,
+        stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
+    )
+    process.is_ending = True  # what is bounded is up to the caller, which reads it piece by piece
+    pipe = process.stdin if feed else process.stdout
+    assert pipe is not None
+    raw = _Pipe(process, pipe.fileno(), silence)
+    try:
+        with contextlib.suppress(BrokenPipeError), pipe:  # it ended early: its status and its words say why
+            yield raw if feed else io.BufferedReader(raw)  # type: ignore[misc]  # neither is an IO in typeshed
+        process.communicate(timeout=silence)
+        status: int | None = process.returncode
+    except subprocess.TimeoutExpired:
+        status = None
+    finally:
+        said = end(process)[1]
+    if status != 0:
+        raise CommandError(argv, status, said, f"did not move for {silence:g} s")
+
+
+class _Pipe(io.RawIOBase):
+    """A pipe that raises `subprocess.TimeoutExpired` where nothing moves for `silence` seconds."""
+
+    def __init__(self, process: Process, descriptor: int, silence: float) -> None:
+        os.set_blocking(descriptor, False)
+        self._process = process
+        self._descriptor = descriptor
+        self._silence = silence
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._wait(select.POLLIN)
+        return os.readv(self._descriptor, [buffer])
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        while rest:
+            self._wait(select.POLLOUT)
+            rest = rest[os.write(self._descriptor, rest) :]
+        return len(data)
+
+    def _wait(self, event: int) -> None:
+        """Wait until the pipe is ready, and take away what the process says beside it: else it would wait for us."""
+        until = time.monotonic() + self._silence
+        poll = select.poll()
+        poll.register(self._descriptor, event)
+        words = self._process.stderr
+        assert words is not None
+        if not words.closed:
+            poll.register(words, select.POLLIN)
+        while True:
+            ready = [descriptor for descriptor, _ in poll.poll(max(until - time.monotonic(), 0) * 1000)]
+            if self._descriptor in ready:
+                return
+            if not ready:
+                raise subprocess.TimeoutExpired("", self._silence)
+            if self._process.has_read("stderr"):
+                poll.unregister(words)
+
+
+def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:
+    """End a process and all of its group: politely, then, after `grace` seconds, for certain. Gives its last output."""
+    if isinstance(process, Process):
+        process.is_ending = True
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=grace)
+    return "", ""
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """End all that runs, and let nothing new start while the block runs, which waits for the threads that run it."""
+    _stopping.set()
+    try:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with _starting:
+                running = [one for one in _started if one.poll() is None]
+            for process in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, sign)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(2.0)
+        yield
+    finally:
+        _stopping.clear()

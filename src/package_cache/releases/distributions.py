@@ -1,0 +1,207 @@
+"""The systems there are, from the distributions' own data: no release, suite or archive is listed in our code.
+
+`distro-info-data` (`/usr/share/distro-info/<distribution>.csv`) gives versions, series and dates of every release;
+`python-apt-common` (`/usr/share/python-apt/templates/<Distribution>.info`) gives archives, suites and components.
+"""
+
+import csv
+import datetime
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.errors import ToolMissingError, UsageError
+from package_cache.system import System
+
+DATA = Path("/usr/share")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive of a release: suites of it that lie below the same base URI."""
+
+    name: str
+    """`ubuntu`, `debian`; `debian-security` where security updates have a base URI of their own."""
+    base_uri: str
+    """The distribution's own, without a slash at its end."""
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Release:
+    """One OS release for one architecture: its code name and where its packages lie."""
+
+    system: System
+    series: str
+    """The code name in archives: `bionic`."""
+    archives: tuple[Archive, ...]
+
+
+@dataclass(frozen=True)
+class Support:
+    """How long a release gets updates, by the distribution's own dates."""
+
+    ends: dict[str, str]
+    """By the data's own words, such as `eol`, `eol-lts`, `eol-esm`: the last day, as ISO 8601; the earliest first."""
+    applies: str | None
+    """The first of these words whose day has not passed; None where all have, or where there are no dates."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the ordinary support is over: what comes after may need other archives, or a contract."""
+        return "eol" in self.ends and self.applies != "eol"
+
+
+@dataclass(frozen=True)
+class _Row:
+    version: str
+    series: str
+    released: str
+    ends: dict[str, str]
+
+
+def known_systems(data: Path = DATA) -> tuple[str, ...]:
+    """Give the names of all OS releases that the data knows and that have been released, such as `ubuntu18.04`."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return tuple(
+        f"{distribution}{row.version}"
+        for distribution in _distributions(data)
+        for row in _rows(distribution, data)
+        if row.version and row.released and row.released <= today
+    )
+
+
+def newest_release(distribution: str, architecture: str, data: Path = DATA) -> Release:
+    """Give a distribution's newest release. Raises `UsageError` where the data knows none."""
+    names = [name for name in known_systems(data) if System.parse(name).distribution == distribution]
+    if not names:
+        raise UsageError(f"cannot find a release of {distribution!r} in the distributions' data")
+    return release_of(System.parse(names[-1], architecture), data)
+
+
+def release_of(system: System, data: Path = DATA) -> Release:
+    """Give the release of a system. Raises `UsageError` where the distributions' data does not know it."""
+    for row in _rows(system.distribution, data):
+        if row.version == system.version:
+            return Release(system, row.series, _archives(system, row, data))
+    distributions = _distributions(data)
+    if not distributions:
+        raise _missing("distro-info-data and python-apt-common")
+    if system.distribution not in distributions:
+        names = " or ".join(name.capitalize() for name in distributions)
+        raise UsageError(f"{system.name} is not a {names} release", hint=f"write one like {_supported('', data)}")
+    raise UsageError(
+        f"cannot find {system.name} in the distributions' data",
+        hint=f"write one like {_supported(system.distribution, data)}",
+    )
+
+
+def support_of(system: System, today: datetime.date, data: Path = DATA) -> Support:
+    """Give until when a system's release is supported. Raises `UsageError` where the data does not know it."""
+    release_of(system, data)
+    [row] = [row for row in _rows(system.distribution, data) if row.version == system.version]
+    ends = dict(sorted(row.ends.items(), key=lambda item: item[1]))
+    return Support(ends, next((word for word, day in ends.items() if day >= today.isoformat()), None))
+
+
+def _supported(distribution: str, data: Path) -> str:
+    """Return the newest releases of a distribution, or of all of them, that still have standard support."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    names = [name for name in known_systems(data) if name.startswith(distribution)]
+    names = [name for name in names if not support_of(System.parse(name), today, data).has_ended] or names
+    return ", ".join(names[-6:])
+
+
+def _distributions(data: Path) -> list[str]:
+    return [name for name in sorted(_templates(data)) if (data / "distro-info" / f"{name}.csv").exists()]
+
+
+def _templates(data: Path) -> dict[str, Path]:
+    """Find the templates, by the distribution's name: `Ubuntu.info`, and `ubuntu.info` since python-apt 3."""
+    return {path.stem.lower(): path for path in (data / "python-apt" / "templates").glob("*.info")}
+
+
+def _rows(distribution: str, data: Path) -> Iterator[_Row]:
+    path = data / "distro-info" / f"{distribution}.csv"
+    if not path.exists():
+        if not path.parent.exists():
+            raise _missing("distro-info-data")
+        return
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            version = (row["version"] or "").removesuffix(" LTS")  # "18.04 LTS"
+            ends = {key: day for key, day in row.items() if key and key.startswith("eol") and day}
+            yield _Row(version, row["series"], row.get("release") or "", ends)
+
+
+def _missing(package: str) -> ToolMissingError:
+    return ToolMissingError(
+        f"cannot find the data of the package {package}",
+        hint=f"install it: apt-get install --no-install-recommends {package.replace(' and ', ' ')}",
+    )
+
+
+def _archives(system: System, row: _Row, data: Path) -> tuple[Archive, ...]:
+    """Read the release's own suite, its updates and its security updates from the template."""
+    path = _templates(data).get(system.distribution)
+    if path is None:
+        raise _missing("python-apt-common")
+    found: dict[str, dict[str, list[str]]] = {}
+    for stanza in path.read_text(encoding="utf-8").split("\n\n"):
+        fields = _fields(stanza, system, row)
+        if fields is not None:
+            found.setdefault(fields["Suite"][0], fields)
+    main = found.get(row.series)
+    if main is None:
+        raise UsageError(f"cannot find {system.name} ({row.series}) in {path}")
+    base, components = _base(main, system), tuple(main["Component"])
+    together, apart = [row.series], []
+    for suite in (f"{row.series}-updates", f"{row.series}-security", f"{row.series}/updates"):
+        fields = found.get(suite)
+        if fields is None:
+            continue
+        own = _base(fields, system)
+        match = fields.get(f"MatchURI-{system.architecture}") or fields.get("MatchURI")
+        if not own or not match or re.search(match[0], base):
+            together.append(suite)  # the main archive carries it: one mirror serves all
+        else:
+            apart.append(Archive(f"{system.distribution}-security", own, (suite,), components))
+    return (Archive(system.distribution, base, tuple(together), components), *apart)
+
+
+def _fields(stanza: str, system: System, row: _Row) -> dict[str, list[str]] | None:
+    """Read a stanza where it is about this release's own packages: name of a field → its values."""
+    fields: dict[str, list[str]] = {}
+    for line in stanza.splitlines():
+        key, colon, value = line.partition(":")
+        if colon and not line.startswith(("#", " ")):
+            fields.setdefault(key, []).append(value.strip().replace("{series}", row.series))
+    wanted = (
+        fields.get("RepositoryType") == ["deb"]
+        and "Suite" in fields
+        and fields.get("Official", ["true"])[0].lower() != "false"
+        and not fields.get("BaseURI", [""])[0].startswith("cdrom")
+        and _versions_admit(fields.get("X-Version", [""])[0], system.version)
+    )
+    return fields if wanted else None
+
+
+def _versions_admit(rule: str, version: str) -> bool:
+    """Tell whether a rule such as `le 15.04, ge 10.10` admits a version."""
+    for part in filter(None, (part.strip() for part in rule.split(","))):
+        relation, _, bound = part.partition(" ")
+        ours, theirs = _number(version), _number(bound)
+        if not {"ge": ours >= theirs, "le": ours <= theirs, "eq": ours == theirs}.get(relation, True):
+            return False
+    return True
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"[0-9]+", version))
+
+
+def _base(fields: dict[str, list[str]], system: System) -> str:
+    values = fields.get(f"BaseURI-{system.architecture}") or fields.get("BaseURI") or [""]
+    return values[0].rstrip("/")

@@ -1,0 +1,118 @@
+"""The keys that vouch for a distribution's archive, and how a machine gets those of another distribution.
+
+Debian 12 has no package of Ubuntu's keys, Debian 13 has, and Ubuntu has Debian's. So where this machine lacks a
+keyring, its package is taken from the newest release of a distribution whose keys it has: those vouch for it.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.apt.isolated import AptRoot, Source
+from package_cache.archive.downloads import Download, download
+from package_cache.bounds import check_bound
+from package_cache.errors import PackageCacheError, VerificationError
+from package_cache.events import Listener, Step, Warn, ignore
+from package_cache.filesystem.paths import read_bounded, write_atomically
+from package_cache.filesystem.state import private_folder
+from package_cache.filesystem.temporary import temporary_folder
+from package_cache.names import PackageRequest
+from package_cache.process import run
+from package_cache.releases.distributions import DATA, known_systems, newest_release
+from package_cache.releases.mirrors import mirrors_of
+from package_cache.system import DEFAULT_ARCHITECTURE, System
+
+MAX_AGE = 30 * 24 * 3600.0
+"""Seconds after which a keyring that was fetched is fetched again: keys rotate about once in two years."""
+
+
+def keyring_for(
+    distribution: str,
+    *,
+    state: Path,
+    chosen: Mapping[str, Sequence[str]] | None = None,
+    data: Path = DATA,
+    auth: Path | None = None,
+    listener: Listener = ignore,
+) -> Path:
+    """Give the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
+
+    `state` keeps what was fetched; `chosen` are the user's mirrors. Raises `PackageCacheError`: with the status of
+    `VerificationError` where the keys of this machine do not vouch for those of the distribution, else with that of
+    what kept them from being fetched.
+    """
+    own = _installed(distribution, data)
+    if own.exists():
+        return own
+    kept = private_folder(state) / "keyrings" / own.name
+    if kept.exists() and time.time() - kept.stat().st_mtime < MAX_AGE:
+        return kept
+    try:
+        content = _fetch(distribution, _Way(state, chosen or {}, data, auth), listener)
+    except PackageCacheError as error:
+        if not kept.exists():
+            raise
+        listener(Warn(f"the keys of {distribution} could not be brought up to date: {error.message}"))
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, content)
+    return kept
+
+
+def _installed(distribution: str, data: Path) -> Path:
+    """Debian and its derivatives all name the file so."""
+    return data / "keyrings" / f"{distribution}-archive-keyring.gpg"
+
+
+def _vouchers(distribution: str, data: Path) -> Iterator[str]:
+    names = {System.parse(name).distribution for name in known_systems(data)}
+    yield from sorted(name for name in names if name != distribution and _installed(name, data).exists())
+
+
+@dataclass(frozen=True)
+class _Way:
+    """By what a keyring is fetched."""
+
+    state: Path
+    chosen: Mapping[str, Sequence[str]]
+    data: Path
+    auth: Path | None
+
+
+def _fetch(distribution: str, way: _Way, listener: Listener) -> bytes:
+    failures: list[PackageCacheError] = []
+    for voucher in _vouchers(distribution, way.data):
+        listener(Step(f"fetching the keys of {distribution}, vouched for by those of {voucher}"))
+        try:
+            return _fetch_from(voucher, distribution, way)
+        except PackageCacheError as error:
+            failures.append(error)
+    distrusted = not failures or any(isinstance(error, VerificationError) for error in failures)
+    raise PackageCacheError(
+        f"cannot get the keys of {distribution}'s archive",
+        details="\n".join(map(str, failures)),
+        hint=f"put them at {_installed(distribution, way.data)}, or name a file: --keyring {distribution}=FILE",
+        status=VerificationError.status if distrusted else failures[0].status,
+    )
+
+
+def _fetch_from(voucher: str, distribution: str, way: _Way) -> bytes:
+    release = newest_release(voucher, DEFAULT_ARCHITECTURE, way.data)
+    archive = release.archives[0]
+    keyring = _installed(voucher, way.data)
+    source = Source(voucher, mirrors_of(archive, way.chosen), (release.series,), archive.components, keyring)
+    root = AptRoot(way.state, [release.system.architecture], [source], auth=way.auth)
+    root.update()
+    path = f"usr/share/keyrings/{distribution}-archive-keyring.gpg"
+    for name in sorted({f"{distribution}-archive-keyring", f"{distribution}-keyring"} & root.apt.names()):
+        [package] = (item for item in root.apt.plan([PackageRequest(name)]) if item.name == name)
+        with contextlib.suppress(FileNotFoundError), temporary_folder() as folder:
+            deb = Path(folder) / "keyring.deb"
+            check_bound("keyring-bytes", package.size, f"the package {name}")
+            wanted = Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)
+            download([wanted], auth=way.auth)
+            run(["dpkg-deb", "--extract", str(deb), folder], timeout=60)
+            return read_bounded(Path(folder) / path, "keyring-bytes")
+    raise VerificationError(f"cannot find a package of {distribution}'s keys in {voucher} {release.series}")

@@ -1,0 +1,141 @@
+"""Which mirrors of a distribution's archive are tried, in which order. No host name stands in our code.
+
+First what the user chose (command line, environment, manifest, in this order: the caller merges them), then this
+machine's own apt sources where it runs the same distribution, then the distribution's own base URI.
+"""
+
+import functools
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.apt.network import apt_setting
+from package_cache.errors import ToolMissingError, UsageError
+from package_cache.filesystem.paths import read_bounded
+from package_cache.process import CommandError, run
+from package_cache.releases.distributions import Archive
+from package_cache.releases.os_release import read_os_release
+from package_cache.uris import HOW_TO_LOG_IN, URI, has_credentials, without_credentials
+
+SECURITY = "-security"
+
+MIRROR_LIST = re.compile(r"mirror\+(?:file|copy):(?://)?(/.+?)/?")
+"""apt-transport-mirror(1), with a list that is a file of this machine. Others are on a server, perhaps a dead one."""
+
+_PRIORITY = re.compile(r"priority:([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class HostMirrors:
+    """This machine's own mirrors of an archive."""
+
+    usable: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Those of a kind that is not understood, or that this machine has no program for."""
+
+
+def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: Path = Path("/")) -> tuple[str, ...]:
+    """Return the URIs to try for an archive, best first, each once, without a slash at the end.
+
+    `chosen` gives URIs by the archive's name. Where the user chose some, no others are tried: an air-gapped site
+    must not wander off to the internet. Raises `UsageError` where one of these is not the URI of a mirror.
+    """
+    own = tuple(chosen.get(archive.name, ()))
+    for uri in own:
+        check_uri(uri, f"a mirror of {archive.name}", f"{archive.name}=scheme://host/path")
+    found = own or (*host_mirrors(archive, host).usable, *_distributions_own(archive))
+    return tuple(dict.fromkeys(uri.rstrip("/") for uri in found))
+
+
+def _distributions_own(archive: Archive) -> tuple[str, ...]:
+    """Return the distribution's own URIs of an archive.
+
+    The template of Debian names only the server of its security archive, whose documentation also names a folder.
+    """
+    base = archive.base_uri.rstrip("/")
+    folder = () if urllib.parse.urlsplit(base).path else (f"{base}/{archive.name}",)
+    return (*folder, base)
+
+
+def check_uri(uri: str, what: str, example: str) -> None:
+    """Raise `UsageError` where a URI that the user named as `what` has a password, or cannot be handed to apt."""
+    if has_credentials(uri):
+        message = f"cannot use {without_credentials(uri)} as {what} with user and password in its URI"
+        raise UsageError(f"{message}: everybody here could read them", hint=HOW_TO_LOG_IN)
+    if not URI.fullmatch(uri):
+        hint = f"write one like {example}, with a scheme of apt's such as https or file, and %20 for a blank"
+        raise UsageError(f"cannot use {uri!r} as {what}: it is not a URI that leads to one", hint=hint)
+
+
+def host_mirrors(archive: Archive, host: Path = Path("/")) -> HostMirrors:
+    """Return this machine's own mirrors of an archive, the mirrors of its lists instead of the lists."""
+    if read_os_release(host).get("ID") != archive.name.removesuffix(SECURITY):
+        return HostMirrors()
+    usable: dict[str, None] = {}
+    skipped: dict[str, None] = {}
+    for uri, release, origin, component in _host_targets():
+        is_security = release.endswith((SECURITY, "/updates"))
+        # Without lists apt does not know the origin yet. A wrong guess costs time only: signatures decide.
+        is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
+        if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
+            found = [one for one in _expanded(uri) if _is_usable(one)]
+            usable.update(dict.fromkeys(found))
+            skipped.update({} if found else {without_credentials(uri.rstrip("/")): None})
+    return HostMirrors(tuple(usable), tuple(skipped))
+
+
+def _expanded(uri: str) -> Iterator[str]:
+    """Yield the mirrors of a list in apt's order, else the URI itself, as it is written in sources."""
+    match = MIRROR_LIST.fullmatch(uri)
+    if match is None:
+        yield without_credentials(uri).replace(" ", "%20").rstrip("/")
+        return
+    try:
+        text = read_bounded(Path(match[1]), "manifest-bytes").decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for first, *_ in sorted(lines, key=lambda words: _priority(words[1:])):
+        yield without_credentials(first).rstrip("/")
+
+
+def _priority(words: Sequence[str]) -> int:
+    found = [match for word in words if (match := _PRIORITY.fullmatch(word))]
+    return int(found[0][1]) if found else 10**9
+
+
+def _is_usable(uri: str) -> bool:
+    """Return whether the URI is that of one mirror, for which this machine's apt has a method."""
+    methods = Path(apt_setting("Dir::Bin::methods") or "/usr/lib/apt/methods")
+    return URI.fullmatch(uri) is not None and (methods / uri.partition(":")[0]).exists()
+
+
+@functools.cache
+def _host_targets() -> Sequence[tuple[str, str, str, str]]:
+    """Ask this machine's apt, once, for URI, release, origin and component of each of its sources.
+
+    Only where it has lists does it know origins; it leaves sources without lists out if it is asked for them.
+    """
+    fields = ("$(REPO_URI)", "$(RELEASE)", "$(COMPONENT)")
+    origins = {line.rpartition("|")[0]: line.rpartition("|")[2] for line in _indextargets((*fields, "$(ORIGIN)"))}
+    found = []
+    for line in _indextargets(fields, "--no-release-info"):
+        uri, release, component = line.rsplit("|", 2)
+        found.append((uri, release, origins.get(line, ""), component))
+    return tuple(dict.fromkeys(found))
+
+
+def _indextargets(fields: Sequence[str], *options: str) -> Sequence[str]:
+    """Run `apt-get indextargets`: where an image keeps no `pkgcache.bin`, as Docker's do, it takes a second."""
+    argv = ["apt-get", "indextargets", *options, "--format", "|".join(fields), "Created-By: Packages"]
+    try:
+        return run(argv, timeout=30).stdout.splitlines()
+    except (CommandError, ToolMissingError):
+        return ()  # no usable apt on this machine: the distribution's own base URI is left
+
+
+def uri_below(base: str, path: str) -> str:
+    """Give the URI of a file of an archive, escaped as apt does it (RFC 3986; `~` and `+` may stand)."""
+    return f"{base.rstrip('/')}/{urllib.parse.quote(path, safe='/~+')}"

@@ -1,0 +1,42 @@
+"""A manifest's pins for one system: as apt's records, and those that would do nothing."""
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Sequence
+
+from package_cache.apt.preferences import stanza
+from package_cache.apt.solver import Apt
+from package_cache.errors import Problem
+from package_cache.manifest.model import Pin
+from package_cache.system import System
+
+LIMITED = "where that is meant for other systems only, name them: systems = [...]"
+
+
+def pins_for(system: System, pins: Sequence[Pin]) -> list[Pin]:
+    """Give those pins that are for a system."""
+    return [pin for pin in pins if pin.systems is None or system.name in pin.systems]
+
+
+def pin_records(pins: Iterable[Pin]) -> list[str]:
+    """Give the records of apt_preferences(5)."""
+    return [stanza(pin.packages, pin.priority, version=pin.version, source=pin.repository) for pin in pins]
+
+
+def pins_without_effect(pins: Iterable[Pin], apt: Apt, system: System) -> list[Problem]:
+    """Give a problem for each pin that fits nothing: apt would take no notice of it, and of the slip in it."""
+    return [problem for pin in pins for problem in _without_effect(pin, apt, system)]
+
+
+def _without_effect(pin: Pin, apt: Apt, system: System) -> Iterator[Problem]:
+    matching: set[str] = set()
+    for pattern in pin.packages:
+        found = fnmatch.filter(apt.names(), pattern)
+        matching.update(found)
+        if not found:
+            yield pin.place.problem(f"it pins {pattern!r}, and there is no such package in {system.name}", LIMITED)
+    if pin.version is None or not matching:
+        return
+    there = apt.versions(*sorted(matching))
+    if not fnmatch.filter(there, pin.version):
+        message = f"it pins {', '.join(pin.packages)} to {pin.version!r}, and there is no such version in {system.name}"
+        yield pin.place.problem(message, f"there are: {', '.join(there) or 'none'}; {LIMITED}")

@@ -1,0 +1,133 @@
+"""A group's precommands: shell, run in a disposable root of the target system before its packages are resolved.
+
+What they did to the root's apt (sources, keys, preferences) then decides what that root's own apt finds.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from package_cache.apt.isolated import UPDATE_LIMIT, Source, complaints, unusable
+from package_cache.apt.solver import Apt, config_text
+from package_cache.debconf import DebconfAnswer, answers_in
+from package_cache.errors import ArchiveError, PackageCacheError, PrecommandError
+from package_cache.events import Listener, Step, Warn
+from package_cache.exit_codes import ExitStatus
+from package_cache.process import CommandError, Completed
+from package_cache.releases.base_root import root_from
+from package_cache.releases.distributions import Release
+from package_cache.sandbox.container import Container
+from package_cache.sandbox.isolation import Isolation, disposable_root, isolation_for
+from package_cache.sandbox.network_settings import ENVIRONMENT, tell_network
+from package_cache.settings import Options
+
+FOLDER = "/var/lib/package-cache"
+"""Of our apt's state, in the disposable root."""
+
+
+@contextlib.contextmanager
+def prepared_apt(
+    commands: str,
+    release: Release,
+    *,
+    sources: Sequence[Source],
+    architectures: Sequence[str],
+    options: Options,
+    listener: Listener,
+    whose: str = "the precommands",
+) -> Iterator[Apt]:
+    """Give the apt of a root of the release in which the precommands have run; it lives as long as the block.
+
+    `sources` are the release's own, and `whose` names the precommands in messages, with their group. Raises
+    `PrecommandError`, with their output, where they fail or run out of time.
+    """
+    isolation = precommand_isolation(release, options)
+    root = root_from(release, sources, options, isolation, include=["gpgv"], listener=listener)
+    with disposable_root(root, isolation, network=True) as container:
+        listener(Step(f"running precommands in a root of {release.system.name}"))
+        tell_network(container, options.proxies)
+        before = _answers(container)
+        _run_commands(container, commands, options.precommand_timeout, whose)
+        _warn_of_answers(_answers(container) - before, listener)
+        yield _updated_apt(container, architectures, sources, whose)
+
+
+def precommand_isolation(release: Release, options: Options) -> Isolation:
+    """Return the isolation in which precommands of a release run. Raise `PackageCacheError` if there is none."""
+    try:
+        return isolation_for(release.system.architecture, uncontained=options.uncontained_precommands)
+    except PackageCacheError as error:
+        if error.status is ExitStatus.NOT_CONTAINED:
+            error.hint = f"{error.hint}; or trust these precommands as yourself: --uncontained-precommands"
+        raise
+
+
+def _run_commands(container: Container, commands: str, limit: float, whose: str) -> None:
+    try:
+        container.run(["sh", "-e", "-c", f". {ENVIRONMENT}\n{commands}"], timeout=limit)
+    except CommandError as error:
+        how = f"did not end within {limit:g} s" if error.returncode is None else f"ended with status {error.returncode}"
+        raise PrecommandError(
+            f"cannot go on: {whose} {how}: {commands}",
+            details=error.output,
+            hint="try them in a container of that system",
+        ) from error
+
+
+def _answers(container: Container) -> frozenset[DebconfAnswer]:
+    """Return what the root's debconf knows."""
+    script = 'cd /var/cache/debconf 2>/dev/null && cat "$@" 2>/dev/null'
+    config, templates = (
+        container.run(["sh", "-c", script, "sh", *files], check=False).stdout
+        for files in (["config.dat", "passwords.dat"], ["templates.dat"])
+    )
+    return answers_in(config, templates)
+
+
+def _warn_of_answers(answers: Iterable[DebconfAnswer], listener: Listener) -> None:
+    """Say which answers end with the root, and how a manifest carries them."""
+    tables = []
+    for answer in sorted(answers):
+        if wrong := answer.wrong():
+            listener(Warn(f"the precommands' answer to {answer.question} is not carried: {wrong[1]}; {wrong[2]}"))
+        else:
+            fields = ", ".join(f"{key} = {json.dumps(text)}" for key, text in vars(answer).items())
+            tables.append(f"{{ {fields} }}")
+    if tables:
+        where = "write in the group's table of package-cache.toml"
+        listener(Warn(f"the precommands' answers to debconf are not carried: {where}: debconf = [{', '.join(tables)}]"))
+
+
+def _updated_apt(container: Container, architectures: Sequence[str], sources: Sequence[Source], whose: str) -> Apt:
+    text = config_text(FOLDER, architectures, own_sources=False)
+    script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
+    container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
+
+    def run(argv: Sequence[str], *, stdin: str | None = None) -> Completed:
+        env = {"APT_CONFIG": f"{FOLDER}/apt.conf"}
+        with_proxies = ["sh", "-c", f'. {ENVIRONMENT}; exec "$@"', "sh", *argv]
+        return container.run(with_proxies, env=env, check=False, timeout=UPDATE_LIMIT, stdin=stdin)
+
+    completed = run(["apt-get", "update", "--quiet"])
+    words = completed.stdout + completed.stderr
+    if completed.returncode != 0 or any(line.startswith(("Err:", "W: Failed")) for line in words.splitlines()):
+        raise _unreadable(words, sources, whose)
+    return Apt(run, architectures[0])
+
+
+def _unreadable(words: str, sources: Sequence[Source], whose: str) -> PackageCacheError:
+    """Make the error of sources that apt cannot read: those of the release, or what precommands made of them."""
+    told = complaints(words)
+    uris = {uri: source for source in sources for uri in source.uris}
+    for uri, source in uris.items():
+        if told and all(uri in text or "://" not in text for text in told) and any(uri in text for text in told):
+            return unusable(source.name, words)
+    error = unusable(f"the sources that {whose} added", words)
+    if not isinstance(error, ArchiveError):
+        return error
+    cause = " ".join(told[0].split()) if told else f"apt-get update said:\n{words}"
+    return ArchiveError(
+        f"cannot go on: apt cannot read the sources that {whose} added: {cause}",
+        details="\n".join(told[1:]),
+        hint="correct what they write to /etc/apt, and try them in a container of that system",
+    )

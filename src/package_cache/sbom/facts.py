@@ -1,0 +1,202 @@
+"""`sbom`: the facts of a bill of materials of a cache, whichever format they are written in."""
+
+import contextlib
+import hashlib
+import re
+import urllib.parse
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from debian.deb822 import Deb822
+
+from package_cache.ages import parse_time
+from package_cache.cache.checked_files import read_group
+from package_cache.cache.consistent_read import once_settled
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder, is_index
+from package_cache.cache.package_list import DescribedPackage
+from package_cache.deb.copyrights import licences_of
+from package_cache.errors import CacheError
+from package_cache.events import Listener, Step, ignore
+from package_cache.lock.model import Lock
+from package_cache.system import System
+from package_cache.threads import in_threads
+
+NAMESPACE = uuid.UUID("6f3b1f0e-6f0c-5d8e-9a55-0d6f7f3a2c11")
+"""Of the identifiers of our documents (RFC 9562, version 5): the same facts have the same one."""
+
+_SIGN = r"[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}"
+URI = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_SIGN})*@)?[A-Za-z0-9][A-Za-z0-9._~-]*(?::[0-9]{{1,5}})?(?=[/?#]|$)|(?!//))"
+    rf"(?:/(?:{_SIGN}|[@/])*)?(?:\?(?:{_SIGN}|[@/?])*)?(?:#(?:{_SIGN}|[@/?])*)?",
+    re.ASCII,
+)
+"""What both formats and their libraries take for a URI (RFC 3986), without addresses in brackets."""
+
+
+@dataclass(frozen=True, order=True)
+class BilledPackage:
+    """One package of one OS release."""
+
+    system: str
+    name: str
+    version: str
+    architecture: str
+    source: str
+    source_version: str
+    maintainer: str
+    """`Name <address>`, as the control file has it; may be empty."""
+    homepage: str
+    """Empty where the control file has none, or what is no URI: the formats refuse that."""
+    licences: tuple[str, ...]
+    """As debian/copyright names them; none where nobody knows."""
+    sha256: str
+    """Of the stored file."""
+    original_sha256: str
+    """Of the archive's file."""
+    size: int
+    """Of the stored file, in bytes."""
+    groups: tuple[str, ...]
+    path: str
+    """Below the base URI of its repository; empty where no lock says it."""
+    uri: str
+    """The whole, where the lock states the repository's URI; else empty."""
+    companion_of: tuple[str, ...] = ()
+    """Those of the groups that do not need it, but what an older container has installed."""
+
+    @property
+    def purl_parts(self) -> tuple[str, dict[str, str]]:
+        """The namespace and the qualifiers of its package URL (purl-spec, type `deb`)."""
+        system = System.parse(self.system)
+        distro = f"{system.distribution}-{system.version}"
+        return system.distribution, {"arch": self.architecture, "distro": distro}
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A bill of materials."""
+
+    name: str
+    created: datetime
+    """When the cache was built: the same cache gives the same document."""
+    built_by: str
+    identity: uuid.UUID
+    packages: tuple[BilledPackage, ...]
+
+
+Writer = Callable[[Bill], str]
+"""Gives the text of a document; one for each format."""
+
+
+def bill_of(groups: Sequence[str], cache: CacheFolder, lock: Lock | None = None, listener: Listener = ignore) -> Bill:
+    """Gather the facts of some groups of a cache, or of all. A lock adds where the files come from.
+
+    Raises `CacheError`: missing, damaged, or without such a group.
+    """
+    return once_settled(cache, lambda: _bill_of(groups, cache, _places(lock), listener))
+
+
+def _bill_of(
+    wanted: Sequence[str], cache: CacheFolder, places: Mapping[str, tuple[str, str]], listener: Listener
+) -> Bill:
+    description = read_description(cache)
+    created = _time(description.created, cache)
+    takers: dict[tuple[str, DescribedPackage], list[str]] = {}
+    companions: dict[tuple[str, DescribedPackage], list[str]] = {}
+    controls: dict[str, Deb822] = {}
+    for group in description.chosen(wanted) if wanted else description.groups:
+        read = read_group(cache, group)
+        for item in read.packages:
+            key = (group.system, replace(item, companion_on=()))
+            takers.setdefault(key, []).append(group.name)
+            if item.companion_on:
+                companions.setdefault(key, []).append(group.name)
+        for index in filter(is_index, read.files):
+            for paragraph in Deb822.iter_paragraphs(read.files[index].decode("utf-8", "replace"), use_apt_pkg=False):
+                controls[str(paragraph.get("SHA256", ""))] = paragraph
+    listener(Step("reading the licences of the packages"))
+    names = {item.sha256: item.name for _, item in takers}
+    found = in_threads(lambda pair: _licences(cache, *pair), list(names.items()))
+    licences = dict(zip(names, found, strict=True))
+    packages = [
+        billed(
+            system,
+            item,
+            groups=groups,
+            companion_of=companions.get((system, item), ()),
+            control=controls.get(item.sha256, Deb822()),
+            licences=licences[item.sha256],
+            places=places,
+        )
+        for (system, item), groups in takers.items()
+    ]
+    ordered = tuple(sorted(packages))
+    digest = hashlib.sha256(repr((description.created, description.built_by, ordered)).encode()).hexdigest()
+    return Bill(cache.path.name, created, description.built_by, uuid.uuid5(NAMESPACE, digest), ordered)
+
+
+def _time(text: str, cache: CacheFolder) -> datetime:
+    """Read a time, in UTC."""
+    with contextlib.suppress(OverflowError):  # an hour of another day before the first year
+        if time := parse_time(text):
+            return time.astimezone(UTC)
+    message = f"cannot read {cache.description}: 'created' is no time: {text!r}"
+    raise CacheError(message, hint="build the cache again")
+
+
+def _licences(cache: CacheFolder, sha256: str, name: str) -> tuple[str, ...]:
+    path = cache.package(sha256)
+    if not path.is_file():
+        raise CacheError(f"cannot read {name}: {path} is missing", hint="build or stage the cache again")
+    return licences_of(path, name)
+
+
+def billed(
+    system: str,
+    item: DescribedPackage,
+    *,
+    groups: Sequence[str],
+    companion_of: Sequence[str] = (),
+    control: Mapping[str, Any],
+    licences: tuple[str, ...],
+    places: Mapping[str, tuple[str, str]],
+) -> BilledPackage:
+    """Put together what a cache, a control file and a lock say of a package."""
+    source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
+    path, uri = places.get(item.original_sha256, ("", ""))
+    return BilledPackage(
+        system=system,
+        name=item.name,
+        version=item.version,
+        architecture=item.architecture,
+        source=source,
+        source_version=version.strip(" ()") or item.version,
+        maintainer=" ".join(str(control.get("Maintainer", "")).split()),
+        homepage=_uri(str(control.get("Homepage", "")).strip()),
+        licences=licences,
+        sha256=item.sha256,
+        original_sha256=item.original_sha256,
+        size=item.size,
+        groups=tuple(sorted(groups)),
+        companion_of=tuple(sorted(companion_of)),
+        path=path,
+        uri=uri,
+    )
+
+
+def _uri(text: str) -> str:
+    return text if text.startswith(("http://", "https://")) and URI.fullmatch(text) else ""
+
+
+def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:
+    """Give path and URI by the SHA-256 of the archive's file."""
+    found = {}
+    for system in lock.systems if lock else ():
+        bases = {item.name: item.uri for item in system.repositories}
+        for package in system.packages:
+            base = bases[package.repository]
+            found[package.sha256] = (package.path, f"{base}/{urllib.parse.quote(package.path)}" if base else "")
+    return found

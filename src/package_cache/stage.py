@@ -1,0 +1,135 @@
+"""`stage`: make the groups that a job asks for visible on the volume that its container shares."""
+
+import contextlib
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from package_cache.cache.checked_files import read_group, read_installer, read_list
+from package_cache.cache.cleanup import remove_unfinished
+from package_cache.cache.consistent_read import once_settled
+from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.layout import DESCRIPTION, GROUPS, INSTALLER, LOCK, POOL, CacheFolder, pool_file
+from package_cache.cache.package_list import DescribedPackage
+from package_cache.cache.pool_index import StoredFile, intact_packages
+from package_cache.cache.publish import GroupFiles, publish
+from package_cache.errors import CacheError, UsageError
+from package_cache.events import Listener, Progress, ignore
+from package_cache.filesystem.write_errors import writing_to
+from package_cache.names import GROUP_NAME
+
+OTHER_STAGE_LIMIT = 600.0
+"""Seconds to wait for somebody else who stages to the same place."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What was staged."""
+
+    groups: tuple[str, ...]
+    files: int
+    """Package files that were not there before."""
+    bytes: int
+    """Of these files."""
+    method: str
+    """How they got there: `reflink`, `copy`, both, or `nothing to do`."""
+
+
+def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listener = ignore) -> StageResult:
+    """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
+
+    Each package file once: cloned where the file systems can, else copied, and hashed before it gets its name; one that
+    is damaged at `to` is replaced. It is never a link to the cache's own file, which a job could write to. In the order
+    of a build, so that a reader always finds complete groups.
+
+    Raises `CacheError` where the cache is missing, damaged or without such a group: before anything is written, unless
+    only the bytes of a package file are wrong. Raises `PackageCacheError` with the status NO_SPACE or
+    READ_ONLY where `to` cannot be written.
+    """
+    target = CacheFolder(to, is_shared=True)
+    once_settled(cache, lambda: _choose(groups, cache))
+    with writing_to(to, option="--to"):
+        to.mkdir(parents=True, exist_ok=True)
+        with target.inside.locked(LOCK, wait=OTHER_STAGE_LIMIT):
+            for folder in (POOL, GROUPS):
+                if target.inside.kind(folder) not in (0, stat.S_IFDIR):  # left by a job
+                    target.inside.remove(folder)
+                target.inside.make_folder(folder, exist_ok=True)
+            for file in (DESCRIPTION, INSTALLER):
+                if target.inside.kind(file) == stat.S_IFDIR:  # no rename would replace it
+                    target.inside.remove(file)
+            remove_unfinished(target)
+            return once_settled(cache, lambda: _stage(groups, cache, target, listener))
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is to be staged, read and checked."""
+
+    description: Description
+    """The whole cache's."""
+    groups: Sequence[DescribedGroup]
+    files: GroupFiles
+    installer: bytes
+    packages: Mapping[str, DescribedPackage]
+    """Of the groups, by SHA-256."""
+
+
+def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
+    """Read what the cache's description names just now. Raises `CacheError` where a package file is missing or cut."""
+    description = read_description(cache)
+    for name in names:
+        if not GROUP_NAME.fullmatch(name):
+            raise UsageError(f"cannot stage {name!r}: that is not a group's name")
+    groups = description.chosen(names)
+    read = [read_group(cache, group) for group in groups]
+    files = {(item.group.name, item.group.system): item.files for item in read}
+    packages = {package.sha256: package for item in read for package in item.packages}
+    for package in packages.values():
+        if not StoredFile(package.sha256, package.size).is_in(cache):
+            raise _damaged(package, cache)
+    return _Choice(description, groups, files, read_installer(cache, description), packages)
+
+
+def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
+    choice = _choose(names, cache)
+    intact = intact_packages(target, choice.packages)
+    missing = [package for digest, package in choice.packages.items() if digest not in intact]
+    methods, done, total = set(), 0, sum(package.size for package in missing)
+    listener(Progress("staging", done, total))
+    for package in missing:
+        methods.add(_put(package, cache, target))
+        done += package.size
+        listener(Progress("staging", done, total))
+    publish(target, _merged(choice, target), choice.files, choice.installer)
+    return StageResult(tuple(names), len(missing), total, " and ".join(sorted(methods)) or "nothing to do")
+
+
+def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:
+    message = f"cannot stage {package.name} {package.version}: {cache.package(package.sha256)} is not the file it was"
+    return CacheError(message, hint="build the cache again")
+
+
+def _put(package: DescribedPackage, cache: CacheFolder, target: CacheFolder) -> str:
+    place, new = pool_file(package.sha256), f"{POOL}/.new-{secrets.token_hex(4)}"
+    try:
+        with cache.inside.open(place) as source:
+            method = target.inside.create(new, source)
+        if target.inside.sha256(new) != package.sha256:
+            raise _damaged(package, cache)
+        target.inside.rename(new, place)
+    finally:
+        target.inside.remove(new)
+    return method
+
+
+def _merged(choice: _Choice, target: CacheFolder) -> Description:
+    """Describe the groups and, beside them, the others that are in the target."""
+    groups, packages = [*choice.groups], {**choice.packages}
+    with contextlib.suppress(CacheError):  # nothing there yet, or nothing that can be read: it is then all there is
+        others = [group for group in read_description(target).groups if (group.name, group.system) not in choice.files]
+        packages |= {package.sha256: package for group in others for package in read_list(target, group)}
+        groups += others
+    return choice.description.with_groups(groups, {item.sha256: item.size for item in packages.values()})

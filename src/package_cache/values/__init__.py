@@ -1,1 +1,0 @@
-"""What the project talks about: plain values that know their own syntax and touch nothing outside."""

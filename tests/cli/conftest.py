@@ -1,0 +1,28 @@
+"""A likeness of Ubuntu 18.04 on loopback, and the command `package-cache` run against it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.vendor import Vendor, made_vendor
+from tests.support.world import World, made_world
+
+from package_cache.apt.isolated import PAUSES
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many tries as ever, without the seconds between them: what is waited for here does not come."""
+    monkeypatch.setattr("package_cache.apt.isolated.PAUSES", tuple(0.0 for _ in PAUSES))
+
+
+@pytest.fixture
+def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
+    with made_world(tmp_path, capfd) as made:
+        yield made
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Iterator[Vendor]:
+    with made_vendor(tmp_path) as made:
+        yield made

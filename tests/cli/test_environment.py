@@ -1,0 +1,100 @@
+"""What the environment has to say, and what it has not."""
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.world import World
+
+from package_cache.cli.options import given_options
+from package_cache.errors import UsageError
+
+GROUP = '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
+DEAD = "http://127.0.0.1:9/nothing"
+
+
+def lock(world: World, manifest: str, *words: str) -> tuple[int, str]:
+    path = world.manifest(f"{GROUP}[mirrors]\nubuntu = [{manifest!r}]\n", "package-cache.toml")
+    keyring = f"ubuntu={world.archive.keyring}"
+    state = str(world.folder / "state")
+    status, _, err = world.run("lock", "--manifest", str(path), "--state", state, "--keyring", keyring, *words)
+    return status, err
+
+
+def test_the_environment_names_a_mirror_instead_of_the_manifest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACKAGE_CACHE_MIRRORS", f"ubuntu={world.server.uri}")
+    assert lock(world, DEAD) == (0, "")
+
+
+def test_the_command_line_names_a_mirror_instead_of_the_environment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACKAGE_CACHE_MIRRORS", f"ubuntu={DEAD}")
+    assert lock(world, DEAD, "--mirror", f"ubuntu={world.server.uri}") == (0, "")
+
+
+def test_a_mirror_of_the_manifest_is_used_where_nothing_else_names_one(world: World) -> None:
+    assert lock(world, world.server.uri) == (0, "")
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o077], ids=oct)
+def test_the_callers_umask_changes_nothing(umask: int, world: World) -> None:
+    manifest = world.manifest(GROUP, "package-cache.toml")
+    trees = []
+    for number, each in enumerate([0o022, umask]):
+        words = [
+            "build", "--manifest", str(manifest), "--output", str(world.folder / f"cache{number}"),
+            "--state", str(world.folder / f"state{number}"), "--mirror", f"ubuntu={world.server.uri}",
+            "--keyring", f"ubuntu={world.archive.keyring}",
+        ]  # fmt: skip
+        program = "from package_cache.cli.entry import main; main()"
+        subprocess.run([sys.executable, "-c", program, *words], umask=each, check=True)
+        made = [*(world.folder / f"cache{number}").rglob("*"), manifest.with_name("package-cache.lock")]
+        trees.append({path.name: oct(path.stat().st_mode) for path in made if path.suffix != ".deb"})
+    assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("value", ["relative", "", None])
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "HOME"])
+def test_a_relative_folder_is_ignored(variable: str, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "GNUPGHOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/the/home")
+    home = pwd.getpwuid(os.getuid()).pw_dir if variable == "HOME" else "/the/home"
+    if value is None:
+        monkeypatch.delenv(variable, raising=False)
+    else:
+        monkeypatch.setenv(variable, value)
+    options = given_options((), (), None)
+    assert (str(options.state), str(options.gnupg)) == (f"{home}/.cache/package-cache", f"{home}/.gnupg")
+
+
+def test_absolute_folders_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PACKAGE_CACHE_STATE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/the/cache")
+    monkeypatch.setenv("GNUPGHOME", "/the/keys")
+    options = given_options((), (), None)
+    assert (str(options.state), str(options.gnupg)) == ("/the/cache/package-cache", "/the/keys")
+
+
+def test_folders_of_ours_and_of_gpg_may_be_relative(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PACKAGE_CACHE_STATE", "state")
+    monkeypatch.setenv("GNUPGHOME", "keys")
+    options = given_options((), (), None)
+    assert (options.state, options.gnupg) == (tmp_path / "state", tmp_path / "keys")
+
+
+def test_a_user_without_a_home_names_the_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "GNUPGHOME"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="this user has no home"):
+        given_options((), (), None)
+    assert given_options((), (), tmp_path).gnupg is None

@@ -1,0 +1,247 @@
+"""Every option and variable that takes a path, with paths as people have them: odd characters, relative, by a link."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+
+import click
+import pytest
+from tests.support.world import World
+
+from package_cache.cli.main import cli
+from package_cache.cli.options import GivenPath, NamedFile
+
+MANIFEST = '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
+IMAGE = '[[image]]\nname = "job"\nstatus = "status"\nsystem = "ubuntu18.04"\n'
+ODD = {
+    "blank": "a b", "comma": "a,b", "colon": "a:b", "quotes": "a'b\"c", "other letters": "é東", "percent": "a%20b",
+    "brackets": "[a]{b}", "shell": "$(a);b&c*?", "backslash": "a\\b", "hash": "a#b=c",
+}  # fmt: skip
+ALL_AT_ONCE = "a b,c:d'e\"é東%20[f]$(g);h*\\i#j"
+STATUS = (
+    "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.20\nMaintainer: x\nDescription: x\n"
+)
+
+NEEDED = {
+    "lock": ("manifest", "state", "keyrings", "auth_file"),
+    "build": ("manifest", "state", "keyrings", "auth_file", "output"),
+    "outdated": ("manifest", "state", "keyrings", "auth_file"),
+    "install": ("manifest", "state", "keyrings", "cache"),
+    "image": ("cache", "state"),
+    "check": ("cache", "state"),
+    "sbom": ("cache",),
+    "stage": ("cache", "to"),
+    "list": ("cache",),
+    "show": ("cache",),
+    "verify": ("cache",),
+    "gc": ("cache",),
+    "diff": ("old", "new"),
+}
+"""What each verb is always given here; another parameter is given where it is what is tested."""
+
+
+def path_parameters() -> Iterator[tuple[str, str]]:
+    for verb in cli.list_commands(click.Context(cli)):
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None
+        for parameter in command.params:
+            if isinstance(parameter.type, click.Path | NamedFile):
+                assert not isinstance(parameter.type, click.Path) or isinstance(parameter.type, GivenPath), parameter
+                yield verb, str(parameter.name)
+
+
+PARAMETERS = list(path_parameters())
+
+
+def parameter_of(verb: str, name: str) -> click.Parameter:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    return next(parameter for parameter in command.params if parameter.name == name)
+
+
+@pytest.fixture
+def prepared(world: World) -> World:
+    """A world with everything that a path can lead to, and a newer package than its lock has."""
+
+    def fill() -> None:
+        world.manifest(MANIFEST + IMAGE, "package-cache.toml")
+        assert world.build("--manifest", str(world.folder / "package-cache.toml"))[0] == 0
+        (world.folder / "status").write_text(STATUS)
+        (world.folder / "root/var/lib/dpkg").mkdir(parents=True)
+        (world.folder / "root/var/lib/dpkg/status").write_text(STATUS)
+        for folder in ("etc", "usr/bin", "var/lib/dpkg/info", "var/lib/dpkg/updates"):
+            (world.folder / "root" / folder).mkdir(parents=True)
+        for name in ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout"):
+            (world.folder / "root/usr/bin" / name).touch(mode=0o755)
+        (world.folder / "root/etc/os-release").write_text("ID=ubuntu\nVERSION_ID=18.04\n")
+        (world.folder / "registries.json").write_text("{}")
+        world.add("editor", "2.0", depends="libshared")
+        world.archive.publish()
+
+    world.once("a newer editor", fill)
+    shutil.copy(world.archive.keyring, world.folder / "keys.gpg")
+    (world.folder / "passwords").write_text(f"machine {world.server.uri} login u password p\n")
+    world.server.demand("u", "p")
+    return world
+
+
+def places(world: World) -> dict[str, Path]:
+    folder = world.folder
+    return {
+        "manifest": folder / "package-cache.toml", "state": folder / "state", "keyrings": folder / "keys.gpg",
+        "auth_file": folder / "passwords", "cache": folder / "package_cache", "output": folder / "output",
+        "to": folder / "staged", "authfile": folder / "registries.json", "root": folder / "root",
+        "status": folder / "status", "lock": folder / "package-cache.lock", "old": folder / "package-cache.lock",
+        "new": folder / "package-cache.lock",
+    }  # fmt: skip
+
+
+def words(world: World, verb: str, name: str, given: str) -> list[str]:
+    """Give the words of a verb with this path for one of its parameters."""
+    found = [verb]
+    if verb in ("lock", "build", "outdated", "install"):
+        found += ["--mirror", f"ubuntu={world.server.uri}"]
+    if verb in ("show", "stage", "install"):
+        found.append("edit")
+    if verb == "image":
+        found += ["--output", f"oci:{world.folder}/layout"]
+    if verb == "check":
+        name_of = {"status": ["--system", "ubuntu18.04"], "authfile": ["--image", f"oci:{world.folder}/none"]}
+        found += name_of.get(name, [])
+        if name not in ("status", "root", "manifest", "authfile"):
+            found += ["--root", str(world.folder / "root")]
+    for one in dict.fromkeys((*NEEDED[verb], name)):
+        parameter, path = parameter_of(verb, one), given if one == name else str(places(world)[one])
+        path = f"ubuntu={path}" if isinstance(parameter.type, NamedFile) else path
+        found += [path] if isinstance(parameter, click.Argument) else [parameter.opts[0], path]
+    return found
+
+
+def moved(world: World, name: str) -> Path:
+    """Put what a parameter leads to below a folder with an odd name."""
+    there = places(world)[name]
+    folder = world.folder / ALL_AT_ONCE
+    folder.mkdir()
+    if there.is_dir():
+        shutil.copytree(there, folder / there.name, symlinks=True)
+    elif there.exists():
+        shutil.copy(there, folder / there.name)
+        if there.name == "package-cache.toml":
+            shutil.copy(places(world)["lock"], folder)
+            shutil.copy(places(world)["status"], folder)
+    return folder / there.name
+
+
+@pytest.mark.parametrize(("verb", "name"), PARAMETERS)
+def test_every_path_of_the_command_line(prepared: World, verb: str, name: str) -> None:
+    plain = prepared.run(*words(prepared, verb, name, str(places(prepared)[name])))
+    path = moved(prepared, name)
+    odd = prepared.run(*words(prepared, verb, name, str(path)))
+    assert odd[0] == plain[0], odd[2]
+    (prepared.folder / "linked 'here'").symlink_to(path.parent)
+    with chdir(prepared.folder):
+        relative = f"linked 'here'/{path.name}{'/' if path.is_dir() else ''}"
+        by_link = prepared.run(*words(prepared, verb, name, relative))
+    assert by_link[0] == plain[0], by_link[2]
+    expected = {"outdated": 16, "install": 11}.get(verb, 2 if (verb, name) == ("check", "authfile") else 0)
+    assert plain[0] == expected, plain[2]  # what is newer is seen; the group is not for this machine; no image is there
+
+
+@pytest.mark.parametrize("path", ["", "a\nb", "a\x1bb"], ids=["empty", "newline", "escape"])
+def test_what_is_no_path_is_refused(world: World, path: str) -> None:
+    for verb, name in PARAMETERS:
+        parameter = parameter_of(verb, name)
+        with pytest.raises(click.BadParameter, match=r"path is empty|has control characters|is not NAME=VALUE"):
+            parameter.type.convert(f"name={path}" if isinstance(parameter.type, NamedFile) else path, parameter, None)
+    status, _, err = world.run("lock", "--state", path)
+    assert status == 2
+    assert "Invalid value for '--state': the path" in err
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_all_paths_of_apt_with_an_odd_sign(prepared: World, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = prepared.folder / odd
+    for name in ("temporary", "parent"):
+        (folder / name).mkdir(parents=True)
+    for name in ("keyrings", "auth_file"):
+        shutil.copy(places(prepared)[name], folder)
+    monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    online = (
+        "--manifest", str(prepared.manifest(MANIFEST, f"{odd}.toml")), "--state", str(folder / "state"),
+        "--mirror", f"ubuntu={prepared.server.uri}", "--keyring", f"ubuntu={folder / 'keys.gpg'}",
+        "--auth-file", str(folder / "passwords"),
+    )  # fmt: skip
+    cache = ("--cache", str(folder / "cache"))
+    runs = [
+        prepared.run("lock", *online),
+        prepared.run("build", *online, "--output", str(folder / "cache")),
+        prepared.run("lock", *online, "--upgrade", "editor"),
+        prepared.run("check", *cache, "--root", str(prepared.folder / "root"), "--state", str(folder / "state")),
+        prepared.run("stage", "edit", *cache, "--to", str(folder / "staged")),
+        prepared.run("verify", *cache),
+    ]
+    assert [status for status, _, _ in runs] == [0] * len(runs), [err for _, _, err in runs]
+    assert list((folder / "temporary").iterdir()) == []
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive"])
+def test_paths_in_references(prepared: World, transport: str) -> None:
+    folder = prepared.folder / ALL_AT_ONCE.replace(":", "")  # which ends a path there
+    folder.mkdir()
+    (prepared.folder / "linked 'here'").symlink_to(folder)
+    with chdir(prepared.folder):
+        for place in (str(folder), folder.name, "linked 'here'"):
+            reference = f"{transport}:{place}/image:v1"
+            status, _, err = prepared.run("image", "--state", "state", "--output", reference)
+            assert (status, err) == (0, ""), reference
+            status, _, err = prepared.run("check", "edit", "--state", "state", "--image", reference)
+            assert status == 21, err  # it was read: there is no dpkg in it
+            (folder / "image").unlink() if transport == "oci-archive" else shutil.rmtree(folder / "image")
+
+
+def test_a_folder_to_lock_for(prepared: World) -> None:
+    root = shutil.copytree(prepared.folder / "root", prepared.folder / ALL_AT_ONCE)
+    online = words(prepared, "lock", "state", "state")
+    with chdir(prepared.folder):
+        for place in (str(root), root.name):
+            status, _, err = prepared.run(*online)
+            assert (status, err) == (0, "")
+            status, _, err = prepared.run(*online, "--for", place)
+            assert (status, err) == (0, "")
+
+
+VARIABLES = ("PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "HOME", "GNUPGHOME", "TMPDIR", "PACKAGE_CACHE_AUTH")
+
+
+@pytest.mark.parametrize("form", ["odd", "relative"])
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_every_path_of_the_environment(
+    prepared: World, variable: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "GNUPGHOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(prepared.folder / "home"))
+    monkeypatch.setenv("PACKAGE_CACHE_AUTH", str(prepared.folder / "passwords"))
+    place = prepared.folder / ALL_AT_ONCE
+    place.mkdir(mode=0o755)
+    if variable == "PACKAGE_CACHE_AUTH":
+        place = Path(shutil.copy(prepared.folder / "passwords", place))
+    monkeypatch.chdir(prepared.folder)
+    monkeypatch.setenv(variable, str(place if form == "odd" else place.relative_to(prepared.folder)))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    status, _, err = prepared.run(
+        "outdated", "--mirror", f"ubuntu={prepared.server.uri}", "--keyring", f"ubuntu={prepared.folder / 'keys.gpg'}"
+    )
+    assert (status, err) == (16, "")
+    if variable in ("PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "HOME") and (form == "odd" or "STATE" in variable):
+        assert [*place.rglob("lists")] != []
+
+
+def test_a_variable_that_is_no_path_is_refused(prepared: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACKAGE_CACHE_STATE", "a\nb")
+    status, _, err = prepared.run("outdated", "--manifest", str(places(prepared)["manifest"]))
+    assert status == 2
+    assert err.startswith("error: cannot use PACKAGE_CACHE_STATE: the path 'a\\nb' has control characters")

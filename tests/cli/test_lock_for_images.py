@@ -1,0 +1,312 @@
+"""`lock --for`: what images need that are newer or older than a lock, beside what all others get."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.check.layouts import HandMade, base, package, write_root
+from tests.support.world import World
+
+from package_cache.lock.model import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
+from package_cache.resolve.upgrade_policy import Keep, Kept
+from package_cache.system import System
+
+GROUPS = """
+[[group]]
+name = "dev"
+systems = ["ubuntu18.04"]
+packages = ["library-dev"]
+
+[[group]]
+name = "tools"
+systems = ["ubuntu18.04"]
+packages = ["editor"]
+"""
+
+
+def root_of(world: World, name: str, *paragraphs: str) -> Path:
+    """Write the files of a root that has these packages beside dpkg and the like."""
+    return write_root(world.folder / name, *paragraphs)
+
+
+@pytest.fixture
+def old(world: World) -> World:
+    """A lock and a cache, after which the archive got a newer library."""
+    world.add("library")
+    world.add("library-dev", depends="library (= 1.0)", Source="library")
+    world.archive.publish()
+    world.manifest(GROUPS, "package-cache.toml")
+    assert locked(world) == (0, "")
+    add_newer(world, "1.1")
+    return world
+
+
+def add_newer(world: World, version: str) -> None:
+    world.add("library", version, suite="bionic-updates")
+    world.add("library-dev", version, suite="bionic-updates", depends=f"library (= {version})", Source="library")
+    world.archive.publish()
+
+
+def online(world: World, verb: str, *words: str) -> tuple[int, str, str]:
+    return world.online(verb, "--manifest", str(world.folder / "package-cache.toml"), *words)
+
+
+def locked(world: World, *words: str) -> tuple[int, str]:
+    status, _, err = online(world, "lock", *words)
+    return status, err
+
+
+def lock(world: World) -> dict[str, Any]:
+    system: dict[str, Any]
+    (system,) = tomllib.loads((world.folder / "package-cache.lock").read_text())["system"]
+    return system
+
+
+def sets(world: World) -> dict[str, dict[str, Sequence[str]]]:
+    """Give what is locked for images, by group and image."""
+    groups = lock(world)["group"]
+    return {one["name"]: {of["name"]: of["packages"] for of in one.get("image", ())} for one in groups}
+
+
+def checked(world: World, root: Path) -> dict[str, list[str]]:
+    """Build, and give what `check` says would be installed in a root: the status first."""
+    assert online(world, "build", "--output", str(world.cache))[0] == 0
+    found = world.json("check", "--cache", str(world.cache), "--root", str(root))["result"]
+    return {
+        item["name"]: [str(item["status"]), *(f"{one['name']} {one['version']}" for one in item["packages"])]
+        for item in found["groups"]
+    }
+
+
+def test_a_newer_image_is_served_beside_those_as_they_were(old: World) -> None:
+    newer = root_of(old, "newer", package("library", "1.1"))
+    bare = root_of(old, "bare")
+    assert checked(old, newer)["dev"] == ["13"]
+    before = lock(old)
+    status, out, err = online(old, "lock", "--for", str(newer))
+    assert (status, err) == (0, "")
+    assert out.endswith("since the lock before: 1 new\n")
+    assert sets(old) == {"dev": {"newer": ["library-dev_1.1_all"]}, "tools": {}}
+    assert [one["packages"] for one in lock(old)["group"]] == [one["packages"] for one in before["group"]]
+    assert checked(old, newer) == {"dev": ["0", "library-dev 1.1"], "tools": ["0", "libshared 1.0", "editor 1.0"]}
+    assert checked(old, bare)["dev"] == ["0", "library 1.0", "library-dev 1.0"]
+
+
+def test_what_is_not_held_back_needs_nothing_of_its_own(old: World) -> None:
+    assert locked(old, "--for", str(root_of(old, "bare")))[0] == 0
+    assert sets(old) == {"dev": {}, "tools": {}}
+    assert lock(old)["image"] == [{"name": "bare", "root": "bare"}]
+
+
+def test_a_newer_lock_is_made_for_the_same_images(old: World) -> None:
+    newer = root_of(old, "newer", package("library", "1.1"))
+    assert locked(old, "--for", str(newer))[0] == 0
+    for name in ("library", "library-dev"):
+        old.archive.remove(name)
+    for version in ("1.0", "1.2"):
+        add_newer(old, version)
+    assert locked(old, "--keep") == (0, "")
+    assert sets(old) == {"dev": {"newer": ["library-dev_1.2_all", "library_1.2_all"]}, "tools": {}}
+    assert checked(old, newer)["dev"] == ["0", "library 1.2", "library-dev 1.2"]
+    assert locked(old) == (0, "")
+    assert (sets(old), lock(old)["image"][0]["name"]) == ({"dev": {}, "tools": {}}, "newer")
+
+
+def test_an_image_that_holds_an_older_version(old: World) -> None:
+    held = root_of(old, "held", package("library", "1.0", "hold ok installed"))
+    assert locked(old)[0] == 0
+    assert checked(old, held)["dev"] == ["13"]
+    assert locked(old, "--for", str(held)) == (0, "")
+    assert sets(old)["dev"] == {"held": ["library-dev_1.0_all"]}
+    assert checked(old, held)["dev"] == ["0", "library-dev 1.0"]
+    assert checked(old, root_of(old, "bare"))["dev"] == ["0", "library 1.1", "library-dev 1.1"]
+
+
+def test_an_image_that_is_forgotten(old: World) -> None:
+    before = (old.folder / "package-cache.lock").read_bytes()
+    assert locked(old, "--for", str(root_of(old, "newer", package("library", "1.1"))))[0] == 0
+    status, err = locked(old, "--forget", "never", "--forget", "newer")
+    assert (status, err) == (
+        2,
+        "error: cannot forget 'never': the lock was not made for such an image\nhint: it was made for: newer\n",
+    )
+    assert locked(old, "--forget", "newer") == (0, "")
+    assert (old.folder / "package-cache.lock").read_bytes() == before
+
+
+def test_an_image_by_its_reference(old: World) -> None:
+    layout = HandMade(old.folder / "images")
+    reference = layout.name(layout.image([base(package("library", "1.1"))]), "job:2")
+    assert locked(old, "--for", reference) == (0, "")
+    (image,) = lock(old)["image"]
+    assert image == {"name": "images-job-2", "reference": reference}
+    assert sets(old)["dev"] == {"images-job-2": ["library-dev_1.1_all"]}
+    layout.name(layout.image([base(package("library", "9.0"))]), "job:3")
+    assert locked(old, "--for", f"oci:{layout.folder}:job:4") == (
+        2,
+        f"error: cannot lock for the image images-job-4: cannot read the image oci:{layout.folder}:job:4: "
+        "name one of its tags; there are: job:2, job:3\n"
+        "hint: where it is gone for good: package-cache lock --forget images-job-4\n",
+    )
+
+
+IMAGES = """
+[[image]]
+name = "training"
+status = "training.status"
+system = "ubuntu18.04"
+groups = ["dev"]
+"""
+
+
+def test_an_image_of_the_manifest(old: World) -> None:
+    status = root_of(old, "newer", package("library", "1.1")) / "var/lib/dpkg/status"
+    (old.folder / "training.status").write_text(status.read_text())
+    old.manifest(GROUPS + IMAGES, "package-cache.toml")
+    assert locked(old)[0] == 0
+    add_newer(old, "1.2")
+    status = root_of(old, "newest", package("library", "1.2")) / "var/lib/dpkg/status"
+    (old.folder / "training.status").write_text(status.read_text())
+    assert locked(old, "--for", "training") == (0, "")
+    assert lock(old)["image"] == [{"name": "training"}]
+    assert sets(old) == {"dev": {"training": ["library-dev_1.2_all"]}, "tools": {}}
+    old.manifest(GROUPS, "package-cache.toml")
+    assert locked(old, "--keep") == (
+        0,
+        "warning: the lock is no longer for the image training: the manifest does not name it any more\n",
+    )
+    assert "image" not in lock(old)
+
+
+def test_nothing_that_the_archives_have_fits(old: World) -> None:
+    before = (old.folder / "package-cache.lock").read_bytes()
+    status, err = locked(old, "--for", str(root_of(old, "newest", package("library", "9.0"))))
+    assert status == 3
+    assert err.replace(str(old.folder), "") == (
+        "error: cannot lock this manifest\n"
+        "/package-cache.toml:4:12: group[0].systems[0]: "
+        "group 'dev' cannot be installed in the image newest, whatever the archives have:\n"
+        "    E: Unable to correct problems, you have held broken packages.\n"
+        "    The following packages have unmet dependencies:\n"
+        "     library-dev : Depends: library (= 1.1) but 9.0 is to be installed\n"
+        "    upgrade the image, or leave the group to the image's fallback: "
+        "in an [[image]], groups = [...] names the others\n"
+    )
+    assert (old.folder / "package-cache.lock").read_bytes() == before
+
+
+def test_an_image_of_another_system(old: World) -> None:
+    other = root_of(old, "other")
+    (other / "usr/lib/os-release").write_text('ID=ubuntu\nVERSION_ID="20.04"\n')
+    assert locked(old, "--for", str(other)) == (
+        2,
+        "error: cannot lock for the image other: it is ubuntu20.04 amd64, and no group of the manifest is for that\n"
+        "hint: the manifest is for: ubuntu18.04 amd64\n",
+    )
+
+
+def test_what_is_no_image(old: World) -> None:
+    assert locked(old, "--for", "training") == (
+        2,
+        "error: cannot lock for 'training': it is no image of the manifest, no reference and no folder\n"
+        "hint: images of the manifest: none; references: docker://HOST/NAME:TAG, oci:DIR:TAG, oci-archive:FILE\n",
+    )
+
+
+def test_an_image_without_dpkg_says_no_architecture(old: World) -> None:
+    root = root_of(old, "bare")
+    (root / "var/lib/dpkg/status").write_text("")
+    assert locked(old, "--for", str(root)) == (
+        2,
+        "error: cannot lock for the image bare: its dpkg does not say of which architecture it is\n"
+        "hint: name it in an [[image]] of the manifest: architecture\n",
+    )
+
+
+@pytest.mark.parametrize("other", ["--keep", "--upgrade"])
+@pytest.mark.parametrize("own", ["--for", "--forget"])
+def test_what_contradicts_an_image(own: str, other: str, old: World) -> None:
+    status, err = locked(old, own, "job", other)
+    assert status == 2
+    assert "--for and --forget leave all that is locked as it is: lock --keep or --upgrade by itself\n" in err
+
+
+def test_an_image_that_is_gone(old: World) -> None:
+    root = root_of(old, "newer", package("library", "1.1"))
+    assert locked(old, "--for", str(root))[0] == 0
+    root.rename(old.folder / "elsewhere")
+    status, err = locked(old)
+    assert (status, err.replace(str(old.folder), "")) == (
+        2,
+        "error: cannot lock for the image newer: cannot check /newer: there is no such folder\n"
+        "hint: where it is gone for good: package-cache lock --forget newer\n",
+    )
+
+
+def test_names_of_images_that_are_alike(old: World) -> None:
+    (old.folder / "more").mkdir()
+    one = root_of(old, "Newer!", package("library", "1.1"))
+    other = root_of(old, "more/newer-", package("library", "1.1"))
+    for root in (one, other, one):
+        assert locked(old, "--for", str(root))[0] == 0
+    assert lock(old)["image"] == [{"name": "newer-", "root": "Newer!"}, {"name": "newer--2", "root": "more/newer-"}]
+
+
+def test_what_other_verbs_make_of_two_versions(old: World) -> None:
+    newer = root_of(old, "newer", package("library", "1.1"))
+    assert checked(old, newer)["dev"] == ["13"]
+    before = old.folder / "before.lock"
+    before.write_bytes((old.folder / "package-cache.lock").read_bytes())
+    assert locked(old, "--for", str(newer))[0] == 0
+    assert checked(old, newer)["dev"][0] == "0"
+    cache, lock_file = str(old.cache), str(old.folder / "package-cache.lock")
+    assert ": up to date: " in online(old, "build", "--output", cache)[1]
+    assert old.json("diff", lock_file, cache)["result"]["different"] is False
+    assert old.json("diff", str(before), cache)["result"]["changes"]["new"] == 1
+    assert old.run("verify", "--cache", cache)[0] == 0
+    assert old.run("gc", "--cache", cache, "--grace", "0")[0] == 0
+    assert old.run("stage", "--cache", cache, "--to", str(old.folder / "staged/package_cache"), "dev")[0] == 0
+    found = old.json("check", "--cache", str(old.folder / "staged/package_cache"), "--root", str(newer))["result"]
+    assert [item["prediction"] for item in found["groups"]] == ["hit"]
+    status, out, _ = old.run("sbom", "--cache", cache, "--format", "cyclonedx")
+    assert status == 0
+    both = [item for item in json.loads(out)["components"] if item["name"] == "library-dev"]
+    assert [item["version"] for item in both] == ["1.0", "1.1"]
+    assert both[0]["supplier"] == both[1]["supplier"]
+
+
+def test_an_image_with_a_second_architecture(world: World) -> None:
+    world.archive.architectures = ["amd64", "i386"]
+    world.manifest(GROUPS, "package-cache.toml")
+
+    def publish(version: str) -> None:
+        for architecture in ("amd64", "i386"):
+            world.add("library", version, architecture=architecture, Multi_Arch="same")
+        world.add("library-dev", version, architecture="amd64", depends=f"library (= {version})", Source="library")
+        world.archive.publish()
+
+    def of(architecture: str) -> str:
+        text = package("library", "1.1", Multi_Arch="same")
+        return text.replace("Architecture: all", f"Architecture: {architecture}")
+
+    publish("1.0")
+    assert locked(world) == (0, "")
+    for name in ("library", "library-dev"):
+        world.archive.remove(name)
+    publish("1.2")
+    root = root_of(world, "both", of("amd64"), of("i386"))
+    (root / "var/lib/dpkg/arch").write_text("amd64\ni386\n")
+    assert locked(world, "--for", str(root)) == (0, "")
+    needed = ["library-dev_1.2_amd64", "library_1.2_amd64", "library_1.2_i386"]
+    assert sets(world)["dev"] == {"both": needed}
+
+
+def test_no_more_than_one_version_is_kept_of_a_package() -> None:
+    system = System.parse("ubuntu18.04")
+    packages = tuple(LockedPackage("lib", version, "all", 1, "", "r", "lib") for version in ("1", "2"))
+    groups = (LockedGroup("dev", ("lib",), ("lib_1_all",), images=(ImageSet("job", ("lib_2_all",)),)),)
+    before = Lock("m", "d", (LockedSystem(system, (), groups, packages),))
+    assert Kept.of(Keep(before), (), system).packages == [packages[0]]

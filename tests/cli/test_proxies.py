@@ -1,0 +1,184 @@
+"""Proxies and certificates of this machine, for lists and downloads: a real proxy, and a server with its own authority.
+
+For what runs in roots: `tests/sandbox/test_root_sources.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.support.proxy import Certificates, Proxy, apt_told, made_authority
+from tests.support.server import ArchiveServer
+from tests.support.world import World
+
+Told = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return made_authority(tmp_path_factory.mktemp("authority") / "ca")
+
+
+@pytest.fixture
+def proxy(world: World) -> Iterator[Proxy]:
+    with Proxy({"archive.invalid": world.server.port}) as made:
+        yield made
+
+
+@pytest.fixture
+def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """Let this machine's apt be told something, and its environment say nothing of proxies."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with ExitStack() as stack:
+        yield lambda *lines: stack.enter_context(apt_told(*lines, folder=world.folder, monkeypatch=monkeypatch))
+
+
+def lock_and_build(world: World, uri: str = "http://archive.invalid") -> tuple[tuple[int, int], str]:
+    world.manifest("edit,ubuntu18.04,editor\n")
+    mirror = ("--mirror", f"ubuntu={uri}")
+    words = (
+        "--manifest", str(world.folder / "package_cache_info"), "--state", str(world.folder / "state"),
+        "--keyring", f"ubuntu={world.archive.keyring}", *mirror,
+    )  # fmt: skip
+    locked = world.run("lock", *words)
+    built = world.run("build", *words, "--output", str(world.cache))
+    return (locked[0], built[0]), locked[2] + built[2]
+
+
+def asked(proxy: Proxy, uri: str) -> bool:
+    """Return whether it was asked for lists and packages."""
+    return any(line == f"GET {uri}/dists/bionic/InRelease" for line in proxy.log) and any(
+        line.startswith(f"GET {uri}/pool/") for line in proxy.log
+    )
+
+
+def test_a_proxy_of_the_environment(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    told()
+    monkeypatch.setenv("http_proxy", proxy.uri)
+    assert lock_and_build(world) == ((0, 0), "")
+    assert asked(proxy, "http://archive.invalid")
+
+
+@pytest.mark.parametrize("for_one_host", [False, True])
+def test_a_proxy_of_apt(world: World, proxy: Proxy, told: Told, for_one_host: bool) -> None:
+    told(f'Acquire::http::Proxy{"::archive.invalid" if for_one_host else ""} "{proxy.uri}";')
+    assert lock_and_build(world) == ((0, 0), "")
+    assert asked(proxy, "http://archive.invalid")
+
+
+def test_a_program_that_finds_the_proxy(world: World, proxy: Proxy, told: Told) -> None:
+    program = world.folder / "find-proxy"
+    program.write_text(f"#!/bin/sh\necho {proxy.uri}\n")
+    program.chmod(0o755)
+    told(f'Acquire::http::Proxy-Auto-Detect "{program}";')
+    assert lock_and_build(world) == ((0, 0), "")
+    assert asked(proxy, "http://archive.invalid")
+
+
+def test_a_host_without_the_proxy(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    told()
+    monkeypatch.setenv("http_proxy", proxy.uri)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert lock_and_build(world, world.server.uri) == ((0, 0), "")
+    assert proxy.log == []
+
+
+def test_a_host_that_apt_is_told_to_reach_directly(world: World, proxy: Proxy, told: Told) -> None:
+    told(f'Acquire::http::Proxy "{proxy.uri}";', 'Acquire::http::Proxy::127.0.0.1 "DIRECT";')
+    assert lock_and_build(world, world.server.uri) == ((0, 0), "")
+    assert proxy.log == []
+
+
+def test_a_proxy_with_a_password(world: World, told: Told) -> None:
+    with Proxy({"archive.invalid": world.server.port}, user="me:Geheim.4711") as proxy:
+        told(f'Acquire::http::Proxy "{proxy.uri.replace("//", "//me:Geheim.4711@")}";')
+        assert lock_and_build(world) == ((0, 0), "")
+        told(f'Acquire::http::Proxy "{proxy.uri.replace("//", "//me:Geheim.0815@")}";')
+        world.server.forget_requests()
+        (statuses, err) = lock_and_build(world)
+    assert statuses[0] == 5
+    assert "407" in err
+    assert "Geheim" not in err
+    texts = [path.read_bytes() for path in world.folder.rglob("*") if path.is_file() and path.name != "told.conf"]
+    assert not any(b"Geheim" in text for text in texts), "it is written nowhere"
+
+
+@pytest.fixture
+def secure(world: World, certificates: Certificates) -> Iterator[tuple[Proxy, ArchiveServer]]:
+    """The archive by HTTPS, which only the proxy finds."""
+    with (
+        ArchiveServer(world.archive.folder, tls=certificates.server()) as server,
+        Proxy({"archive.invalid": server.port}) as proxy,
+    ):
+        yield proxy, server
+
+
+def by_folder(certificates: Certificates) -> str:
+    """Give a folder of authorities as GnuTLS reads it."""
+    folder = certificates.folder / "authorities"
+    folder.mkdir(exist_ok=True)
+    (folder / "ours.pem").write_bytes(certificates.authority.read_bytes())
+    return str(folder)
+
+
+@pytest.mark.parametrize("how", ["for all", "for one host", "capitals"])
+def test_an_authority_of_apt(
+    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told, how: str
+) -> None:
+    name = {"for all": "CAInfo", "for one host": "archive.invalid::CAInfo", "capitals": "CaInfo"}[how]
+    told(f'Acquire::https::Proxy "{secure[0].uri}";', f'Acquire::https::{name} "{certificates.authority}";')
+    assert lock_and_build(world, "https://archive.invalid") == ((0, 0), "")
+    assert set(secure[0].log) == {"CONNECT archive.invalid:443"}
+    assert any(path.endswith(".deb") for path in secure[1].requests)
+
+
+def test_a_proxy_of_the_environment_for_https(
+    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    told(f'Acquire::https::CAInfo "{certificates.authority}";')
+    monkeypatch.setenv("https_proxy", secure[0].uri)
+    assert lock_and_build(world, "https://archive.invalid") == ((0, 0), "")
+
+
+@pytest.mark.parametrize("setting", ["", "Verify-Peer", "Verify-Host", "archive.invalid::Verify-Peer"])
+def test_a_server_that_nobody_vouches_for_is_refused(
+    world: World, secure: tuple[Proxy, ArchiveServer], told: Told, setting: str
+) -> None:
+    told(f'Acquire::https::Proxy "{secure[0].uri}";', *([f'Acquire::https::{setting} "false";'] if setting else []))
+    statuses, err = lock_and_build(world, "https://archive.invalid")
+    assert statuses[0] == 5
+    assert 'hint: name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)' in err
+    assert ("Verify-Peer and Verify-Host of this machine do not count" in err) == bool(setting)
+    assert secure[1].requests == []
+
+
+def test_downloads_from_a_server_that_nobody_vouches_for_are_refused(
+    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told
+) -> None:
+    proxy = f'Acquire::https::Proxy "{secure[0].uri}";'
+    told(proxy, f'Acquire::https::CAInfo "{certificates.authority}";')
+    assert lock_and_build(world, "https://archive.invalid")[0] == (0, 0)
+    for path in (world.cache / "pool").iterdir():
+        path.unlink()
+    told(proxy, 'Acquire::https::Verify-Peer "false";')
+    words = ("--manifest", str(world.folder / "package_cache_info"), "--mirror", "ubuntu=https://archive.invalid")
+    status, _, err = world.run("build", *words, "--state", str(world.folder / "state"), "--output", str(world.cache))
+    assert status == 5
+    assert 'hint: name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)' in err
+
+
+def test_a_server_that_asks_for_a_certificate(world: World, certificates: Certificates, told: Told) -> None:
+    with (
+        ArchiveServer(world.archive.folder, tls=certificates.server(asks_clients=True)) as server,
+        Proxy({"archive.invalid": server.port}) as proxy,
+    ):
+        lines = [f'Acquire::https::Proxy "{proxy.uri}";', f'Acquire::https::CAInfo "{certificates.authority}";']
+        told(*lines)
+        assert lock_and_build(world, "https://archive.invalid")[0][0] == 5
+        certificate, key = certificates.of("client.invalid")
+        told(*lines, f'Acquire::https::SslCert "{certificate}";', f'Acquire::https::SslKey "{key}";')
+        assert lock_and_build(world, "https://archive.invalid") == ((0, 0), "")

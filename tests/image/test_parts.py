@@ -1,0 +1,93 @@
+"""The part of a cache that an image for one architecture holds: whole to `verify`, and to the installer."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.installer.synthetic import Room
+from tests.support.lab import Isolation, throwaway
+from tests.support.layout import images, unpacked
+from tests.support.world import World
+
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.verify import verify
+
+MANIFEST = """\
+[[group]]
+name = "both"
+systems = ["ubuntu18.04"]
+architectures = ["amd64", "arm64"]
+packages = ["tool"]
+
+[[group]]
+name = "other"
+systems = ["ubuntu18.04"]
+architectures = ["arm64"]
+packages = ["tool"]
+
+[[group]]
+name = "foreign"
+systems = ["ubuntu18.04"]
+architectures = ["amd64", "arm64"]
+packages = ["tool", "old:i386"]
+"""
+
+
+@pytest.fixture
+def parts(world: World) -> dict[str, CacheFolder]:
+    """Give what the image holds, by architecture in Go's words."""
+    world.archive.architectures = ["amd64", "arm64", "i386"]
+    for architecture in ("amd64", "arm64", "i386"):
+        world.add("tool", architecture=architecture, depends="libshared, own", Multi_Arch="foreign")
+        world.add("own", architecture=architecture, Multi_Arch="same")
+    world.add("old", architecture="i386", depends="own")
+    world.archive.publish()
+    world.manifest(MANIFEST, "package-cache.toml")
+    mirror = ("--mirror", f"ubuntu={world.server.uri}", "--keyring", f"ubuntu={world.archive.keyring}")
+    words = ("--manifest", str(world.folder / "package-cache.toml"), "--state", str(world.folder / "state"))
+    status, _, err = world.run("build", *words, *mirror, "--output", str(world.cache))
+    assert status == 0, err
+    layout = world.folder / "layout"
+    state = ("--state", str(world.folder / "state"))
+    assert world.run("image", "--cache", str(world.cache), *state, "--output", f"oci:{layout}")[0] == 0
+    found = images(layout)
+    assert set(found) == {"amd64", "arm64"}
+    return {name: CacheFolder(unpacked(layout, own, world.folder / name)) for name, own in found.items()}
+
+
+def architectures(cache: CacheFolder, group: str) -> list[str]:
+    text = (cache.group(group, "ubuntu18.04") / "Packages").read_text()
+    return sorted({line.split()[1] for line in text.splitlines() if line.startswith("Architecture: ")})
+
+
+def test_each_part_is_whole_and_has_nothing_of_the_others(parts: dict[str, CacheFolder]) -> None:
+    for name, cache in parts.items():
+        description = read_description(cache)
+        assert verify(cache).problems == ()
+        stored = [path.stat().st_size for path in cache.pool.iterdir()]
+        assert (description.packages, description.size) == (len(stored), sum(stored))
+        assert architectures(cache, "both") == ["all", name]
+    assert [group.name for group in read_description(parts["amd64"]).groups] == ["both", "foreign"]
+    assert [group.name for group in read_description(parts["arm64"]).groups] == ["both", "foreign", "other"]
+
+
+def test_what_is_asked_for_of_a_third_architecture_stays(parts: dict[str, CacheFolder]) -> None:
+    assert architectures(parts["amd64"], "foreign") == ["all", "amd64", "i386"]
+    assert architectures(parts["arm64"], "foreign") == ["all", "arm64", "i386"]
+
+
+def test_the_installer_takes_it(
+    parts: dict[str, CacheFolder], real_root: Callable[[str], Path], isolation: Isolation
+) -> None:
+    binds = {"/cache": parts["amd64"].path}
+    with throwaway(real_root("ubuntu18.04"), isolation, binds=binds) as container, contextlib.ExitStack() as stack:
+        room = Room(container, "/cache", stack)
+        assert room.install("other").status == 10
+        room.sh("dpkg --add-architecture i386")
+        done = room.install("both", "foreign")
+        assert (done.status, done.err) == (0, "")
+        assert room.state("tool", "libshared", "old") == {
+            "tool": "ii 1.0", "libshared": "ii 1.0", "old": "ii 1.0"
+        }  # fmt: skip

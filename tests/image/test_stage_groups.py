@@ -1,0 +1,220 @@
+"""The entry point of the init form: a shell script that stages groups to a volume."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.image.trees import InitTree, init_tree
+from tests.support.world import World
+
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import CacheFolder
+from package_cache.cache.verify import verify
+from package_cache.process import run
+from package_cache.stage import stage
+
+GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\nview,ubuntu16.04,viewer\n"
+
+
+@pytest.fixture
+def tree(world: World) -> InitTree:
+    world.once("groups for two systems", lambda: build_for_two_systems(world))
+    return init_tree(world, world.folder)
+
+
+def build_for_two_systems(world: World) -> None:
+    world.archive.suites += ["xenial", "xenial-updates", "xenial-security"]
+    world.add("libshared", "0.9", suite="xenial")
+    world.add("viewer", "0.9", suite="xenial", depends="libshared")
+    world.archive.publish()
+    world.manifest(GROUPS)
+    status, _, err = world.build()
+    assert status == 0, err
+
+
+def groups_of(volume: Path) -> list[tuple[str, str]]:
+    return [(group.name, group.system) for group in read_description(CacheFolder(volume)).groups]
+
+
+def files(volume: Path) -> set[str]:
+    return {str(path.relative_to(volume)) for path in volume.rglob("*")}
+
+
+def test_what_is_staged_is_a_whole_cache_of_these_groups(tree: InitTree) -> None:
+    done = tree.stage("edit")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"package-cache: staged edit to {tree.volume}: 2 new package files, 0.0 MB, of 2, 0.0 MB\n"
+    assert groups_of(tree.volume) == [("edit", "ubuntu18.04")]
+    assert verify(CacheFolder(tree.volume)).problems == ()
+    description = read_description(CacheFolder(tree.volume))
+    assert (description.packages, description.size) == (2, sum(p.stat().st_size for p in tree.volume.glob("pool/*")))
+    assert not [name for name in files(tree.volume) if "/.new-" in name]
+
+
+def test_groups_are_added_and_those_before_stay(tree: InitTree) -> None:
+    tree.stage("edit")
+    done = tree.stage("view")
+    assert "staged view to" in done.stdout
+    assert "3 new package files" in done.stdout
+    assert groups_of(tree.volume) == [("edit", "ubuntu18.04"), ("view", "ubuntu16.04"), ("view", "ubuntu18.04")]
+    assert verify(CacheFolder(tree.volume)).problems == ()
+
+
+def test_it_says_what_the_verb_stage_says(tree: InitTree, world: World) -> None:
+    tree.stage("edit", "view")
+    other = world.folder / "other"
+    stage(["edit", "view"], CacheFolder(world.cache), other)
+    ours, theirs = (json.loads((folder / "package-cache.json").read_text()) for folder in (tree.volume, other))
+    assert ours | {"lock_digest": ""} == theirs | {"lock_digest": ""}
+    assert {name for name in files(tree.volume) if ".staged" not in name} == files(other) - {".lock"}
+
+
+def test_one_system_is_enough_for_a_job_that_has_one(tree: InitTree) -> None:
+    assert tree.stage("view", "--system", "ubuntu16.04").returncode == 0
+    assert groups_of(tree.volume) == [("view", "ubuntu16.04")]
+
+
+def test_the_second_time_nothing_is_copied(tree: InitTree) -> None:
+    tree.stage("edit")
+    before = {path: path.stat().st_ino for path in tree.volume.glob("pool/*")}
+    assert "0 new package files" in tree.stage("edit").stdout
+    assert {path: path.stat().st_ino for path in tree.volume.glob("pool/*")} == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "missing"])
+def test_a_damaged_file_on_the_volume_is_mended(tree: InitTree, damage: str) -> None:
+    tree.stage("edit")
+    victim = next(tree.volume.glob("pool/*.deb"))
+    content = victim.read_bytes()
+    victim.unlink()
+    if damage != "missing":
+        victim.write_bytes(content[:-10] if damage == "truncated" else content[:-1] + b"x")
+    done = tree.stage("edit")
+    assert done.returncode == 0
+    assert "1 new package file," in done.stdout
+    assert ("was damaged: it is staged again" in done.stderr) == (damage != "missing")
+    assert verify(CacheFolder(tree.volume)).problems == ()
+
+
+def test_a_damaged_group_folder_on_the_volume_is_mended(tree: InitTree) -> None:
+    tree.stage("edit")
+    (tree.volume / "groups/edit-ubuntu18.04/Packages").write_text("")
+    (tree.volume / "groups/edit-ubuntu18.04/odd").write_text("")
+    assert tree.stage("edit").returncode == 0
+    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert not (tree.volume / "groups/edit-ubuntu18.04/odd").exists()
+
+
+def updated(world: World, tree: InitTree, version: str) -> InitTree:
+    """Give the image after an update of the package editor."""
+    world.add("editor", version, suite="bionic-security", depends="libshared")
+    world.archive.publish()
+    assert world.online("lock")[0] == 0
+    assert world.build()[0] == 0
+    return init_tree(world, world.folder)
+
+
+def test_an_update_replaces_the_group_and_keeps_for_a_while_what_a_job_may_still_read(
+    tree: InitTree, world: World
+) -> None:
+    tree.stage("edit", "view")
+    first = {path.name for path in tree.volume.glob("pool/*")}
+    newer = updated(world, tree, "2.0")
+    done = newer.stage("edit", "view")
+    assert "1 new package file," in done.stdout
+    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert first <= {path.name for path in tree.volume.glob("pool/*")}
+    newest = updated(world, tree, "3.0")
+    newest.stage("edit", "view")
+    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert not first <= {path.name for path in tree.volume.glob("pool/*")}
+
+
+def test_names_that_are_not_there_are_told_together(tree: InitTree) -> None:
+    done = tree.stage("edit", "nothing", "neither")
+    assert done.returncode == 10
+    assert done.stderr == (
+        f"package-cache: cannot stage edit nothing neither to {tree.volume}: "
+        "there is no group nothing, but: edit view; there is no group neither, but: edit view\n"
+        "package-cache: next step: name what is there, or add it to the manifest and make the image again\n"
+    )
+    assert not tree.volume.exists()
+
+
+def test_what_is_optional_keeps_no_job_from_starting(tree: InitTree) -> None:
+    done = tree.stage("edit", "nothing", "--optional")
+    assert done.returncode == 0
+    assert "there is no group nothing" in done.stderr
+    assert done.stderr.endswith("the job starts all the same, and installs them by its fallback\n")
+    assert tree.stage("--optional").returncode == 2
+
+
+def test_a_system_that_a_group_is_not_for(tree: InitTree) -> None:
+    done = tree.stage("edit", "--system", "ubuntu16.04")
+    assert done.returncode == 11
+    assert "the group edit is not for ubuntu16.04, but for: ubuntu18.04\n" in done.stderr
+    assert not tree.volume.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "name at least one group, and the volume with --to"),
+        (("edit",), "name the volume with --to DIR"),
+        (("--to", "/x"), "name at least one group"),
+        (("edit", "--to"), "--to needs a value"),
+        (("edit", "--two", "/x"), "there is no option --two"),
+        (("../edit", "--to", "/x"), "'../edit' is not the name of a group"),
+        (("edit", "--to", "/x y"), "the path '/x y' holds characters other than"),
+        (("edit", "--to", "/x", "--system", "*"), "'*' is not the name of a system"),
+    ],
+)
+def test_a_command_line_that_is_wrong(tree: InitTree, words: tuple[str, ...], told: str) -> None:
+    argv = [*tree.words, str(tree.script), *(("--cache", str(tree.path)) if words else ()), *words]
+    done = run(argv, check=False, timeout=60)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_the_groups_there_are(tree: InitTree) -> None:
+    done = run(tree.argv("--list"), timeout=60)
+    assert done.stdout == "edit\tubuntu18.04\nview\tubuntu16.04\nview\tubuntu18.04\n"
+
+
+def test_an_image_without_a_cache(tree: InitTree) -> None:
+    shutil.rmtree(tree.path)
+    done = tree.stage("edit")
+    assert done.returncode == 30
+    assert f"there is no cache in {tree.path}" in done.stderr
+
+
+def test_an_image_that_lacks_a_package(tree: InitTree) -> None:
+    for path in tree.path.glob("pool/*"):
+        path.unlink()
+    done = tree.stage("edit")
+    assert done.returncode == 31
+    assert "the image lacks the package file" in done.stderr
+    assert not list(tree.volume.glob("groups/*"))
+
+
+def test_a_volume_that_is_full(tree: InitTree, world: World) -> None:
+    large = tree.path / "pool"
+    victim = max(large.iterdir(), key=lambda path: path.stat().st_size)
+    assert victim.stat().st_size > 500
+    script = f'mount -t tmpfs -o size=16k none "{tree.volume}" && exec "$@"'
+    tree.volume.mkdir()
+    argv = ["unshare", "--mount", "sh", "-c", script, "sh", *tree.argv("edit", "view", "--to", str(tree.volume))]
+    done = run(argv, check=False, timeout=60)
+    assert done.returncode == 41
+    assert "No space left on device" in done.stderr
+    assert "next step: raise the sizeLimit of the volume" in done.stderr
+
+
+def test_a_volume_that_is_read_only(tree: InitTree) -> None:
+    script = f'mount -t tmpfs -o ro none "{tree.volume}" && exec "$@"'
+    tree.volume.mkdir()
+    argv = ["unshare", "--mount", "sh", "-c", script, "sh", *tree.argv("edit", "--to", str(tree.volume))]
+    done = run(argv, check=False, timeout=60)
+    assert done.returncode == 42
+    assert "Read-only file system" in done.stderr

@@ -1,0 +1,193 @@
+"""`package-cache.toml` gives the same values as the columns, and what the columns cannot say."""
+
+from pathlib import Path
+
+import pytest
+from tests.support.keys import throwaway_key
+
+from package_cache.manifest import read_manifest
+from package_cache.manifest.model import Group, Pin, Place, Repository, TrustedKeys
+from package_cache.openpgp import read_public_keys
+
+EVERYTHING = """\
+[mirrors]
+ubuntu = ["https://mirror.example/ubuntu", "file:/srv/ubuntu"]
+ubuntu-security = ["https://mirror.example/security"]
+
+[[group]]
+name = "ssh"
+systems = ["ubuntu16.04", "ubuntu18.04"]
+packages = [
+  "openssh-client",     # the order is kept
+  "openssh-server=1:7.6p1-4",
+]
+architectures = ["amd64", "arm64"]
+recommends = true
+provides = ["/usr/sbin/sshd"]
+size-budget = "50 MB"
+precommands = '''
+
+echo "a, b" > /l
+if true; then	true; fi # kept
+'''
+
+[[group]]
+name = "ssh"
+systems = ["debian12"]
+packages = ["openssh-server"]
+
+[[repository]]
+name = "tools"
+uris = ["https://tools.example/apt"]
+suite = "stable"
+components = ["main", "extra"]
+systems = ["ubuntu18.04"]
+key = "keys/tools.asc"
+priority = 700
+
+[[repository]]
+name = "tools"
+uris = ["file:/srv/flat"]
+suite = "./"
+systems = ["debian12"]
+allow-unsigned = true
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("site/keys").mkdir(parents=True)
+    throwaway_key().export(Path("site/keys/tools.asc"), armoured=True)
+    return Path("site/package-cache.toml")
+
+
+def requests(group: Group) -> list[str]:
+    return [str(package.request) for package in group.packages]
+
+
+def test_one_group_for_each_os_release(path: Path) -> None:
+    path.write_text(EVERYTHING)
+    groups = read_manifest(path).groups
+    ssh = ["openssh-client", "openssh-server=1:7.6p1-4"]
+    assert [(group.name, group.distribution, group.version, requests(group)) for group in groups] == [
+        ("ssh", "ubuntu", "16.04", ssh),
+        ("ssh", "ubuntu", "18.04", ssh),
+        ("ssh", "debian", "12", ["openssh-server"]),
+    ]
+
+
+def test_all_that_the_columns_cannot_say(path: Path) -> None:
+    path.write_text(EVERYTHING)
+    first, second, plain = read_manifest(path).groups
+    for group in (first, second):
+        assert [system.architecture for system in group.systems] == ["amd64", "arm64"]
+        assert (group.recommends, group.provides, group.size_budget) == (True, ("/usr/sbin/sshd",), 50_000_000)
+        assert group.precommands == 'echo "a, b" > /l\nif true; then\ttrue; fi # kept'
+    assert (plain.architectures, plain.recommends, plain.provides) == (("amd64",), False, ())
+    assert (plain.size_budget, plain.precommands) == (None, None)
+
+
+def test_answers_to_debconf_in_both_forms(path: Path) -> None:
+    group = '[[group]]\nname = "kerberos"\nsystems = ["debian12"]\npackages = ["krb5-user"]\n'
+    answer = ('package = "krb5-config"', 'question = "krb5-config/default_realm"', 'type = "string"', 'value = "A.B"')
+    path.write_text(f"{group}debconf = [{{ {', '.join(answer)} }}]\n")
+    (inline,) = read_manifest(path).groups
+    path.write_text(f"{group}[[group.debconf]]\n" + "\n".join(answer) + "\n")
+    (table,) = read_manifest(path).groups
+    assert [str(found) for found, _ in inline.debconf] == ["krb5-config krb5-config/default_realm string A.B"]
+    assert [found for found, _ in table.debconf] == [found for found, _ in inline.debconf]
+
+
+def test_repositories_and_mirrors(path: Path) -> None:
+    path.write_text(EVERYTHING)
+    manifest = read_manifest(path)
+    assert manifest.repositories == (
+        Repository(
+            "tools",
+            ("https://tools.example/apt",),
+            "stable",
+            Place("site/package-cache.toml", 27, 1, "repository[0]"),
+            ("main", "extra"),
+            ("ubuntu18.04",),
+            TrustedKeys(
+                Place("site/package-cache.toml", 33, 1, "repository[0].key"),
+                read_public_keys(Path("site/keys/tools.asc").read_bytes()),
+                file=Path("site/keys/tools.asc"),
+            ),
+            priority=700,
+        ),
+        Repository(
+            "tools",
+            ("file:/srv/flat",),
+            "./",
+            Place("site/package-cache.toml", 36, 1, "repository[1]"),
+            systems=("debian12",),
+            allow_unsigned=True,
+        ),
+    )
+    assert manifest.mirrors == {
+        "ubuntu": ("https://mirror.example/ubuntu", "file:/srv/ubuntu"),
+        "ubuntu-security": ("https://mirror.example/security",),
+    }
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_places_of_groups_and_packages(path: Path, ends: str) -> None:
+    path.write_bytes(("\ufeff" + EVERYTHING.replace("\n", ends)).encode())
+    name = "site/package-cache.toml"
+    first, second, third = read_manifest(path).groups
+    assert first.place == Place(name, 7, 12, "group[0].systems[0]")
+    assert second.place == Place(name, 7, 27, "group[0].systems[1]")
+    assert second.packages[1].place == Place(name, 10, 3, "group[0].packages[1]")
+    assert third.packages[0].place == Place(name, 25, 13, "group[1].packages[0]")
+
+
+def test_both_formats_say_the_same(path: Path) -> None:
+    path.write_text('[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash", "g++"]\nprecommands = " x "\n')
+    columns = Path("columns")
+    columns.write_text("a,debian12,bash g++, x \n")
+    ours, seeds = read_manifest(path).groups[0], read_manifest(columns).groups[0]
+    assert requests(ours) == requests(seeds)
+    assert (ours.name, ours.systems, ours.precommands) == (seeds.name, seeds.systems, seeds.precommands)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        ("1", 1), ("50_000_000", 50_000_000), ('"7 B"', 7), ('"50MB"', 50_000_000), ('"1.5 GB"', 1_500_000_000),
+        ('"0.29 kB"', 290), ('"2 KiB"', 2048), ('"64 MiB"', 67_108_864), ('"1.5 GiB"', 1_610_612_736),
+    ],
+)  # fmt: skip
+def test_size_budgets_in_bytes(path: Path, written: str, size: int) -> None:
+    path.write_text(f'group = [{{ name = "a", systems = ["debian12"], packages = ["bash"], size-budget = {written} }}]')
+    assert read_manifest(path).groups[0].size_budget == size
+
+
+def test_a_blank_precommand_is_none(path: Path) -> None:
+    path.write_text('[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash"]\nprecommands = " \\n"\n')
+    assert read_manifest(path).groups[0].precommands is None
+
+
+def test_packages_for_some_architectures(path: Path) -> None:
+    path.write_text(
+        '[[group]]\nname = "gpu"\nsystems = ["debian12"]\narchitectures = ["amd64", "arm64"]\n'
+        'packages = ["tool", { name = "gpu-driver=535.1-1", architectures = ["amd64"] }]\n'
+    )
+    [group] = read_manifest(path).groups
+    assert [str(item.request) for item in group.packages_on("amd64")] == ["tool", "gpu-driver=535.1-1"]
+    assert [str(item.request) for item in group.packages_on("arm64")] == ["tool"]
+    assert group.packages[1].place.line == 5
+
+
+def test_pins(path: Path) -> None:
+    path.write_text(
+        '[[group]]\nname = "gpu"\nsystems = ["debian12"]\npackages = ["gpu-driver"]\n'
+        '[[pin]]\npackages = ["gpu-*", "libgpu1"]\nversion = "1:535.*"\npriority = 1001\n'
+        '[[pin]]\npackages = ["*"]\nrepository = "debian-security"\npriority = 600\nsystems = ["debian12"]\n'
+    )
+    name = "site/package-cache.toml"
+    assert read_manifest(path).pins == (
+        Pin(("gpu-*", "libgpu1"), 1001, Place(name, 5, 1, "pin[0]"), version="1:535.*"),
+        Pin(("*",), 600, Place(name, 9, 1, "pin[1]"), repository="debian-security", systems=("debian12",)),
+    )

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from package_cache.outside.files import write_atomically
-from package_cache.values.errors import UsageError
-
 from bench.measure import Sample
+from package_cache.errors import UsageError
+from package_cache.filesystem.paths import write_atomically
 
 FORMAT = 1
 

@@ -75,7 +75,7 @@ ALLOWED = {
     "package_cache/cli/options.py": MACHINE,
     "package_cache/cli/sbom.py": MACHINE,
     "package_cache/installer/__init__.py": MACHINE,
-    "package_cache/plugin.py": "only makes the mount point of the volume where it is missing",
+    "package_cache/plugin/api.py": "only makes the mount point of the volume where it is missing",
     "package_cache/stage.py": "only makes the folder of the volume where it is missing",
     "package_cache/sbom/facts.py": "only whether a package is there; dpkg-deb reads it",
     "package_cache/build/builder.py": BUILT,

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable
 
-from package_cache.check.target import Where
 from package_cache.manifest.model import Manifest
 from package_cache.process import need_tools
 from package_cache.settings import Options
@@ -30,21 +29,19 @@ def containers() -> tuple[str, ...]:
     return ("runc", "nsenter", "unshare", "setpriv", *mapping)
 
 
-def need_for_lock(manifest: Manifest, options: Options, images: Iterable[Where] = ()) -> None:
-    """Raise `ToolMissingError` with all that resolving a manifest needs, and reading these images."""
+def need_for_lock(manifest: Manifest, options: Options, references: Iterable[str | None] = ()) -> None:
+    """Raise `ToolMissingError` with all that resolving a manifest needs, and reading images by these references."""
     tools = [*ARCHIVES]
     if any(group.precommands is not None for group in manifest.groups):
         tools.append("mmdebstrap")
         tools += () if options.uncontained_precommands and os.geteuid() == 0 else containers()
-    need_tools(*tools, *_for_reading(images))
+    need_tools(*tools, *_for_reading(references))
 
 
-def need_for_check(systems: Iterable[Where], *, install: bool) -> None:
-    """Raise `ToolMissingError` with all that checking these systems needs; `install`: also for real."""
-    systems = tuple(systems)
-    run = containers() if install and any(where.has_root for where in systems) else ()
-    need_tools(*DRY_RUNS, *_for_reading(systems), *run)
+def need_for_check(references: Iterable[str | None], *, install: bool) -> None:
+    """Raise `ToolMissingError` with all that checking images by these references needs; `install`: also for real."""
+    need_tools(*DRY_RUNS, *_for_reading(references), *(containers() if install else ()))
 
 
-def _for_reading(images: Iterable[Where]) -> tuple[str, ...]:
-    return REGISTRIES if any((where.image or "").startswith("docker:") for where in images) else ()
+def _for_reading(references: Iterable[str | None]) -> tuple[str, ...]:
+    return REGISTRIES if any((reference or "").startswith("docker:") for reference in references) else ()

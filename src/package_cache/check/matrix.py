@@ -59,7 +59,7 @@ def check_one(
     groups: Sequence[str], cache: CacheFolder, where: Where, options: CheckOptions, listener: Listener = ignore
 ) -> Cell:
     """Check groups in one system, and with `options.install` install them there for real."""
-    need_for_check([where], install=options.install)
+    need_for_check([where.image], install=options.install and where.has_root)
     if options.install and where.has_root:
         require_containment()  # before an image is pulled
     with opened(where, state=options.state, listener=listener) as (seen, make_root):
@@ -86,7 +86,8 @@ def check_matrix(
         hint = "write a table for each: [[image]] with name, and reference, root, or status and system"
         raise UsageError(f"cannot check {manifest.path}: it has no [[image]] table", hint=hint)
     systems = [Where.of(image, authfile) for image in manifest.images]
-    need_for_check(systems, install=options.install)
+    roots = any(where.has_root for where in systems)
+    need_for_check([where.image for where in systems], install=options.install and roots)
     all_groups = tuple(dict.fromkeys(group.name for group in manifest.groups))
     rows = []
     for image, where in zip(manifest.images, systems, strict=True):

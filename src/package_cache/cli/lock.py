@@ -196,7 +196,7 @@ def write_lock(
     """
     with renderer.listening() as listener:
         images = images_before(before, manifest, listener, authfile=authfile) if before else []
-        need_for_lock(manifest, options, [image.where for image in images])
+        need_for_lock(manifest, options, [image.where.image for image in images])
         lock = make_lock(manifest, options, listener, keep=keep)
         lock = lock_for_images(lock, images, manifest, options, listener) if images else lock
     if dated or manifest.max_age is not None:

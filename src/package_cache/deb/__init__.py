@@ -1,1 +1,1 @@
-"""Package files and dpkg's database, read; and package files compressed anew."""
+"""Package files: what they say of themselves, and the same content in another compression."""

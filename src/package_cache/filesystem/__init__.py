@@ -1,1 +1,1 @@
-"""The outside world, behind small doors: processes, files, the distributions' data, apt, roots."""
+"""Files: paths that the user named, what others may change, temporary folders, tar archives."""

@@ -1,1 +1,1 @@
-"""The apts that answer for a system: sources with their mirrors and keys, pins, and roots in which precommands ran."""
+"""What distributions say of themselves: releases, archives, mirrors, keys; the apt that answers for a system."""

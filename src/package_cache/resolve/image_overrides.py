@@ -39,7 +39,7 @@ def lock_for_images(
     Raises `UsageError` where an image is of no system of the lock, `ManifestError` with each group that cannot be
     installed in one of them, what `opened` raises where one cannot be looked at, and what `make_lock` raises.
     """
-    need_for_lock(manifest, options, [image.where for image in images])
+    need_for_lock(manifest, options, [image.where.image for image in images])
     seen: dict[System, list[tuple[ImageToLock, SeenSystem]]] = {}
     for image in images:
         system, found = _seen(image, lock, options, listener)

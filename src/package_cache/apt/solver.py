@@ -245,7 +245,7 @@ class Apt:
         completed = self._run(["apt-get", "install", "--quiet=2", *argv])
         if completed.returncode != 0:
             words = _OTHER_SOLVER.sub("", completed.stderr + completed.stdout).strip()
-            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip() if "broken packages" in words else words)
+            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip())
         return self._described(completed.stdout)
 
     def files(self, packages: Iterable[tuple[str, str, str]]) -> tuple[PlannedPackage, ...]:

@@ -1,7 +1,7 @@
 """Disposable roots: run commands in a copy of a root, in a container of runc(8), then drop all of it.
 
 What contains a stranger's root in there: `docs/isolation.md`. The constant part of the container's description is
-`sandbox.json` (OCI runtime specification, config.json).
+`container.json` (OCI runtime specification, config.json).
 """
 
 import contextlib
@@ -23,7 +23,7 @@ DISK = "size=50%,nr_inodes=400k"
 """The most that is written in a disposable root, in memory (tmpfs(5)): half of the machine's, and that many files."""
 
 PROCESSES = 1024
-"""The most that run in it, whatever their users are; one user has half of that (`sandbox.json`)."""
+"""The most that run in it, whatever their users are; one user has half of that (`container.json`)."""
 
 _BOX = f"{STAGE}/box"
 
@@ -163,7 +163,7 @@ def _at_most(kind: str, limit: int) -> int:
 
 def _config(shown: Mapping[str, Path], *, network: bool) -> dict[str, Any]:
     """Return the container's description: a user namespace of its own, without rights over the mounts around it."""
-    config: dict[str, Any] = json.loads(Path(__file__).with_name("sandbox.json").read_text())
+    config: dict[str, Any] = json.loads(Path(__file__).with_name("container.json").read_text())
     linux = config["linux"]
     for kind in ("uid", "gid"):
         others = sum(count for _, _, count in identities(kind)) - 1

@@ -69,8 +69,9 @@ def main(*, names: Sequence[str], parts: Sequence[str], only_list: bool, write: 
             for cell in cells:
                 with host(podman, cell, clone) as name:
                     for part in parts or PARTS:
-                        outcomes.append(outcome := play(podman, name, cell, part))
-                        console.print(f"{cell} {part}: {in_words(outcome)}", markup=False)
+                        outcome, output = play(podman, name, cell, part)
+                        outcomes.append(outcome)
+                        console.print(f"{output}\n{cell} {part}: {in_words(outcome)}".strip(), markup=False)
     sys.stdout.write(table(outcomes))
     if write:
         kept = {outcome.key: outcome for outcome in (*read_results(), *outcomes)}

@@ -163,8 +163,8 @@ def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
         podman("rm", "--force", "--volumes", "--time", "0", name, check=False)
 
 
-def play(podman: Podman, name: str, cell: Cell, part: str) -> Outcome:
-    """Run one part in a running host."""
+def play(podman: Podman, name: str, cell: Cell, part: str) -> tuple[Outcome, str]:
+    """Run one part in a running host. Return how it went and, if it failed, the end of its output."""
     ordinary = cell.user is User.SUDO
     script = f"umask {'0002' if ordinary else '0022'}; exec {PARTS[part]} >{LOG} 2>&1 </dev/null"
     user = "dev" if ordinary else "root"
@@ -173,9 +173,11 @@ def play(podman: Podman, name: str, cell: Cell, part: str) -> Outcome:
     ended = podman("exec", "--user", user, "--workdir", CLONE, "--env", f"HOME={home}", name, "sh", "-c", script,
                    check=False, timeout=LIMIT)  # fmt: skip
     seconds = round(time.monotonic() - began)
-    lines = podman("exec", name, "tail", "--lines", "40", LOG, check=False).stdout.splitlines()
-    last = next((line for line in reversed(lines) if line.strip()), "")
-    return Outcome(cell.release, cell.user.value, part, ended.returncode, seconds, last.strip())
+    output = podman("exec", name, "tail", "--lines", "60", LOG, check=False).stdout.strip()
+    outcome = Outcome(
+        cell.release, cell.user.value, part, ended.returncode, seconds, output.rpartition("\n")[2].strip()
+    )
+    return outcome, "" if outcome.good else output
 
 
 def clone_of_project(folder: Path) -> Path:

@@ -167,7 +167,7 @@ def test_nothing_of_the_host_is_seen(root: Path, tier: Isolation) -> None:
         mounts = container.run(["cat", "/proc/mounts"]).stdout
         assert {line.split()[1].split("/")[1] for line in mounts.splitlines()} == {"", "proc", "dev"}
         seen = container.run(["ps", "-o", "pid,comm"]).stdout.splitlines()[1:]
-        assert {line.split()[1] for line in seen} == {"sh", "sleep", "ps"}
+        assert {line.split()[1] for line in seen} <= {"sh", "sleep", "ps"}  # some busyboxes run sleep as a part of sh
         assert container.run(["hostname"]).stdout == "localhost\n"
 
 

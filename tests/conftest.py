@@ -18,7 +18,7 @@ from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli import plain_log
 from package_cache.cli.options import default_state, given_options
-from package_cache.errors import ArchiveError, VerificationError
+from package_cache.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.filesystem.paths import exclusive, text_digest, write_atomically
 from package_cache.filesystem.state import private_folder
 from package_cache.lock.file import lock_text, read_lock
@@ -68,7 +68,11 @@ def _no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def isolation() -> Isolation:
     """The laboratory's namespaces, in which root keeps its rights."""
-    return lab_isolation()
+    try:
+        return lab_isolation()
+    except PackageCacheError as error:
+        unavailable("namespaces in which faults can be injected", error)
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,8 @@ LIMIT = 3600.0
 """Seconds that one part may take."""
 
 SAMPLE = (
-    "tests/values",
+    "tests/syntax",
+    "tests/lock",
     "tests/cli/test_lock_and_build.py",
     "tests/installer/test_packages.py",
     "tests/sandbox/test_isolation.py",

@@ -299,7 +299,7 @@ def test_a_file_whose_name_adds_a_line_is_one_problem(say: Say, world: World) ->
 PROGRAMS = {
     "install_group": install_group(),
     "online_fallback": online_fallback(),
-    "stage_groups": joined(SOURCES / "images" / "stage_groups.sh"),
+    "stage_groups": joined(SOURCES / "image" / "stage_groups.sh"),
     "job": joined(REPOSITORY / "runtime" / "job.sh"),
 }
 

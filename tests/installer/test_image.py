@@ -99,6 +99,6 @@ def test_a_null_device_that_is_a_plain_file(cache: SyntheticCache, debs: Path, o
     """As in a chroot of a container that may make no devices."""
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
     room = open_room(cache)
-    room.sh("mkdir /run/dev; : >/run/dev/null; chmod 666 /run/dev/null; mount --bind /run/dev/null /dev/null")
+    room.sh("mkdir /run/dev; echo text >/run/dev/null; chmod 666 /run/dev/null; mount --bind /run/dev/null /dev/null")
     assert room.install("tools").status == 0
     assert room.state("wanted") == {"wanted": "ii 1.0"}

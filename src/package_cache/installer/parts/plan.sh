@@ -26,8 +26,8 @@ make_work() { find_work || miss no-space "no place for temporary files has ${WOR
 # all versions of apt plan as those before 2.5.2 (NEWS.Debian).
 write_configuration() {
     {
-        printf 'Dir::Etc%s "/dev/null";\n' '' ::main ::parts ::sourceparts ::preferences ::preferencesparts ::trusted \
-            ::trustedparts ::netrc ::netrcparts &&
+        printf 'Dir::Etc%s "/dev/null";\n' '' ::parts ::sourceparts ::preferencesparts ::trustedparts ::netrcparts &&
+            printf 'Dir::Etc::%s "/nonexistent";\n' main preferences trusted netrc && # /dev/null may be a plain file, with text
             printf 'Dir::%s "%s";\n' Etc::sourcelist "${work}/sources.list" State "${work}" State::lists "${work}" \
                 State::status "${DPKG_STATE}/status" State::extended_states "${APT_MARKS}" Cache "${work}" \
                 Cache::archives "${work}" Cache::pkgcache '' Cache::srcpkgcache '' Log "${work}" Log::Planner '' &&

@@ -22,12 +22,12 @@ find_work() {
 }
 make_work() { find_work || miss no-space "no place for temporary files has ${WORK_KIB} KiB free: /run, TMPDIR, ${WORK_PLACES}" "free some space there"; }
 
-# write_configuration: an apt.conf(5) that reads only dpkg's status and apt's marks; no caches, which cost more than they save;
-# all versions of apt plan as those before 2.5.2 (NEWS.Debian).
+# write_configuration: an apt.conf(5) that reads only dpkg's status and apt's marks (/dev/null may be a plain file with text); no
+# caches, which cost more than they save; all versions of apt plan as those before 2.5.2 (NEWS.Debian).
 write_configuration() {
     {
         printf 'Dir::Etc%s "/dev/null";\n' '' ::parts ::sourceparts ::preferencesparts ::trustedparts ::netrcparts &&
-            printf 'Dir::Etc::%s "/nonexistent";\n' main preferences trusted netrc && # /dev/null may be a plain file, with text
+            printf 'Dir::Etc::%s "/nonexistent";\n' main preferences trusted netrc &&
             printf 'Dir::%s "%s";\n' Etc::sourcelist "${work}/sources.list" State "${work}" State::lists "${work}" \
                 State::status "${DPKG_STATE}/status" State::extended_states "${APT_MARKS}" Cache "${work}" \
                 Cache::archives "${work}" Cache::pkgcache '' Cache::srcpkgcache '' Log "${work}" Log::Planner '' &&

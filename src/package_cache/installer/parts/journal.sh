@@ -107,7 +107,7 @@ undo() {
     local each=''
     patience=
     rm -rf "${run}/ballast"
-    for each in ${answered}; do echo "UNREGISTER ${each#*:}" | debconf-communicate "${each%%:*}" >/dev/null 2>&1; done
+    for each in ${answered}; do echo "UNREGISTER ${each#*:}" | ${TIMEOUT:+"${TIMEOUT}" -k 10 60} debconf-communicate "${each%%:*}" >/dev/null 2>&1; done
     if take_back && is_sane; then
         mv -f "${run}/marks" "${APT_MARKS}" 2>/dev/null || rm -f "${APT_MARKS}" # there were none
         outcome='undone: the packages that came were removed again, and dpkg is sane'

@@ -32,7 +32,6 @@ SAMPLE = (
     "tests/syntax",
     "tests/lock",
     "tests/cli/test_lock_and_build.py",
-    "tests/installer/test_misses.py",
     "tests/sandbox/test_isolation.py",
 )
 """The tests that are run on each host: they depend on its dpkg, apt, gpgv, Python and namespaces."""

@@ -41,6 +41,7 @@ def test_the_table_says_what_worked_what_was_refused_and_what_failed() -> None:
         "| Debian 13 | root | 61 s | refused: 4.3 or newer is needed | **failed** (status 1): 1 failed, 8 passed |"
     ]
     assert [outcome.good for outcome in outcomes] == [True, True, False]
+    assert not Outcome("debian13", "root", "demo", 8, 1, "run: cannot go on: packages are missing").good
 
 
 def test_the_table_in_the_readme_is_that_of_the_kept_results() -> None:

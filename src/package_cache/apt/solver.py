@@ -293,7 +293,7 @@ class Apt:
         return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
 
     def _records(self, arguments: Sequence[str]) -> dict[tuple[str, str], Deb822]:
-        """Give the index's paragraphs by package name, in small letters as apt reads it, and path."""
+        """Return the index's paragraphs by package name, in lower case as apt reads it, and path."""
         found: dict[tuple[str, str], Deb822] = {}
         for some in _parts(arguments):
             text = self._checked(["apt-cache", "show", "--", *some])

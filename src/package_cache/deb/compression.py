@@ -39,7 +39,7 @@ class Compression:
         return {"zstd": ".zst", "gzip": ".gz", "no-zstd": ".gz"}.get(self.method, "")
 
     def accepts(self, member: str) -> bool:
-        """Tell whether a member of this name (deb(5)) stays as it is."""
+        """Return whether a member of this name (deb(5)) keeps its compression."""
         return not member.endswith(".zst") if self.method == "no-zstd" else member.endswith(self.suffix)
 
 

@@ -15,7 +15,7 @@ PARAGRAPH = re.compile(r"(?:[!\"$-,.-9;-~][!-9;-~]*:.*\n(?:[ \t]+\S.*\n)*)+", re
 
 
 def control_text(path: Path) -> str:
-    """Give the control paragraph of a `.deb` file: one deb822 paragraph, fields as they stand there (dpkg-deb -f).
+    """Return the control paragraph of a `.deb` file, its fields unchanged (dpkg-deb(1), --field).
 
     Raises `VerificationError` where the file is not a package that dpkg can read, `ToolMissingError`, and
     `OSError` where dpkg-deb has no place for its temporary files.

@@ -200,7 +200,7 @@ def _provides(table: Table) -> tuple[str, ...]:
 
 
 def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:
-    """Give the answers of `debconf = [{ ... }]`, or of `[[group.debconf]]`, which is the same."""
+    """Return the answers in `debconf = [{ ... }]` or `[[group.debconf]]`, which TOML reads alike."""
     found = []
     places = FirstPlaces(table.document.problems)
     for item in table.tables("debconf"):

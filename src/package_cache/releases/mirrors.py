@@ -137,5 +137,5 @@ def _indextargets(fields: Sequence[str], *options: str) -> Sequence[str]:
 
 
 def uri_below(base: str, path: str) -> str:
-    """Give the URI of a file of an archive, escaped as apt does it (RFC 3986; `~` and `+` may stand)."""
+    """Return the URI of a file in an archive, escaped as apt does it (RFC 3986; `~` and `+` stay)."""
     return f"{base.rstrip('/')}/{urllib.parse.quote(path, safe='/~+')}"

@@ -36,7 +36,7 @@ def prepared_apt(
     listener: Listener,
     whose: str = "the precommands",
 ) -> Iterator[Apt]:
-    """Give the apt of a root of the release in which the precommands have run; it lives as long as the block.
+    """Yield the apt of a root of the release in which the precommands have run; the block's end removes the root.
 
     `sources` are the release's own, and `whose` names the precommands in messages, with their group. Raises
     `PrecommandError`, with their output, where they fail or run out of time.
@@ -85,7 +85,7 @@ def _answers(container: Container) -> frozenset[DebconfAnswer]:
 
 
 def _warn_of_answers(answers: Iterable[DebconfAnswer], listener: Listener) -> None:
-    """Say which answers end with the root, and how a manifest carries them."""
+    """Warn of debconf answers that are lost with the root, with the table to write in the manifest."""
     tables = []
     for answer in sorted(answers):
         if wrong := answer.wrong():

@@ -124,7 +124,7 @@ def each_apt(
 
 @contextlib.contextmanager
 def _telling_where_it_moved(system: System) -> Iterator[None]:
-    """Give an error about an archive that does not answer the next step of a release that mirrors may have dropped."""
+    """Add a next step to an error about an archive if mirrors may have dropped the release."""
     try:
         yield
     except ArchiveError as error:

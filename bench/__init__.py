@@ -14,6 +14,6 @@ growth, synthetic                               how what a user waits for grows 
 building                                        the phases of lock and build
 downloading                                     our downloads and those of plain downloaders
 compressing                                     what each compression costs and brings
-scale                                           scale by simulation, from measured inputs
+scale                                           what clusters ask of a registry, by a formula
 systems                                         each common group installed in each system
 """

@@ -1,10 +1,12 @@
-"""Ways into pods, measured with real parts: `./run bench kubernetes --help`; explained in docs/kubernetes.md."""
+"""The seconds from a pod's start to sshd, measured with real containers: `./run bench kubernetes --help`."""
 
+import json
 import logging
 import os
 import signal
+import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,92 +14,74 @@ import click
 from containers.podman import can_run
 from rich.console import Console
 
-from bench.kubernetes import kill, pull, sshd, stage
-from bench.kubernetes.ground import Ground, ground
-from bench.kubernetes.material import PROJECT, prepare_seed
-from bench.kubernetes.results import read_parts, write_parts
-from bench.kubernetes.tables import failures, report
+from bench.kubernetes.ground import PROJECT, ground
+from bench.kubernetes.pods import COMPARED, measure
 from bench.machine import machine_facts
-from bench.markdown import write_between
-from bench.rounds import Tell
+from bench.markdown import table, write_between
 from package_cache.cli.options import default_state
 from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.state import private_folder
 
 DOCUMENT = PROJECT / "docs" / "kubernetes.md"
 RESULTS = PROJECT / "bench" / "results" / "kubernetes.json"
-BEGIN, END = "<!-- tables of ./run bench kubernetes: begin -->", "<!-- tables of ./run bench kubernetes: end -->"
+BEGIN, END = "<!-- table of ./run bench kubernetes: begin -->", "<!-- table of ./run bench kubernetes: end -->"
 
-PARTS: Mapping[str, Callable[[Ground, int, Tell], dict[str, Any]]] = {
-    "pull": pull.measure,
-    "stage": stage.measure,
-    "sshd": sshd.measure,
-    "kill": kill.measure,
-}
-IN_ROUNDS = ("stage", "sshd")
-
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("parts", metavar="[PART]...", nargs=-1, type=click.Choice(list(PARTS)))
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help=f"Of {', '.join(IN_ROUNDS)}.")
-@click.option("--report", "only_report", is_flag=True, help="Measure nothing: write the tables into the document.")
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=RESULTS,
-    help="The JSON, whose parts are replaced.  [default: bench/results/kubernetes.json]",
-)
-def main(*, parts: Sequence[str], rounds: int, only_report: bool, output: Path) -> None:
-    """Measure ways into a pod with real containers, as root: pull, stage, sshd, kill; without names all of them.
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
+@click.option("--report", "only_report", is_flag=True, help="Measure nothing: write the table into the document.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, help="The JSON.")
+def main(*, rounds: int, only_report: bool, output: Path) -> None:
+    """Measure how long pods take until sshd answers, by each method, as root.
 
     \b
     Example:
-      ./run bench kubernetes pull kill
-      ./run bench kubernetes --report
+      ./run bench kubernetes --rounds 3 --output /tmp/results.json
     """
-    if not only_report:
-        chosen = [name for name in PARTS if not parts or name in parts]
-        measure(chosen, rounds, output)
-        for line in failures(read_parts(output)):
-            console.print(f"[red]broken:[/red] {line}")
-        sys.stdout.write(report({name: part for name, part in read_parts(output).items() if name in chosen}))
+    if only_report:
+        write_between(DOCUMENT, BEGIN, END, f"\n{report(json.loads(output.read_text(encoding='utf-8')))}\n")
         return
-    write_between(DOCUMENT, BEGIN, END, f"\n{report(read_parts(output))}\n")
-
-
-def measure(names: Sequence[str], rounds: int, output: Path) -> None:
-    """Measure parts one after the other, and write the results after each."""
     if reason := can_run():
         raise ToolMissingError(f"cannot measure: {reason}")
     state = private_folder(default_state())
     state.mkdir(parents=True, exist_ok=True)
-    tell("preparing the cache of the manifest, and what it is measured with")
-    with ground(prepare_seed(state)) as here:
-        for name in names:
-            before = os.getloadavg()[0]
-            found = PARTS[name](here, rounds, tell)
-            part = {
-                "machine": machine_facts(state),
-                "load": [round(before, 2), round(os.getloadavg()[0], 2)],
-                "rounds": rounds if name in IN_ROUNDS else None,
-                "found": found,
-            }
-            write_parts(output, {**read_parts(output), name: part})
-    console.print(f"written: {output}")
+    console.print("preparing the cache, a mirror and the images")
+    before = os.getloadavg()[0]
+    with ground(state) as here:
+        found = measure(here, rounds, console.print)
+    load = [round(before, 2), round(os.getloadavg()[0], 2)]
+    results = {"machine": machine_facts(state), "load": load, "rounds": rounds, **found}
+    write_atomically(output, json.dumps(results, indent=1).encode() + b"\n")
+    sys.stdout.write(report(results))
 
 
-def tell(what: str) -> None:
-    """Say what is going on, on a terminal in one line."""
-    if console.is_terminal:
-        console.print(f"\r\x1b[K{what}", end="", soft_wrap=True)
-    else:
-        console.print(what, soft_wrap=True)
+def report(results: Mapping[str, Any]) -> str:
+    """Return the circumstances and the table as Markdown."""
+    machine = ", ".join(f"{name}: {value}" for name, value in results["machine"].items())
+    before, after = results["load"]
+    link = results["link"]
+    medians = {row["method"]: statistics.median(row["seconds"]) for row in results["rows"]}
+    rows = [
+        [
+            row["method"],
+            f"{medians[row['method']]:.2f}",
+            f"{min(row['seconds']):.2f}–{max(row['seconds']):.2f}",
+            f"× {medians[row['method']] / medians[COMPARED]:.2f}",
+        ]
+        for row in results["rows"]
+    ]
+    return (
+        f"Machine: {machine}. Load average: {before:.1f} before, {after:.1f} after. Rounds: {results['rounds']}. "
+        f"The slow link: {link['megabits_per_second']:.1f} Mbit/s, {link['round_trip_ms']:.1f} ms.\n\n"
+        + table(("method", "seconds, median", "least–most", f"ratio to the {COMPARED}"), rows)
+    )
 
 
 def interrupted(*_: object) -> None:
-    """End as at Ctrl-C: what was started is ended."""
+    """Raise `KeyboardInterrupt`, so that containers end with this process."""
     raise KeyboardInterrupt
 
 
@@ -105,13 +89,7 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
     signal.signal(signal.SIGTERM, interrupted)
     try:
-        main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        console.print("interrupted")
-        sys.exit(130)
+        main()
     except PackageCacheError as error:
         console.print(f"[red]error:[/red] {error}")
         sys.exit(error.status.code)

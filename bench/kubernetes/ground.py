@@ -1,42 +1,55 @@
-"""The ground of all parts: a podman of its own, a registry on loopback, and the images; all gone after the block."""
+"""What every pod needs: podman with a store of its own, a registry on loopback, the cache and the images."""
 
 import contextlib
-import datetime
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from containers.podman import Podman, throwaway_podman
 from containers.registry import Registry, loopback_registry
 
-from bench.kubernetes.material import PROJECT, Seed
-from bench.roots import SCRIPTS, archive_lines
+from bench.material import Material, prepare
+from bench.roots import SCRIPTS, archive_lines, root_isolation
+from package_cache.build.builder import build
+from package_cache.cache.layout import CacheFolder
+from package_cache.cli.options import given_options
+from package_cache.filesystem.paths import exclusive, write_atomically
 from package_cache.image.export import image
 from package_cache.image.variant import Form
+from package_cache.lock.file import lock_text, read_lock
+from package_cache.manifest import read_manifest
 from package_cache.oci.skopeo import Destination
 from package_cache.process import run
+from package_cache.releases.sources import mirror_finder
+from package_cache.resolve.groups import make_lock
+from package_cache.settings import Options
+
+PROJECT = Path(__file__).parents[2]
+SYSTEM = "ubuntu18.04"
 
 UBUNTU = "localhost/ubuntu:18.04"
 """A container image of the system, whose apt knows the archive on loopback."""
 
 LIMIT = 300.0
-"""Seconds for anything that a part runs."""
+"""Seconds that one command may take."""
 
 
 @dataclass
 class Ground:
-    """What runs while the parts are measured. Images are made when they are first asked for."""
+    """What runs while pods are measured. Images are made when they are first used."""
 
-    seed: Seed
+    cache: CacheFolder
+    """The cache of `package_cache_info`."""
+    material: Material
+    """A partial mirror and a root of `SYSTEM`."""
+    options: Options
     podman: Podman
     registry: Registry
     folder: Path
-    """On disk, gone afterwards."""
+    """On disk, removed afterwards."""
 
     @cached_property
     def init_image(self) -> str:
@@ -50,7 +63,7 @@ class Ground:
 
     def _pulled(self, form: Form) -> str:
         name = f"{self.registry.host}/package-cache:{form.value}"
-        image(self.seed.cache, Destination.parse(f"docker://{name}"), form, self.seed.options)
+        image(self.cache, Destination.parse(f"docker://{name}"), form, self.options)
         self.podman.pull(name)
         return name
 
@@ -58,8 +71,8 @@ class Ground:
     def runtime_image(self) -> str:
         """The image of the runtime's init container, pulled."""
         name = f"{self.registry.host}/runtime:1"
-        argv = [sys.executable, str(PROJECT / "runtime" / "build_image.py"), "--cache", str(self.seed.cache.path)]
-        argv += ["--output", f"docker://{name}", "--state", str(self.seed.options.state)]
+        argv = [sys.executable, str(PROJECT / "runtime" / "build_image.py"), "--cache", str(self.cache.path)]
+        argv += ["--output", f"docker://{name}", "--state", str(self.options.state)]
         run(argv, env={"TMPDIR": str(self.folder)}, timeout=900)
         self.podman.pull(name)
         return name
@@ -67,7 +80,7 @@ class Ground:
     @cached_property
     def job_image(self) -> str:
         """Ubuntu as its container images are set up."""
-        material = self.seed.material
+        material = self.material
         self.podman.import_root(material.root, f"{UBUNTU}-bare")
         self.commit(
             f"{UBUNTU}-bare", UBUNTU, ["sh", "/bench/inside/setup.sh"],
@@ -82,34 +95,36 @@ class Ground:
         self.podman("commit", "--quiet", "made", name)
         self.podman("rm", "made")
 
-    @contextlib.contextmanager
-    def volume(self, memory: bool = False) -> Iterator[Path]:
-        """Give an empty folder to be mounted, as an emptyDir is: on disk, or in memory."""
-        place = Path("/dev/shm") if memory else self.folder  # noqa: S108  (a tmpfs)
-        with tempfile.TemporaryDirectory(prefix="package-cache-", dir=place, ignore_cleanup_errors=True) as folder:
-            Path(folder).chmod(0o777)
-            yield Path(folder)
-
-    def states(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Give podman's account of how containers ended."""
-        return [one["State"] for one in json.loads(self.podman("inspect", *names).stdout)]
-
     def remove(self, *names: str) -> None:
         """Remove containers, running or not."""
         self.podman("rm", "--force", "--time", "0", "--ignore", *names, check=False)
 
 
-def finished(state: dict[str, Any]) -> float:
-    """Give when a container ended, in seconds of the clock: the runtime writes RFC 3339 with nanoseconds."""
-    return datetime.datetime.fromisoformat(state["FinishedAt"]).timestamp()
-
-
 @contextlib.contextmanager
-def ground(seed: Seed) -> Iterator[Ground]:
-    """Start everything, and end it after the block."""
+def ground(state: Path) -> Iterator[Ground]:
+    """Yield everything; what runs is stopped after the block, the cache stays below `state`."""
+    options = given_options((), (), state, 600.0)
+    cache = _cache(state / "bench" / "kubernetes", options)
+    material = prepare(SYSTEM, ("ssh", "nfs"), state=state, isolation=root_isolation())
     with contextlib.ExitStack() as stack:
-        place = tempfile.TemporaryDirectory(prefix="run-", dir=seed.folder, ignore_cleanup_errors=True)
+        place = tempfile.TemporaryDirectory(prefix="run-", dir=cache.path.parent, ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(place))
+        folder.chmod(0o755)
         registry = stack.enter_context(loopback_registry(folder / "registry"))
         podman = stack.enter_context(throwaway_podman())  # not below ours: podman bounds the length of its paths
-        yield Ground(seed, podman, registry, folder)
+        yield Ground(cache, material, options, podman, registry, folder)
+
+
+def _cache(folder: Path, options: Options) -> CacheFolder:
+    """Return the cache of `package_cache_info`, locked anew if the manifest has changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cache = CacheFolder(folder / "package_cache")
+    manifest = read_manifest(PROJECT / "package_cache_info")
+    with exclusive(folder / ".lock", wait=3600):
+        file = folder / "package-cache.lock"
+        lock = read_lock(file.read_text(encoding="utf-8"), file=str(file)) if file.exists() else None
+        if lock is None or lock.manifest_digest != manifest.digest:
+            lock = make_lock(manifest, options)
+            write_atomically(file, lock_text(lock).encode())
+        build(lock, cache, mirror_finder(options, manifest))
+    return cache

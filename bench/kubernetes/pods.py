@@ -1,8 +1,8 @@
-"""From a pod's start to an sshd that answers: each way in rounds, in an order of its own, in the same pod and job.
+"""The seconds from a pod's start until its sshd answers, by each method, in rounds of random order.
 
-A pod is a network namespace of our own, which has the archive in it or behind the slow link and nothing else, and
-containers of podman in that network. The clock runs from before podman makes the pod's first container until a TCP
-connection to the port has brought `SSH-2.0`.
+A pod is a network namespace that has the archive in it, or behind the slow link, and nothing else, and podman's
+containers in that network. The clock starts before podman creates the first container and stops when a TCP connection
+to the port receives `SSH-2.0`.
 """
 
 import base64
@@ -19,11 +19,9 @@ from typing import Any
 from tests.support.lab import Container, Isolation
 
 from bench.archive import SLOW_ADDRESS, measured_link, served, served_slowly
-from bench.kubernetes.ground import LIMIT, UBUNTU, Ground
-from bench.kubernetes.material import SYSTEM
+from bench.kubernetes.ground import LIMIT, SYSTEM, UBUNTU, Ground
 from bench.roots import archive_lines
 from bench.rounds import Tell
-from package_cache.cache.layout import CacheFolder
 from package_cache.errors import PackageCacheError
 from package_cache.process import end, find_tool, start
 from package_cache.sandbox.namespaces import hold
@@ -32,6 +30,8 @@ from package_cache.stage import stage
 GROUP = "ssh"
 PORT = 2222
 WITH_SSH = f"{UBUNTU}-ssh"
+COMPARED = "init form"
+"""The method that the others are compared with."""
 JOB_LIMIT = 120.0
 
 ONLINE = "apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server"
@@ -52,7 +52,7 @@ while time.monotonic() < deadline:
     time.sleep(0.01)
 sys.exit("no banner came")
 """
-"""Prints when the banner came, by the clock that all processes share."""
+"""Prints the time of the banner, by the clock that all processes share."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Pod:
     network: str
     """For podman's --network."""
     volume: str
-    """The name of a volume that is there from its first use on."""
+    """The name of a volume that podman creates at its first use."""
     staged: Path
     """A node's cache."""
     files: Path
-    """What is mounted from this machine: the job's YAML, and apt's sources for the slow link."""
+    """Files of this machine that are mounted: the job's YAML, and apt's sources for the slow link."""
 
     def init(self, image: str, *words: str, options: Sequence[str]) -> None:
         """Run an init container to its end."""
@@ -114,8 +114,8 @@ def _online_slowly(pod: Pod) -> None:
 
 
 @dataclass(frozen=True)
-class Way:
-    """How sshd comes into the pod."""
+class Method:
+    """A method of bringing sshd into the pod."""
 
     name: str
     begin: Callable[[Pod], None]
@@ -123,79 +123,80 @@ class Way:
     """Where the archive is: `loopback` or `slow`; empty: nowhere."""
 
 
-WAYS = (
-    Way("sshd in the job's image", _in_image),
-    Way("node cache", _node_cache),
-    Way("image volume", _image_volume),
-    Way("init form", _init_form),
-    Way("runtime image", _runtime),
-    Way("online apt, archive on loopback", _online, "loopback"),
-    Way("online apt, 50 Mbit/s and 40 ms away", _online_slowly, "slow"),
+METHODS = (
+    Method("sshd in the job's image", _in_image),
+    Method("node cache", _node_cache),
+    Method("image volume", _image_volume),
+    Method("init form", _init_form),
+    Method("runtime image", _runtime),
+    Method("online apt, archive on loopback", _online, "loopback"),
+    Method("online apt, 50 Mbit/s and 40 ms away", _online_slowly, "slow"),
 )
 
 
 def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
-    """Measure all ways, after a round that does not count."""
-    tell("sshd: making images")
+    """Measure all methods, after a round that does not count."""
+    tell("making images")
     _make_images(ground)
-    archive = ground.seed.material.archive
+    archive = ground.material.archive
     with _network() as (container, _), served_slowly(archive, container):
         link = measured_link(container, archive)
-    seconds: dict[str, list[float]] = {way.name: [] for way in WAYS}
+    seconds: dict[str, list[float]] = {method.name: [] for method in METHODS}
     shuffled = random.Random("sshd")  # noqa: S311  (nothing is kept secret)
-    with contextlib.ExitStack() as stack:
-        files, staged = (stack.enter_context(ground.volume()) for _ in range(2))
-        (files / "job.yaml").write_text(job_yaml(), encoding="utf-8")
-        lines = archive_lines(ground.seed.material.release, SLOW_ADDRESS)
-        (files / "sources.list").write_text(f"{lines}\n", encoding="utf-8")
-        stage([GROUP], CacheFolder(ground.seed.cache.path), staged / "cache")
-        for number in range(rounds + 1):
-            for way in shuffled.sample(WAYS, len(WAYS)):
-                tell(f"sshd: {f'round {number}' if number else 'warm-up'}: {way.name}")
-                took = _timed(ground, way, files, staged / "cache")
-                seconds[way.name] += [took] if number else []
-    return {"link": link, "rows": [{"way": name, "seconds": values} for name, values in seconds.items()]}
+    files, staged = ground.folder / "files", ground.folder / "staged"
+    files.mkdir()
+    staged.mkdir()
+    (files / "job.yaml").write_text(job_yaml(), encoding="utf-8")
+    lines = archive_lines(ground.material.release, SLOW_ADDRESS)
+    (files / "sources.list").write_text(f"{lines}\n", encoding="utf-8")
+    stage([GROUP], ground.cache, staged / "cache")
+    for number in range(rounds + 1):
+        for method in shuffled.sample(METHODS, len(METHODS)):
+            tell(f"{f'round {number}' if number else 'warm-up'}: {method.name}")
+            took = _timed(ground, method, files, staged / "cache")
+            seconds[method.name] += [took] if number else []
+    return {"link": link, "rows": [{"method": name, "seconds": values} for name, values in seconds.items()]}
 
 
 def _make_images(ground: Ground) -> None:
-    cache = f"{ground.seed.cache.path}:/package_cache:ro"
+    cache = f"{ground.cache.path}:/package_cache:ro"
     ground.commit(ground.job_image, WITH_SSH, ["sh", "-c", BY_CACHE], "--volume", cache)
     assert ground.init_image, ground.volume_image
     assert ground.runtime_image
 
 
-def _timed(ground: Ground, way: Way, files: Path, staged: Path) -> float:
-    """Start a pod, wait for the banner, remove all of it."""
-    archive = ground.seed.material.archive
+def _timed(ground: Ground, method: Method, files: Path, staged: Path) -> float:
+    """Return the seconds from the start of a pod until the banner; remove the pod."""
+    archive = ground.material.archive
     with contextlib.ExitStack() as stack:
         container, network = stack.enter_context(_network())
-        if way.archive:
-            stack.enter_context((served_slowly if way.archive == "slow" else served)(archive, container))
+        if method.archive:
+            stack.enter_context((served_slowly if method.archive == "slow" else served)(archive, container))
         stack.callback(ground.podman, "volume", "rm", "--force", "pod", check=False)
         stack.callback(ground.remove, "job")
         argv = [*container.enter, sys.executable, "-I", "-S", "-c", _BANNER, str(PORT), str(JOB_LIMIT)]
         looking = start(argv)
         try:
             began = time.monotonic()
-            way.begin(Pod(ground, network, "pod", staged, files))
+            method.begin(Pod(ground, network, "pod", staged, files))
             output, _ = looking.communicate(timeout=JOB_LIMIT + 10)
         finally:
             end(looking)
         if looking.returncode != 0:
             log = ground.podman("logs", "--tail", "30", "job", check=False)
-            raise PackageCacheError(f"cannot reach sshd by way of {way.name}", details=log.stdout + log.stderr)
+            raise PackageCacheError(f"cannot reach sshd by the method '{method.name}'", details=log.stdout + log.stderr)
         return float(output) - began
 
 
 @contextlib.contextmanager
 def _network() -> Iterator[tuple[Container, str]]:
-    """Give a pod's network: how to enter it, and its name for podman."""
+    """Yield a pod's network: the prefix that enters it, and its name for podman."""
     with hold([f"{find_tool('ip')} link set lo up"], ["--net"], user=False) as holder:
         yield Container(Isolation.ROOT_NAMESPACES, holder.enter, Path("/")), f"ns:/proc/{holder.pid}/ns/net"
 
 
 def job_yaml() -> str:
-    """Give a job of one task role with the ssh plugin, for the runtime; its key is nobody's. JSON is YAML."""
+    """Return a job with the ssh plugin and a key without owner, for the runtime. JSON is YAML."""
     name = b"ssh-ed25519"
     blob = len(name).to_bytes(4, "big") + name + (32).to_bytes(4, "big") + bytes(range(32))
     parameters = {"public-key": f"{name.decode()} {base64.b64encode(blob).decode()} nobody", "port": PORT}

@@ -16,12 +16,12 @@ from bench.groups import GROUPS, SYSTEMS
 from bench.machine import machine_facts
 from bench.material import prepare
 from bench.measure import Place
+from bench.methods import METHODS, NAMES, Method, Sources
 from bench.names import Names
 from bench.report import PROFILES, write_all, write_beside
 from bench.results import results_to_merge
 from bench.roots import root_isolation
 from bench.rounds import Tell, run_rounds
-from bench.ways import NAMES, WAYS, Sources, Way
 from package_cache.cli.options import default_state
 from package_cache.errors import PackageCacheError
 from package_cache.events import Event, Step
@@ -35,10 +35,10 @@ console = Console(stderr=True, highlight=False)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("what", type=click.Choice(["ways", "concurrency"]), default="ways")
+@click.argument("what", type=click.Choice(["methods", "concurrency"]), default="methods")
 @click.option("--systems", type=Names(SYSTEMS), default=SYSTEMS, help=f"Of {', '.join(SYSTEMS)}.")
 @click.option("--groups", type=Names(tuple(GROUPS)), default=tuple(GROUPS), help=f"Of {', '.join(GROUPS)}.")
-@click.option("--ways", "way_names", type=Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
+@click.option("--methods", "method_names", type=Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
 @click.option("--profile", type=click.Choice(PROFILES), default="memory", show_default=True, help="Where roots are.")
 @click.option(
@@ -53,13 +53,13 @@ def main(
     what: str,
     systems: Sequence[str],
     groups: Sequence[str],
-    way_names: Sequence[str],
+    method_names: Sequence[str],
     rounds: int,
     profile: str,
     output: Path,
     report: bool,
 ) -> None:
-    """Compare ways of installing groups of packages in throw-away roots, or (`concurrency`) many at once.
+    """Compare methods of installing groups of packages in disposable roots, or (`concurrency`) many at once.
 
     \b
     Example:
@@ -71,18 +71,18 @@ def main(
     state = private_folder(default_state())
     state.mkdir(parents=True, exist_ok=True)
     results = results_to_merge(output, profile, machine_facts(state))
-    ways = [way for way in WAYS if way.name in way_names]
+    methods = [method for method in METHODS if method.name in method_names]
     crowd = what == "concurrency"
-    with telling(3 if crowd else len(systems) * len(groups) * len(ways) * (rounds + 1)) as tell:
+    with telling(3 if crowd else len(systems) * len(groups) * len(methods) * (rounds + 1)) as tell:
         for system in systems[:1] if crowd else systems:
             place = prepared(system, state, disk=profile == "disk")
             if crowd:
                 results = results.merged(crowds=crowds(place, tell))
                 continue
-            if any(way.sources is Sources.SLOW_ARCHIVE for way in ways):
+            if any(method.sources is Sources.SLOW_ARCHIVE for method in methods):
                 results = results.merged(links=link_of(place))
             for group in groups:
-                results = results.merged(run_rounds(group, ways_in(place, ways), rounds, place, tell))
+                results = results.merged(run_rounds(group, methods_in(place, methods), rounds, place, tell))
                 results.write(output)
     results.write(output)
     write_beside(results, output)
@@ -103,21 +103,21 @@ def prepared(system: str, state: Path, *, disk: bool) -> Place:
 
 
 def link_of(place: Place) -> dict[str, dict[str, float]]:
-    """Measure the slow link; nothing where there can be none: the way that needs it then says why."""
+    """Measure the slow link; nothing where there can be none: the method that needs it then says why."""
     archive = place.material.archive
     with contextlib.suppress(CommandError), place.root() as container, served_slowly(archive, container):
         return {place.material.release.system.name: measured_link(container, archive)}
     return {}
 
 
-def ways_in(place: Place, ways: Sequence[Way]) -> list[Way]:
-    """Leave out what would measure the same as another way: recompressed files where the cache has the archive's."""
-    return [way for way in ways if place.material.recompressed or not (way.recompressed and way.checked)]
+def methods_in(place: Place, methods: Sequence[Method]) -> list[Method]:
+    """Leave out what would measure the same as another method: recompressed files where the cache has the archive's."""
+    return [method for method in methods if place.material.recompressed or not (method.recompressed and method.checked)]
 
 
 @contextlib.contextmanager
 def telling(total: int) -> Iterator[Tell]:
-    """Give the function that tells of each run: a bar on a terminal, nothing in a pipe."""
+    """Yield the function that tells of each run: a bar on a terminal, nothing in a pipe."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total, completed=-1)

@@ -62,7 +62,7 @@ def running(argv: Sequence[str], network: Sequence[str], address: str | None) ->
 
 
 def wait_for(network: Sequence[str], address: str) -> None:
-    """Wait until a server answers in a network. Raises `CommandError` where it does not."""
+    """Wait until a server answers in a network. Raise `CommandError` where it does not."""
     run([*network, sys.executable, "-I", "-S", "-c", _CONNECT, *address.split(":")], timeout=30)
 
 
@@ -99,7 +99,7 @@ def _server(archive: Path, address: str) -> list[str]:
 
 
 def measured_link(container: Container, archive: Path) -> dict[str, float]:
-    """Give the slow link as a plain download of the mirror's largest index finds it; call it while it is served."""
+    """Return the rate and round trip of the slow link, measured by a download while the mirror is served."""
     largest = max(archive.rglob("Packages.xz"), key=lambda path: path.stat().st_size)
     argv = [sys.executable, "-I", "-S", "-c", _TIME_DOWNLOAD, SLOW_ADDRESS, f"/{largest.relative_to(archive)}"]
     handshake, size, seconds = run([*network_prefix(container), *argv], timeout=120).stdout.split()

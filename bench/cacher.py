@@ -49,7 +49,7 @@ def cacher(container: Container, *, state: Path, cache: Path) -> Iterator[None]:
 
 
 def obtain(state: Path) -> Path:
-    """Give the folder in which it is unpacked; fetched by this machine's apt where it is not kept yet."""
+    """Return the folder with apt-cacher-ng, downloaded and unpacked by this machine's apt at the first call."""
     folder = state / "bench" / PACKAGE
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / "unpacked"

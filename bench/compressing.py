@@ -2,7 +2,7 @@
 
 Takes the material of `./run bench` for the system: its mirror's files, and which of them apt would install for each
 group. Bytes and seconds of processors to compress (without the proof that nothing else changed), and the seconds of one
-bare `dpkg --install` of each group in a throw-away root in memory: medians of rounds in which the kinds alternate.
+bare `dpkg --install` of each group in a disposable root in memory: medians of rounds in which the kinds alternate.
 """
 
 import argparse
@@ -34,14 +34,14 @@ TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to store the members."""
+    """One method to store the members."""
 
     name: str
     suffix: str = ""
     level: int = 0
 
     def compress(self, content: bytes) -> bytes:
-        """Give a tar as a member's content."""
+        """Return a tar as a member's content."""
         if self.suffix == ".zst":
             return zstandard.ZstdCompressor(level=self.level).compress(content)
         if self.suffix == ".gz":
@@ -95,7 +95,7 @@ def install(group: str, kind: str, folder: Path, material: Material, isolation: 
             "DEBS": f"/bench/kinds/{kind}",
             "PLAN": f"/bench/files/plans/{group}",
         }
-        argv = ["sh", "/bench/inside/measure.sh", "/bench/ways/dpkg.sh"]
+        argv = ["sh", "/bench/inside/measure.sh", "/bench/methods/dpkg.sh"]
         status, sample = read_measurement(container.run(argv, env=environment, timeout=600).stdout, {})
         assert status == 0, container.run(["tail", "-n", "15", "/run/bench.log"]).stdout
         return sample

@@ -51,7 +51,7 @@ def _installation(container: Container) -> Callable[[], float]:
     def job() -> float:
         began = time.monotonic()
         environment = {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "GROUP": GROUP}
-        container.run(["sh", "/bench/ways/ours.sh"], env=environment, timeout=LIMIT)
+        container.run(["sh", "/bench/methods/ours.sh"], env=environment, timeout=LIMIT)
         return time.monotonic() - began
 
     return job

@@ -1,4 +1,4 @@
-"""The package files of a system under the names that the ways want, and a file: repository of them for each group.
+"""The package files of a system under the names that the methods want, and a file: repository of them for each group.
 
 <folder>/original/<file>.deb                  as the archive has them (hard links into the mirror)
 <folder>/recompressed/<file>.deb              the same packages as the cache has them (hard links into its pool)
@@ -42,13 +42,13 @@ def lay_out_debs(folder: Path, mirror: Path, cache: CacheFolder, locked: LockedS
 
 
 def are_recompressed(cache: CacheFolder, locked: LockedSystem) -> bool:
-    """Tell whether the cache has other bytes than the archive for any package: its files are named by their hash."""
+    """Return whether the cache has other bytes than the archive for any package: its files are named by their hash."""
     stored = _stored(cache, locked)
     return any(stored[_key(package)].stem != package.sha256 for package in locked.packages)
 
 
 def file_name(package: LockedPackage) -> str:
-    """Give a package's file name in the archive, which has no epoch."""
+    """Return a package's file name in the archive, which has no epoch."""
     return PurePosixPath(package.path).name
 
 

@@ -15,5 +15,5 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 
 
 def manifest_text(system: str, groups: Sequence[str]) -> str:
-    """Give the manifest of some groups for one system."""
+    """Return the manifest of some groups for one system."""
     return "".join(f"{group},{system},{' '.join(GROUPS[group])}\n" for group in groups)

@@ -36,7 +36,7 @@ def enter_network(pid: int) -> None:
 
 
 class Direction:
-    """Packets on their way from one end to the other."""
+    """Packets on their method from one end to the other."""
 
     def __init__(self, source: int, target: int, rate: float, delay: float, limit: int) -> None:
         self.source = source
@@ -49,7 +49,7 @@ class Direction:
         self._waiting: deque[tuple[float, bytes]] = deque()
 
     def take(self) -> None:
-        """Take in what has come."""
+        """Read the packets that have arrived."""
         for _ in range(64):
             try:
                 packet = os.read(self.source, 65536)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine_facts(folder: Path) -> dict[str, str]:
-    """Give the facts for people; `folder` is where the roots are in profile `disk`."""
+    """Return the facts for people; `folder` is where the roots are in profile `disk`."""
     model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
@@ -21,7 +21,7 @@ def machine_facts(folder: Path) -> dict[str, str]:
 
 
 def _storage(folder: Path) -> str:
-    """Tell the file system and the kind of disk below a folder (proc(5), mountinfo; sysfs, queue/rotational)."""
+    """Return the file system and the kind of disk below a folder (proc(5), mountinfo; sysfs, queue/rotational)."""
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     rows = (line.split() for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines())
@@ -37,6 +37,6 @@ def _storage(folder: Path) -> str:
 
 
 def processor_seconds() -> float:
-    """Give what this process and its children that have ended took of the processors (getrusage(2))."""
+    """Return the processor seconds of this process and of its children that have ended (getrusage(2))."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)

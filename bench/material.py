@@ -1,4 +1,4 @@
-"""What all ways of one system install from: the same locked packages, in every form that a way wants. Made once.
+"""What all methods of one system install from: the same locked packages, in every form that a method wants. Made once.
 
 <state>/bench/<system>-<key>/
   package_cache_info, package-cache.lock
@@ -38,7 +38,7 @@ from package_cache.system import System
 
 QUOTE = "'"
 FORMAT = 1
-"""Raised when the material is made in another way."""
+"""Raised when the material is made in another method."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Material:
         return self.folder / "archive"
 
     def plan(self, group: str) -> list[list[str]]:
-        """Give the files that apt would install, in its order: name in `debs/`, apt's own name."""
+        """Return the files that apt would install, in its order: name in `debs/`, apt's own name."""
         return [line.split() for line in (self.folder / "plans" / group).read_text(encoding="utf-8").splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""One way in one fresh root, timed, and checked afterwards."""
+"""One method in one fresh root, timed, and checked afterwards."""
 
 import contextlib
 import os
@@ -12,12 +12,12 @@ from tests.support.lab import Container, Isolation
 from bench.archive import SLOW_ADDRESS, served, served_slowly
 from bench.cacher import PROXY, cacher
 from bench.material import Material
+from bench.methods import Method, Sources
 from bench.roots import archive_lines, bench_root, repository_line, set_up
-from bench.ways import Sources, Way
 from package_cache.errors import PackageCacheError
 
 LIMIT = 1800.0
-"""Seconds that one way may take."""
+"""Seconds that one method may take."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Sample:
 
 
 class FailedError(PackageCacheError):
-    """A way did not install what it should."""
+    """A method did not install what it should."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the ways run."""
+    """Where the methods run."""
 
     material: Material
     isolation: Isolation
@@ -47,19 +47,19 @@ class Place:
 
     @contextlib.contextmanager
     def root(self) -> Iterator[Container]:
-        """Give a fresh root that sees the material."""
+        """Yield a fresh root that sees the material."""
         binds = {"/bench/files": self.material.folder, "/opt/package_cache": self.material.cache}
         disk = self.state / "bench" / "roots" if self.disk else None
         with bench_root(self.material.root, self.isolation, binds, disk=disk) as container:
             yield container
 
 
-def measure(way: Way, group: str, place: Place) -> Sample:
-    """Run a way once in a fresh root. Raises `FailedError` where it does not install, with its last words."""
+def measure(method: Method, group: str, place: Place) -> Sample:
+    """Run a method once in a fresh root. Raise `FailedError` where it does not install, with its last words."""
     packages = place.material.groups[group]
-    with place.root() as container, _surroundings(way, container, place):
-        set_up(container, sources=_sources(way, group, place.material), proxy=PROXY if way.proxy else "")
-        folder = "recompressed" if way.recompressed else "original"
+    with place.root() as container, _surroundings(method, container, place):
+        set_up(container, sources=_sources(method, group, place.material), proxy=PROXY if method.proxy else "")
+        folder = "recompressed" if method.recompressed else "original"
         environment = {
             "LC_ALL": "C",
             "DEBIAN_FRONTEND": "noninteractive",
@@ -68,37 +68,37 @@ def measure(way: Way, group: str, place: Place) -> Sample:
             "DEBS": f"/bench/files/debs/{folder}",
             "PLAN": f"/bench/files/plans/{group}",
         }
-        if way.prepare:
-            container.run(["sh", f"/bench/ways/prepare/{way.prepare}.sh"], env=environment, timeout=LIMIT)
+        if method.prepare:
+            container.run(["sh", f"/bench/methods/prepare/{method.prepare}.sh"], env=environment, timeout=LIMIT)
         if place.disk:
             os.sync()  # what the preparations wrote
-        argv = ["sh", "/bench/inside/measure.sh", f"/bench/ways/{way.script}.sh"]
+        argv = ["sh", "/bench/inside/measure.sh", f"/bench/methods/{method.script}.sh"]
         printed = container.run(argv, env=environment, timeout=LIMIT).stdout
-        status, sample = read_measurement(printed, _phases(container) if way.script == "ours" else {})
-        missing = _not_installed(container, packages) if way.checked else []
+        status, sample = read_measurement(printed, _phases(container) if method.script == "ours" else {})
+        missing = _not_installed(container, packages) if method.checked else []
         if status != 0 or missing:
             log = container.run(["tail", "-n", "15", "/run/bench.log"]).stdout
             what = f"ended with status {status}" + (f", without {' '.join(missing)}" if missing else "")
-            raise FailedError(f"{way.name} of {group} {what}", details=log)
+            raise FailedError(f"{method.name} of {group} {what}", details=log)
         return sample
 
 
 @contextlib.contextmanager
-def _surroundings(way: Way, container: Container, place: Place) -> Iterator[None]:
+def _surroundings(method: Method, container: Container, place: Place) -> Iterator[None]:
     archive = place.material.archive
     with contextlib.ExitStack() as stack:
-        if way.served:
-            slow = way.sources is Sources.SLOW_ARCHIVE
+        if method.served:
+            slow = method.sources is Sources.SLOW_ARCHIVE
             stack.enter_context((served_slowly if slow else served)(archive, container))
-        if way.proxy:
+        if method.proxy:
             stack.enter_context(cacher(container, state=place.state, cache=place.material.folder / "apt-cacher-ng"))
         yield
 
 
-def _sources(way: Way, group: str, material: Material) -> str:
-    if way.sources is Sources.REPOSITORY:
+def _sources(method: Method, group: str, material: Material) -> str:
+    if method.sources is Sources.REPOSITORY:
         return repository_line(group)
-    if way.sources is Sources.SLOW_ARCHIVE:
+    if method.sources is Sources.SLOW_ARCHIVE:
         return archive_lines(material.release, SLOW_ADDRESS)
     return archive_lines(material.release)
 

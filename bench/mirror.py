@@ -44,7 +44,7 @@ def make_mirror(
 
 
 def _verified_release(lists: Path, suite: str) -> bytes:
-    """Give the InRelease file that apt has fetched and verified."""
+    """Return the InRelease file that apt has fetched and verified."""
     found = sorted(lists.glob(f"*_dists_{suite.replace('/', '_')}_InRelease"))
     if not found:
         raise ArchiveError(f"cannot find an InRelease file of {suite}: its mirror has none")

@@ -15,7 +15,7 @@ class Names(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         self.known = tuple(known)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Give the names in the order of the set."""
+        """Return the names in the order of the set."""
         names = value if isinstance(value, tuple) else tuple(str(value).split(","))
         for name in names:
             if name not in self.known:

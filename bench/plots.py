@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from bench.figures import groups_of, median
+from bench.methods import METHODS, OURS, PRESENT, Method
 from bench.results import Results
-from bench.ways import OURS, PRESENT, WAYS, Way
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,17 +24,17 @@ MAIN_GROUPS = ("ssh", "nfs", "build")
 def draw(results: Results, system: str, groups: Sequence[str], path: Path) -> None:
     """Write a plot of some groups of a system, one panel a group."""
     found = [group for group in groups if group in groups_of(results, system)]
-    ways = [way for way in WAYS if way.name != PRESENT]
-    ways = [way for way in ways if any(median(results.row(system, group, way.name)) for group in found)]
-    if not ways:
+    methods = [method for method in METHODS if method.name != PRESENT]
+    methods = [method for method in methods if any(median(results.row(system, group, method.name)) for group in found)]
+    if not methods:
         return
     columns = min(3, len(found))
     rows = math.ceil(len(found) / columns)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 9}):
-        figure = Figure(figsize=(3.6 + 2.4 * columns, rows * (0.7 + 0.24 * len(ways))), layout="constrained")
+        figure = Figure(figsize=(3.6 + 2.4 * columns, rows * (0.7 + 0.24 * len(methods))), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
         for panel, group in zip(panels, found, strict=False):
-            _panel(panel, results, system, group, ways)
+            _panel(panel, results, system, group, methods)
         for panel in panels[len(found) :]:
             panel.set_visible(False)
         figure.suptitle(f"Seconds to install a group in {system}: shorter is better", fontsize=10)
@@ -42,13 +42,14 @@ def draw(results: Results, system: str, groups: Sequence[str], path: Path) -> No
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
 
 
-def _panel(panel: "Axes", results: Results, system: str, group: str, ways: Sequence[Way]) -> None:
-    values = [median(results.row(system, group, way.name)) for way in ways]
-    bars = panel.barh(range(len(ways)), [value or 0 for value in values], color=[COLOURS[w.name == OURS] for w in ways])
+def _panel(panel: "Axes", results: Results, system: str, group: str, methods: Sequence[Method]) -> None:
+    values = [median(results.row(system, group, method.name)) for method in methods]
+    colours = [COLOURS[method.name == OURS] for method in methods]
+    bars = panel.barh(range(len(methods)), [value or 0 for value in values], color=colours)
     panel.bar_label(bars, ["failed" if value is None else f"{value:.2f}" for value in values], padding=2, fontsize=8)
-    panel.set_yticks(range(len(ways)), [way.title for way in ways])
-    for label, way in zip(panel.get_yticklabels(), ways, strict=False):
-        label.set_fontweight("bold" if way.name == OURS else "normal")
+    panel.set_yticks(range(len(methods)), [method.title for method in methods])
+    for label, method in zip(panel.get_yticklabels(), methods, strict=False):
+        label.set_fontweight("bold" if method.name == OURS else "normal")
     panel.margins(x=0.18)
     if not panel.yaxis_inverted():
         panel.invert_yaxis()

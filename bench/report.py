@@ -44,5 +44,5 @@ def _with_plots(results: Results, folder: Path, document: Path) -> str:
         if plot.exists():
             link = os.path.relpath(plot, document.parent)
             heading = f"### {system}, profile `{results.profile}`\n"
-            text = text.replace(heading, f"{heading}\n![Seconds by way and group in {system}]({link})\n")
+            text = text.replace(heading, f"{heading}\n![Seconds by method and group in {system}]({link})\n")
     return text

@@ -16,11 +16,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Row:
-    """One way of one group in one system."""
+    """One method of one group in one system."""
 
     system: str
     group: str
-    way: str
+    method: str
     packages: int
     """Files that apt would install in this root."""
     samples: tuple[Sample, ...]
@@ -30,7 +30,7 @@ class Row:
     @property
     def key(self) -> tuple[str, str, str]:
         """What a later measurement of the same replaces."""
-        return self.system, self.group, self.way
+        return self.system, self.group, self.method
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Results:
         crowds: Iterable[Crowd] = (),
         links: Mapping[str, Mapping[str, float]] | None = None,
     ) -> "Results":
-        """Give them with newer ones in the place of older ones."""
+        """Return these results with newer rows in place of older ones."""
         return dataclasses.replace(
             self,
             rows=tuple({row.key: row for row in (*self.rows, *rows)}.values()),
@@ -67,9 +67,9 @@ class Results:
             links={**self.links, **(links or {})},
         )
 
-    def row(self, system: str, group: str, way: str) -> Row | None:
-        """Give what was measured of a way, where it was."""
-        return next((row for row in self.rows if row.key == (system, group, way)), None)
+    def row(self, system: str, group: str, method: str) -> Row | None:
+        """Return the row of a method, or None."""
+        return next((row for row in self.rows if row.key == (system, group, method)), None)
 
     def write(self, folder: Path) -> None:
         """Write the file."""
@@ -79,7 +79,7 @@ class Results:
 
 
 def read_results(path: Path) -> Results:
-    """Read a file of results. Raises `UsageError` where it is of another format."""
+    """Read a file of results. Raise `UsageError` where it is of another format."""
     document = json.loads(path.read_text(encoding="utf-8"))
     if document.get("format") != FORMAT:
         raise UsageError(f"cannot read {path}: its format is not {FORMAT}", hint="name another folder with --output")
@@ -98,7 +98,7 @@ def _row(item: Mapping[str, Any]) -> Row:
 
 
 def results_to_merge(folder: Path, profile: str, machine: Mapping[str, str]) -> Results:
-    """Give the results to add to. Raises `UsageError` where those in the folder are of another machine."""
+    """Return the results to add to. Raise `UsageError` if those in the folder come from another machine."""
     path = folder / f"{profile}.json"
     if not path.exists():
         return Results(profile, machine)

@@ -1,4 +1,4 @@
-"""The roots in which the ways run: throw-away roots without a network, set up as container images are.
+"""The roots in which the methods run: disposable roots without a network, set up as container images are.
 
 Profile `memory`: what is written stays in memory (`tests.support.lab.throwaway`). Profile `disk`: it goes to a
 folder of this machine's disk, which is removed afterwards; otherwise the same, but entered by chroot: enough among
@@ -34,11 +34,11 @@ mount -t proc proc proc"""
 
 
 def root_isolation() -> Isolation:
-    """Give the isolation that a benchmark needs. Raises `PackageCacheError` where this machine does not let us."""
+    """Return the isolation that a benchmark needs. Raise `PackageCacheError` if this machine forbids it."""
     isolation = lab_isolation()
     if isolation is not Isolation.ROOT_NAMESPACES:
         raise PackageCacheError(
-            f"cannot measure here: the ways need roots with namespaces of their own, and there is {isolation}",
+            f"cannot measure here: the methods need roots with namespaces of their own, and there is {isolation}",
             hint="run this as root, where namespaces may be made",
         )
     return isolation
@@ -48,8 +48,8 @@ def root_isolation() -> Isolation:
 def bench_root(
     root: Path, isolation: Isolation, binds: Mapping[str, Path], *, disk: Path | None = None
 ) -> Iterator[Container]:
-    """Give a running throw-away root that sees our scripts in /bench; with `disk`, what it writes goes below that."""
-    binds = {"/bench/ways": SCRIPTS / "ways", "/bench/inside": SCRIPTS / "inside", **binds}
+    """Yield a running disposable root that sees our scripts in /bench; with `disk`, what it writes goes below that."""
+    binds = {"/bench/methods": SCRIPTS / "methods", "/bench/inside": SCRIPTS / "inside", **binds}
     if disk is None:
         with throwaway(root, isolation, binds=binds) as container:
             yield container
@@ -76,7 +76,7 @@ def _disk_lines(root: Path, folder: Path, binds: Mapping[str, Path]) -> Iterator
 
 
 def network_prefix(container: Container) -> tuple[str, ...]:
-    """Give the argv prefix that runs a program of this machine in a root's network."""
+    """Return the argv prefix that runs a program of this machine in a root's network."""
     pid = container.enter[container.enter.index("--target") + 1]
     return (find_tool("nsenter"), "--target", pid, "--net")
 
@@ -87,7 +87,7 @@ def set_up(container: Container, *, sources: str, proxy: str = "") -> None:
 
 
 def archive_lines(release: Release, address: str = ADDRESS) -> str:
-    """Give the lines of sources.list for the mirror at an address."""
+    """Return the lines of sources.list for the mirror at an address."""
     return "\n".join(
         f"deb http://{address}/{archive.name} {suite} {' '.join(archive.components)}"
         for archive in release.archives
@@ -96,5 +96,5 @@ def archive_lines(release: Release, address: str = ADDRESS) -> str:
 
 
 def repository_line(group: str) -> str:
-    """Give the line of sources.list for a group's file: repository."""
+    """Return the line of sources.list for a group's file: repository."""
     return f"deb [trusted=yes] file:/bench/files/debs groups/{group}/"

@@ -22,7 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Tell only what went wrong."""
+        """Log errors only."""
         if str(args[1])[:1] not in "23":  # of request, status, size
             sys.stderr.write(f"{format % args}\n")
 
@@ -84,7 +84,7 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "localhost", int(self.server_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing where a client hung up."""
+        """Ignore a client that closed the connection."""
 
 
 if __name__ == "__main__":

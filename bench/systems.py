@@ -81,7 +81,7 @@ def measure(systems: Sequence[System]) -> None:
 
 
 def title(system: System) -> str:
-    """Give a system's name in the table: with its architecture where that is emulated."""
+    """Return a system's name in the table: with its architecture where that is emulated."""
     return system.name if system.architecture == DEFAULT_ARCHITECTURE else str(system)
 
 
@@ -120,7 +120,7 @@ def _table_of(system: System, group: str, packages: str) -> str:
 
 
 def installed(root: Path, isolation: Isolation, cache: CacheFolder, group: str) -> dict[str, Any]:
-    """Install a group in a throw-away root without network, and say what the installer's result file says."""
+    """Install a group in a disposable root without network, and say what the installer's result file says."""
     with disposable_root(root, isolation, binds={"/package_cache": cache.path}) as container:
         argv = ["sh", "/package_cache/install_group.sh", "--result", "/root/result", group]
         done = container.run(argv, check=False, timeout=900)
@@ -131,7 +131,7 @@ def installed(root: Path, isolation: Isolation, cache: CacheFolder, group: str) 
 
 
 def report(results: Mapping[str, Any]) -> str:
-    """Give the table."""
+    """Return the table."""
     machine = ", ".join(f"{key}: {value}" for key, value in results["machine"].items())
     head = ("system", "group", "closure", "bytes", "installed, offline", "seconds")
     rows = [

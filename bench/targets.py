@@ -1,4 +1,4 @@
-"""What the project wants to reach, and the table that says whether it does."""
+"""The project's targets, and the table that shows which are met."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from bench.results import Results
 
 @dataclass(frozen=True)
 class Target:
-    """How many times as long as ours a way should take at least."""
+    """The lowest ratio of a method's seconds to those of Package Cache."""
 
-    way: str
+    method: str
     at_least: float
     exceptions: tuple[tuple[str, float], ...] = ()
     """By system."""
 
     def bound(self, system: str | None) -> float:
-        """Give the bound for a system, or for all together."""
+        """Return the bound for a system, or for all together."""
         return dict(self.exceptions).get(system or "", self.at_least)
 
 
@@ -35,21 +35,21 @@ PRESENT_BELOW = 0.030
 
 
 def targets_table(results: Results) -> str:
-    """Give the table that says, by system and over all, which targets are reached."""
+    """Return the table that says, by system and over all, which targets are reached."""
     systems = systems_of(results)
     columns: list[tuple[str | None, list[str]]] = [(system, [system]) for system in systems]
     columns.append((None, systems))
     rows = []
     for target in TARGETS:
-        cells = [_judged(mean_ratio(results, target.way, names), target.bound(name)) for name, names in columns]
+        cells = [_judged(mean_ratio(results, target.method, names), target.bound(name)) for name, names in columns]
         bounds = "".join(f", {system} ≥ {bound:.2f}" for system, bound in target.exceptions)
-        rows.append([f"{target.way} ÷ ours", f"≥ {target.at_least:.2f}{bounds}", *cells])
+        rows.append([f"{target.method} ÷ ours", f"≥ {target.at_least:.2f}{bounds}", *cells])
     slowest = [slowest_presence(results, names) for _, names in columns]
     cells = ["–" if value is None else f"{value * 1000:.0f} ms {_word(value < PRESENT_BELOW)}" for value in slowest]
     rows.append(["all there already (slowest group)", f"< {PRESENT_BELOW * 1000:.0f} ms", *cells])
     shown = table(["what", "target", *systems, "all"], rows)
-    words = "Targets: the geometric mean, over the groups, of how many times as long as ours a way takes"
-    return f"{words}; where it failed is left out.\n\n{shown}"
+    words = "Targets: the geometric mean, over the groups, of the ratio of a method's seconds to those of Package Cache"
+    return f"{words}; failed runs are left out.\n\n{shown}"
 
 
 def _judged(value: float | None, bound: float) -> str:

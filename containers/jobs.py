@@ -30,7 +30,7 @@ class RuntimeJob:
         return {"plugin": "ssh", "parameters": {"public-key": public, "port": 2222}, "failurePolicy": "fail"}
 
     def pod(self, image: str, commands: Sequence[str], plugins: Sequence[Document]) -> tuple[Document, Document]:
-        """Give the pod's spec for a job's image, and the ConfigMap that it mounts."""
+        """Return the pod's spec for a job's image, and the ConfigMap that it mounts."""
         (spec,) = pods_of("runtime.yaml", image)
         (worker,) = spec["containers"]
         worker["volumeMounts"].append({"name": "key", "mountPath": "/keys/id", "readOnly": True})

@@ -47,11 +47,11 @@ class Podman:
         )  # fmt: skip
 
     def argv(self, *words: str) -> list[str]:
-        """Give the words that run podman on this store."""
+        """Return the words that run podman on this store."""
         return [*self._argv, *words]
 
     def __call__(self, *words: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Completed:
-        """Run podman. Raises `CommandError` where it fails and `check` is set, and where it takes too long."""
+        """Run podman. Raise `CommandError` where it fails and `check` is set, and where it takes too long."""
         return run(self.argv(*words), env=self.environment, check=check, timeout=timeout, stdin=stdin)
 
     def import_root(self, root: Path, name: str) -> None:

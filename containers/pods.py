@@ -21,12 +21,12 @@ Document = dict[str, Any]
 
 
 def documents(name: str) -> list[Document]:
-    """Give the documents of a file of `deploy/`."""
+    """Return the documents of a file of `deploy/`."""
     return list(yaml.safe_load_all((DEPLOY / name).read_text(encoding="utf-8")))
 
 
 def pods_of(name: str, image: str) -> list[Document]:
-    """Give the specs of the pods in a file of `deploy/`, whose jobs are of that image.
+    """Return the specs of the pods in a file of `deploy/`, whose jobs are of that image.
 
     An image that was imported from a root states no PATH, and podman adds none.
     """
@@ -52,7 +52,7 @@ class PlayedPod:
         self._podman, self._name = podman, name
 
     def ended(self, container: str, within: float = 120) -> Ended:
-        """Wait for a container's end. Raises `PackageCacheError` after `within` seconds."""
+        """Wait for a container's end. Raise `PackageCacheError` after `within` seconds."""
         name = f"{self._name}-{container}"
         deadline = time.monotonic() + within
         while (state := self._state(name))["Status"] not in ("exited", "stopped"):
@@ -60,13 +60,13 @@ class PlayedPod:
         return Ended(state["ExitCode"], self.log(container))
 
     def said(self, container: str, words: str, within: float = 60) -> None:
-        """Wait until a container says something. Raises `PackageCacheError` after `within` seconds."""
+        """Wait until a container says something. Raise `PackageCacheError` after `within` seconds."""
         deadline = time.monotonic() + within
         while words not in self.log(container):
             self._be_in_time(deadline, f"the words {words!r}", container)
 
     def log(self, container: str) -> str:
-        """Give all that a container has said."""
+        """Return all that a container has said."""
         done = self._podman("logs", f"{self._name}-{container}", check=False)
         return done.stdout + done.stderr
 
@@ -99,7 +99,7 @@ def connect(one: PlayedPod, other: PlayedPod) -> None:
 def played(podman: Podman, folder: Path, name: str, spec: Document, *others: Document) -> Iterator[PlayedPod]:
     """Run a pod of this spec, without network; `others` are documents beside it. Afterwards it is gone.
 
-    Raises `CommandError` where an init container fails.
+    Raise `CommandError` where an init container fails.
     """
     spec, volumes = _with_own_volumes(name, spec)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
@@ -115,7 +115,7 @@ def played(podman: Podman, folder: Path, name: str, spec: Document, *others: Doc
 
 
 def _with_own_volumes(name: str, spec: Document) -> tuple[Document, list[str]]:
-    """Give the spec with other names for its emptyDirs, which podman would share with other pods, and these names."""
+    """Return the spec with other names for its emptyDirs, which podman would share with other pods, and these names."""
     spec = copy.deepcopy(spec)
     own = [volume for volume in spec.get("volumes", ()) if "emptyDir" in volume]
     new_names = {volume["name"]: f"{name}-{volume['name']}" for volume in own}

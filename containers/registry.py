@@ -42,13 +42,13 @@ class Registry:
         return f"localhost:{self.port}"
 
     def requests(self, after: int = 0) -> list[Request]:
-        """Give what was asked for, but for the first `after` requests."""
+        """Return what was asked for, but for the first `after` requests."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         found = [match for line in lines if not line.startswith("time=") and (match := _LINE.search(line))]
         return [Request(m["method"], m["path"], int(m["status"]), int(m["bytes"])) for m in found[after:]]
 
     def pulled(self, after: int = 0) -> list[Request]:
-        """Give the blobs and manifests that somebody fetched, but for what the first `after` requests were."""
+        """Return the blobs and manifests that somebody fetched, but for what the first `after` requests were."""
         return [one for one in self.requests(after) if one.method == "GET" and one.status == 200 and one.path != "/v2/"]
 
 
@@ -92,7 +92,7 @@ def loopback_registry(
 
 @contextmanager
 def late_registry(folder: Path, *, after: float) -> Iterator[str]:
-    """Give the host of one that is there only some seconds after the block began."""
+    """Yield the host of one that is there only some seconds after the block began."""
     port, ended = free_port(), threading.Event()
 
     def serve() -> None:
@@ -110,7 +110,7 @@ def late_registry(folder: Path, *, after: float) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """Give a port of 127.0.0.1 where nobody listens."""
+    """Return a port of 127.0.0.1 where nobody listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -88,7 +88,7 @@ def heading(text: str) -> None:
 
 
 def cache_folder() -> CacheFolder:
-    """Give the cache that is built here."""
+    """Return the cache that is built here."""
     return CacheFolder(FOLDER / "package_cache")
 
 
@@ -125,7 +125,7 @@ def _short(path: Path) -> str:
 
 
 def a_root(name: str, options: Options, isolation: Isolation) -> Path:
-    """Give a root of a system, as its distribution's archive makes it; made once, then kept."""
+    """Return a root of a system, as its distribution's archive makes it; made once, then kept."""
     began = time.monotonic()
     root = release_root(release_of(System.parse(name)), options, isolation)
     console.print(f"{name}: a minimal root ({time.monotonic() - began:.1f} s)")

@@ -13,7 +13,7 @@ from package_cache.system import System
 
 
 def made(folder: Path, stored: Path, original: Path) -> tuple[CacheFolder, LockedSystem]:
-    """Give a cache that holds one file, and a lock that names another one of the same package."""
+    """Return a cache that holds one file, and a lock that names another one of the same package."""
     cache = CacheFolder(folder / "package_cache")
     cache.pool.mkdir(parents=True)
     place = cache.package(sha256_of(stored))

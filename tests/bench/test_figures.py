@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 from bench.figures import geometric_mean, mean_ratio, median, percentile, ratio, slowest_presence
 from bench.measure import Sample, read_measurement
+from bench.methods import METHODS
 from bench.report import BEGIN, END, write_all
 from bench.results import Crowd, Results, Row, read_results, results_to_merge
 from bench.rounds import orders
 from bench.tables import report
-from bench.ways import WAYS
 
 from package_cache.errors import UsageError
 
 MACHINE = {"cores": "2", "memory": "8 GiB"}
 
 
-def row(group: str, way: str, *seconds: float, failure: str | None = None) -> Row:
+def row(group: str, method: str, *seconds: float, failure: str | None = None) -> Row:
     samples = tuple(Sample(value, value / 2, value / 4, {"plan": 0.1, "total": value}) for value in seconds)
-    return Row("debian12", group, way, 7, samples, failure)
+    return Row("debian12", group, method, 7, samples, failure)
 
 
 RESULTS = Results(
@@ -69,7 +69,7 @@ def test_results_are_kept_and_merged(tmp_path: Path) -> None:
     )
     assert median(merged.row("debian12", "ssh", "ours")) == 5.0
     assert len(merged.rows) == len(RESULTS.rows) + 1
-    assert "The slow link, as a download found it: debian12 47.9 Mbit/s, 41.0 ms.\n" in report(merged)
+    assert "The slow link, measured by a download: debian12 47.9 Mbit/s, 41.0 ms.\n" in report(merged)
     merged.write(tmp_path)
     assert read_results(tmp_path / "memory.json") == merged
     with pytest.raises(UsageError, match="another machine"):
@@ -94,11 +94,11 @@ def test_a_document_is_rewritten_between_its_marks_only(tmp_path: Path) -> None:
         write_all(document, tmp_path / "results")
 
 
-def test_each_round_has_every_way_once_in_an_order_of_its_own() -> None:
-    found = orders(WAYS, 6, "debian12 ssh")
-    assert all(sorted(order, key=WAYS.index) == list(WAYS) for order in found)
+def test_each_round_has_every_method_once_in_an_order_of_its_own() -> None:
+    found = orders(METHODS, 6, "debian12 ssh")
+    assert all(sorted(order, key=METHODS.index) == list(METHODS) for order in found)
     assert len({tuple(order) for order in found}) == 6
-    assert found == orders(WAYS, 6, "debian12 ssh")
+    assert found == orders(METHODS, 6, "debian12 ssh")
 
 
 def test_what_the_root_printed_is_read() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.synthetic import make_project
 from tests.faults.writers import run_in_process
+from tests.support.synthetic_cache import make_project
 
 from package_cache.process import Completed
 

@@ -23,7 +23,7 @@ REPOSITORY = "ubuntu"
 
 
 def group_name(index: int) -> str:
-    """Give the name of a group."""
+    """Return the name of a group."""
     return f"group{index}"
 
 
@@ -63,7 +63,7 @@ def _add(pool: Path, name: str) -> LockedPackage:
 
 
 def deb(name: str) -> bytes:
-    """Give a package file (deb(5)) with one small file. The same name gives the same bytes."""
+    """Return a package file (deb(5)) with one small file. The same name gives the same bytes."""
     group, _, part = name.partition("-part")
     others = [f"{group}-part{index}" for index in range(1, OWN)] + [f"shared{index}" for index in range(SHARED)]
     fields = {

@@ -1,4 +1,4 @@
-"""The benchmark itself, in small: each way that needs no web server once, and the slow link."""
+"""The benchmark itself, in small: each method that needs no web server once, and the slow link."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pytest
 from bench.archive import DELAY, RATE, measured_link, served_slowly
 from bench.material import prepare
 from bench.measure import FailedError, Place, measure
+from bench.methods import METHODS, Method, method_named
 from bench.rounds import run_rounds
-from bench.ways import WAYS, Way, way_named
 from tests.conftest import unavailable
 from tests.support.lab import Isolation
 
@@ -28,26 +28,26 @@ def place(state: Path, isolation: Isolation) -> Place:
     return Place(material, isolation, state, disk=False)
 
 
-def test_every_way_that_needs_no_server_installs(place: Place) -> None:
-    ways = [way for way in WAYS if not way.served]
+def test_every_method_that_needs_no_server_installs(place: Place) -> None:
+    methods = [method for method in METHODS if not method.served]
     told: list[str] = []
-    rows = run_rounds("ssh", ways, 1, place, told.append, warm_up=False)
-    assert len(told) == len(ways)
-    assert {row.way: row.failure for row in rows} == {way.name: None for way in ways}
+    rows = run_rounds("ssh", methods, 1, place, told.append, warm_up=False)
+    assert len(told) == len(methods)
+    assert {row.method: row.failure for row in rows} == {method.name: None for method in methods}
     assert all(len(row.samples) == 1 and row.samples[0].seconds > 0 for row in rows)
-    [ours] = (row for row in rows if row.way == "ours")
+    [ours] = (row for row in rows if row.method == "ours")
     assert ours.samples[0].phases["total"] == pytest.approx(ours.samples[0].seconds, abs=0.1)
 
 
 def test_roots_on_disk_leave_nothing_there(place: Place) -> None:
     on_disk = Place(place.material, place.isolation, place.state, disk=True)
-    assert measure(way_named("present"), "ssh", on_disk).seconds < 10
+    assert measure(method_named("present"), "ssh", on_disk).seconds < 10
     assert list((place.state / "bench" / "roots").iterdir()) == []
 
 
-def test_a_way_that_installs_nothing_has_failed(place: Place) -> None:
+def test_a_method_that_installs_nothing_has_failed(place: Place) -> None:
     with pytest.raises(FailedError, match="without openssh-client openssh-server"):
-        measure(Way("nothing", "untar", "unpacks only"), "ssh", place)
+        measure(Method("nothing", "untar", "unpacks only"), "ssh", place)
 
 
 @pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="this machine has no TUN devices")

@@ -1,0 +1,60 @@
+"""The methods that are compared. What each does stands in `methods/<script>.sh`, as a user would type it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Sources(Enum):
+    """What the root's sources.list names."""
+
+    ARCHIVE = "the distribution's archive, on loopback"
+    SLOW_ARCHIVE = "the same behind a slow link"
+    REPOSITORY = "a local file: repository"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method: its script, and the surroundings that the script finds."""
+
+    name: str
+    script: str
+    """Below `methods/`."""
+    title: str
+    """For people, in tables and plots."""
+    sources: Sources = Sources.ARCHIVE
+    served: bool = False
+    """Whether it needs the archive to answer."""
+    prepare: str | None = None
+    """Below `methods/prepare/`: what has been done before, untimed."""
+    proxy: bool = False
+    """Whether it goes through apt-cacher-ng."""
+    recompressed: bool = False
+    """Whether its package files are the cache's instead of the archive's."""
+    checked: bool = True
+    """Whether the packages must be installed afterwards."""
+
+
+OURS = "ours"
+PRESENT = "present"
+
+METHODS = (
+    Method(OURS, "ours", "Package Cache"),
+    Method("dpkg-recompressed", "dpkg", "dpkg -i, recompressed: no plan, no check", recompressed=True),
+    Method("dpkg", "dpkg", "dpkg -i: no plan, no check"),
+    Method("file-repository", "update_and_install", "apt-get, file: repository", Sources.REPOSITORY),
+    Method("archives", "install", "apt-get, lists and files there", served=True, prepare="archives"),
+    Method("seed", "seed", "dpkg -i file by file, then apt-get -f"),
+    Method("apt-cacher-ng", "update_and_install", "apt-get, warm apt-cacher-ng", served=True, proxy=True),
+    Method("online", "update_and_install", "apt-get, archive on loopback", served=True),
+    Method("online-slow", "update_and_install", "apt-get, 50 Mbit/s and 40 ms away", Sources.SLOW_ARCHIVE, served=True),
+    Method("untar", "untar", "only unpacking the same files", recompressed=True, checked=False),
+    Method(PRESENT, "ours", "Package Cache, all there", prepare="ours"),
+)
+"""In the order of the tables."""
+
+NAMES = tuple(method.name for method in METHODS)
+
+
+def method_named(name: str) -> Method:
+    """Return a method by its name. Raise `KeyError`."""
+    return {method.name: method for method in METHODS}[name]

@@ -1,7 +1,7 @@
-"""The main job, shown: the cache of `package_cache_info`, and what it does in disposable roots without a network.
+"""The demo: build the cache of `package_cache_info` and install from it in disposable roots without a network.
 
-For each system: a group is staged as an init container would do it, by `try_to_install_by_cache`; the shell command
-that this gives back then runs in a root that has no network. In the end a group that no cache has: its fallback runs.
+For each system, `try_to_install_by_cache` stages a group as an init container does, and the command that it returns
+runs in a root without a network. At the end it asks for a group that the cache does not have, and the fallback runs.
 
     ./run demo
 """
@@ -38,7 +38,7 @@ from package_cache.system import System
 
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / f".demo-{os.geteuid()}"
-"""One for each user: files that root made would stop the others."""
+"""One for each user: another user cannot overwrite files that root made."""
 PACKAGES = {"ssh": "openssh-client openssh-server", "nfs": "nfs-common"}
 SHOWN = {"ssh": "mkdir -p /run/sshd && ssh -V && /usr/sbin/sshd -t && echo 'sshd -t: fine'", "nfs": "mount.nfs -V"}
 
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Show it all and give the exit status."""
+    """Run the demo and return the exit status."""
     logging.basicConfig(level=logging.ERROR)
     began = time.monotonic()
     isolation = strongest_isolation()
@@ -71,15 +71,18 @@ def main() -> int:
         roots = dict(zip(systems, pool.map(lambda name: a_root(name, options, isolation), systems), strict=True))
     outcomes = [outcome for name, root in roots.items() for outcome in show_groups(name, root, isolation)]
     show_fallback(systems[0], roots[systems[0]], isolation)
-    heading("what came of it")
+    heading("results: installed from the cache")
     for outcome in outcomes:
         received = outcome.network_bytes
-        network = "network not cut off" if received is None else f"{received} bytes from the network"
+        network = "network not isolated" if received is None else f"{received} bytes from the network"
         console.print(
             f"  {outcome.system}  {outcome.group:4}  {outcome.packages:3} packages  {outcome.seconds:5.2f} s  {network}"
         )
-    console.print(f"\nall of this took {time.monotonic() - began:.1f} s; the cache is in {FOLDER.name}/package_cache")
-    return 0 if len(outcomes) == 2 * len(systems) else 1
+    expected = len(PACKAGES) * len(systems)
+    console.print(f"\nNext: list the cache with .venv/bin/package-cache list --cache {FOLDER.name}/package_cache")
+    took = time.monotonic() - began
+    console.print(f"{len(outcomes)} of {expected} installations succeeded; the demo took {took:.1f} s")
+    return 0 if len(outcomes) == expected else 1
 
 
 def heading(text: str) -> None:
@@ -88,12 +91,12 @@ def heading(text: str) -> None:
 
 
 def cache_folder() -> CacheFolder:
-    """Return the cache that is built here."""
+    """Return the cache that the demo builds."""
     return CacheFolder(FOLDER / "package_cache")
 
 
 def build_a_cache() -> bool:
-    """Build the cache of the seed's manifest, else one for this machine's own system; return whether that worked."""
+    """Build the cache of the project's manifest, or one for this machine's release; return whether that succeeded."""
     FOLDER.mkdir(exist_ok=True)
     manifest = FOLDER / "package_cache_info"
     shutil.copyfile(PROJECT / "package_cache_info", manifest)
@@ -102,7 +105,7 @@ def build_a_cache() -> bool:
         own = read_os_release()
         name = f"{own.get('ID')}{own.get('VERSION_ID')}"
         cause = "does not answer" if status == ExitStatus.ARCHIVE_UNREACHABLE.code else "is not trusted here"
-        console.print(f"\n[yellow]The archive {cause}: the same is shown with this machine's {name}.[/yellow]")
+        console.print(f"\n[yellow]The archive {cause}: the demo uses this machine's release, {name}.[/yellow]")
         manifest = FOLDER / name / "package_cache_info"  # a folder of its own, for its lock
         manifest.parent.mkdir(exist_ok=True)
         manifest.write_text(
@@ -113,9 +116,9 @@ def build_a_cache() -> bool:
 
 
 def build(manifest: Path) -> int:
-    """Build as the command line would, showing the command."""
+    """Print the command line and build the cache as it does."""
     cache = cache_folder().path
-    heading("the cache")
+    heading("build the cache")
     console.print(f"$ package-cache build --manifest {_short(manifest)} --output {_short(cache)}")
     return package_cache(["build", "--manifest", str(manifest), "--output", str(cache)])
 
@@ -125,7 +128,7 @@ def _short(path: Path) -> str:
 
 
 def a_root(name: str, options: Options, isolation: Isolation) -> Path:
-    """Return a root of a system, as its distribution's archive makes it; made once, then kept."""
+    """Return a minimal root of a system. It is made once and kept."""
     began = time.monotonic()
     root = release_root(release_of(System.parse(name)), options, isolation)
     console.print(f"{name}: a minimal root ({time.monotonic() - began:.1f} s)")
@@ -133,9 +136,9 @@ def a_root(name: str, options: Options, isolation: Isolation) -> Path:
 
 
 def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[Outcome]:
-    """Install each group in a root of its own, and let what it brought answer."""
+    """Install each group in a new root and run a program of it."""
     for group, packages in PACKAGES.items():
-        heading(f"{group} in {name}")
+        heading(f"install {group} in {name}, without a network")
         with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
             command = generate(group, ["apt-get update", f"apt-get install -y {packages}"], volume)
             with job_container(root, isolation, volume) as container:
@@ -149,11 +152,11 @@ def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[Outcome
 
 
 def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
-    """Ask for a group that no cache has."""
-    heading(f"a group that is not in the cache, in {name}")
+    """Ask for a group that the cache does not have."""
+    heading(f"a group that the cache does not have, in {name}: the fallback runs")
     with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
         generate("ssh", [], volume)  # another plugin of the same job: the volume holds its group
-        fallback = ["echo 'here the fallback runs, in order:'", "dpkg --version | head -n 1"]
+        fallback = ["echo 'the fallback commands run in order:'", "dpkg --version | head -n 1"]
         command = generate("debugger", fallback, volume)
         with job_container(root, isolation, volume) as container:
             run_and_show(container, command)
@@ -166,14 +169,14 @@ def job_container(root: Path, isolation: Isolation, volume: str) -> AbstractCont
 
 
 def generate(group: str, fallback: list[str], volume: str) -> str:
-    """Do what a plugin does in the init container."""
+    """Return the command that a plugin makes in the init container."""
     os.environ.update({CACHE_VARIABLE: str(cache_folder().path), WORK_VARIABLE: volume})
     console.print(f"try_to_install_by_cache({group!r}, fallback_cmds={fallback!r})")
     return try_to_install_by_cache(group, fallback)
 
 
 def run_and_show(container: Container, command: str) -> int:
-    """Run a command as the job's container would, and show what it says."""
+    """Run a command as the job's container does, print its output and return its exit status."""
     completed = container.run(["sh", "-c", command], check=False, timeout=300)
     for line in (completed.stdout + completed.stderr).splitlines():
         console.print(f"  | {line}", markup=False)
@@ -182,13 +185,13 @@ def run_and_show(container: Container, command: str) -> int:
 
 
 def installed(container: Container) -> int:
-    """Count the packages that dpkg has installed."""
+    """Return the number of packages that dpkg has installed."""
     states = container.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\\n"]).stdout
     return sum(state.startswith("ii") for state in states.splitlines())
 
 
 def network_bytes(container: Container, isolation: Isolation) -> int | None:
-    """Count the bytes that every interface but loopback received (proc(5), /proc/net/dev); None: it is the host's."""
+    """Return the bytes received on all interfaces but loopback (/proc/net/dev); None: the network is the host's."""
     if not isolation.cuts_network:
         return None
     rows = container.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]

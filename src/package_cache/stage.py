@@ -82,7 +82,7 @@ def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
     description = read_description(cache)
     for name in names:
         if not GROUP_NAME.fullmatch(name):
-            raise UsageError(f"cannot stage {name!r}: that is not a group's name")
+            raise UsageError(f"cannot stage {name!r}: this is not a valid group name")
     groups = description.chosen(names)
     read = [read_group(cache, group) for group in groups]
     files = {(item.group.name, item.group.system): item.files for item in read}

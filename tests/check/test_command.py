@@ -124,7 +124,7 @@ def test_data_for_programs(say: Run) -> None:
         ("--status status --system Ubuntu", "'Ubuntu' is not an OS release"),
         ("--status status --system ubuntu18.04 --architecture arm64", "the architecture of its dpkg is amd64"),
         ("--root / --architecture a;b", "'a;b' is not an architecture"),
-        ("--status status --system ubuntu18.04 -- ../tools", "not a group's name"),
+        ("--status status --system ubuntu18.04 -- ../tools", "not a valid group name"),
     ],
 )
 def test_wrong_use(

@@ -14,9 +14,9 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.check.prediction import CheckResult, check
+from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
-from package_cache.check.verdict import Prediction
+from package_cache.check.verdict import CheckResult, Prediction
 from package_cache.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.oci.layered_files import LayeredFiles
 from package_cache.oci.reader import source_image

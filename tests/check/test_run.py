@@ -38,10 +38,10 @@ def test_a_root(world: World, product_root: Callable[..., Path]) -> None:
     before = sorted((root / "var/lib/dpkg/info").iterdir())
     status, out, err = world.run("check", *cache, "--root", str(root), "--run", "edit")
     assert (status, err) == (0, "")
-    assert out.endswith("\nedit: installed for real: status 0, as predicted: 2 packages installed\n")
+    assert out.endswith("\nedit: trial installation: status 0, as predicted: 2 packages installed\n")
     status, out, _ = world.run("check", *cache, "--root", str(root), "--run")
     assert status == 50
-    assert "fail: installed for real: status 50, NOT as predicted: dpkg or a package's own script" in out
+    assert "fail: trial installation: status 50, NOT as predicted: dpkg or a package's own script" in out
     assert sorted((root / "var/lib/dpkg/info").iterdir()) == before
 
     listed = {group["name"]: group["proofs"] for group in world.json("list", *cache)["result"]["groups"]}

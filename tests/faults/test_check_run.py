@@ -24,7 +24,7 @@ from tests.support.mounts import mounts_that_may_be_ours
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.proofs import read_proofs
-from package_cache.check import trial_install as prove
+from package_cache.check import trial_install
 from package_cache.process import Completed
 from package_cache.sandbox.container import Container
 from package_cache.sandbox.isolation import disposable_root
@@ -178,7 +178,7 @@ def test_what_cannot_be_noted_is_told_and_changes_no_answer(
     done = ended(proving.start("setpriv", "--bounding-set", "-dac_override", *PROGRAM))
     with verdict(Verdict.WRONG_REASON):
         assert done.returncode == 0, done
-        assert "warning: what came of it is not noted in the cache: " in done.stderr
+        assert "warning: cannot record the trial installation in the cache: " in done.stderr
         assert [group["run"]["status"] for group in json.loads(done.stdout)["result"]["groups"]] == [0, 0]
     proving.cache.path.chmod(0o755)
 
@@ -191,7 +191,7 @@ def test_what_is_built_meanwhile_is_not_taken_for_proved(proving: Proving, monke
         group = proving.cache.group("plain", SYSTEM)
         restate(group / "amd64.group", (group / "amd64.group").read_text().replace("end\n", "provides /x\nend\n"))
 
-    monkeypatch.setattr(prove, "disposable_root", and_then_built)
+    monkeypatch.setattr(trial_install, "disposable_root", and_then_built)
     proving.more = ("plain",)
     done = run_in_process(proving.words)
     with verdict(Verdict.UNTRUE):

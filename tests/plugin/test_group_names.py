@@ -19,12 +19,12 @@ def test_a_bad_name_is_a_miss(
     result = run_in(shell, make_command(["echo fallback"], group=name), tmp_path)
     assert (result.returncode, result.stdout) == (0, "fallback\n")
     assert result.stderr == (
-        f"package-cache: cannot install {name!a} (usage): that is not the name of a group\n"
+        f"package-cache: cannot install {name!a} (usage): this is not a valid group name\n"
         f"package-cache: {name!a}: not by the cache (status 2): running the fallback\n"
     )
     assert not (tmp_path / "arguments").exists(), "the installer was called"
     assert not list(tmp_path.glob("**/x"))
-    assert f"{name!a} is not the name of a group" in caplog.text
+    assert f"{name!a} is not a valid group name" in caplog.text
 
 
 def test_without_fallback_it_fails(make_command: MakeCommand, tmp_path: Path) -> None:

@@ -50,11 +50,11 @@ def test_each_number_once_and_none_of_the_shells() -> None:
 
 def test_success_is_only_one_and_no_miss() -> None:
     assert [status for status in ExitStatus if status.code == 0] == [ExitStatus.INSTALLED]
-    assert not any(status.value.clean_miss for status in (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED))
+    assert not any(status.is_clean_miss for status in (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED))
 
 
 def test_every_status_says_what_to_do() -> None:
-    assert all(status.value.meaning and status.value.next_step for status in ExitStatus)
+    assert all(status.meaning and status.next_step for status in ExitStatus)
 
 
 def test_every_error_of_the_family_has_a_status_that_is_no_success() -> None:

@@ -1,53 +1,33 @@
-"""`check`: whether groups will install offline in a container system, found out without running anything of it."""
+"""Predict whether groups install offline in a container system, without running any of its programs."""
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.layout import GROUPS, CacheFolder
 from package_cache.check.dry_run import dry_run
 from package_cache.check.target import SeenSystem
-from package_cache.check.verdict import Prediction, Verdict
+from package_cache.check.verdict import CheckResult, Verdict
 from package_cache.errors import CacheError, UsageError
 from package_cache.events import Listener, Step, ignore
 from package_cache.exit_codes import ExitStatus
 from package_cache.names import GROUP_NAME
 
-_OF_THE_CACHE = (
+_CACHE_MISSES = (
     ExitStatus.NO_SUCH_GROUP, ExitStatus.NOT_FOR_SYSTEM, ExitStatus.NOT_FOR_ARCHITECTURE, ExitStatus.CACHE_MISSING,
     ExitStatus.CACHE_DAMAGED,
 )  # fmt: skip
-"""Misses that a writer of the cache may be about to end."""
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The verdicts on all groups that were asked for."""
-
-    name: str
-    system: str
-    architecture: str
-    digest: str
-    """Of the image's manifest that was read; empty where it is no image."""
-    asked: str
-    """The digest by which the image was named; empty where it was named by none."""
-    verdicts: tuple[Verdict, ...]
-
-    @property
-    def status(self) -> ExitStatus:
-        """That of the first miss; INSTALLED where there is none."""
-        return next((item.status for item in self.verdicts if item.prediction is Prediction.MISS), ExitStatus.INSTALLED)
+"""Misses that a concurrent build or stage may be about to resolve."""
 
 
 def check(groups: Sequence[str], cache: CacheFolder, seen: SeenSystem, listener: Listener = ignore) -> CheckResult:
-    """Predict for each group, or for all that the cache has, what the installer comes to in this system.
+    """Predict for each group, or for every group of the cache, what the installer does in this system.
 
-    Raises `UsageError` for what is no group's name, `CacheError` if the cache has no groups, and what `dry_run` raises.
+    Raises `UsageError` for an invalid group name, `CacheError` if the cache has no groups, and what `dry_run` raises.
     """
     for name in groups:
         if not GROUP_NAME.fullmatch(name):
-            raise UsageError(f"cannot check {name!r}: that is not a group's name")
+            raise UsageError(f"cannot check {name!r}: this is not a valid group name")
     verdicts = []
     for name in dict.fromkeys(groups) or _all_groups(cache):
         listener(Step(f"checking {name} in {seen.name}"))
@@ -60,7 +40,7 @@ def _verdict(name: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
 
     def run() -> None:
         verdicts.append(dry_run(name, cache, seen))
-        if verdicts[-1].status in _OF_THE_CACHE:
+        if verdicts[-1].status in _CACHE_MISSES:
             raise CacheError(f"cannot install: {verdicts[-1].message}")
 
     with contextlib.suppress(CacheError):

@@ -1,56 +1,39 @@
-"""`check --run`: groups installed for real, each in a disposable copy of a root, and compared with the prediction."""
+"""`check --run`: install each group in a disposable copy of a root and compare the result with the prediction."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from package_cache.bounds import bound
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.check.prediction import CheckResult
-from package_cache.check.verdict import Prediction, Verdict
+from package_cache.check.verdict import CheckResult, Prediction, Run, Verdict
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible_line
 from package_cache.events import Listener, Step, Warn, ignore
-from package_cache.exit_codes import ExitStatus
 from package_cache.process import CommandError
 from package_cache.sandbox.container import Container
 from package_cache.sandbox.isolation import Isolation, disposable_root
 
 PLACE = "/run-by-package-cache"
-"""Where the cache is seen in the root."""
+"""The mount point of the cache in the root."""
 
 LIMIT = 3600.0
 """Seconds that installing a group may take."""
 
 RESULT_LIMIT = 60.0
-"""Seconds to read what the installer says of it."""
+"""Seconds to read the installer's result file."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What came of one group."""
-
-    group: str
-    status: int
-    """The installer's."""
-    installed: int
-    agreed: bool
-    message: str
-    """The installer's, or what was said where it did not come to its end."""
-
-
-def prove(
+def try_install(
     result: CheckResult, cache: CacheFolder, root: Path, isolation: Isolation, listener: Listener = ignore
 ) -> tuple[Run, ...]:
-    """Install each group that was checked in a copy of its own of `root`, without a network, and note what came of it.
+    """Install each checked group in its own copy of `root`, without a network, and record the results in the cache.
 
-    Groups that the cache does not have, or has other ones of by the end, are left out of what is noted. Where the
-    cache cannot be written, a warning says that nothing was noted.
+    Groups that the cache does not have, or that were rebuilt meanwhile, are not recorded. A cache that cannot be
+    written causes a warning.
     """
     runs = []
     proofs = []
@@ -58,21 +41,14 @@ def prove(
         listener(Step(f"installing {verdict.group} in a copy of {result.name}"))
         release = release_digest(cache, verdict.group, result.system)
         runs.append(_run(verdict, cache, root, isolation))
-        if release and release == release_digest(cache, verdict.group, result.system):  # else it was built meanwhile
+        if release and release == release_digest(cache, verdict.group, result.system):  # else it was rebuilt meanwhile
             proofs.append(_proof(result, runs[-1], release))
     try:
         add_proofs(cache, proofs)
     except (PackageCacheError, OSError) as error:
         why = error.message if isinstance(error, PackageCacheError) else error.strerror or str(error)
-        listener(Warn(f"what came of it is not noted in the cache: {why}"))
+        listener(Warn(f"cannot record the trial installation in the cache: {why}"))
     return tuple(runs)
-
-
-def status_of(runs: Sequence[Run]) -> ExitStatus:
-    """Give the status of the first run that did not end well."""
-    known = {status.code: status for status in ExitStatus}
-    failed = next((run.status for run in runs if run.status != 0), 0)
-    return known.get(failed, ExitStatus.INTERNAL)
 
 
 def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation) -> Run:
@@ -82,7 +58,7 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
         with disposable_root(root, isolation, binds={PLACE: cache.path}) as container:
             done = container.run(argv, timeout=LIMIT, check=False)
             text = _result_text(container, file)
-    except PackageCacheError as error:  # the time is over, or the image has no shell
+    except PackageCacheError as error:  # a timeout, or the image has no shell
         message = ": ".join((error.message, *error.details.splitlines()[-1:]))
         return Run(verdict.group, error.status.code, 0, agreed=False, message=message)
     status = done.returncode
@@ -95,11 +71,11 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
 
 
 def _result_text(container: Container, file: str) -> str:
-    """Return what the installer wrote there, or nothing if that is no file: an image has its own ideas."""
+    """Return the installer's result file; "" unless it is a regular file, because the image is untrusted."""
     script = f'[ ! -f "$0" ] || head -c {bound("result-bytes")} "$0"'
     try:
         return container.run(["sh", "-c", script, file], timeout=RESULT_LIMIT, check=False).stdout
-    except CommandError:  # it does not end, or prints for ever
+    except CommandError:  # it does not exit, or prints without end
         return ""
 
 

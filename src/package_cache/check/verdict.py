@@ -1,4 +1,4 @@
-"""What `check` says of a group in a container system: that it will install, that it is there, or why not."""
+"""The results of `check`: per group, whether it will install, is already installed, or why it cannot be installed."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from package_cache.exit_codes import ExitStatus
 
 
 class Prediction(Enum):
-    """What the installer will come to."""
+    """What the installer will do."""
 
     HIT = "hit"
     THERE = "already there"
@@ -16,7 +16,7 @@ class Prediction(Enum):
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """A package that would be installed."""
+    """A package that the installer would install."""
 
     name: str
     version: str
@@ -24,11 +24,11 @@ class PlannedFile:
     size: int
     """Of its file, in bytes."""
     sha256: str
-    """Its file's name in the pool."""
+    """The name of its file in the pool."""
 
 
 class Obstacle(Enum):
-    """Kinds of reasons why there is no plan."""
+    """Kinds of reasons why apt finds no plan."""
 
     VERSION = "another version is here"
     HELD = "held"
@@ -43,35 +43,76 @@ class Obstacle(Enum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that is in the way."""
+    """One obstacle."""
 
     obstacle: Obstacle
     package: str
-    """Whose it is: the one that needs, conflicts, or is half installed."""
+    """The package that needs another one, conflicts, or is half installed."""
     needs: str
-    """The other package, with the version that is asked for, as apt writes it; or none."""
+    """The other package with the required version, as apt writes it; may be empty."""
     here: str
-    """The version of the other package that the container has; empty where it has none."""
+    """The installed version of the other package; empty if it is not installed."""
     text: str
     """A sentence for people."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes of one group in one container system."""
+    """The prediction for one group in one container system."""
 
     group: str
     prediction: Prediction
     status: ExitStatus
     packages: tuple[PlannedFile, ...] = ()
     message: str = ""
-    """Of a miss: the installer's own words."""
+    """The installer's message for a miss."""
     next_step: str = ""
     reasons: tuple[Reason, ...] = ()
     words: str = ""
-    """What apt said, where it decided."""
+    """Apt's output, if apt decided."""
 
     @property
     def size(self) -> int:
         """The bytes of all files that dpkg would read."""
         return sum(package.size for package in self.packages)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The result of one trial installation."""
+
+    group: str
+    status: int
+    """The installer's exit status."""
+    installed: int
+    agreed: bool
+    """Whether status and number of packages are the predicted ones."""
+    message: str
+    """The installer's message, or the error if it did not finish."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The verdicts on all requested groups in one system, and their trial installations."""
+
+    name: str
+    system: str
+    architecture: str
+    digest: str
+    """The digest of the image's manifest that was read; empty for other systems."""
+    asked: str
+    """The digest in the image's reference; empty if it has none."""
+    verdicts: tuple[Verdict, ...]
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def misses(self) -> list[Verdict]:
+        """Return the verdicts on groups that will not install."""
+        return [item for item in self.verdicts if item.prediction is Prediction.MISS]
+
+    @property
+    def status(self) -> ExitStatus:
+        """Return the status of the first failed installation; without trial installations that of the first miss."""
+        if self.runs:
+            return ExitStatus.of(next((run.status for run in self.runs if run.status != 0), 0))
+        return next((item.status for item in self.misses), ExitStatus.INSTALLED)

@@ -89,8 +89,8 @@ def check_command(
         return renderer.result(matrix_text(rows), matrix_value(rows), status_of_matrix(rows))
     _refuse_nonsense(where, install=install)
     with renderer.listening() as listener:
-        cell = check_one(groups, given_cache(cache), where, options, listener)
-    return renderer.result(text_of(cell.result, cell.runs), value_of(cell.result, cell.runs), cell.status)
+        result = check_one(groups, given_cache(cache), where, options, listener)
+    return renderer.result(text_of(result), value_of(result), result.status)
 
 
 def _refuse_beside_manifest(groups: tuple[str, ...], where: Where) -> None:

@@ -48,7 +48,7 @@ def try_to_install_by_cache(group_name: str, fallback_cmds: Sequence[str] = ()) 
     """
     commands = _checked(group_name, fallback_cmds)
     if not GROUP_NAME.fullmatch(group_name):
-        _log.warning("%s is not the name of a group: the fallback commands will run", ascii(group_name))
+        _log.warning("%s is not a valid group name: the fallback commands will run", ascii(group_name))
         return missing_command(group_name, commands)
     work = Path(os.environ.get(WORK_VARIABLE) or WORK_DEFAULT).absolute()
     cache = CacheFolder(Path(os.environ.get(CACHE_VARIABLE) or CACHE_DEFAULT).absolute())

@@ -70,9 +70,9 @@ def installing_command(group: str, installer: Path, cache: Path, fallback: Seque
 
 
 def missing_command(group: str, fallback: Sequence[str]) -> str:
-    """Return the command for what is not a group's name: it runs the fallback and nothing else."""
+    """Return the command for an invalid group name: it only runs the fallback."""
     status = ExitStatus.USAGE
-    message = f"package-cache: cannot install {group!a} ({status.reason}): that is not the name of a group"
+    message = f"package-cache: cannot install {group!a} ({status.reason}): this is not a valid group name"
     return _command(_NO_GROUP % {"message": shlex.quote(message), "usage": status.code}, ascii(group), fallback)
 
 

@@ -79,7 +79,7 @@ def prepare(
     with exclusive(folder / ".lock", wait=3600):
         write_atomically(folder / "package_cache_info", text.encode())
         manifest = read_manifest(folder / "package_cache_info")
-        options = given_options((), (), state, 600.0)
+        options = given_options(state)
         sources = archive_sources(release, options.mirrors_over(manifest.mirrors), options, listener)
         made = make_root(root_source(release, sources), state=state, isolation=strongest_isolation(), listener=listener)
         root = lab_root(made, state)

@@ -92,7 +92,7 @@ def rows_of(
     name = title(system)
     try:
         cache = cache_of(system, groups, folder)
-        root = release_root(release_of(system), given_options((), (), None), isolation)
+        root = release_root(release_of(system), given_options(), isolation)
     except PackageCacheError as error:
         for group in groups:
             yield {"system": name, "group": group, "status": error.status.code, "reason": error.message}
@@ -108,7 +108,7 @@ def cache_of(system: System, groups: Mapping[str, str], folder: Path) -> CacheFo
     path = folder / "package-cache.toml"
     path.write_text("".join(_table_of(system, group, packages) for group, packages in groups.items()), encoding="utf-8")
     manifest = read_manifest(path)
-    options = given_options((), (), None)
+    options = given_options()
     cache = CacheFolder(folder / "package_cache")
     build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
     return cache

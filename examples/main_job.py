@@ -63,7 +63,7 @@ def main() -> int:
     isolation = strongest_isolation()
     if not build_a_cache():
         return 1
-    options = given_options((), (), None)
+    options = given_options()
     systems = sorted({group.system for group in read_description(cache_folder()).groups})
     heading("disposable roots")
     console.print(f"isolation: {isolation.description}")

@@ -42,7 +42,7 @@ def main() -> int:
         raise ToolMissingError(f"cannot run a pod: {reason}")
     if not build_a_cache():
         return 1
-    options = given_options((), (), None)
+    options = given_options()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="package-cache-")))
         registry = stack.enter_context(loopback_registry(folder / "registry"))

@@ -124,7 +124,7 @@ def make_image(podman: Podman, release: str, folder: Path) -> None:
     Raise what `release_root` raises, and `CommandError`.
     """
     isolation = strongest_isolation()
-    options = given_options((), (), default_state())
+    options = given_options(default_state())
     root = release_root(release_of(System.parse(release)), options, isolation, include=["ca-certificates"])
     archive = folder / f"{release}.tar"
     archive_root(root, archive, isolation)

@@ -8,8 +8,9 @@ that change often lie on top.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,7 +18,7 @@ import package_cache
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.platform_subset import read_part
-from package_cache.cli.options import cache_option, given_cache, given_options, mirror_options
+from package_cache.cli.options import cache_option, given_options, mirror_options
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible
 from package_cache.filesystem.temporary import temporary_folder
@@ -92,15 +93,12 @@ def main(
     *,
     cache: Path,
     output: str,
-    mirrors: Iterable[tuple[str, str]],
-    keyrings: Iterable[tuple[str, str]],
-    state: Path | None,
-    allow_expired: bool,
+    **rest: Any,
 ) -> None:
     """Build the image of the runtime's init container, with a cache in it."""
     try:
-        options = given_options(mirrors, keyrings, state, allow_expired=allow_expired)
-        digest = build_image(given_cache(cache), Destination.parse(output), options)
+        options = given_options(**rest)
+        digest = build_image(CacheFolder(cache), Destination.parse(output), options)
     except PackageCacheError as error:
         click.echo(visible(f"error: {error}"), err=True)
         sys.exit(error.status.code)

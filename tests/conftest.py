@@ -124,7 +124,7 @@ def real_cache(state: Path) -> CacheFolder:
         path = folder / "package_cache_info"
         write_atomically(path, MANIFEST.encode())
         manifest = read_manifest(path)
-        options = given_options((), (), state, 600.0)
+        options = given_options(state)
         lock_file = folder / "package-cache.lock"
         try:
             if not lock_file.exists():

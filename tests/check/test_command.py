@@ -74,27 +74,6 @@ def test_a_miss_says_what_needs_which_version_and_which_is_here(say: Run) -> Non
     assert "tools   miss: no-plan (13)" in out
 
 
-REASONS = {
-    "held": ("tools", [package("needed", "1.0", "hold ok installed")],
-             "wanted needs needed (= 2.0): 1.0 is here, and held"),
-    "an enemy": ("fight", [package("enemy")],
-                 "fighter conflicts with enemy: 1.0 is here"),
-    "deep down": ("deep", [], "middle needs bottom (>= 7): it is not here, and the group has none either"),
-    "half configured": ("tools", [package("other", status="install ok half-configured")],
-                        "other 1.0 is half-configured"),
-    "without what it needs": ("tools", [package("other", Depends="more (>= 2)")],
-                              "other is here without what it needs: more (>= 2), it is not here"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("which", REASONS)
-def test_reasons(which: str, say: Run) -> None:
-    group, paragraphs, said = REASONS[which]
-    code, out, _ = say(group, *paragraphs)
-    assert code in (13, 22)
-    assert f"    {said}\n" in out
-
-
 def test_data_for_programs(say: Run) -> None:
     code, out, err = say("tools deep nothing", more="--json")
     answer = json.loads(out)
@@ -117,11 +96,8 @@ def test_data_for_programs(say: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "name one system to check"),
         ("--root / --status status --system ubuntu18.04", "name one system to check"),
-        ("--status status", "--system ubuntu18.04"),
         ("--root / --system ubuntu18.04", "--system ubuntu18.04"),
-        ("--status status --system Ubuntu", "'Ubuntu' is not an OS release"),
         ("--status status --system ubuntu18.04 --architecture arm64", "the architecture of its dpkg is amd64"),
         ("--root / --architecture a;b", "'a;b' is not an architecture"),
         ("--status status --system ubuntu18.04 -- ../tools", "not a valid group name"),
@@ -140,16 +116,6 @@ def test_no_cache(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root = write_root(tmp_path / "root")
     assert run(["check", "--cache", str(tmp_path / "none"), "--root", str(root)]) == 30
     assert "there is no cache at" in capfd.readouterr().err
-
-
-def test_a_status_that_does_not_say_its_architecture(
-    cache: SyntheticCache, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "status").write_text(package("needed"))
-    words = ["check", "--cache", str(cache.path), "--status", str(tmp_path / "status"), "--system", "ubuntu18.04"]
-    assert run(words) == 2
-    assert "--architecture" in capfd.readouterr().err
-    assert run([*words, "tools", "--architecture", "amd64"]) == 0
 
 
 def test_no_sign_of_a_terminal_comes_from_what_is_checked(say: Run) -> None:

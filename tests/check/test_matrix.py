@@ -137,4 +137,4 @@ def test_wrong_use(say: Run) -> None:
     assert (status, "it has no [[image]] table" in err) == (2, True)
     for words in (["tools"], ["--root", "/"], ["--system", "ubuntu18.04"]):
         status, _, err = say(IMAGES, *words)
-        assert (status, "--manifest names images and groups itself" in err) == (2, True)
+        assert (status, "--manifest names the images and groups" in err) == (2, True)

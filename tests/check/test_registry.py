@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from containers.registry import Registry, free_port, late_registry, loopback_registry
+from containers.registry import Registry, late_registry, loopback_registry
 from tests.check.layouts import HandMade, base, package
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
@@ -80,16 +80,6 @@ def test_a_login(tmp_path: Path, cache: SyntheticCache, capfd: pytest.CaptureFix
         capfd.readouterr()
         assert run_command(words) == 14
         assert "skopeo login" in capfd.readouterr().err
-
-
-def test_no_such_image_and_no_registry(
-    registry: Registry, cache: SyntheticCache, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("package_cache.oci.skopeo.RETRIES", 0)  # what is waited for here does not come
-    words = ["check", "--cache", str(cache.path), "--image"]
-    assert run_command([*words, f"{registry.host}/nothing:v1"]) == 14
-    assert "cannot read the image" in capfd.readouterr().err
-    assert run_command([*words, f"localhost:{free_port()}/nothing:v1"]) == 14
 
 
 def test_a_registry_that_comes_up_meanwhile_is_waited_for(cache: SyntheticCache, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""What the installer says, whole, where there is no plan (13) or dpkg is half done (22), and `check` beforehand.
+"""The complete output of the installer for a skew (13) or a broken dpkg (22); `check` predicts the same.
 
-The texts stand in `whole_misses.txt`, to be read as a document. What differs between roots has a name there.
+`whole_misses.txt` has the texts, to be read as a document. Placeholders replace what differs between roots.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.check.conftest import OpenRoom
 from tests.check.small import PAIRS
-from tests.installer.synthetic import Room, SyntheticCache
+from tests.installer.synthetic import SyntheticCache
 
 from package_cache.cli.main import run
 
@@ -36,7 +37,7 @@ ROWS = [
 
 
 def shown(text: str, root: Path) -> str:
-    """Give names to what differs between roots: versions of a release's own packages, and where the root is."""
+    """Replace what differs between roots: versions of a release's own packages, and the path of the root."""
     text = text.replace(str(root), "ROOT")
     return re.sub(r"((?:libc6 \(>= 99\)|conflicts with bash)(?: but|:) )\S+", r"\1VERSION", text)
 
@@ -46,19 +47,19 @@ def expected() -> dict[str, str]:
     return dict(zip(parts[1::2], (part.rstrip("\n") for part in parts[2::2]), strict=True))
 
 
-def both(room: Room, cache: Path, group: str, capfd: pytest.CaptureFixture[str]) -> str:
-    """Give what `check` says about a root, and then the installer in it: status and text."""
-    root = room.container.root
+def predicted(root: Path, cache: Path, group: str, capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what the installer will print in a root, by the JSON of `check`."""
     capfd.readouterr()
-    status = run(["check", group, "--cache", str(cache), "--root", str(root)])
-    out, err = capfd.readouterr()
-    done = room.install(group)
-    check = f"$ package-cache check {group} --root ROOT\n{shown(out + err, root)}status {status}\n"
-    return f"{check}$ sh install_group.sh {group}\n{shown(done.out + done.err, root)}status {done.status}"
+    status = run(["check", group, "--cache", str(cache), "--root", str(root), "--json"])
+    (found,) = json.loads(capfd.readouterr().out)["result"]["groups"]
+    lines = [f"    {reason['text']}" for reason in found["reasons"]]
+    lines.append(f"cannot install {group} ({found['reason']}): {found['message']}")
+    lines.append(f"nothing was changed; next step: {found['next_step']}")
+    return "".join(f"package-cache: {line}\n" for line in lines) + f"status {status}"
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_the_whole_text(
+def test_check_and_the_installer_print_the_expected_text(
     name: str,
     small_cache: Callable[[str], tuple[SyntheticCache, Path]],
     open_room: OpenRoom,
@@ -68,8 +69,12 @@ def test_the_whole_text(
     cache, debs = small_cache(pair.system)
     room = open_room(pair.system, cache.path, {"/debs": debs})
     room.sh(pair.prepare)
-    before = room.map()
-    assert both(room, cache.path, pair.group, capfd) == expected()[name]
+    before, root = room.map(), room.container.root
+    prediction = shown(predicted(root, cache.path, pair.group, capfd), root)
+    done = room.install(pair.group)
+    text = f"{shown(done.out + done.err, root)}status {done.status}"
+    assert f"$ sh install_group.sh {pair.group}\n{text}" == expected()[name]
+    assert prediction == text
     assert room.map() == before
 
 

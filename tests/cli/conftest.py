@@ -1,9 +1,10 @@
-"""A likeness of Ubuntu 18.04 on loopback, and the command `package-cache` run against it."""
+"""An imitation of Ubuntu 18.04 on loopback, and the command `package-cache` run against it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.keys import throwaway_key
 from tests.support.vendor import Vendor, made_vendor
 from tests.support.world import World, made_world
 
@@ -12,7 +13,7 @@ from package_cache.apt.isolated import PAUSES
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many tries as ever, without the seconds between them: what is waited for here does not come."""
+    """Retry as often as usual, without the pauses."""
     monkeypatch.setattr("package_cache.apt.isolated.PAUSES", tuple(0.0 for _ in PAUSES))
 
 
@@ -20,6 +21,13 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
     with made_world(tmp_path, capfd) as made:
         yield made
+
+
+@pytest.fixture
+def key(world: World) -> str:
+    """Export the vendor's key beside the manifest, and return the manifest's line for it."""
+    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
+    return 'key = "vendor.asc"'
 
 
 @pytest.fixture

@@ -5,17 +5,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.support.keys import throwaway_key
 from tests.support.vendor import GROUP, Vendor
 from tests.support.world import World
 
 USER, PASSWORD = "job-7", "Geheim.4711"
-
-
-@pytest.fixture
-def key(world: World) -> str:
-    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
-    return 'key = "vendor.asc"'
 
 
 @pytest.fixture
@@ -83,7 +76,7 @@ def test_a_file_of_passwords_that_is_not_there(world: World, vendor: Vendor, key
     assert status == 2
     assert err == (
         f"error: cannot read the file of passwords {Path('nowhere').absolute()}: No such file or directory\n"
-        "hint: name a file of the form of apt_auth.conf(5) with --auth-file or PACKAGE_CACHE_AUTH\n"
+        "hint: name a file in the format of apt_auth.conf(5) with --auth-file or PACKAGE_CACHE_AUTH\n"
     )
 
 

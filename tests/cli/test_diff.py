@@ -1,7 +1,6 @@
 """Comparing locks and caches for a review."""
 
 import shutil
-from pathlib import Path
 
 from tests.support.world import World
 
@@ -80,12 +79,3 @@ def test_groups_that_come_and_go_are_told_and_the_status_can_say_it(world: World
     told = world.json("diff", old, new, "--exit-code")
     assert (told["status"], told["reason"]) == (15, "different")
     assert world.run("diff", old, new)[0] == 0
-
-
-def test_what_cannot_be_read_is_named(world: World, tmp_path: Path) -> None:
-    old = locked(world, "old.lock")
-    status, _, err = world.run("diff", old, str(tmp_path / "none"))
-    assert (status, str(tmp_path / "none") in err) == (4, True)
-    (tmp_path / "empty").mkdir()
-    assert world.run("diff", old, str(tmp_path / "empty"))[0] == 30
-    assert world.run("diff", str(world.folder / "package_cache_info"), old)[0] == 4

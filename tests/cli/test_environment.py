@@ -68,7 +68,7 @@ def test_a_relative_folder_is_ignored(variable: str, value: str | None, monkeypa
         monkeypatch.delenv(variable, raising=False)
     else:
         monkeypatch.setenv(variable, value)
-    options = given_options((), (), None)
+    options = given_options()
     assert (str(options.state), str(options.gnupg)) == (f"{home}/.cache/package-cache", f"{home}/.gnupg")
 
 
@@ -76,7 +76,7 @@ def test_absolute_folders_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PACKAGE_CACHE_STATE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/the/cache")
     monkeypatch.setenv("GNUPGHOME", "/the/keys")
-    options = given_options((), (), None)
+    options = given_options()
     assert (str(options.state), str(options.gnupg)) == ("/the/cache/package-cache", "/the/keys")
 
 
@@ -84,7 +84,7 @@ def test_folders_of_ours_and_of_gpg_may_be_relative(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PACKAGE_CACHE_STATE", "state")
     monkeypatch.setenv("GNUPGHOME", "keys")
-    options = given_options((), (), None)
+    options = given_options()
     assert (options.state, options.gnupg) == (tmp_path / "state", tmp_path / "keys")
 
 
@@ -96,5 +96,5 @@ def test_a_user_without_a_home_names_the_state(monkeypatch: pytest.MonkeyPatch, 
     for name in ("HOME", "PACKAGE_CACHE_STATE", "XDG_CACHE_HOME", "GNUPGHOME"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="this user has no home"):
-        given_options((), (), None)
-    assert given_options((), (), tmp_path).gnupg is None
+        given_options()
+    assert given_options(tmp_path).gnupg is None

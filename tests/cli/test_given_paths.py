@@ -25,9 +25,9 @@ STATUS = (
 )
 
 NEEDED = {
-    "lock": ("manifest", "state", "keyrings", "auth_file"),
-    "build": ("manifest", "state", "keyrings", "auth_file", "output"),
-    "outdated": ("manifest", "state", "keyrings", "auth_file"),
+    "lock": ("manifest", "state", "keyrings", "auth"),
+    "build": ("manifest", "state", "keyrings", "auth", "output"),
+    "outdated": ("manifest", "state", "keyrings", "auth"),
     "install": ("manifest", "state", "keyrings", "cache"),
     "image": ("cache", "state"),
     "check": ("cache", "state"),
@@ -91,7 +91,7 @@ def places(world: World) -> dict[str, Path]:
     folder = world.folder
     return {
         "manifest": folder / "package-cache.toml", "state": folder / "state", "keyrings": folder / "keys.gpg",
-        "auth_file": folder / "passwords", "cache": folder / "package_cache", "output": folder / "output",
+        "auth": folder / "passwords", "cache": folder / "package_cache", "output": folder / "output",
         "to": folder / "staged", "authfile": folder / "registries.json", "root": folder / "root",
         "status": folder / "status", "lock": folder / "package-cache.lock", "old": folder / "package-cache.lock",
         "new": folder / "package-cache.lock",
@@ -165,7 +165,7 @@ def test_all_paths_of_apt_with_an_odd_sign(prepared: World, odd: str, monkeypatc
     folder = prepared.folder / odd
     for name in ("temporary", "parent"):
         (folder / name).mkdir(parents=True)
-    for name in ("keyrings", "auth_file"):
+    for name in ("keyrings", "auth"):
         shutil.copy(places(prepared)[name], folder)
     monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", None)

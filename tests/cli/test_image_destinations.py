@@ -92,19 +92,6 @@ def test_a_state_folder_with_a_colon(built: World) -> None:
     assert (built.folder / "layout" / "index.json").is_file()
 
 
-def test_no_skopeo_is_told_before_anything_is_written(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = shutil.which
-    monkeypatch.setattr(
-        "package_cache.process.shutil.which",
-        lambda name, path=None: None if name == "skopeo" else found(name, path=path),
-    )
-    status, _, err = image(built, f"oci:{built.folder}/layout")
-    assert status == 8
-    assert not (built.folder / "state" / "image").exists()
-    assert "cannot find the program skopeo" in err
-    assert "apt-get install --no-install-recommends skopeo" in err
-
-
 def test_a_skopeo_that_changes_what_it_copies(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
     script = '"$SKOPEO" "$@" || exit\nfor word; do [ "$before" != --digestfile ] || file=$word; before=$word; done\n'
     as_skopeo(built, monkeypatch, f'{script}printf sha256:{"0" * 64} >"$file"')

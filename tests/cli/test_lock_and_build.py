@@ -68,16 +68,6 @@ def test_a_build_without_its_pool_file_fetches_just_that(world: World) -> None:
     assert len([path for path in world.server.requests if path.endswith(".deb")]) == 1
 
 
-def test_a_lock_that_no_longer_fits_its_manifest_is_said_to_be_stale(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    world.manifest("edit,ubuntu18.04,editor\n")
-    status, _, err = world.build()
-    assert status == 4
-    assert "it is stale" in err
-    assert "lock again: package-cache lock --manifest" in err
-
-
 def test_two_manifests_of_one_folder_have_a_lock_each(world: World) -> None:
     world.manifest("edit,ubuntu18.04,editor\n")
     other = world.manifest("view,ubuntu18.04,viewer\n", "tools")
@@ -120,33 +110,6 @@ def test_packages_that_no_group_needs_any_more_leave_the_pool(world: World) -> N
     assert [path.name for path in (world.cache / "groups").iterdir()] == ["edit-ubuntu18.04"]
 
 
-def test_all_unknown_packages_are_named_at_once_with_near_names(world: World) -> None:
-    world.manifest("edit,ubuntu18.04,editr\nview,ubuntu18.04,viewer=9.9\n")
-    status, _, err = world.online("lock")
-    assert status == 3
-    assert "package_cache_info:1:18: there is no package 'editr' in ubuntu18.04" in err
-    assert "near names: editor" in err
-    assert "package_cache_info:2:18: 'viewer' has no version '9.9' in ubuntu18.04" in err
-    assert "there are: 1.0" in err
-    assert not (world.folder / "package-cache.lock").exists()
-
-
-def test_a_dependency_that_cannot_be_met_is_named(world: World) -> None:
-    world.add("tool", depends="nowhere (>= 2)")
-    world.archive.publish()
-    world.manifest("tool,ubuntu18.04,tool\n")
-    status, _, err = world.online("lock")
-    assert (status, "tool : Depends: nowhere (>= 2) but it is not installable" in err) == (3, True)
-
-
-def test_an_unknown_release_is_named_with_those_there_are(world: World) -> None:
-    world.manifest("edit,ubuntu18.05,editor\n")
-    status, _, err = world.online("lock")
-    assert status == 3
-    assert "package_cache_info:1:6: cannot find ubuntu18.05" in err
-    assert "ubuntu24.04" in err
-
-
 def test_an_archive_signed_by_somebody_else_is_not_trusted(world: World) -> None:
     world.archive.publish(key="stranger")
     world.manifest(TWO_GROUPS)
@@ -154,14 +117,6 @@ def test_an_archive_signed_by_somebody_else_is_not_trusted(world: World) -> None
     assert status == 6
     assert "cannot trust what the mirrors of ubuntu" in err
     assert not world.cache.exists()
-
-
-def test_an_unsigned_and_an_expired_archive_are_not_trusted(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.archive.publish(signed=False)
-    assert world.online("lock")[0] == 6
-    world.archive.publish_expired()
-    assert world.online("lock")[0] == 6
 
 
 def test_a_package_with_other_bytes_than_the_index_says_is_not_kept(world: World) -> None:

@@ -88,7 +88,7 @@ def test_a_newer_image_is_served_beside_those_as_they_were(old: World) -> None:
     before = lock(old)
     status, out, err = online(old, "lock", "--for", str(newer))
     assert (status, err) == (0, "")
-    assert out.endswith("since the lock before: 1 new\n")
+    assert out.endswith("since the previous lock: 1 new\n")
     assert sets(old) == {"dev": {"newer": ["library-dev_1.1_all"]}, "tools": {}}
     assert [one["packages"] for one in lock(old)["group"]] == [one["packages"] for one in before["group"]]
     assert checked(old, newer) == {"dev": ["0", "library-dev 1.1"], "tools": ["0", "libshared 1.0", "editor 1.0"]}
@@ -231,7 +231,7 @@ def test_an_image_without_dpkg_says_no_architecture(old: World) -> None:
 def test_what_contradicts_an_image(own: str, other: str, old: World) -> None:
     status, err = locked(old, own, "job", other)
     assert status == 2
-    assert "--for and --forget leave all that is locked as it is: lock --keep or --upgrade by itself\n" in err
+    assert "--for and --forget change no locked version: run lock --keep or --upgrade separately\n" in err
 
 
 def test_an_image_that_is_gone(old: World) -> None:

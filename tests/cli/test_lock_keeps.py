@@ -31,7 +31,7 @@ def test_a_plain_lock_takes_the_newest_and_says_what_changed(locked: World) -> N
     status, out, err = locked.online("lock")
     assert (status, err) == (0, "")
     assert versions(locked) == {"editor": "1.1", "libshared": "1.1", "viewer": "1.1"}
-    assert "since the lock before: 3 up" in out
+    assert "since the previous lock: 3 up" in out
     assert "since" not in locked.online("lock", "--upgrade")[1]
 
 

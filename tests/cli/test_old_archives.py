@@ -4,19 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.support.keys import throwaway_key
 from tests.support.server import ArchiveServer
 from tests.support.vendor import GROUP, Vendor
 from tests.support.world import World
 
 EDIT = "edit,ubuntu18.04,editor\n"
 WARNING = "warning: lists of {} for ubuntu18.04 amd64 are used however old they are: they may lack security updates\n"
-
-
-@pytest.fixture
-def key(world: World) -> str:
-    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
-    return 'key = "vendor.asc"'
 
 
 def lock_text(world: World) -> str:

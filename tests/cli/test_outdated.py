@@ -65,15 +65,6 @@ def test_what_the_manifest_pins_is_told_and_does_not_count(world: World) -> None
     assert "1 package newer, 1 of them for security, 1 pinned by the manifest" in out
 
 
-def test_a_lock_that_is_missing_or_stale_is_not_judged(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    assert world.online("outdated")[0] == 4
-    assert world.online("lock")[0] == 0
-    world.manifest("edit,ubuntu18.04,editor\n")
-    status, _, err = world.online("outdated")
-    assert (status, "it is stale" in err) == (4, True)
-
-
 @pytest.mark.parametrize(
     ("system", "today", "applies", "has_ended"),
     [

@@ -39,12 +39,3 @@ def test_it_is_locked_and_cached_for_its_architecture_alone(both: World) -> None
     folder = both.cache / "groups" / "gpu-ubuntu18.04"
     assert "gpu-driver" in (folder / "amd64.group").read_text()
     assert "gpu-driver" not in (folder / "arm64.group").read_text()
-
-
-def test_without_saying_so_it_is_an_error_that_says_how_to(both: World) -> None:
-    status, err = lock(both, '"gpu-driver"')
-    assert status == 3
-    assert f"{both.folder}/package-cache.toml:5:25: group[0].packages[1]: " in err
-    assert "'gpu-driver' in ubuntu18.04 arm64" in err
-    assert '    where only others have it: { name = "gpu-driver", architectures = ["amd64"] }\n' in err
-    assert "ubuntu18.04 amd64" not in err

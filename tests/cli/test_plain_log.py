@@ -96,4 +96,4 @@ def test_a_standard_error_that_takes_nothing_changes_no_status(world: World, red
     script = f'"$0" -c "$1" verify --cache "$2" {redirected}'
     argv = ["sh", "-c", script, sys.executable, program, str(world.cache)]
     done = subprocess.run(argv, env=os.environ, capture_output=True, encoding="utf-8", check=False)
-    assert (done.returncode, done.stdout.endswith("all fit\n")) == (0, True), done.stderr
+    assert (done.returncode, done.stdout.endswith("intact\n")) == (0, True), done.stderr

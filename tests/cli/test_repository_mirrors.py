@@ -6,16 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.keys import throwaway_key
 from tests.support.server import ArchiveServer, Failure
 from tests.support.vendor import GROUP, Vendor
 from tests.support.world import World
-
-
-@pytest.fixture
-def key(world: World) -> str:
-    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
-    return 'key = "vendor.asc"'
 
 
 @pytest.fixture

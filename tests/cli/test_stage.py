@@ -159,17 +159,6 @@ def test_a_link_is_not_staged(world: World) -> None:
     assert not volume.exists()
 
 
-def test_an_unknown_group_is_told_with_those_there_are(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    words = ["stage", "debug", "--cache", str(world.cache), "--to", str(world.folder / "volume")]
-    status, _, err = world.run(*words)
-    assert status == 10
-    assert "the groups there are: edit, view" in err
-    told = world.json(*words)
-    assert (told["status"], told["reason"]) == (10, "no-such-group")
-
-
 @pytest.mark.parametrize(
     "name", ["pool", "groups", "groups/edit-ubuntu18.04", "package-cache.json", "install_group.sh", ".lock"]
 )

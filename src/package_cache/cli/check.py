@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from package_cache.cache.layout import CacheFolder
 from package_cache.check.matrix import CheckOptions, check_matrix, check_one, status_of_matrix
 from package_cache.check.target import Where
 from package_cache.cli.check_report import matrix_text, matrix_value, text_of, value_of
@@ -13,9 +14,8 @@ from package_cache.cli.options import (
     allow_outside_option,
     authfile_option,
     cache_option,
-    given_cache,
+    default_state,
     given_manifest,
-    given_state,
     json_option,
     state_option,
 )
@@ -27,31 +27,31 @@ from package_cache.names import ARCHITECTURE
 @click.argument("groups", metavar="[GROUP...]", nargs=-1)
 @cache_option
 @click.option("--image", metavar="REFERENCE", help="docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR:TAG, oci-archive:FILE")
-@click.option("--container", metavar="NAME", help="A container that podman, or else docker, knows; running or not.")
-@click.option("--root", type=GivenPath(), help="A root folder.")
+@click.option("--container", metavar="NAME", help="Container of podman, or else of docker; running or not.")
+@click.option("--root", type=GivenPath(), help="Folder with a root file system.")
 @click.option(
     "--status",
     type=GivenPath(),
-    help="A dpkg status file, such as /var/lib/dpkg/status of a container; with --system.",
+    help="A dpkg status file, such as /var/lib/dpkg/status of a container; needs --system.",
 )
-@click.option("--system", metavar="NAME", help="The OS release that --status is of, such as ubuntu18.04.")
+@click.option("--system", metavar="NAME", help="OS release of the status file, such as ubuntu18.04.")
 @click.option(
     "--manifest",
     type=GivenPath(),
-    help="A package-cache.toml: all of its [[image]] tables are checked, whose groups they name.",
+    help="Check all [[image]] tables of this package-cache.toml, each with the groups that it names.",
 )
 @allow_outside_option
 @click.option(
     "--architecture",
     metavar="NAME",
-    help="As dpkg names it.  [default: that of the dpkg which is there; of an image for several: amd64]",
+    help="Architecture, as dpkg names it.  [default: that of the installed dpkg; of a multi-platform image: amd64]",
 )
 @authfile_option
 @click.option(
     "--run",
     "install",
     is_flag=True,
-    help="Also install each group for real, in a throw-away copy of a root or an image, and note it in the cache.",
+    help="Also install each group in a disposable copy of the root or image, and record the result in the cache.",
 )
 @state_option
 @json_option
@@ -67,43 +67,46 @@ def check_command(
     state: Path | None,
     **given: Any,
 ) -> int:
-    """Say whether groups will install offline in a container system, without running anything of it.
+    """Predict whether groups install offline in an image, container or root, without running its programs.
 
-    For each group, or for all of the cache where none is named: what would be installed, that it is there already, or
-    why it cannot be. The exit status is 0 where there is no miss, else the installer's own for the first one.
+    Prints for each named group, or for every group of the cache: the packages that would be installed, "already
+    there", or why it cannot be installed. Exits with 0 if there is no miss, else with the installer's status for the
+    first miss.
 
     \b
-    Example:
+    Examples:
       package-cache check ssh --image docker://localhost:5000/job:latest
       package-cache check --status status --system ubuntu18.04
       package-cache check --manifest package-cache.toml
     """
     if given["architecture"] and not ARCHITECTURE.fullmatch(given["architecture"]):
-        raise click.UsageError(f"{given['architecture']!r} is not an architecture: write one as dpkg names it")
-    where, options = Where(**given), CheckOptions(given_state(state), install=install)
+        raise click.UsageError(
+            f"{given['architecture']!r} is not an architecture: write it as dpkg names it, such as amd64"
+        )
+    where, options = Where(**given), CheckOptions(state or default_state(), install=install)
     if manifest is not None:
-        _refuse_beside_manifest(groups, where)
+        _refuse_with_manifest(groups, where)
         read = given_manifest(manifest)
         with renderer.listening() as listener:
-            rows = check_matrix(read, given_cache(cache), options, listener, authfile=where.authfile)
+            rows = check_matrix(read, CacheFolder(cache), options, listener, authfile=where.authfile)
         return renderer.result(matrix_text(rows), matrix_value(rows), status_of_matrix(rows))
-    _refuse_nonsense(where, install=install)
+    _refuse_contradictions(where, install=install)
     with renderer.listening() as listener:
-        result = check_one(groups, given_cache(cache), where, options, listener)
+        result = check_one(groups, CacheFolder(cache), where, options, listener)
     return renderer.result(text_of(result), value_of(result), result.status)
 
 
-def _refuse_beside_manifest(groups: tuple[str, ...], where: Where) -> None:
+def _refuse_with_manifest(groups: tuple[str, ...], where: Where) -> None:
     if groups or where != Where(authfile=where.authfile):
-        raise click.UsageError("--manifest names images and groups itself: leave out groups and other systems")
+        raise click.UsageError("--manifest names the images and groups: omit groups and other systems")
 
 
-def _refuse_nonsense(where: Where, *, install: bool) -> None:
+def _refuse_contradictions(where: Where, *, install: bool) -> None:
     if [where.image, where.container, where.root, where.status].count(None) != 3:
         raise click.UsageError("name one system to check: --image, --container, --root or --status; or --manifest")
     if (where.status is None) != (where.system is None):
-        raise click.UsageError("--status needs --system, such as --system ubuntu18.04, and nothing else does")
+        raise click.UsageError("--status and --system need each other: add --system ubuntu18.04, or omit --system")
     if where.authfile is not None and where.image is None:
-        raise click.UsageError("--authfile goes with --image or --manifest")
+        raise click.UsageError("--registry-auth-file needs --image or --manifest")
     if install and not where.has_root:
-        raise click.UsageError("--run goes with --root or --image: of the others there is no root to copy")
+        raise click.UsageError("--run needs --root or --image: the others have no root file system to copy")

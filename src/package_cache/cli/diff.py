@@ -19,17 +19,18 @@ from package_cache.exit_codes import ExitStatus
 @click.option(
     "--exit-code",
     is_flag=True,
-    help=f"End with status {ExitStatus.DIFFERENT.code} where they differ.  [default: 0]",
+    help=f"Exit with status {ExitStatus.DIFFERENT.code} if they differ.  [default: 0]",
 )
 @json_option
 @click.pass_obj
 def diff_command(renderer: Renderer, old: Path, new: Path, *, exit_code: bool) -> int:
-    """Compare two locks (files) or caches (folders), or one with the other: packages by group and system, and bytes.
+    """Compare two locks (files) or caches (folders), or a lock with a cache: packages per group and OS release, bytes.
 
     \b
-    Example:
+    Examples:
       git show HEAD:package-cache.lock >/tmp/old.lock
       package-cache diff /tmp/old.lock package-cache.lock
+      package-cache diff package-cache.lock package_cache --exit-code
     """
     found = diff(old, new)
     status = ExitStatus.DIFFERENT if exit_code and found.different else ExitStatus.INSTALLED
@@ -47,11 +48,11 @@ def _lines(found: Difference) -> Iterator[str]:
     numbers = ", ".join(f"{number} {kind}" for kind, number in found.changes.items() if number)
     yield f"{_side(found.before)} → {_side(found.after)}: {numbers or _no_numbers(found)}"
     if found.new_bytes:
-        yield f"{in_bytes(found.new_bytes)} are new"
+        yield f"{in_bytes(found.new_bytes)} to download"
 
 
 def _of_systems(found: Difference) -> list[tuple[str, ...]]:
-    """Give a row for each change of a system, with the groups that it concerns."""
+    """Return a row for each changed package of an OS release, with the groups that use it."""
     groups: dict[tuple[str, Change], list[str]] = {}
     for group in found.groups:
         for change in group.changes:

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from package_cache.cache.gc import GcResult, gc
+from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import cache_option, given_cache, json_option
+from package_cache.cli.options import cache_option, json_option
 from package_cache.cli.render import Renderer
 
 
@@ -19,22 +20,23 @@ from package_cache.cli.render import Renderer
     default=3600.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a file must have been unneeded, from the first gc on that saw it so.",
+    help="Minimum time between the first gc that found a file unused and its removal.",
 )
-@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @json_option
 @click.pass_obj
 def gc_command(renderer: Renderer, cache: Path, grace: float, *, dry_run: bool) -> int:
-    """Remove package files that no group of a cache needs, such as those of groups that were staged anew.
+    """Remove package files that no group of a cache uses, such as old versions on a volume.
 
-    A file goes when two runs, at least the grace apart, have found it unneeded: a job may still be reading it.
+    A file is removed after two runs found it unused, at least --grace seconds apart: a job may still read it.
 
     \b
-    Example:
+    Examples:
       package-cache gc --cache shared/package_cache
+      package-cache gc --cache shared/package_cache --dry-run
     """
-    with renderer.listening():  # it may wait for another writer
-        result = gc(given_cache(cache), grace, time.time(), dry_run=dry_run)
+    with renderer.listening():  # may wait for another writer
+        result = gc(CacheFolder(cache), grace, time.time(), dry_run=dry_run)
     return renderer.result(f"{cache}: {_text(result)}", result)
 
 
@@ -42,8 +44,8 @@ def _text(result: GcResult) -> str:
     verb = "would remove" if result.dry_run else "removed"
     parts = [f"{verb} {count(result.removed, 'file')}, {in_bytes(result.removed_bytes)}"]
     if result.waiting:
-        parts.append(f"{count(result.waiting, 'unneeded file')}, {in_bytes(result.waiting_bytes)}, still waiting")
-    parts.append(f"{count(result.kept, 'file')}, {in_bytes(result.kept_bytes)}, needed")
+        parts.append(f"{count(result.waiting, 'unused file')}, {in_bytes(result.waiting_bytes)}, in the grace period")
+    parts.append(f"{count(result.kept, 'file')}, {in_bytes(result.kept_bytes)}, in use")
     if result.busy:
-        parts.append("somebody stages to it: run it again later")
+        parts.append("another process stages to it: run gc again later")
     return "; ".join(parts)

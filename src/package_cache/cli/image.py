@@ -1,19 +1,13 @@
 """`package-cache image`."""
 
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import (
-    authfile_option,
-    cache_option,
-    given_cache,
-    given_options,
-    json_option,
-    mirror_options,
-)
+from package_cache.cli.options import authfile_option, cache_option, given_options, json_option, mirror_options
 from package_cache.cli.render import Renderer
 from package_cache.image.export import ImageResult, image
 from package_cache.image.variant import Form
@@ -33,11 +27,13 @@ from package_cache.oci.skopeo import Destination
     type=click.Choice([form.value for form in Form]),
     default=Form.VOLUME.value,
     show_default=True,
-    help="volume: the cache's tree alone, for image volumes and COPY --from. init: it also stages groups by itself.",
+    help="volume: only the cache, for image volumes and COPY --from. init: also a program that stages groups.",
 )
 @authfile_option
 @click.option(
-    "--insecure-registry", is_flag=True, help="Plain HTTP, or a certificate that nobody vouches for. Loopback may."
+    "--insecure-registry",
+    is_flag=True,
+    help="Allow plain HTTP and unverified certificates. Always allowed for loopback addresses.",
 )
 @mirror_options
 @json_option
@@ -51,23 +47,20 @@ def image_command(
     form: str,
     authfile: Path | None,
     insecure_registry: bool,
-    mirrors: Iterable[tuple[str, str]],
-    keyrings: Iterable[tuple[str, str]],
-    state: Path | None,
-    allow_expired: bool,
+    **rest: Any,
 ) -> int:
-    """Make an OCI image of a cache, and push it; the same cache gives the same bytes. Needs neither root nor a daemon.
+    """Make an OCI image of a cache, and push it. The same cache gives the same bytes. Needs neither root nor a daemon.
 
     \b
-    Example:
+    Examples:
       package-cache image --output docker://localhost:5000/package-cache:volume
       package-cache image --output docker://localhost:5000/package-cache:init --form init
     """
-    options = given_options(mirrors, keyrings, state, allow_expired=allow_expired)
+    options = given_options(**rest)
     destination = Destination.parse(output)
     with renderer.listening() as listener:
         made = image(
-            given_cache(cache), destination, Form(form), options, listener,
+            CacheFolder(cache), destination, Form(form), options, listener,
             authfile=authfile, insecure=insecure_registry,
         )  # fmt: skip
     return renderer.result(_text(made), made)

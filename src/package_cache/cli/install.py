@@ -6,10 +6,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from package_cache.cache.layout import CacheFolder
 from package_cache.cli.options import (
     archive_options,
     cache_option,
-    given_cache,
     given_manifest,
     given_options,
     groups_argument,
@@ -31,20 +31,20 @@ def install_command(
 ) -> int:
     """Install groups on this machine from a local cache.
 
-    The default cache is built first if it is missing; a cache that --cache names only if --manifest is given too.
+    Builds the default cache first if it is missing. Builds a missing cache that --cache names only with --manifest.
 
     \b
-    Example:
+    Examples:
       sudo "$(command -v package-cache)" install ssh
+      sudo "$(command -v package-cache)" install ssh nfs --cache /srv/package_cache
     """
-    folder = given_cache(cache)
+    folder = CacheFolder(cache)
     is_named = click.get_current_context().get_parameter_source("cache") is not ParameterSource.DEFAULT
-    if not folder.description.exists() and not (is_named and manifest is None):  # a name that has a typo builds nothing
-        from package_cache.cli.build import build_cache  # noqa: PLC0415 - takes as long to load as all the rest
+    if not folder.description.exists() and not (is_named and manifest is None):  # a mistyped name builds nothing
+        from package_cache.cli.build import build_cache  # noqa: PLC0415 - slow to load
 
         read = given_manifest(manifest)
         build_cache(renderer, read, folder, given_options(**rest))
     outcome = install(groups, folder, quiet=renderer.json)
-    known = {status.code: status for status in ExitStatus}
-    renderer.result("", outcome.facts, known.get(outcome.status, ExitStatus.INTERNAL))
+    renderer.result("", outcome.facts, ExitStatus.of(outcome.status))
     return outcome.status

@@ -1,38 +1,38 @@
 """Options that several verbs share, and the environment variables behind them: each is read here and nowhere else."""
 
 import datetime
+import functools
 import os
 import pwd
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from package_cache.ages import parse_age
-from package_cache.cache.layout import CacheFolder
 from package_cache.errors import UsageError
 from package_cache.filesystem.paths import open_regular
 from package_cache.manifest.model import ALLOW_OUTSIDE, Manifest
+from package_cache.manifest_lock import DEFAULT_MANIFESTS
 from package_cache.releases.mirrors import check_uri
 from package_cache.settings import Options
 from package_cache.uris import without_credentials
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-DEFAULT_MANIFESTS = ("package_cache_info", "package-cache.toml")
 DEFAULT_CACHE = "package_cache"
-LOCK = "package-cache.lock"
 STATE_VARIABLE = "PACKAGE_CACHE_STATE"
 MIRRORS_VARIABLE = "PACKAGE_CACHE_MIRRORS"
 AUTH_VARIABLE = "PACKAGE_CACHE_AUTH"
 
-
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
-"""Variables by which programs, apt among them, are told of proxies; those in capitals as well."""
+"""The environment variables that name proxies for apt and other programs; each also exists in upper case."""
+
+NO_LIMIT = datetime.timedelta.max
+"""The age that `--max-age none` means."""
 
 
 class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
@@ -56,7 +56,7 @@ class NamedFile(_Pair):
     name = "NAME=FILE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return the name and the path. Raises `click.BadParameter` where it is none."""
+        """Return the name and the path. Raises `click.BadParameter` for an invalid path."""
         name, file = super().convert(value, param, ctx)
         try:
             return name, str(absolute_path(file))
@@ -65,9 +65,9 @@ class NamedFile(_Pair):
 
 
 def absolute_path(text: str) -> Path:
-    """Return the absolute path that a text means. Raises `ValueError` where it is empty or has control characters.
+    """Return the absolute path of a text. Raises `ValueError` if it is empty or has control characters.
 
-    Every path of the command line and of the environment comes through here, before any other program sees it.
+    Every path of the command line and of the environment passes here, before another program sees it.
     """
     if not text:
         raise ValueError("the path is empty")
@@ -77,13 +77,13 @@ def absolute_path(text: str) -> Path:
 
 
 class GivenPath(click.Path):
-    """A path that the user wrote, made absolute. Whether it can be read or written is found out where it is used."""
+    """A path from the command line, made absolute. The code that opens it finds out whether it can."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. Raise `click.BadParameter` where it is empty or has control characters."""
+        """Return the path. Raises `click.BadParameter` if it is empty or has control characters."""
         try:
             path = absolute_path(os.fspath(value))
         except ValueError as error:
@@ -91,162 +91,142 @@ class GivenPath(click.Path):
         return super().convert(path, param, ctx)
 
 
-@dataclass(frozen=True)
-class MaxAge:
-    """An age that was given on the command line; `limit` is None for `none`."""
-
-    limit: datetime.timedelta | None
-
-
 class _Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # as above
     """`30d`, or `none`."""
 
     name = "AGE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> MaxAge:
-        if isinstance(value, MaxAge):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
         try:
-            return MaxAge(None if value == "none" else parse_age(str(value)))
+            return NO_LIMIT if value == "none" else parse_age(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
+def combined(*options: Decorator) -> Decorator:
+    """Return a decorator that adds several options to a verb, in the order in which `--help` lists them."""
+    return lambda function: functools.reduce(lambda inner, option: option(inner), reversed(options), function)
+
+
 def max_age_option(text: str) -> Decorator:
-    """Make the option by which a verb refuses what is too old."""
-    help_text = f"{text} AGE is like 30d, 12h or 4w, or none."
-    option: Decorator = click.option("--max-age", type=_Age(), help=help_text)
-    return option
+    """Return the option that sets the maximum age of a lock or a cache."""
+    return click.option("--max-age", type=_Age(), help=f"{text} AGE is like 30d, 12h or 4w, or none.")
 
 
 def _allow_outside(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[ALLOW_OUTSIDE] = value
 
 
-allow_outside_option: Decorator = click.option(
+def _readable_authfile(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    """Return the file. Raises `UsageError` if it cannot be read: skopeo would say so only after minutes of work."""
+    hint = "name a file that skopeo login wrote, with --registry-auth-file"
+    return value and _readable(value, "the credentials of registries,", hint)
+
+
+allow_outside_option = click.option(
     ALLOW_OUTSIDE,
     is_flag=True,
     expose_value=False,
     callback=_allow_outside,
-    help="Read also files outside of the manifest's folder that it names: images' roots and statuses, keys.",
+    help="Also read files that the manifest names outside of its own folder: root folders, status files, keys.",
 )
-
-
-def manifest_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that name a manifest."""
-    option = click.option(
+manifest_option = combined(
+    click.option(
         "--manifest",
         type=GivenPath(),
         help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
-    )
-    return option(allow_outside_option(function))
-
-
-state_option: Decorator = click.option(
+    ),
+    allow_outside_option,
+)
+state_option = click.option(
     "--state",
     type=GivenPath(),
-    help=f"Folder for lists, keys and roots.  [default: ${STATE_VARIABLE}, else package-cache in the "
-    "user's cache folder]",
+    help="Folder for package lists, keyrings and root file systems, kept between runs.  "
+    f"[default: ${STATE_VARIABLE}, else package-cache in the user's cache folder]",
 )
-
-
-def _given_authfile(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    """Return the file. Raises `UsageError` where it cannot be read: skopeo would say so after minutes of work."""
-    hint = "name a file as skopeo login writes it, with --registry-auth-file"
-    return value and _readable(value, "the credentials of registries,", hint)
-
-
-authfile_option: Decorator = click.option(
+authfile_option = click.option(
     "--registry-auth-file",
     "--authfile",
     "authfile",
     type=GivenPath(),
-    callback=_given_authfile,
-    help="Credentials of registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
+    callback=_readable_authfile,
+    help="Credentials for registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
 )
-
-
-def mirror_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of verbs that fetch something from archives."""
-    mirror = click.option(
+mirror_options = combined(
+    click.option(
         "--mirror",
         "mirrors",
         type=_Pair(),
         multiple=True,
         metavar="NAME=URI",
         help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
-        f"Also: {MIRRORS_VARIABLE}, the same, separated by spaces.",
-    )
-    keyring = click.option(
+        f"The variable {MIRRORS_VARIABLE} has the same form, separated by spaces.",
+    ),
+    click.option(
         "--keyring",
         "keyrings",
         type=NamedFile(),
         multiple=True,
         metavar="NAME=FILE",
-        help="Keys that vouch for a distribution's archive, for mirrors that sign with their own.",
-    )
-    allow_expired = click.option(
+        help="Keys that sign a distribution's archive, for a mirror that signs with its own keys.",
+    ),
+    click.option(
         "--allow-expired",
         is_flag=True,
-        help="Use lists also after their Valid-Until, as those of a snapshot or of an old release's archive: they may "
-        "lack security updates. The lock says so.",
-    )
-    return mirror(keyring(allow_expired(state_option(function))))
+        help="Accept package lists after their Valid-Until date, such as those of a snapshot or of an old release. "
+        "They may lack security updates. The lock records it.",
+    ),
+    state_option,
+)
+"""The options of verbs that download from archives."""
 
-
-def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of verbs that resolve and build a manifest."""
-    timeout = click.option(
-        "--precommand-timeout",
-        type=click.FloatRange(min=1),
-        default=600.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="The most that one group's precommands may take.",
-    )
-    auth = click.option(
-        "--auth-file",
-        type=GivenPath(),
-        metavar="FILE",
-        help="Users and passwords of archives' servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
-        f"Also: {AUTH_VARIABLE}.",
-    )
-    uncontained = click.option(
-        "--uncontained-precommands",
-        is_flag=True,
-        help="Run precommands also where this machine cannot contain them: in a copy of a root, but with all of root's "
-        "rights over this machine. Only for a manifest that you wrote yourself.",
-    )
-    snapshot = click.option(
+archive_options = combined(
+    manifest_option,
+    mirror_options,
+    click.option(
         "--snapshot",
         "snapshots",
         type=_Pair(),
         multiple=True,
         metavar="NAME=URI",
-        help="Mirror that keeps old versions, of an archive or a repository of the manifest: asked for locked files "
-        "that no other mirror has any more; may be repeated.",
-    )
-    return manifest_option(mirror_options(snapshot(auth(timeout(uncontained(function))))))
-
-
-cache_option: Decorator = click.option(
-    "--cache",
-    type=GivenPath(),
-    default=DEFAULT_CACHE,
-    show_default=True,
-    help="The cache's folder.",
+        help="Mirror that keeps old versions of an archive or of a repository of the manifest, for locked files that "
+        "no other mirror has any more; may be repeated.",
+    ),
+    click.option(
+        "--auth-file",
+        "auth",
+        type=GivenPath(),
+        metavar="FILE",
+        help="Users and passwords for archive servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
+        f"The variable {AUTH_VARIABLE} names it as well.",
+    ),
+    click.option(
+        "--precommand-timeout",
+        type=click.FloatRange(min=1),
+        default=600.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Maximum time for the precommands of one group.",
+    ),
+    click.option(
+        "--uncontained-precommands",
+        is_flag=True,
+        help="Run precommands even if this machine cannot isolate them: in a copy of a root file system, but with all "
+        "rights of root over this machine. Only for a manifest that you wrote yourself.",
+    ),
 )
+"""The options of verbs that resolve or build a manifest."""
 
-json_option: Decorator = click.option(
-    "--json", "as_json", is_flag=True, expose_value=False, help="Print the result as JSON."
+cache_option = click.option(
+    "--cache", type=GivenPath(), default=DEFAULT_CACHE, show_default=True, help="Folder of the cache."
 )
-
-groups_argument: Decorator = click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
+json_option = click.option("--json", "as_json", is_flag=True, expose_value=False, help="Print the result as JSON.")
+groups_argument = click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
 
 
 def given_manifest(path: Path | None) -> Manifest:
-    """Read the manifest that was named, else the first of the default names that is there."""
-    from package_cache.manifest import read_manifest  # noqa: PLC0415 - most verbs need none of it
+    """Read the manifest at `path`, else the first default manifest that exists."""
+    from package_cache.manifest import read_manifest  # noqa: PLC0415 - most verbs do not need it
 
     names = [Path(name).absolute() for name in DEFAULT_MANIFESTS]
     allow_outside = bool(click.get_current_context().meta.get(ALLOW_OUTSIDE))
@@ -256,50 +236,45 @@ def given_manifest(path: Path | None) -> Manifest:
     return read_manifest(path, allow_outside=allow_outside, name=name)
 
 
-def given_cache(path: Path) -> CacheFolder:
-    """Return the folder of a cache as such."""
-    return CacheFolder(path)
-
-
 def given_options(
-    mirrors: Iterable[tuple[str, str]],
-    keyrings: Iterable[tuple[str, str]],
-    state: Path | None,
-    precommand_timeout: float = 600.0,
+    state: Path | None = None,
     *,
-    allow_expired: bool = False,
+    mirrors: Iterable[tuple[str, str]] = (),
+    keyrings: Iterable[tuple[str, str]] = (),
     snapshots: Iterable[tuple[str, str]] = (),
-    auth_file: Path | None = None,
-    uncontained_precommands: bool = False,
+    auth: Path | None = None,
+    **others: Any,
 ) -> Options:
-    """Merge what the command line and the environment say; where both name an archive, the command line counts.
+    """Return `Options` from the command line and the environment; the command line has priority.
 
-    `Options.mirrors_over` adds what a manifest says of other archives.
+    `Options.mirrors_over` adds the manifest's mirrors of other archives.
     """
-    chosen = _by_name(mirrors)
     for name, uri in snapshots:
         check_uri(uri, f"a snapshot of {name}", f"--snapshot {name}=scheme://host/path")
-    words = os.environ.get(MIRRORS_VARIABLE, "").split()
-    for word in words:
-        if "=" not in word:
-            raise click.UsageError(f"{MIRRORS_VARIABLE}: {without_credentials(word)!r} is not NAME=URI")
-    from_environment = _by_name((name, uri) for name, _, uri in (word.partition("=") for word in words))
+    hint = f"name a file in the format of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
+    auth = auth or _path_of(AUTH_VARIABLE)
     return Options(
-        state=given_state(state),
-        mirrors={**from_environment, **chosen},
+        state=state or default_state(),
+        mirrors={**_by_name(_mirrors_of_environment()), **_by_name(mirrors)},
         snapshots=_by_name(snapshots),
-        allow_expired=allow_expired,
-        proxies=_proxies(),
-        # apt would call every signature untrusted if it could not read one
+        proxies={name: os.environ[name] for name in (*PROXIES, *map(str.upper, PROXIES)) if os.environ.get(name)},
+        # apt reports every signature as untrusted if it cannot read a keyring, and continues without passwords
         keyrings={
             name: _readable(Path(file), f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
             for name, file in keyrings
         },
-        auth=_auth_file(auth_file),
+        auth=auth and _readable(auth, "the file of passwords", hint),
         gnupg=_gnupg(),
-        precommand_timeout=precommand_timeout,
-        uncontained_precommands=uncontained_precommands,
+        **others,
     )
+
+
+def _mirrors_of_environment() -> list[tuple[str, str]]:
+    pairs = [word.partition("=") for word in os.environ.get(MIRRORS_VARIABLE, "").split()]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise click.UsageError(f"{MIRRORS_VARIABLE}: {without_credentials(name)!r} is not NAME=URI")
+    return [(name, uri) for name, _, uri in pairs]
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
@@ -307,21 +282,6 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     for name, uri in pairs:
         found[name] = (*found.get(name, ()), uri)
     return found
-
-
-def _proxies() -> dict[str, str]:
-    """Return the variables of the environment that name proxies."""
-    names = [name for lower in PROXIES for name in (lower, lower.upper())]
-    return {name: os.environ[name] for name in names if os.environ.get(name)}
-
-
-def _auth_file(named: Path | None) -> Path | None:
-    """Give the file of users and passwords. Raises `UsageError` where it cannot be read: apt would go on without."""
-    path = named or _path_of(AUTH_VARIABLE)
-    if path is None:
-        return None
-    hint = f"name a file of the form of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
-    return _readable(path, "the file of passwords", hint)
 
 
 def _readable(path: Path, what: str, hint: str) -> Path:
@@ -344,11 +304,6 @@ def _path_of(variable: str) -> Path | None:
         return absolute_path(text) if text else None
     except ValueError as error:
         raise UsageError(f"cannot use {variable}: {error}") from error
-
-
-def given_state(state: Path | None) -> Path:
-    """Return the folder for what is kept between runs: the one that was given, or the default."""
-    return state or default_state()
 
 
 def default_state() -> Path:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from package_cache.cli.formatting import count
-from package_cache.cli.lock import existing_lock, lock_path
 from package_cache.cli.options import archive_options, given_manifest, given_options, json_option
 from package_cache.cli.render import Renderer
 from package_cache.cli.tables import aligned
 from package_cache.exit_codes import ExitStatus
+from package_cache.manifest_lock import current_lock, lock_path
 from package_cache.outdated import Outdated, OutdatedPackage, outdated
 from package_cache.releases.distributions import Support
 
@@ -22,17 +22,18 @@ from package_cache.releases.distributions import Support
 @json_option
 @click.pass_obj
 def outdated_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) -> int:
-    """Tell what the archives have newer than a manifest's lock, which of it is a security update, and which systems
-    are past their end. The lock stays as it is.
+    """List packages for which the archives have newer versions than the lock, mark security updates, and report
+    OS releases whose standard support has ended. The lock does not change.
 
-    The status is 0 where nothing is newer, else 16; versions that the manifest itself asks for do not count.
+    Exits with 0 if nothing is newer, else with 16. Versions that the manifest pins do not count.
 
     \b
-    Example:
+    Examples:
       package-cache outdated --manifest package_cache_info
+      package-cache outdated --json
     """
     read = given_manifest(manifest)
-    lock = existing_lock(read)
+    lock = current_lock(read)
     today = datetime.datetime.now(datetime.UTC).date()
     with renderer.listening() as listener:
         found = outdated(lock, read, given_options(**rest), today, listener)
@@ -70,7 +71,7 @@ _KINDS = {
     "eol-elts": "extended LTS (ELTS)",
     "eol-legacy": "legacy support",
 }
-"""By the columns of distro-info-data."""
+"""Kinds of support, by the columns of distro-info-data."""
 
 
 def _support(support: Support) -> str:
@@ -80,7 +81,7 @@ def _support(support: Support) -> str:
         told.append(f"{_KINDS.get(word, word)} {'until' if ahead else 'ended'} {day}")
         if ahead:
             break
-    return "; ".join(told) or "no end of support is known"
+    return "; ".join(told) or "the end of support is unknown"
 
 
 def _total(found: Outdated, lock: Path) -> str:

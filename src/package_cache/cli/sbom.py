@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
+from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count
-from package_cache.cli.options import GivenPath, cache_option, given_cache, json_option
+from package_cache.cli.options import GivenPath, cache_option, json_option
 from package_cache.cli.render import Renderer
 from package_cache.errors import ToolMissingError, UsageError
 from package_cache.filesystem.paths import write_atomically
@@ -44,12 +45,12 @@ class _Billed:
 @click.option(
     "--lock",
     type=GivenPath(),
-    help="The lock that the cache was built from: it knows where each file lies in its archive.",
+    help="Lock from which the cache was built: adds the origin of each file in its archive.",
 )
 @click.option(
     "--output",
     type=GivenPath(),
-    help="A file.  [default: standard output]",
+    help="File to write.  [default: standard output]",
 )
 @json_option
 @click.pass_obj
@@ -63,23 +64,24 @@ def sbom_command(
     lock: Path | None,
     output: Path | None,
 ) -> int:
-    """Write a bill of materials of a cache, or of some of its groups: packages, sources, licences, hashes.
+    """Write a bill of materials (SBOM) of a cache, or of some of its groups: packages, sources, licences, hashes.
 
     The same cache gives the same bytes.
 
     \b
-    Example:
+    Examples:
+      package-cache sbom --lock package-cache.lock --output cache.spdx.json
       package-cache sbom ssh --cache package_cache --format cyclonedx --output ssh.cdx.json
     """
-    _refuse_what_is_no_file(output)
+    _refuse_unless_file(output)
     write = _writer(format_)
     read = read_lock_file(lock) if lock else None
     with renderer.listening() as listener:
-        bill = bill_of(groups, given_cache(cache), read, listener)
+        bill = bill_of(groups, CacheFolder(cache), read, listener)
     text = write(bill)
     if output is None:
         return renderer.result(text.rstrip("\n"), json.loads(text) if renderer.json else None)
-    place = output.resolve()  # what a link leads to is replaced, not the link
+    place = output.resolve()  # replace the target of a link, not the link
     with writing_to(place.parent):
         write_atomically(place, text.encode())
     known = sum(bool(item.licences) for item in bill.packages)
@@ -87,11 +89,11 @@ def sbom_command(
     return renderer.result(f"{output}: {count(len(bill.packages), 'package')}, licences known of {known}", result)
 
 
-def _refuse_what_is_no_file(output: Path | None) -> None:
-    """Raise `UsageError` for a device or a pipe, in whose place a file would be put, and where no folder is."""
+def _refuse_unless_file(output: Path | None) -> None:
+    """Raise `UsageError` for a device or a pipe, which a file would replace, and for a missing folder."""
     if output is None:
         return
-    hint = "name a file; without --output it goes to standard output"
+    hint = "name a file, or omit --output to write to standard output"
     try:
         is_file = stat.S_ISREG(output.stat().st_mode)
     except FileNotFoundError:
@@ -105,18 +107,18 @@ def _refuse_what_is_no_file(output: Path | None) -> None:
 
 
 def _extra() -> list[str]:
-    """Return what the extra `sbom` needs, as pip reads it, by this package's own metadata."""
+    """Return the requirements of the extra `sbom`, for pip, from the metadata of this package."""
     needed = importlib.metadata.requires("pod-package-cache") or []
     return [need.partition(";")[0].strip() for need in needed if need.replace("'", '"').endswith('extra == "sbom"')]
 
 
 def _writer(format_: str) -> Writer:
-    """Load the writer of a format only when it is asked for: its library is an extra, and slow to load."""
+    """Import the writer of a format on demand: its library is optional, and slow to import."""
     try:
         module = importlib.import_module(f"package_cache.sbom.{format_}")
     except ModuleNotFoundError as error:
         raise ToolMissingError(
-            f"cannot write {format_}: the Python package of {error.name} is not installed",
+            f"cannot write {format_}: the Python package {error.name} is not installed",
             hint=f"install it: {sys.executable} -m pip install {shlex.join(_extra())}",
         ) from error
     writer: Writer = getattr(module, f"{format_}_text")

@@ -1,4 +1,4 @@
-"""`package-cache list` and `package-cache show`: what is in a cache."""
+"""`package-cache list` and `package-cache show`: the contents of a cache."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from package_cache.cache.checked_files import read_list
-from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.description import DescribedGroup, read_description
+from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import cache_option, given_cache, json_option
+from package_cache.cli.options import cache_option, json_option
 from package_cache.cli.render import Renderer
 from package_cache.cli.tables import table
 
@@ -21,40 +22,39 @@ from package_cache.cli.tables import table
 @json_option
 @click.pass_obj
 def list_command(renderer: Renderer, cache: Path) -> int:
-    """List the groups of a cache: for which systems, how many packages, how large.
+    """List the groups of a cache: OS releases, numbers of packages, sizes.
 
     \b
-    Example:
+    Examples:
       package-cache list --cache package_cache
+      package-cache list --json
     """
-    folder = given_cache(cache)
-    description = read_description(folder)
-    groups = description.groups
-    rows = [
-        (group.name, group.system, " ".join(group.architectures), str(group.packages), in_bytes(group.size))
-        for group in groups
-    ]
-    text = f"{table(('group', 'system', 'architecture', 'packages', 'size'), rows)}\n{_origin(description)}"
+    folder = CacheFolder(cache)
+    found = read_description(folder)
     proofs = read_proofs(folder)
-    total = f"{count(description.packages, 'package')} stored once: {in_bytes(description.size)}"
-    listed = [
+    keys = ("created", "built_by", "manifest", "locked", "manifest_digest")
+    groups = [
         {
-            "name": group.name,
-            "system": group.system,
-            "architectures": group.architectures,
-            "requests": group.requests,
-            "compression": group.compression,
+            **{key: getattr(group, key) for key in ("name", "system", "architectures", "requests", "compression")},
             "packages": group.packages,
             "bytes": group.size,
-            "proofs": _of(group, proofs),
+            "proofs": _proofs_of(group, proofs),
         }
-        for group in groups
+        for group in found.groups
     ]
-    head = {"created": description.created, "built_by": description.built_by, "manifest": description.manifest}
-    head["locked"] = description.locked
-    value = {**head, "manifest_digest": description.manifest_digest, "stored_bytes": description.size, "groups": listed}
-    told = [f"{proof.group} for {proof.system}: {_told(proof)}" for proof in proofs]
-    return renderer.result("\n".join([text, total, *told]), value)
+    value = {**{key: getattr(found, key) for key in keys}, "stored_bytes": found.size, "groups": groups}
+    rows = [
+        (group.name, group.system, " ".join(group.architectures), str(group.packages), in_bytes(group.size))
+        for group in found.groups
+    ]
+    locked = f", locked {found.locked}" if found.locked else ""
+    lines = [
+        table(("group", "system", "architecture", "packages", "size"), rows),
+        f"built {found.created} by {found.built_by} from {found.manifest}{locked}",
+        f"{count(found.packages, 'package')}, each stored once: {in_bytes(found.size)}",
+        *(f"{proof.group} for {proof.system}: {_proof_text(proof)}" for proof in proofs),
+    ]
+    return renderer.result("\n".join(lines), value)
 
 
 @click.command("show")
@@ -63,31 +63,32 @@ def list_command(renderer: Renderer, cache: Path) -> int:
 @json_option
 @click.pass_obj
 def show_command(renderer: Renderer, group: str, cache: Path) -> int:
-    """Show a group: what it asks for, and every package it takes, with version and size.
+    """Show a group: its requested packages, and every package that it installs, with version and size.
 
     \b
-    Example:
+    Examples:
       package-cache show ssh --cache package_cache
+      package-cache show ssh --json
     """
-    folder = given_cache(cache)
+    folder = CacheFolder(cache)
     shown = [(item, read_list(folder, item)) for item in read_description(folder).chosen([group])]
     proofs = read_proofs(folder)
-    systems = [{**asdict(item), "packages": packages, "proofs": _of(item, proofs)} for item, packages in shown]
-    text = "\n\n".join(_shown(*item, _of(item[0], proofs)) for item in shown)
+    systems = [{**asdict(item), "packages": packages, "proofs": _proofs_of(item, proofs)} for item, packages in shown]
+    text = "\n\n".join(_group_text(*item, _proofs_of(item[0], proofs)) for item in shown)
     return renderer.result(text, {"name": group, "systems": systems})
 
 
-def _of(group: DescribedGroup, proofs: Iterable[Proof]) -> list[Proof]:
+def _proofs_of(group: DescribedGroup, proofs: Iterable[Proof]) -> list[Proof]:
     return [proof for proof in proofs if (proof.group, proof.system) == (group.name, group.system)]
 
 
-def _told(proof: Proof) -> str:
-    came = "installed" if proof.status == 0 else f"not installed (status {proof.status})"
+def _proof_text(proof: Proof) -> str:
+    result = "succeeded" if proof.status == 0 else f"failed with status {proof.status}"
     where = f"{proof.where} {proof.digest}".rstrip()
-    return f"{came} for real in {where} on {proof.architecture}, {proof.when}"
+    return f"trial installation {result} in {where} on {proof.architecture}, {proof.when}"
 
 
-def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage], proofs: Sequence[Proof]) -> str:
+def _group_text(group: DescribedGroup, packages: Sequence[DescribedPackage], proofs: Sequence[Proof]) -> str:
     rows = [(item.name, item.version, item.architecture, in_bytes(item.size), _companion(item)) for item in packages]
     head = f"{group.name} for {group.system} ({' '.join(group.architectures)}): {' '.join(group.requests)}"
     companions = sum(bool(item.companion_on) for item in packages)
@@ -95,13 +96,8 @@ def _shown(group: DescribedGroup, packages: Sequence[DescribedPackage], proofs: 
     total = f"{number}, {in_bytes(group.size)}, compression: {group.compression}"
     columns = ("package", "version", "architecture", "size", *(("",) if companions else ()))
     shown = table(columns, [row[: len(columns)] for row in rows])
-    return "\n".join([head, shown, total, *map(_told, proofs)])
+    return "\n".join([head, shown, total, *map(_proof_text, proofs)])
 
 
 def _companion(item: DescribedPackage) -> str:
     return f"companion on {' '.join(item.companion_on)}" if item.companion_on else ""
-
-
-def _origin(description: Description) -> str:
-    locked = f", locked {description.locked}" if description.locked else ""
-    return f"built {description.created} by {description.built_by} from {description.manifest}{locked}"

@@ -1,4 +1,4 @@
-"""`diff`: what changed between two locks, two caches, or one of each: packages by group and system, and bytes."""
+"""`diff`: compare two locks, two caches, or one of each: packages per group and OS release, and bytes."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,26 +11,26 @@ from package_cache.cache.package_list import DescribedPackage
 from package_cache.inventory import Contents, read_contents
 
 KINDS = ("up", "down", "new", "gone", "changed")
-"""What can become of a package; `changed`: other bytes of the same version."""
+"""Kinds of changes of a package; `changed` means other bytes of the same version."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a package of a group."""
+    """The change of one package of a group."""
 
     kind: str
     name: str
     architecture: str
     before: str | None
-    """The version; None where it is new."""
+    """The old version; None for a new package."""
     after: str | None
     companion: bool = False
-    """Whether the group does not need it, but what an older container has installed."""
+    """Whether only packages that an older container has installed need it, and not the group."""
 
 
 @dataclass(frozen=True)
 class GroupDifference:
-    """What became of a group for one OS release."""
+    """The changes of one group for one OS release."""
 
     name: str
     system: str
@@ -41,42 +41,42 @@ class GroupDifference:
     bytes_before: int
     bytes_after: int
     changes: tuple[Change, ...]
-    """None where the group itself is new or gone: all its packages are."""
+    """Empty for a group that is new or gone as a whole."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that were compared."""
+    """One side of the comparison."""
 
     path: Path
     kind: str
-    """`lock`: bytes are of the archive's files; `cache`: of the stored ones."""
+    """`lock` counts the bytes of the archive's files, `cache` those of the stored files."""
     packages: int
-    """Files; each counted once, as are their bytes."""
+    """The number of different files."""
     bytes: int
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The whole."""
+    """The result of a comparison."""
 
     different: bool
     before: Side
     after: Side
     new_bytes: int
-    """Of files of `after` that `before` has not got: what is to be downloaded."""
+    """The bytes to download: files of `after` that `before` does not have."""
     changes: Mapping[str, int]
-    """How many packages went up, down, ...: one that several groups of a system take counts once."""
+    """Number of packages by kind of change. A package in several groups of an OS release counts once."""
     groups: tuple[GroupDifference, ...]
 
 
 def diff(before: Path, after: Path) -> Difference:
-    """Compare two locks or caches. Raises `LockError` or `CacheError` where one cannot be read."""
+    """Compare two locks or caches. Raises `LockError` or `CacheError` if one is unreadable."""
     return compared(before, read_contents(before), after, read_contents(after))
 
 
 def compared(before: Path, old: Contents, after: Path, new: Contents) -> Difference:
-    """Compare what was read of the two."""
+    """Compare two inventories."""
     groups = tuple(_group(place, old, new) for place in sorted({*old.groups, *new.groups}))
     changes = {(group.system, change) for group in groups for change in group.changes}
     numbers = Counter(change.kind for _, change in changes)
@@ -115,7 +115,7 @@ def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDiffere
 
 
 def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPackage]) -> list[Change]:
-    """Give what became of a group's packages, in order of name."""
+    """Return the changes of a group's packages, sorted by name."""
     old, new = _by_name(before), _by_name(after)
     found: list[Change] = []
     companions = {(item.name, item.architecture) for item in (*before, *after) if item.companion_on}
@@ -135,7 +135,7 @@ def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPa
 
 
 def _by_name(packages: Iterable[DescribedPackage]) -> dict[tuple[str, str], dict[str, str]]:
-    """Give the hash of the archive's file by version, by name and architecture: mostly one version."""
+    """Map name and architecture to the archive's hashes by version; most packages have one version."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for item in packages:
         found.setdefault((item.name, item.architecture), {})[item.version] = item.original_sha256

@@ -11,7 +11,7 @@ from package_cache.exit_codes import ExitStatus
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with what the user wrote: where it is, what is wrong, what to write instead."""
+    """One problem in the user's input: where it is, what is wrong, what to write instead."""
 
     message: str
     file: str | None = None
@@ -33,8 +33,8 @@ class Problem:
 class PackageCacheError(Exception):
     """The base of all errors of the library.
 
-    It has fixed parts: the message in one sentence that begins with "cannot", `problems` (all of them, each with
-    its place), `details` (output of a tool, shown as it is), `hint` (the next step), and `status`, from the table.
+    Its parts: `message` (one sentence that begins with "cannot"), `problems` (all of them, each with its position),
+    `details` (unchanged output of a tool), `hint` (the next step), and `status` (the exit status).
     """
 
     status = ExitStatus.INTERNAL
@@ -66,9 +66,9 @@ class PackageCacheError(Exception):
 
 
 def unforeseen(error: Exception, what: str) -> PackageCacheError:
-    """Return an error of ours for one that the system or a library raised: a stranger's input causes no traceback.
+    """Convert an exception of the system or a library, because untrusted input must not cause a traceback.
 
-    `what` is what could not be done, such as "cannot go on".
+    `what` begins the message, such as "cannot go on".
     """
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
@@ -79,24 +79,24 @@ def unforeseen(error: Exception, what: str) -> PackageCacheError:
 
 
 MAY_NOT = (errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the system says where this user may not read or write."""
+"""Errors of the system for missing permissions and read-only file systems."""
 
 NO_PLACE = (
     errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.EINVAL, errno.EXDEV,
     errno.ENXIO, errno.ENODEV, errno.ENOTEMPTY, errno.EBUSY, errno.ETXTBSY, errno.EFBIG, errno.EIO, errno.EOPNOTSUPP,
 )  # fmt: skip
-"""What it says where no file or folder can be: a link, a pipe, a device or another kind of file is there."""
+"""Errors of the system for a path that cannot be a file or folder: a link, a pipe, a device, another kind of file."""
 
 
 def status_of_os_error(error: OSError) -> ExitStatus:
-    """Return the status for an error of the system."""
+    """Return the exit status for an error of the system."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ExitStatus.NO_SPACE
     return ExitStatus.READ_ONLY if error.errno in MAY_NOT + NO_PLACE else ExitStatus.INTERNAL
 
 
 class UsageError(PackageCacheError):
-    """What was asked for makes no sense: an option, a name, a combination."""
+    """An option, a name or a combination is invalid."""
 
     status = ExitStatus.USAGE
 
@@ -114,19 +114,19 @@ class LockError(PackageCacheError):
 
 
 class ArchiveError(PackageCacheError):
-    """No mirror of a repository answered rightly."""
+    """No mirror of a repository gave a usable answer."""
 
     status = ExitStatus.ARCHIVE_UNREACHABLE
 
 
 class VerificationError(PackageCacheError):
-    """A signature or a hash does not fit."""
+    """A signature or a hash does not match."""
 
     status = ExitStatus.NOT_VERIFIED
 
 
 class PrecommandError(PackageCacheError):
-    """A precommand ended with an error or ran out of time."""
+    """A precommand failed or timed out."""
 
     status = ExitStatus.PRECOMMAND_FAILED
 
@@ -138,6 +138,6 @@ class ToolMissingError(PackageCacheError):
 
 
 class CacheError(PackageCacheError):
-    """The cache is missing, damaged, or does not have what was asked for (the status says which)."""
+    """The cache is missing, damaged, or lacks a requested group; the status says which."""
 
     status = ExitStatus.CACHE_DAMAGED

@@ -1,4 +1,4 @@
-"""What the library tells while it works. The command line chooses how it looks."""
+"""Events that the library emits while it works. The command line chooses how to render them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a verb began: one line for people, such as `resolving ubuntu18.04`."""
+    """The start of a step: one line for people, such as `resolving ubuntu18.04`."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the current step is. The first event of a step has `done == 0`, the last `done == total`."""
+    """Progress of a step. Its first event has `done == 0`, its last `done == total`."""
 
     step: str
     done: int
@@ -23,7 +23,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Warn:
-    """Something that did not stop the work but that a person should know."""
+    """A warning, which does not stop the work."""
 
     text: str
 
@@ -33,4 +33,4 @@ Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """Listen to nothing: the default of every verb."""
+    """Ignore an event: the default listener."""

@@ -1,4 +1,4 @@
-"""`install`: on one machine or in CI, the cache's own installer against a local cache."""
+"""`install`: run the installer of a local cache on this machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from package_cache.filesystem.temporary import temporary_folder
 from package_cache.process import end, start
 
 GRACE = 60.0
-"""Seconds that the installer gets to leave dpkg in a sane state when it is interrupted."""
+"""Seconds for an interrupted installer to leave dpkg in a sane state."""
 
 
 @dataclass(frozen=True)
 class InstallOutcome:
-    """What the installer said: its exit status, and the facts of its result file."""
+    """The installer's exit status, and the facts of its result file."""
 
     status: int
     facts: dict[str, str]
 
 
 def install(groups: Sequence[str], cache: CacheFolder, *, quiet: bool = False) -> InstallOutcome:
-    """Run the cache's installer here. Its errors go where ours go, and so do its steps, where it is not to be `quiet`.
+    """Run the cache's installer with our standard error, and with our standard output unless `quiet`.
 
-    Raises `CacheError` where there is no cache.
+    Raises `CacheError` if there is no cache.
     """
     read_description(cache)
     with temporary_folder() as folder, Path("/dev/null").open("w") as nothing:
@@ -41,7 +41,7 @@ def install(groups: Sequence[str], cache: CacheFolder, *, quiet: bool = False) -
 
 
 def _facts(file: Path) -> dict[str, str]:
-    """Read `key=value` lines; none where the installer was killed before it wrote them."""
+    """Read `key=value` lines; return none if the installer was killed before it wrote them."""
     if not file.exists():
         return {}
     text = read_bounded(file, "result-bytes").decode("utf-8", "replace")

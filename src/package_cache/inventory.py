@@ -1,4 +1,4 @@
-"""What a lock or a cache holds, told alike for both, so that one can be compared with the other."""
+"""The contents of a lock or a cache in one common form, so that they can be compared."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from package_cache.filesystem.paths import read_bounded
 from package_cache.lock.file import read_lock
 from package_cache.lock.model import Lock, LockedPackage
 
-LOCK_HINT = "make it anew: package-cache lock"
+LOCK_HINT = "create the lock again: package-cache lock"
 
 
 GroupPlace = tuple[str, str]
@@ -28,16 +28,16 @@ class Contents:
     kind: str
     """`lock` or `cache`."""
     groups: Mapping[GroupPlace, frozenset[DescribedPackage]]
-    """A lock's packages are those of a cache that stores the archive's own files."""
+    """The packages of a lock are described like those of a cache that stores the archive's own files."""
 
     def bytes(self, groups: Iterable[GroupPlace] | None = None) -> int:
-        """Give the bytes of the files of some groups, or of all, each file counted once."""
+        """Return the size of all files of some groups, or of all groups; each file counts once."""
         places = self.groups if groups is None else [place for place in groups if place in self.groups]
         return sum({item.sha256: item.size for place in places for item in self.groups[place]}.values())
 
 
 def read_contents(path: Path) -> Contents:
-    """Read a lock, where it is a file, or a cache, where it is a folder. Raises `LockError` or `CacheError`."""
+    """Read a lock (a file) or a cache (a folder). Raises `LockError` or `CacheError`."""
     if path.is_dir():
         cache = CacheFolder(path)
         return once_settled(cache, lambda: _of_cache(cache))
@@ -59,7 +59,7 @@ def read_lock_file(path: Path) -> Lock:
 
 
 def of_lock(lock: Lock) -> Contents:
-    """Give what a lock holds."""
+    """Return the contents of a lock."""
     groups: dict[GroupPlace, dict[str, DescribedPackage]] = {}
     for system in lock.systems:
         packages = {package.key: package for package in system.packages}

@@ -1,4 +1,4 @@
-"""The refusal of what is too old, by `build` and `stage`. The installer never refuses: a job must not break by it."""
+"""The age limits of `build` and `stage`. The installer has none: an old cache must not break a job."""
 
 import datetime
 from pathlib import Path
@@ -13,17 +13,17 @@ from package_cache.lock.model import Lock
 
 
 def refuse_old_lock(lock: Lock, path: Path, limit: datetime.timedelta, now: datetime.datetime) -> None:
-    """Raise `LockError` where a lock is older than the limit, or does not say when it was made."""
-    hint = "lock again: package-cache lock, with --dated where the manifest has no max-age"
+    """Raise `LockError` if a lock is older than the limit, or does not state its time."""
+    hint = "lock again: package-cache lock, with --dated if the manifest has no max-age"
     if not lock.created:
         raise LockError(f"cannot tell how old {path} is, and max-age is {age_text(limit)}", hint=hint)
     created = parse_time(lock.created)
     if created is None:
-        raise LockError(f"cannot tell how old {path} is: 'created' is no time: {lock.created!r}", hint=hint)
+        raise LockError(f"cannot tell how old {path} is: 'created' is not a time: {lock.created!r}", hint=hint)
     age = now - created
     if age > limit:
         raise LockError(
-            f"cannot build from {path}: it was made {lock.created}, {age_text(age)} ago, "
+            f"cannot build from {path}: it was created {lock.created}, {age_text(age)} ago, "
             f"and max-age is {age_text(limit)}",
             hint=hint,
             status=ExitStatus.TOO_OLD,
@@ -31,13 +31,13 @@ def refuse_old_lock(lock: Lock, path: Path, limit: datetime.timedelta, now: date
 
 
 def refuse_old_cache(cache: CacheFolder, limit: datetime.timedelta, now: datetime.datetime) -> None:
-    """Raise `CacheError` where a cache, or the lock that it was built from, is older than the limit."""
+    """Raise `CacheError` if a cache, or the lock from which it was built, is older than the limit."""
     description = once_settled(cache, lambda: read_description(cache))
     times = {"was built": description.created, **({"was locked": description.locked} if description.locked else {})}
     for what, time in times.items():
         parsed = parse_time(time)
         if parsed is None:
-            message = f"cannot tell how old {cache.path} is: when it {what} is no time: {time!r}"
+            message = f"cannot tell how old {cache.path} is: when it {what} is not a time: {time!r}"
             raise CacheError(message, hint="build the cache again")
         age = now - parsed
         if age > limit:

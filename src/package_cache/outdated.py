@@ -1,4 +1,4 @@
-"""`outdated`: what the archives have newer than a lock, and which systems are past their end. Changes no lock."""
+"""`outdated`: list newer versions in the archives, and OS releases past their end. Never changes a lock."""
 
 import datetime
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ from package_cache.settings import Options
 from package_cache.threads import in_threads
 
 SECURITY_SUITES = ("-security", "/updates")
-"""How the names of suites of security updates end; Debian's to 10: `buster/updates`."""
+"""Endings of the names of security suites; up to Debian 10 they are like `buster/updates`."""
 
 
 @dataclass(frozen=True, order=True)
 class OutdatedPackage:
-    """A locked package of which the archives have a newer version."""
+    """A locked package with a newer version in the archives."""
 
     name: str
     architecture: str
     locked: str
     newest: str
-    """What apt would take."""
+    """The candidate version of apt."""
     suites: tuple[str, ...]
-    """That hold the newest."""
+    """The suites with the newest version."""
     security: str | None
-    """The newest version in a suite of security updates, where that is newer than the locked one."""
+    """The newest version in a security suite, if it is newer than the locked one."""
     groups: tuple[str, ...]
     pinned: bool
-    """Whether the manifest asks for the locked version."""
+    """Whether the manifest requests the locked version."""
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,27 @@ class OutdatedSystem:
     architecture: str
     support: Support
     has_ended: bool
-    """Whether its ordinary support is over."""
+    """Whether its standard support has ended."""
     packages: tuple[OutdatedPackage, ...]
 
 
 @dataclass(frozen=True)
 class Outdated:
-    """Everything that was found."""
+    """The result for all OS releases of a lock."""
 
     outdated: bool
-    """Whether something is newer that the manifest does not pin."""
+    """Whether a package that the manifest does not pin has a newer version."""
     packages: int
-    """How many of all systems, pinned ones among them."""
+    """Number of packages of all systems, including pinned ones."""
     security: int
-    """How many of these have a newer version in a suite of security updates."""
+    """Number of these with a newer version in a security suite."""
     systems: tuple[OutdatedSystem, ...]
 
 
 def outdated(
     lock: Lock, manifest: Manifest, options: Options, today: datetime.date, listener: Listener = ignore
 ) -> Outdated:
-    """Ask the archives what they have of a lock's packages now. Raises what `make_lock` raises."""
+    """Compare the packages of a lock with the archives. Raises what `make_lock` raises."""
     locked = {item.system: item for item in lock.systems}
     releases = [release for release in known_releases(manifest, options, listener) if release.system in locked]
     found = in_threads(
@@ -93,10 +93,10 @@ def outdated(
 def _ask(
     manifest: Manifest, release: Release, options: Options, listener: Listener, locked: LockedSystem
 ) -> list[OutdatedPackage]:
-    """Ask the archives for one system."""
-    found: dict[tuple[str, str], OutdatedPackage] = {}  # by key and newest: precommands may add other sources
+    """Return the outdated packages of one system."""
+    found: dict[tuple[str, str], OutdatedPackage] = {}  # by key and newest version: precommands may add sources
 
-    def look(asked: SystemApt) -> None:
+    def compare(asked: SystemApt) -> None:
         names = {group.name for group in asked.groups}
         groups = [group for group in locked.groups if group.name in names]
         keys = {key for group in groups for key in group.own_packages}
@@ -111,7 +111,7 @@ def _ask(
                 both = tuple(sorted({*new.groups, *before.groups}))
                 found[package.key, new.newest] = replace(new, groups=both, pinned=new.pinned or before.pinned)
 
-    each_apt(manifest, release, options, listener, look)
+    each_apt(manifest, release, options, listener, compare)
     return list(found.values())
 
 

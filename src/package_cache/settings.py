@@ -1,4 +1,4 @@
-"""What the verbs that reach archives need to know of their surroundings: made once, at the edge."""
+"""The settings of verbs that download from archives: created once, by the command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,29 +7,29 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """Where state is kept, and what the user says about archives."""
+    """Where state is kept, and the user's options for archives."""
 
     state: Path
-    """Keeps lists of packages, keyrings and roots between runs. Losing it costs time only."""
+    """Folder for package lists, keyrings and roots between runs. Losing it only costs time."""
     mirrors: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """URIs to try, by the archive's name (`ubuntu`, `debian-security`), instead of those the machine knows."""
+    """URIs to try, by the archive's name (`ubuntu`, `debian-security`), instead of the machine's own."""
     keyrings: Mapping[str, Path] = field(default_factory=dict)
     """Files of keys, by distribution, for mirrors that sign with keys of their own."""
     auth: Path | None = None
-    """A file of apt_auth.conf(5) with the users and passwords of servers, read instead of the machine's own."""
+    """A file in the format of apt_auth.conf(5) with users and passwords, instead of the machine's own."""
     gnupg: Path | None = None
-    """The user's GnuPG home, where a repository's key may be that the manifest names by its fingerprint."""
+    """The user's GnuPG home, to look up keys that the manifest names by fingerprint."""
     snapshots: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """URIs of mirrors that keep old versions, by the name of an archive or a repository."""
     allow_expired: bool = False
-    """Use lists of archives and repositories that are no longer valid."""
+    """Accept package lists after their Valid-Until date."""
     proxies: Mapping[str, str] = field(default_factory=dict)
-    """Variables such as `https_proxy` and `no_proxy`, for what runs in a root."""
+    """Variables such as `https_proxy` and `no_proxy`, for programs in a root."""
     precommand_timeout: float = 600.0
-    """Seconds that one group's precommands may take."""
+    """Maximum seconds for one group's precommands."""
     uncontained_precommands: bool = False
-    """Run precommands as root of this machine, in a copy of a root, if it can contain nothing."""
+    """Run precommands as root of this machine, in a copy of a root, if it cannot isolate them."""
 
     def mirrors_over(self, mirrors: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Return what the user chose and, for archives that the user did not name, these mirrors of a manifest."""
+        """Return the user's mirrors and, for all other archives, these mirrors of a manifest."""
         return {**mirrors, **self.mirrors}

@@ -1,4 +1,4 @@
-"""`stage`: make the groups that a job asks for visible on the volume that its container shares."""
+"""`stage`: copy the groups that a job requests to the volume that its container mounts."""
 
 import contextlib
 import secrets
@@ -21,32 +21,32 @@ from package_cache.filesystem.write_errors import writing_to
 from package_cache.names import GROUP_NAME
 
 OTHER_STAGE_LIMIT = 600.0
-"""Seconds to wait for somebody else who stages to the same place."""
+"""Seconds to wait for another process that stages to the same folder."""
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What was staged."""
+    """The result of staging."""
 
     groups: tuple[str, ...]
     files: int
-    """Package files that were not there before."""
+    """Number of new package files."""
     bytes: int
-    """Of these files."""
+    """Size of these files."""
     method: str
-    """How they got there: `reflink`, `copy`, both, or `nothing to do`."""
+    """How they were copied: `reflink`, `copy`, both, or `nothing to do`."""
 
 
 def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listener = ignore) -> StageResult:
-    """Put groups of a cache, for all systems it has them for, into the cache at `to`, which may hold others already.
+    """Add groups of a cache, for all their OS releases, to the cache at `to`.
 
-    Each package file once: cloned where the file systems can, else copied, and hashed before it gets its name; one that
-    is damaged at `to` is replaced. It is never a link to the cache's own file, which a job could write to. In the order
-    of a build, so that a reader always finds complete groups.
+    Each package file is cloned if the file systems can do it, else copied, and hashed before it gets its final name. A
+    damaged file at `to` is replaced. No file is a link to the cache's own file, because a job could write to it. Files
+    are written in the order of a build, so that a reader always finds complete groups.
 
-    Raises `CacheError` where the cache is missing, damaged or without such a group: before anything is written, unless
-    only the bytes of a package file are wrong. Raises `PackageCacheError` with the status NO_SPACE or
-    READ_ONLY where `to` cannot be written.
+    Raises `CacheError` if the cache is missing, damaged or lacks a group: before it writes anything, unless only the
+    bytes of a package file are wrong. Raises `PackageCacheError` with the status NO_SPACE or READ_ONLY if `to` cannot
+    be written.
     """
     target = CacheFolder(to, is_shared=True)
     once_settled(cache, lambda: _choose(groups, cache))
@@ -58,7 +58,7 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
                     target.inside.remove(folder)
                 target.inside.make_folder(folder, exist_ok=True)
             for file in (DESCRIPTION, INSTALLER):
-                if target.inside.kind(file) == stat.S_IFDIR:  # no rename would replace it
+                if target.inside.kind(file) == stat.S_IFDIR:  # a rename cannot replace a folder
                     target.inside.remove(file)
             remove_unfinished(target)
             return once_settled(cache, lambda: _stage(groups, cache, target, listener))
@@ -66,19 +66,19 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
 
 @dataclass(frozen=True)
 class _Choice:
-    """What is to be staged, read and checked."""
+    """The groups to stage, read and checked."""
 
     description: Description
-    """The whole cache's."""
+    """The description of the whole cache."""
     groups: Sequence[DescribedGroup]
     files: GroupFiles
     installer: bytes
     packages: Mapping[str, DescribedPackage]
-    """Of the groups, by SHA-256."""
+    """The packages of the groups, by SHA-256."""
 
 
 def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
-    """Read what the cache's description names just now. Raises `CacheError` where a package file is missing or cut."""
+    """Read the groups of the cache's current description. Raises `CacheError` for a missing or truncated file."""
     description = read_description(cache)
     for name in names:
         if not GROUP_NAME.fullmatch(name):
@@ -108,7 +108,8 @@ def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listen
 
 
 def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:
-    message = f"cannot stage {package.name} {package.version}: {cache.package(package.sha256)} is not the file it was"
+    file = cache.package(package.sha256)
+    message = f"cannot stage {package.name} {package.version}: {file} does not match its hash or size"
     return CacheError(message, hint="build the cache again")
 
 
@@ -126,9 +127,9 @@ def _put(package: DescribedPackage, cache: CacheFolder, target: CacheFolder) -> 
 
 
 def _merged(choice: _Choice, target: CacheFolder) -> Description:
-    """Describe the groups and, beside them, the others that are in the target."""
+    """Describe the groups together with the other groups of the target."""
     groups, packages = [*choice.groups], {**choice.packages}
-    with contextlib.suppress(CacheError):  # nothing there yet, or nothing that can be read: it is then all there is
+    with contextlib.suppress(CacheError):  # no readable cache at the target yet
         others = [group for group in read_description(target).groups if (group.name, group.system) not in choice.files]
         packages |= {package.sha256: package for group in others for package in read_list(target, group)}
         groups += others

@@ -12,7 +12,7 @@ from tests.support.lab import Isolation, throwaway
 
 @pytest.fixture(scope="session")
 def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[SyntheticCache, Path]]:
-    """Give the cache of small packages for a system, and the folder of all its packages; made once."""
+    """Return the cache of small packages for a system, and the folder of all its packages; built once."""
     made: dict[str, tuple[SyntheticCache, Path]] = {}
 
     def give(system: str) -> tuple[SyntheticCache, Path]:

@@ -112,13 +112,13 @@ def package(
     architecture: str = "all",
     **fields: str,
 ) -> str:
-    """Give a paragraph of dpkg's status file."""
+    """Return a paragraph of dpkg's status file."""
     more = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
     return f"Package: {name}\nStatus: {status}\nArchitecture: {architecture}\nVersion: {version}\n{more}\n"
 
 
 def base(*packages: str, architecture: str = "amd64") -> dict[str, str | bytes | None]:
-    """Give a layer that is enough of Ubuntu 18.04."""
+    """Return a layer with the files of Ubuntu 18.04 that `check` needs."""
     programs = ("usr/bin/dpkg", "usr/bin/dpkg-query", "usr/bin/apt-get", "usr/bin/sha256sum", "usr/bin/timeout")
     return {
         "etc/os-release": "-> ../usr/lib/os-release",

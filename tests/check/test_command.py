@@ -63,7 +63,7 @@ def test_a_table_for_people(say: Run) -> None:
     )
 
 
-def test_a_miss_says_what_needs_which_version_and_which_is_here(say: Run) -> None:
+def test_a_miss_names_the_needed_and_the_installed_version(say: Run) -> None:
     code, out, _ = say("tools", package("needed", "3.0"))
     assert code == 13
     assert out.endswith(
@@ -118,7 +118,7 @@ def test_no_cache(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "there is no cache at" in capfd.readouterr().err
 
 
-def test_no_sign_of_a_terminal_comes_from_what_is_checked(say: Run) -> None:
+def test_control_characters_of_the_checked_system_are_escaped(say: Run) -> None:
     out = say("tools", package("evil\x1b[2J", status="install ok half-installed"))[1]
     assert "\x1b" not in out
     assert "near line" in out
@@ -137,7 +137,7 @@ def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_pa
     assert verdict.prediction is Prediction.HIT
 
 
-def test_a_status_file_that_is_none_by_its_size(
+def test_a_status_file_that_is_too_large(
     cache: SyntheticCache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = tmp_path / "status"

@@ -82,7 +82,7 @@ def test_a_container_of_docker(
         assert "tools   hit             1" in out
 
 
-def test_a_container_that_nobody_knows(
+def test_an_unknown_container(
     folder_of_engines: Path, cache: SyntheticCache, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = ["check", "--cache", str(cache.path), "--container"]

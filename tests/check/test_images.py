@@ -63,7 +63,7 @@ ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {
 
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("compression", ["", "gzip", "zstd"])
-def test_what_a_container_would_see(row: str, compression: str, tmp_path: Path) -> None:
+def test_files_as_a_container_sees_them(row: str, compression: str, tmp_path: Path) -> None:
     layers, path, content = ROWS[row]
     layout = HandMade(tmp_path / "image")
     reference = layout.name(layout.image(layers, compression=compression))
@@ -71,7 +71,7 @@ def test_what_a_container_would_see(row: str, compression: str, tmp_path: Path) 
         assert image.files().read(f"/{path}") == content
 
 
-def test_what_the_top_layer_has_needs_no_other(tmp_path: Path) -> None:
+def test_files_of_the_top_layer_need_no_other_layer(tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     image = layout.image([base(), {"var/lib/dpkg/status": "new"}, {"other": "x"}])
     with source_image(layout.name(image)) as opened:
@@ -80,7 +80,7 @@ def test_what_the_top_layer_has_needs_no_other(tmp_path: Path) -> None:
         assert (files.names("/usr/bin")[:2], files.opened) == (["apt-get", "df"], 3)
 
 
-def test_names_of_all_layers_but_those_that_are_gone(tmp_path: Path) -> None:
+def test_names_of_all_layers_without_whiteouts(tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     layers = [{"d/1": "", "d/2": "", "d/3": ""}, {"d/.wh.2": "", "d/4": ""}]
     with source_image(layout.name(layout.image(layers))) as image:
@@ -102,7 +102,7 @@ def checked(reference: str, cache: SyntheticCache, group: str, architecture: str
         return check([group], CacheFolder(cache.path), seen)
 
 
-def test_a_whole_image(cache: SyntheticCache, tmp_path: Path) -> None:
+def test_a_complete_image(cache: SyntheticCache, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     lower, upper = base(), {"var/lib/dpkg/status": base(package("needed"))["var/lib/dpkg/status"]}
     fresh = checked(layout.name(layout.image([lower]), "fresh"), cache, "tools").verdicts[0]
@@ -162,7 +162,7 @@ def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tm
     foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
     assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
     own = layout.image([base(architecture=HOSTILE)])
-    with pytest.raises(PackageCacheError, match="does not say of which architecture"):
+    with pytest.raises(PackageCacheError, match="does not state its architecture"):
         checked(layout.name(own, "own"), cache, "tools")
 
 
@@ -199,7 +199,7 @@ HOSTILE_DOCUMENTS: list[Any] = [
 
 
 @pytest.mark.parametrize("document", HOSTILE_DOCUMENTS, ids=json.dumps)
-def test_a_manifest_that_is_none(document: Any, tmp_path: Path) -> None:
+def test_an_invalid_image_manifest(document: Any, tmp_path: Path) -> None:
     layout = HandMade(tmp_path / "image")
     reference = layout.name(layout.blob(json.dumps(document).encode()))
     with pytest.raises(PackageCacheError), source_image(reference):

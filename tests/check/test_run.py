@@ -118,7 +118,7 @@ def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, containment: Isola
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 2}', '{"format": 1, "proofs": [{"group": "../x"}]}'])
-def test_a_file_of_proofs_that_cannot_be_read_says_nothing(content: str, world: World) -> None:
+def test_an_unreadable_file_of_proofs_is_ignored(content: str, world: World) -> None:
     (world.cache / "proofs.json").write_text(content)
     assert read_proofs(CacheFolder(world.cache)) == ()
     assert world.run("list", "--cache", str(world.cache))[0] == 0

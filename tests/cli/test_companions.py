@@ -360,7 +360,7 @@ def test_the_same_package_of_another_architecture(world: World, switched: bool) 
         assert planned(world, "app", *both, foreign="i386") == "app 2, lib 2, lib 2, lib-more 2, lib-more 2"
 
 
-def test_what_every_image_has_and_an_alternative_conflicts_with(world: World) -> None:
+def test_an_alternative_that_conflicts_with_an_essential_package(world: World) -> None:
     world.add("core", Essential="yes", Priority="required")
     world.add("first", Conflicts="core")
     world.add("second")
@@ -371,7 +371,7 @@ def test_what_every_image_has_and_an_alternative_conflicts_with(world: World) ->
     assert planned(world, "app", package("core", Essential="yes")) == "app 1.0, second 1.0"
 
 
-def test_what_no_image_can_have_is_found_when_it_is_locked(world: World) -> None:
+def test_lock_refuses_a_group_that_no_image_can_install(world: World) -> None:
     for version in ("1.0", "2.0"):
         world.add("core", version, suite="bionic-updates", Essential="yes", Priority="required")
     world.add("vandal", Conflicts="core")
@@ -401,7 +401,7 @@ def test_a_lock_for_an_older_image_that_needs_nothing(tied: World) -> None:
     assert locked_for(tied, OLD_LIB, TIED) == []
 
 
-def test_a_lock_for_an_older_image_with_what_is_not_usual(world: World) -> None:
+def test_a_lock_for_an_older_image_with_a_large_companion(world: World) -> None:
     for name, depends, more in (("lib", "", {}), ("app", "lib (>= 2)", {}), ("tool", "lib (= 2)", LARGE)):
         world.add(name, "2", depends=depends, **more)
     built(world)

@@ -70,7 +70,7 @@ def test_a_password_that_no_longer_holds_when_building(world: World, vendor: Ven
     assert "the server wants a user and a password, or others" in err
 
 
-def test_a_file_of_passwords_that_is_not_there(world: World, vendor: Vendor, key: str) -> None:
+def test_a_missing_password_file(world: World, vendor: Vendor, key: str) -> None:
     path = world.manifest(GROUP + vendor.table(key), "package-cache.toml")
     status, _, err = world.online("lock", "--manifest", str(path), "--auth-file", "nowhere")
     assert status == 2

@@ -16,7 +16,7 @@ def locked(world: World, name: str, text: str = TWO_GROUPS) -> str:
     return str(shutil.copyfile(lock, world.folder / name))
 
 
-def test_what_went_up_came_and_went_is_told_once_with_its_groups(world: World) -> None:
+def test_each_change_is_listed_once_with_its_groups(world: World) -> None:
     old = locked(world, "old.lock")
     world.add("libshared", "1.10", suite="bionic-updates", depends="libnew")
     world.add("libnew", "2:1~rc1")
@@ -68,7 +68,7 @@ def test_a_lock_and_the_cache_of_it_hold_the_same(world: World) -> None:
     assert (status, "no difference" in out) == (0, True)
 
 
-def test_groups_that_come_and_go_are_told_and_the_status_can_say_it(world: World) -> None:
+def test_new_and_removed_groups_and_the_exit_code(world: World) -> None:
     old = locked(world, "old.lock")
     new = locked(world, "new.lock", "edit,ubuntu18.04,editor\nmore,ubuntu18.04,extras\n")
     status, out, _ = world.run("diff", old, new, "--exit-code")

@@ -51,14 +51,14 @@ entry.main()
 
 def test_a_signal_that_comes_while_a_class_is_made_is_one() -> None:
     done = subprocess.run([sys.executable, "-c", CLASS], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "interrupted: run it again\n")
+    assert (done.returncode, done.stderr) == (130, "interrupted: run the command again\n")
 
 
-def test_a_signal_while_a_temporary_folder_is_removed_leaves_none() -> None:
+def test_a_signal_during_the_removal_of_a_temporary_folder() -> None:
     done = subprocess.run([sys.executable, "-c", FOLDER], capture_output=True, text=True, check=False)
     assert (done.returncode, Path(done.stdout.strip()).exists()) == (130, False)
 
 
 def test_a_signal_that_comes_in_a_destructor_is_not_forgotten() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "interrupted: run it again\n")
+    assert (done.returncode, done.stderr) == (130, "interrupted: run the command again\n")

@@ -84,7 +84,7 @@ def test_an_unsigned_one_with_and_without_a_release_file(world: World, tmp_path:
         )
 
 
-def test_what_has_no_release_file_cannot_be_pinned(world: World, tmp_path: Path) -> None:
+def test_a_repository_without_a_release_file_cannot_be_pinned(world: World, tmp_path: Path) -> None:
     flat(tmp_path / "flat", release=None)
     with ArchiveServer(tmp_path / "flat") as server:
         fields = ('suite = "./"', "allow-unsigned = true", "priority = 100")

@@ -40,7 +40,7 @@ def pool(volume: Path) -> set[str]:
     return {path.name for path in (volume / "pool").iterdir()}
 
 
-def test_what_is_not_needed_goes_after_the_grace_and_nothing_else(world: World, volume: Path) -> None:
+def test_only_unused_files_are_removed_after_the_grace(world: World, volume: Path) -> None:
     before = pool(volume)
     cache = CacheFolder(volume)
     first = gc(cache, 3600, 1e9)
@@ -66,7 +66,7 @@ def test_a_dry_run_tells_and_writes_nothing(world: World, volume: Path) -> None:
     assert (told["dry_run"], told["removed"], told["kept"]) == (True, 2, 3)
 
 
-def test_what_is_needed_again_is_not_counted_on(world: World, volume: Path) -> None:
+def test_a_file_that_is_used_again_is_kept(world: World, volume: Path) -> None:
     cache = CacheFolder(volume)
     gc(cache, 3600, 1e9)
     before = json.loads((volume / "pool/.unneeded").read_bytes())
@@ -77,7 +77,7 @@ def test_what_is_needed_again_is_not_counted_on(world: World, volume: Path) -> N
     assert victim in pool(volume)
 
 
-def test_what_the_init_forms_script_keeps_for_running_jobs_stays(volume: Path) -> None:
+def test_files_of_running_jobs_are_kept(volume: Path) -> None:
     (volume / ".staged").mkdir()
     unneeded = set(json.loads(gc_notes(volume)))
     (volume / ".staged/needed").write_text("".join(f"{name.removesuffix('.deb')}\n" for name in unneeded))
@@ -90,7 +90,7 @@ def gc_notes(volume: Path) -> bytes:
     return (volume / "pool/.unneeded").read_bytes()
 
 
-def test_somebody_who_stages_without_the_lock_is_not_disturbed(volume: Path) -> None:
+def test_a_process_that_stages_without_the_lock_is_not_disturbed(volume: Path) -> None:
     other = volume / "groups/.new-1234"
     other.mkdir()
     (other / "file").write_bytes(b"12345")
@@ -139,7 +139,7 @@ INDEX = "groups/edit-ubuntu18.04/Packages"
         (".staged/needed", a_folder),
     ],
 )
-def test_where_nobody_knows_what_a_group_needs_nothing_goes(
+def test_nothing_is_removed_if_a_group_is_unreadable(
     file: str, damage: Callable[[Path], None], world: World, volume: Path
 ) -> None:
     (volume / ".staged").mkdir()
@@ -160,21 +160,21 @@ def test_leftovers_of_killed_writers_go_too(world: World, volume: Path) -> None:
     assert {name for name in pool(volume) if name[0] == "."} == set()
 
 
-def test_notes_that_cannot_be_read_are_begun_anew(volume: Path) -> None:
+def test_unreadable_notes_are_replaced(volume: Path) -> None:
     (volume / "pool/.unneeded").write_text('{"x": "soon", ')
     assert gc(CacheFolder(volume), 3600, 1e9).waiting == 2
     assert len(json.loads((volume / "pool/.unneeded").read_bytes())) == 2
 
 
 @pytest.mark.parametrize("note", ["true", "NaN", "-Infinity", "Infinity", "9" * 400, "-1", "0", "1e300", '"x"', "[]"])
-def test_a_note_that_is_no_time_past_is_begun_anew(note: str, volume: Path) -> None:
+def test_an_invalid_time_in_the_notes_is_replaced(note: str, volume: Path) -> None:
     notes = dict.fromkeys(json.loads(gc_notes(volume)), 0)
     (volume / "pool/.unneeded").write_text(json.dumps(notes).replace("0,", f"{note},").replace("0}", f"{note}}}"))
     cache = CacheFolder(volume)
     assert (gc(cache, 3600, 1e9 + 10).removed, gc(cache, 3600, 1e9 + 3611).removed) == (0, 2)
 
 
-def test_what_is_no_file_goes_too(volume: Path) -> None:
+def test_folders_links_and_pipes_are_removed(volume: Path) -> None:
     outside = volume.parent / "outside"
     outside.mkdir()
     (outside / "kept").write_text("ours")

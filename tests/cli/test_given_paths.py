@@ -99,7 +99,7 @@ def places(world: World) -> dict[str, Path]:
 
 
 def words(world: World, verb: str, name: str, given: str) -> list[str]:
-    """Give the words of a verb with this path for one of its parameters."""
+    """Return the command line of a verb with this path for one of its parameters."""
     found = [verb]
     if verb in ("lock", "build", "outdated", "install"):
         found += ["--mirror", f"ubuntu={world.server.uri}"]
@@ -120,7 +120,7 @@ def words(world: World, verb: str, name: str, given: str) -> list[str]:
 
 
 def moved(world: World, name: str) -> Path:
-    """Put what a parameter leads to below a folder with an odd name."""
+    """Copy the target of a parameter into a folder with an odd name."""
     there = places(world)[name]
     folder = world.folder / ALL_AT_ONCE
     folder.mkdir()
@@ -150,7 +150,7 @@ def test_every_path_of_the_command_line(prepared: World, verb: str, name: str) -
 
 
 @pytest.mark.parametrize("path", ["", "a\nb", "a\x1bb"], ids=["empty", "newline", "escape"])
-def test_what_is_no_path_is_refused(world: World, path: str) -> None:
+def test_invalid_paths_are_refused(world: World, path: str) -> None:
     for verb, name in PARAMETERS:
         parameter = parameter_of(verb, name)
         with pytest.raises(click.BadParameter, match=r"path is empty|has control characters|is not NAME=VALUE"):
@@ -161,7 +161,7 @@ def test_what_is_no_path_is_refused(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_all_paths_of_apt_with_an_odd_sign(prepared: World, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_paths_of_apt_with_an_odd_character(prepared: World, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = prepared.folder / odd
     for name in ("temporary", "parent"):
         (folder / name).mkdir(parents=True)

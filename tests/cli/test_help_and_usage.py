@@ -17,7 +17,7 @@ def test_every_verb_explains_itself_with_an_example(world: World, verb: str) -> 
     assert "--json" in out
 
 
-def test_wrong_use_is_status_2_and_says_how(world: World) -> None:
+def test_wrong_usage_exits_with_2(world: World) -> None:
     status, _, err = world.run("stage", "ssh")
     assert status == 2
     assert "--to" in err

@@ -27,7 +27,7 @@ def host(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     mirrors._host_targets.cache_clear()
 
 
-def test_what_is_understood_is_used_and_the_rest_is_told(host: World) -> None:
+def test_unsupported_sources_cause_a_warning(host: World) -> None:
     host.manifest("edit,ubuntu18.04,editor\n")
     words = (
         "--manifest", str(host.folder / "package_cache_info"), "--state", str(host.folder / "state"),
@@ -45,6 +45,6 @@ def test_what_is_understood_is_used_and_the_rest_is_told(host: World) -> None:
     assert host.run("build", *words, "--output", str(host.cache))[::2] == (0, "")
 
 
-def test_nothing_is_told_where_the_user_names_a_mirror(host: World) -> None:
+def test_no_warning_if_the_user_names_a_mirror(host: World) -> None:
     host.manifest("edit,ubuntu18.04,editor\n")
     assert host.online("lock")[::2] == (0, "")

@@ -64,7 +64,7 @@ def test_the_same_cache_gives_the_same_bytes(built: World) -> None:
     assert second["platforms"] == first["platforms"]
 
 
-def test_annotations_and_labels_say_what_it_is(built: World) -> None:
+def test_annotations_and_labels(built: World) -> None:
     layout = built.folder / "layout"
     image(built, f"oci:{layout}")
     (manifest,) = images(layout).values()
@@ -126,7 +126,7 @@ def test_an_altered_index_is_not_put_into_an_image(built: World) -> None:
     assert f"{index} was altered" in err
 
 
-def test_what_an_image_that_was_killed_left_is_removed(built: World) -> None:
+def test_leftovers_of_a_killed_image_are_removed(built: World) -> None:
     left = built.folder / "state" / "image"
     (left / "blobs").mkdir(parents=True)
     assert image(built, f"oci:{built.folder / 'layout'}")[0] == 0
@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written(built: World) -> None:
     assert f"cannot write the image to {built.folder}/file/layout" in err
 
 
-def test_no_cache_there(world: World) -> None:
+def test_a_missing_cache(world: World) -> None:
     status, _, err = image(world, f"oci:{world.folder / 'layout'}")
     assert status == 30
     assert f"cannot find a cache in {world.cache}" in err

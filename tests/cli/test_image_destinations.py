@@ -34,7 +34,7 @@ def tags(layout: Path) -> list[str]:
 
 
 def as_skopeo(world: World, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a script in the place of skopeo, which it finds as $SKOPEO."""
+    """Replace skopeo with a script, which finds the real one as $SKOPEO."""
     folder = world.folder / "tools"
     folder.mkdir()
     (folder / "skopeo").write_text(f"#!/bin/sh\n{script}\n")
@@ -43,7 +43,7 @@ def as_skopeo(world: World, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-def test_another_tag_in_a_layout_leaves_those_that_are_there(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_tag_in_a_layout_keeps_the_existing_ones(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(built.folder)
     for tag in ("one", "two", "two"):
         assert image(built, f"oci:layout:{tag}")[0] == 0
@@ -77,7 +77,7 @@ def test_a_folder_of_other_things_is_left_alone(built: World) -> None:
     assert sorted(built.cache.iterdir()) == before
 
 
-def test_what_a_killed_copy_left_is_no_hindrance(built: World) -> None:
+def test_leftovers_of_a_killed_copy_are_ignored(built: World) -> None:
     layout = built.folder / "layout"
     (layout / "blobs" / "sha256").mkdir(parents=True)
     (layout / "oci-put-blob12345").write_text("half")
@@ -101,7 +101,7 @@ def test_a_skopeo_that_changes_what_it_copies(built: World, monkeypatch: pytest.
     assert f"cannot vouch for the image at oci:{built.folder}/layout:v1: its digest is sha256:{'0' * 64}" in err
 
 
-def test_an_archive_takes_its_place_when_it_is_whole(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_is_replaced_only_when_complete(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = built.folder / "image.tar"
     assert image(built, f"oci-archive:{archive}:v1")[0] == 0
     before = archive.read_bytes()
@@ -118,7 +118,7 @@ def test_an_archive_that_can_have_no_place(built: World, name: str, told: str) -
     assert told in err
 
 
-def test_what_a_killed_run_left_of_an_archive_is_removed(built: World) -> None:
+def test_leftovers_of_a_killed_archive_are_removed(built: World) -> None:
     left = built.folder / ".image.tar.new-abc"
     left.mkdir()
     (left / "image.tar").write_text("half")
@@ -134,7 +134,7 @@ def test_a_copy_that_hangs_has_an_end(built: World, monkeypatch: pytest.MonkeyPa
     assert "skopeo did not end within 0.5 s" in err
 
 
-def test_a_description_with_a_time_that_is_none(built: World) -> None:
+def test_a_description_with_an_invalid_time(built: World) -> None:
     file = built.cache / "package-cache.json"
     described = json.loads(file.read_bytes())
     file.write_text(json.dumps(described | {"created": "yesterday"}))

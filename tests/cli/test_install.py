@@ -30,7 +30,7 @@ def own_cache(tmp_path: Path, own_system: str) -> Path:
     return cache.path
 
 
-def test_what_is_there_already_needs_nothing(own_cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_installed_groups_need_nothing(own_cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["install", "base", "--cache", str(own_cache)]) == 0
     assert capfd.readouterr() == ("package-cache: base: already there, nothing to do\n", "")
 

@@ -138,7 +138,7 @@ def test_a_folder_that_is_no_cache_is_left_alone(world: World) -> None:
     assert [path.name for path in world.cache.iterdir()] == ["thesis.txt"]
 
 
-def test_verify_names_what_was_altered_and_what_is_missing(world: World) -> None:
+def test_verify_names_altered_and_missing_files(world: World) -> None:
     world.manifest(TWO_GROUPS)
     world.build()
     one, two, _ = sorted((world.cache / "pool").glob("*.deb"))

@@ -66,7 +66,7 @@ def lock(world: World) -> dict[str, Any]:
 
 
 def sets(world: World) -> dict[str, dict[str, Sequence[str]]]:
-    """Give what is locked for images, by group and image."""
+    """Return the packages locked for images, by group and image."""
     groups = lock(world)["group"]
     return {one["name"]: {of["name"]: of["packages"] for of in one.get("image", ())} for one in groups}
 
@@ -81,7 +81,7 @@ def checked(world: World, root: Path) -> dict[str, list[str]]:
     }
 
 
-def test_a_newer_image_is_served_beside_those_as_they_were(old: World) -> None:
+def test_a_newer_image_is_served_and_older_ones_stay_served(old: World) -> None:
     newer = root_of(old, "newer", package("library", "1.1"))
     bare = root_of(old, "bare")
     assert checked(old, newer)["dev"] == ["13"]
@@ -95,7 +95,7 @@ def test_a_newer_image_is_served_beside_those_as_they_were(old: World) -> None:
     assert checked(old, bare)["dev"] == ["0", "library 1.0", "library-dev 1.0"]
 
 
-def test_what_is_not_held_back_needs_nothing_of_its_own(old: World) -> None:
+def test_an_image_that_fits_needs_no_override(old: World) -> None:
     assert locked(old, "--for", str(root_of(old, "bare")))[0] == 0
     assert sets(old) == {"dev": {}, "tools": {}}
     assert lock(old)["image"] == [{"name": "bare", "root": "bare"}]
@@ -216,7 +216,7 @@ def test_what_is_no_image(old: World) -> None:
     )
 
 
-def test_an_image_without_dpkg_says_no_architecture(old: World) -> None:
+def test_an_image_without_dpkg_has_no_architecture(old: World) -> None:
     root = root_of(old, "bare")
     (root / "var/lib/dpkg/status").write_text("")
     assert locked(old, "--for", str(root)) == (
@@ -228,7 +228,7 @@ def test_an_image_without_dpkg_says_no_architecture(old: World) -> None:
 
 @pytest.mark.parametrize("other", ["--keep", "--upgrade"])
 @pytest.mark.parametrize("own", ["--for", "--forget"])
-def test_what_contradicts_an_image(own: str, other: str, old: World) -> None:
+def test_options_that_contradict_an_image(own: str, other: str, old: World) -> None:
     status, err = locked(old, own, "job", other)
     assert status == 2
     assert "--for and --forget change no locked version: run lock --keep or --upgrade separately\n" in err
@@ -255,7 +255,7 @@ def test_names_of_images_that_are_alike(old: World) -> None:
     assert lock(old)["image"] == [{"name": "newer-", "root": "Newer!"}, {"name": "newer--2", "root": "more/newer-"}]
 
 
-def test_what_other_verbs_make_of_two_versions(old: World) -> None:
+def test_other_verbs_with_two_versions_of_a_package(old: World) -> None:
     newer = root_of(old, "newer", package("library", "1.1"))
     assert checked(old, newer)["dev"] == ["13"]
     before = old.folder / "before.lock"

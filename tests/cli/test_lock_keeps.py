@@ -27,7 +27,7 @@ def versions(world: World) -> dict[str, str]:
     return {item["name"]: item["version"] for item in system["package"]}
 
 
-def test_a_plain_lock_takes_the_newest_and_says_what_changed(locked: World) -> None:
+def test_a_plain_lock_upgrades_and_lists_the_changes(locked: World) -> None:
     status, out, err = locked.online("lock")
     assert (status, err) == (0, "")
     assert versions(locked) == {"editor": "1.1", "libshared": "1.1", "viewer": "1.1"}
@@ -35,7 +35,7 @@ def test_a_plain_lock_takes_the_newest_and_says_what_changed(locked: World) -> N
     assert "since" not in locked.online("lock", "--upgrade")[1]
 
 
-def test_what_is_kept_stays_where_a_group_is_added(locked: World) -> None:
+def test_keep_while_a_group_is_added(locked: World) -> None:
     locked.manifest(TWO + "more,ubuntu18.04,extras\n")
     status, _, err = locked.online("lock", "--keep")
     assert (status, err) == (0, "")
@@ -51,13 +51,13 @@ def test_one_package_is_upgraded(locked: World) -> None:
     assert versions(locked) == {"editor": "1.1", "libshared": "1.0", "viewer": "1.0"}
 
 
-def test_one_group_is_upgraded_and_what_it_shares_with_others(locked: World) -> None:
+def test_one_group_is_upgraded_with_its_shared_packages(locked: World) -> None:
     status, _, err = locked.online("lock", "--upgrade", "edit")
     assert (status, err) == (0, "")
     assert versions(locked) == {"editor": "1.1", "libshared": "1.1", "viewer": "1.0"}
 
 
-def test_a_package_is_upgraded_with_what_it_then_needs(locked: World) -> None:
+def test_a_package_is_upgraded_with_its_new_dependencies(locked: World) -> None:
     locked.add("editor", "1.2", suite="bionic-updates", depends="libshared (>= 1.1)")
     locked.archive.publish()
     status, _, err = locked.online("lock", "--upgrade", "editor")
@@ -66,7 +66,7 @@ def test_a_package_is_upgraded_with_what_it_then_needs(locked: World) -> None:
     assert "ubuntu18.04 amd64: what is needed now does not go with libshared 1.0 (now 1.1)" in err
 
 
-def test_what_the_archive_no_longer_has_is_told(world: World) -> None:
+def test_a_version_that_the_archive_dropped_causes_a_warning(world: World) -> None:
     world.manifest(TWO)
     assert world.online("lock")[0] == 0
     world.archive.remove("viewer")
@@ -79,7 +79,7 @@ def test_what_the_archive_no_longer_has_is_told(world: World) -> None:
     assert versions(world) == {"editor": "1.0", "libshared": "1.0", "viewer": "2.0"}
 
 
-def test_other_bytes_of_a_kept_version_are_told(world: World) -> None:
+def test_other_bytes_of_a_kept_version_cause_a_warning(world: World) -> None:
     world.manifest(ONE)
     assert world.online("lock")[0] == 0
     world.archive.remove("editor")
@@ -88,14 +88,14 @@ def test_other_bytes_of_a_kept_version_are_told(world: World) -> None:
     assert "the archive has other bytes of editor 1.0" in world.online("lock", "--keep")[2]
 
 
-def test_a_version_in_the_manifest_counts_more_than_the_lock(locked: World) -> None:
+def test_a_version_in_the_manifest_overrides_the_lock(locked: World) -> None:
     locked.manifest("edit,ubuntu18.04,editor=1.1\nview,ubuntu18.04,viewer\n")
     status, _, err = locked.online("lock", "--keep")
     assert (status, err) == (0, "")
     assert versions(locked) == {"editor": "1.1", "libshared": "1.0", "viewer": "1.0"}
 
 
-def test_names_that_are_neither_group_nor_package_are_all_told(locked: World) -> None:
+def test_unknown_names_are_all_listed(locked: World) -> None:
     status, _, err = locked.online("lock", "--upgrade", "edit", "editr", "vieww")
     assert status == 2
     assert "cannot upgrade 'editr', 'vieww'" in err
@@ -112,7 +112,7 @@ def test_a_lock_that_cannot_be_read_is_not_kept_in_silence(locked: World) -> Non
     assert versions(locked)["editor"] == "1.1"
 
 
-def test_what_is_kept_stays_where_something_is_pinned(locked: World) -> None:
+def test_keep_with_a_pin(locked: World) -> None:
     manifest = locked.manifest(
         '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
         '[[pin]]\npackages = ["extras"]\nversion = "1.0"\npriority = 600\n',

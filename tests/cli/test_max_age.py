@@ -18,7 +18,7 @@ OLD = "2020-02-03T04:05:06+00:00"
 
 
 def age_lock(world: World, time: str = OLD) -> None:
-    """Let the lock say that it was made then."""
+    """Change the time of the lock."""
     lock = world.folder / "package-cache.lock"
     created = tomllib.loads(lock.read_text())["created"]
     lock.write_text(lock.read_text().replace(created, time))
@@ -36,7 +36,7 @@ def build(world: World, *words: str) -> tuple[int, str, str]:
     return world.build("--manifest", str(world.folder / "package-cache.toml"), *words)
 
 
-def test_a_fresh_lock_is_built_from_and_the_cache_says_when_it_was_locked(aging: World) -> None:
+def test_a_fresh_lock_is_accepted_and_the_cache_records_its_time(aging: World) -> None:
     created = tomllib.loads((aging.folder / "package-cache.lock").read_text())["created"]
     assert "up to date" in build(aging)[1]
     listed = aging.json("list", "--cache", str(aging.cache))["result"]
@@ -48,7 +48,7 @@ def test_an_old_lock_is_refused_also_where_the_cache_is_up_to_date(aging: World)
     age_lock(aging)
     status, _, err = build(aging)
     assert status == 17
-    assert f"it was made {OLD}, " in err
+    assert f"it was created {OLD}, " in err
     assert "days ago, and max-age is 30 days" in err
     assert "lock again: package-cache lock" in err
     assert build(aging, "--max-age", "none")[0] == 0
@@ -80,7 +80,7 @@ def test_stage_refuses_only_where_it_is_asked_to(aging: World) -> None:
     assert aging.run(*words)[0] == 0
 
 
-def test_times_that_are_none_are_told(aging: World) -> None:
+def test_invalid_times(aging: World) -> None:
     age_lock(aging, "yesterday")
     status, _, err = build(aging)
     assert (status, "created: 'yesterday' is not a time" in err) == (4, True)
@@ -90,11 +90,11 @@ def test_times_that_are_none_are_told(aging: World) -> None:
     file.write_text(json.dumps(json.loads(file.read_bytes()) | {"created": "yesterday"}))
     words = ["stage", "edit", "--cache", str(aging.cache), "--to", str(aging.folder / "volume")]
     status, _, err = aging.run(*words, "--max-age", "30d")
-    assert (status, "is no time: 'yesterday'" in err) == (31, True)
+    assert (status, "is not a time: 'yesterday'" in err) == (31, True)
 
 
 @pytest.mark.parametrize("age", ["soon", "0d", "30", "-1d", "3 months"])
-def test_an_age_that_is_none_is_told_with_its_place(world: World, age: str) -> None:
+def test_an_invalid_age_in_the_manifest(world: World, age: str) -> None:
     world.manifest(TOML.replace("30d", age), "package-cache.toml")
     status, _, err = build(world)
     assert status == 3

@@ -61,7 +61,7 @@ def test_the_next_mirror_is_asked_for_it(world: World, full: ArchiveServer, lack
     assert fetched == ["tool_1.0_arm64.deb"]
 
 
-def test_where_none_has_it_the_error_says_so(world: World, full: ArchiveServer) -> None:
+def test_no_mirror_has_the_architecture(world: World, full: ArchiveServer) -> None:
     lacking_by_its_release(world)
     status, err = attempt(world, "lock")
     assert (status, err) == (
@@ -72,7 +72,7 @@ def test_where_none_has_it_the_error_says_so(world: World, full: ArchiveServer) 
     )
 
 
-def test_where_none_has_its_lists_the_error_says_so(world: World, full: ArchiveServer) -> None:
+def test_no_mirror_has_the_lists_of_the_architecture(world: World, full: ArchiveServer) -> None:
     lacking_its_lists(world)
     status, err = attempt(world, "lock")
     assert (status, "/binary-arm64/Packages" in err) == (5, True)

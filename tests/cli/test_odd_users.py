@@ -54,7 +54,7 @@ def test_every_verb_for_a_user_without_an_account(world: World) -> None:
     assert closed == [], "others can read what was made under a strict umask"
 
 
-def test_a_user_without_a_home_is_told_to_name_the_state(world: World) -> None:
+def test_a_user_without_a_home_must_name_the_state_folder(world: World) -> None:
     needs_containment()
     world.manifest("edit,ubuntu18.04,editor\n")
     done = run_as_nobody(world, "lock")

@@ -25,7 +25,7 @@ def test_a_repository_may_call_itself_something_else(world: World, vendor: Vendo
 
 
 @pytest.mark.parametrize("field", ["Suite", "Codename"])
-def test_another_suite_in_the_same_place_is_told(world: World, vendor: Vendor, key: str, field: str) -> None:
+def test_another_suite_at_the_same_place_causes_a_warning(world: World, vendor: Vendor, key: str, field: str) -> None:
     assert vendor.lock(world, key)[0] == 0
     vendor.add("oddity", "2.0")
     vendor.archive.names = {field: "trixie"}
@@ -110,7 +110,7 @@ def test_a_snapshot_of_the_manifest(world: World, vendor: Vendor, key: str, tmp_
 
 
 @pytest.mark.parametrize("uri", ["mirror+file:/list", "http://me:secret@host/", "nowhere", "file:/a b"])
-def test_what_is_no_snapshot_is_refused(world: World, uri: str) -> None:
+def test_an_invalid_snapshot_is_refused(world: World, uri: str) -> None:
     world.manifest(EDIT)
     status, _, err = world.online("build", "--snapshot", f"ubuntu={uri}")
     assert status == 2
@@ -128,7 +128,7 @@ def test_a_snapshot_of_something_else_is_refused(world: World) -> None:
     )
 
 
-def test_a_snapshot_in_a_manifest_that_is_none(world: World) -> None:
+def test_invalid_snapshots_in_a_manifest(world: World) -> None:
     text = '[snapshots]\nUbuntu = "nowhere"\nubuntu = ["file:/a"]\n' + GROUP
     path = world.manifest(text, "package-cache.toml")
     status, _, err = world.online("lock", "--manifest", str(path))

@@ -24,7 +24,7 @@ def test_nothing_newer_is_status_0(locked: World) -> None:
     assert "nothing is newer" in out
 
 
-def test_each_package_is_told_with_suite_and_groups_and_the_lock_stays(locked: World) -> None:
+def test_each_package_is_listed_with_suite_and_groups(locked: World) -> None:
     before = (locked.folder / "package-cache.lock").read_bytes()
     locked.add("libshared", "1.1", suite="bionic-security")
     locked.add("libshared", "1.1", suite="bionic-updates")
@@ -44,7 +44,7 @@ def test_each_package_is_told_with_suite_and_groups_and_the_lock_stays(locked: W
     assert locked.online("outdated")[0] == 0
 
 
-def test_newer_is_what_dpkg_calls_newer(world: World) -> None:
+def test_versions_are_compared_like_dpkg(world: World) -> None:
     world.add("editor", "1.9")
     world.archive.publish()
     world.manifest("edit,ubuntu18.04,editor\n")
@@ -55,7 +55,7 @@ def test_newer_is_what_dpkg_calls_newer(world: World) -> None:
     assert (status, "1.9 → 1.10" in out) == (16, True)
 
 
-def test_what_the_manifest_pins_is_told_and_does_not_count(world: World) -> None:
+def test_pinned_packages_are_listed_and_do_not_count(world: World) -> None:
     world.manifest("edit,ubuntu18.04,editor=1.0\n")
     assert world.online("lock")[0] == 0
     world.add("editor", "1.1", suite="bionic-security")
@@ -81,7 +81,7 @@ def test_the_ends_are_the_distributions_own(system: str, today: str, applies: st
     assert list(support.ends.values()) == sorted(support.ends.values())
 
 
-def test_a_system_past_its_end_is_told(locked: World) -> None:
+def test_a_system_past_its_end_is_listed(locked: World) -> None:
     status, out, _ = locked.online("outdated")
     assert (status, "standard support ended 2023-" in out) == (0, True)
     assert locked.json("outdated", "--manifest", str(locked.folder / "none"))["status"] == 3

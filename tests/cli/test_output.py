@@ -36,7 +36,7 @@ def run(line: str, redirected: str, folder: Path, **env: str) -> "subprocess.Com
 
 @pytest.mark.parametrize("redirected", ["| true", ">/dev/full", ">&-", "2>&-", "2>/dev/full", ">&- 2>&-"])
 @pytest.mark.parametrize("line", [*ERRORS[2:4], "--help"])
-def test_output_that_nobody_takes(line: str, redirected: str, tmp_path: Path) -> None:
+def test_standard_output_that_cannot_be_written(line: str, redirected: str, tmp_path: Path) -> None:
     done = run(line, redirected, tmp_path)
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
@@ -51,7 +51,7 @@ def test_an_error_as_data_is_always_data(line: str, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["status"] == done.returncode != 0
 
 
-def test_signs_that_a_locale_does_not_have(tmp_path: Path) -> None:
+def test_characters_that_a_locale_does_not_have(tmp_path: Path) -> None:
     signs = os.fsdecode(b"\xff") + "→é🙂"  # escaped in three ways, of which JSON knows one
     name = tmp_path / f"{signs}.lock"
     name.write_text('format = 1\nmanifest = "m"\nmanifest-digest = "sha256:x"\n')

@@ -23,7 +23,7 @@ def key(world: World, vendor: Vendor) -> str:
 
 
 def tool(lock: str) -> tuple[str, str]:
-    """Give the version and the repository of the package `tool` in a lock."""
+    """Return the version and the repository of the package `tool` in a lock."""
     [system] = tomllib.loads(lock)["system"]
     [package] = [package for package in system["package"] if package["name"] == "tool"]
     return package["version"], package["repository"]
@@ -53,7 +53,7 @@ def test_a_repositorys_priority(
     assert tool(lock) == (version, repository)
 
 
-def test_what_only_a_repository_of_low_priority_has_comes_from_it(world: World, vendor: Vendor, key: str) -> None:
+def test_a_package_that_only_a_low_priority_repository_has(world: World, vendor: Vendor, key: str) -> None:
     group = GROUP.replace('"tool"', '"tool", "oddity"')
     status, lock, err = vendor.lock(world, key, "priority = 100", group=group)
     assert (status, err) == (0, "")
@@ -101,7 +101,7 @@ def test_a_pin_that_fits_nothing_is_an_error(world: World, vendor: Vendor, key: 
     )
 
 
-def test_what_a_release_calls_itself_does_not_matter(world: World, vendor: Vendor, key: str) -> None:
+def test_the_name_in_a_release_file_does_not_matter(world: World, vendor: Vendor, key: str) -> None:
     vendor.archive.origin = "ubuntu"
     vendor.republish()
     status, lock, err = vendor.lock(world, key, "priority = 100", group=GROUP)

@@ -134,7 +134,7 @@ def built(world: World) -> World:
     return world
 
 
-def test_places_that_are_none(built: World, tmp_path: Path) -> None:
+def test_unusable_paths(built: World, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     refused([sys.executable], command_lines(built, list(odd_places(own)), own))
@@ -168,7 +168,7 @@ def test_a_place_that_is_full(option: str, built: World, tmp_path: Path) -> None
     assert option in done.stderr or "downloads" in done.stderr or str(full) in done.stderr
 
 
-def test_a_folder_for_temporary_files_that_is_none_is_no_forged_archive(
+def test_an_unusable_temporary_folder_is_not_reported_as_forgery(
     built: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """dpkg-deb and apt keep files there; ours go where Python finds another place."""

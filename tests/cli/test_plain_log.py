@@ -88,7 +88,7 @@ def test_a_build_has_a_line_for_each_phase(world: World, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full"])
-def test_a_standard_error_that_takes_nothing_changes_no_status(world: World, redirected: str) -> None:
+def test_an_unwritable_standard_error_changes_no_status(world: World, redirected: str) -> None:
     world.built("edit,ubuntu18.04,editor\n")
     program = (
         "import package_cache.cli.plain_log as log; log.QUIET = 0.0\nfrom package_cache.cli.entry import main; main()"

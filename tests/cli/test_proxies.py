@@ -28,7 +28,7 @@ def proxy(world: World) -> Iterator[Proxy]:
 
 @pytest.fixture
 def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
-    """Let this machine's apt be told something, and its environment say nothing of proxies."""
+    """Return an apt configuration of this machine, and remove proxies from its environment."""
     for name in ("http_proxy", "https_proxy", "no_proxy", "ftp_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -86,7 +86,7 @@ def test_a_host_without_the_proxy(world: World, proxy: Proxy, told: Told, monkey
     assert proxy.log == []
 
 
-def test_a_host_that_apt_is_told_to_reach_directly(world: World, proxy: Proxy, told: Told) -> None:
+def test_a_host_that_apt_reaches_directly(world: World, proxy: Proxy, told: Told) -> None:
     told(f'Acquire::http::Proxy "{proxy.uri}";', 'Acquire::http::Proxy::127.0.0.1 "DIRECT";')
     assert lock_and_build(world, world.server.uri) == ((0, 0), "")
     assert proxy.log == []
@@ -117,7 +117,7 @@ def secure(world: World, certificates: Certificates) -> Iterator[tuple[Proxy, Ar
 
 
 def by_folder(certificates: Certificates) -> str:
-    """Give a folder of authorities as GnuTLS reads it."""
+    """Return a folder of certificate authorities for GnuTLS."""
     folder = certificates.folder / "authorities"
     folder.mkdir(exist_ok=True)
     (folder / "ours.pem").write_bytes(certificates.authority.read_bytes())
@@ -156,7 +156,7 @@ def test_a_server_that_nobody_vouches_for_is_refused(
     assert secure[1].requests == []
 
 
-def test_downloads_from_a_server_that_nobody_vouches_for_are_refused(
+def test_downloads_from_an_unverified_server_are_refused(
     world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told
 ) -> None:
     proxy = f'Acquire::https::Proxy "{secure[0].uri}";'

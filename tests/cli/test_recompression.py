@@ -28,7 +28,7 @@ def archive(world: World) -> World:
 
 
 def build(world: World, *words: str) -> dict[str, Any]:
-    """Build, and give what came of it."""
+    """Build, and return the result."""
     status, out, err = world.build("--json", *words)
     assert status == 0, err
     result: dict[str, Any] = json.loads(out)["result"]
@@ -36,23 +36,23 @@ def build(world: World, *words: str) -> dict[str, Any]:
 
 
 def locked(world: World) -> dict[str, str]:
-    """Give the hashes of the originals by the names of their packages."""
+    """Return the hashes of the originals by package name."""
     lock = tomllib.loads((world.folder / "package-cache.lock").read_text())
     return {package["name"]: package["sha256"] for system in lock["system"] for package in system["package"]}
 
 
 def pool(world: World) -> set[str]:
-    """Give the names of what is in the pool."""
+    """Return the names of the files in the pool."""
     return {path.name.removesuffix(".deb") for path in (world.cache / "pool").iterdir()}
 
 
 def described(world: World, group: str = "edit") -> dict[str, dict[str, Any]]:
-    """Give the packages of a group by name."""
+    """Return the packages of a group by name."""
     text = (world.cache / "groups" / f"{group}-ubuntu18.04" / "packages.json").read_text()
     return {package["name"]: package for package in json.loads(text)}
 
 
-def test_what_is_stored_and_what_is_stated(archive: World) -> None:
+def test_stored_files_match_the_index(archive: World) -> None:
     archive.manifest(ONE)
     assert build(archive)["recompressed"] == 1
     originals, packages = locked(archive), described(archive)
@@ -70,7 +70,7 @@ def test_what_is_stored_and_what_is_stated(archive: World) -> None:
     assert archive.run("verify", "--cache", str(archive.cache))[0] == 0
 
 
-def test_another_level_is_stored_anew(archive: World) -> None:
+def test_another_level_recompresses_again(archive: World) -> None:
     archive.manifest(ONE)
     build(archive)
     before = described(archive)["painter"]
@@ -94,7 +94,7 @@ def test_it_is_done_once(archive: World) -> None:
     assert archive.run("verify", "--cache", str(archive.cache))[0] == 0
 
 
-def test_a_build_that_was_interrupted_goes_on_with_what_it_recompressed(archive: World) -> None:
+def test_an_interrupted_build_keeps_its_recompressed_files(archive: World) -> None:
     archive.manifest(ONE)
     description = archive.cache / "package-cache.json"
     description.mkdir(parents=True)  # ends the build where it writes its last file
@@ -126,7 +126,7 @@ def test_the_same_lock_gives_the_same_cache(archive: World, tmp_path: Path) -> N
     assert [str(path) for path in differing if str(path) != "package-cache.json"] == []
 
 
-def test_a_file_that_was_altered_is_made_anew(archive: World) -> None:
+def test_an_altered_file_is_recompressed_again(archive: World) -> None:
     archive.manifest(ONE)
     build(archive)
     file = archive.cache / "pool" / f"{described(archive)['painter']['sha256']}.deb"
@@ -148,7 +148,7 @@ def test_a_file_that_was_altered_is_made_anew(archive: World) -> None:
         ("elsewhere99", "gzip-6"),
     ],
 )
-def test_what_each_system_reads(system: str, compression: str) -> None:
+def test_compression_of_each_system(system: str, compression: str) -> None:
     assert str(compression_for(system)) == compression
     assert compression_for(system, level=None) == (NO_ZSTD if compression == "gzip-6" else ORIGINAL)
 

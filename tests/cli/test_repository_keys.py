@@ -22,7 +22,7 @@ def by_key(name: str, file: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["vendor.asc", "vendor.gpg", "armoured.gpg", "binary.asc"])
-def test_a_key_counts_whatever_its_file_is_called(world: World, vendor: Vendor, name: str) -> None:
+def test_the_name_of_a_key_file_does_not_matter(world: World, vendor: Vendor, name: str) -> None:
     file = world.folder / name
     throwaway_key("vendor").export(file, armoured=name in ("vendor.asc", "armoured.gpg"))
     status, lock, err = vendor.lock(world, f'key = "{name}"')

@@ -90,9 +90,7 @@ def test_a_first_whose_lists_have_expired(world: World, vendor: Vendor, key: str
     assert '"oddity_2.0_all"' in lock
 
 
-def test_a_first_that_no_longer_has_what_was_locked(
-    world: World, vendor: Vendor, key: str, other: ArchiveServer
-) -> None:
+def test_a_first_mirror_without_the_locked_files(world: World, vendor: Vendor, key: str, other: ArchiveServer) -> None:
     assert vendor.lock(world, key, uris=both(vendor, other))[::2] == (0, "")
     shutil.rmtree(other.folder / "pool")
     assert built(world) == (0, "")

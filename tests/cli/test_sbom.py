@@ -60,7 +60,7 @@ def sbom(world: World, *words: str) -> Any:
 
 
 def assert_spdx(document: Any) -> None:
-    """See that the library finds nothing wrong. It is loaded here: another test takes it away."""
+    """Check a document with its library, which is imported here because another test removes it."""
     from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser  # noqa: PLC0415
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document  # noqa: PLC0415
 
@@ -69,12 +69,12 @@ def assert_spdx(document: Any) -> None:
 
 
 def assert_cyclonedx(document: Any) -> None:
-    """See that it fits the format's own schema."""
+    """Check a document against its schema."""
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
 
 
 def locked(world: World, name: str) -> dict[str, Any]:
-    """Give what the cache says of a package of the group ssh."""
+    """Return the cache's description of a package of the group ssh."""
     [system] = world.json("show", "ssh", "--cache", str(world.cache))["result"]["systems"]
     found: dict[str, Any] = next(item for item in system["packages"] if item["name"] == name)
     return found
@@ -123,7 +123,7 @@ def test_spdx_says_all_and_its_library_finds_nothing_wrong(billed: World) -> Non
     assert "source package: openssh 1:7.6p1-4+b1" in found["sourceInfo"]
 
 
-def test_a_third_party_is_named_with_its_uri_and_odd_fields_do_no_harm(world: World) -> None:
+def test_a_third_party_repository_and_odd_fields(world: World) -> None:
     third = world.server.uri.replace("127.0.0.1", "localhost")
     world.add("tool", "1.0~a+b", suite="extra", Homepage="see the wiki", Maintainer="Some One <>", Source="tool (")
     world.archive.publish()
@@ -164,7 +164,7 @@ def test_a_third_party_is_named_with_its_uri_and_odd_fields_do_no_harm(world: Wo
         ("", "NOASSERTION"),
     ],
 )
-def test_spdx_asserts_only_locations_that_it_takes(uri: str, location: str) -> None:
+def test_spdx_asserts_only_valid_locations(uri: str, location: str) -> None:
     from package_cache.sbom.spdx import spdx_text  # noqa: PLC0415 - as above
 
     facts: dict[str, Any] = {"source": "tool", "source_version": "1", "maintainer": "", "homepage": "", "licences": ()}
@@ -195,14 +195,14 @@ def test_a_group_alone(billed: World) -> None:
     assert (status, "cannot find the groups 'debug', 'nfs' in the cache" in err) == (10, True)
 
 
-def test_a_package_that_is_missing_is_told(billed: World) -> None:
+def test_a_missing_package_file(billed: World) -> None:
     (billed.cache / "pool" / f"{locked(billed, 'libshared')['sha256']}.deb").unlink()
     status, _, err = billed.run("sbom", "--cache", str(billed.cache))
     assert (status, "cannot read libshared" in err) == (31, True)
 
 
 def take_library_away(format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the library of a format one that is not installed."""
+    """Hide the library of a format, as if it was not installed."""
     library = {"spdx": "spdx_tools", "cyclonedx": "cyclonedx"}[format_]
     for name in [*sys.modules]:
         if name.partition(".")[0] == library or name == f"package_cache.sbom.{format_}":
@@ -218,7 +218,7 @@ def take_library_away(format_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.invalidate_caches()
 
 
-def test_what_is_no_file_is_not_written_over(billed: World) -> None:
+def test_pipes_and_links_are_not_overwritten(billed: World) -> None:
     pipe, link, missing = billed.folder / "pipe", billed.folder / "link", billed.folder / "nowhere" / "bill"
     os.mkfifo(pipe)  # no device: where the check is broken, this test would replace one of this machine's
     link.symlink_to("target")

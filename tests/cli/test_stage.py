@@ -16,7 +16,7 @@ from package_cache.stage import stage
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
 
 
-def test_staged_groups_are_whole_and_add_up(world: World) -> None:
+def test_staged_groups_are_complete_and_add_up(world: World) -> None:
     world.manifest(TWO_GROUPS)
     world.build()
     volume = world.folder / "volume"
@@ -46,7 +46,7 @@ def test_a_truncated_package_is_not_staged(world: World) -> None:
     volume = world.folder / "volume"
     status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
     assert status == 31
-    assert "is not the file it was" in err
+    assert "does not match its hash or size" in err
     assert not volume.exists()
 
 
@@ -58,7 +58,7 @@ def test_an_altered_package_of_the_same_size_is_not_staged(world: World) -> None
     volume = world.folder / "volume"
     status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
     assert status == 31
-    assert f"{victim} is not the file it was" in err
+    assert f"{victim} does not match its hash or size" in err
     assert list((volume / "pool").glob(victim.name)) == list((volume / "pool").glob(".new-*")) == []
     assert not (volume / "package-cache.json").exists()
 
@@ -87,7 +87,7 @@ def put_link(place: Path) -> None:
 
 @pytest.mark.parametrize("put", [put_folder, put_link, os.mkfifo])
 @pytest.mark.parametrize("verb", ["build", "stage"])
-def test_what_is_no_file_in_the_pool_is_replaced(verb: str, put: Callable[[Path], None], world: World) -> None:
+def test_other_kinds_of_files_in_the_pool_are_replaced(verb: str, put: Callable[[Path], None], world: World) -> None:
     world.manifest(TWO_GROUPS)
     world.build()
     words = ["stage", "edit", "view", "--cache", str(world.cache), "--to", str(world.folder / "volume")]
@@ -155,7 +155,7 @@ def test_a_link_is_not_staged(world: World) -> None:
     volume = world.folder / "volume"
     status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
     assert status == 31
-    assert "is not the file it was" in err
+    assert "does not match its hash or size" in err
     assert not volume.exists()
 
 

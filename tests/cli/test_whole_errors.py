@@ -1,6 +1,6 @@
-"""What each error says, whole, as a user sees it: what is wrong, where, and what to do next.
+"""The complete text of each error: what is wrong, where, and what to do next.
 
-The texts stand in `whole_errors.txt`, to be read as a document. What differs from run to run has a name there.
+`whole_errors.txt` has the texts, to be read as a document. Placeholders replace what differs from run to run.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ def row(name: str, manifest: str, *words: str) -> None:
 
 
 def shown(world: World, vendor: Vendor, text: str) -> str:
-    """Give names to what differs from run to run."""
+    """Replace what differs from run to run by placeholders."""
     for value, name in (
         (world.server.uri, "UBUNTU"), (vendor.server.uri, "VENDOR"), (str(world.folder), "FOLDER"),
         (sys.executable, "PYTHON"),
@@ -367,7 +367,7 @@ def registry_row(name: str, verb: str, image: str = "team/image:v1", *, login: t
 
 
 def no_registry_row(name: str, verb: str) -> None:
-    """A scene in which nobody listens where a registry should."""
+    """A scene without a registry at the address."""
 
     @scene(name)
     def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
@@ -387,7 +387,7 @@ def against_registry(world: World, verb: str, host: str, image: str) -> tuple[in
 
 @contextlib.contextmanager
 def anonymous(folder: Path) -> Iterator[None]:
-    """See that no login of this machine's user is found."""
+    """Hide the logins of this machine's user."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
             patch.delenv(name, raising=False)

@@ -18,7 +18,7 @@ exit {status}
 
 @pytest.fixture
 def make_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeCommand:
-    """Give a function that makes the command of a group whose installer ends with `status`."""
+    """Return a function that makes the command of a group whose installer exits with `status`."""
 
     def make(fallback: Sequence[str] = (), *, group: str = "ssh", status: int = 10) -> str:
         work = tmp_path / "it's work"

@@ -48,7 +48,7 @@ def test_output_and_status(case: str, shell: str, context: str, make_command: Ma
 
 
 @pytest.mark.parametrize(("shell", "context"), CASES)
-def test_none_of_it_runs_after_a_hit(shell: str, context: str, make_command: MakeCommand, tmp_path: Path) -> None:
+def test_no_fallback_after_a_hit(shell: str, context: str, make_command: MakeCommand, tmp_path: Path) -> None:
     script = CONTEXTS[context] % make_command(["echo a"], status=0)
     assert run_in(shell, script, tmp_path).stdout == "status 0\n"
 
@@ -72,7 +72,9 @@ def test_nothing_reaches_the_caller(shell: str, context: str, make_command: Make
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("context", ["alone", "condition"])
-def test_they_see_what_the_caller_has(shell: str, context: str, make_command: MakeCommand, tmp_path: Path) -> None:
+def test_fallback_commands_see_the_callers_variables(
+    shell: str, context: str, make_command: MakeCommand, tmp_path: Path
+) -> None:
     fallback = ['echo "$mine $1 $#"', "theirs", "cat"]
     script = f"mine=1; theirs() {{ echo called; }}\nset -- 'a b' c\n{CONTEXTS[context] % make_command(fallback)}"
     assert run_in(shell, script, tmp_path, stdin="input\n").stdout == "1 a b 2\ncalled\ninput\nstatus 0\n"

@@ -50,7 +50,7 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("group", "status", "why"),
     [("tools", 11, "the group tools is not for "), ("nothing", 10, "the cache has no group nothing")],
 )
-def test_a_miss_says_the_installers_reason(group: str, status: int, why: str, shell: str, volume: Path) -> None:
+def test_a_miss_prints_the_installers_reason(group: str, status: int, why: str, shell: str, volume: Path) -> None:
     if group == "nothing":
         try_to_install_by_cache("tools")
     result = run_in(shell, try_to_install_by_cache(group, ["echo fallback"]), volume.parent)

@@ -18,7 +18,7 @@ def test_one_line_for_each_group(status: int, line: str, shell: str, make_comman
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_group_whose_name_is_none(shell: str, make_command: MakeCommand, tmp_path: Path) -> None:
+def test_an_invalid_group_name(shell: str, make_command: MakeCommand, tmp_path: Path) -> None:
     run_in(shell, f"PACKAGE_CACHE_REPORT=report\n{make_command(['true'], group='a b')}", tmp_path)
     assert (tmp_path / "report").read_text() == "'a b' not by the cache: status 2\n"
 

@@ -1,8 +1,8 @@
-"""The installer's dry run in a folder that stands for a container system.
+"""The installer's dry run in a folder that imitates a container system.
 
-The folder holds copies of the files that the installer reads, and empty files in place of those whose existence it
-asks for: so nothing of the system runs, and none of its links leads to a file of this machine. The installer is the
-library's own, never the cache's: whoever made the cache must not run code here.
+The folder has copies of the files that the installer reads, and empty files in place of those whose existence it
+checks. So no program of the system runs, and no link of it leads to a file of this machine. The installer is the
+library's own, never the cache's, because the maker of a cache must not run code here.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ from package_cache.oci.system_files import SystemFiles
 from package_cache.process import run
 
 LIMIT = 600.0
-"""Seconds that a dry run may take; it needs tenths, and the time to hash the group's package files."""
+"""Maximum seconds for a dry run; it takes tenths, plus the time to hash the group's package files."""
 
 _POSITION = re.compile(r"(near line [0-9]+).*", re.DOTALL)
-"""Where dpkg cannot go on in its database."""
+"""The position in dpkg's database at which dpkg stopped."""
 
 _PROGRAMS = ("dpkg", "dpkg-query", "sha256sum", "apt-get", "df", "timeout", "debconf-set-selections")
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""What the installer needs, and its PATH."""
+"""The programs that the installer needs, and its PATH."""
 
 
 def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
-    """Return what the installer would come to.
+    """Return what the installer would do.
 
-    Raises `PackageCacheError` if the installer needs to be told more (USAGE), or does not run here.
+    Raises `PackageCacheError` if the installer needs more options (USAGE), or does not run on this machine.
     """
     with temporary_folder() as name:
         folder = Path(name)
@@ -50,7 +50,7 @@ def dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
         with contextlib.suppress(OSError):
             text = read_bounded(result, "result-bytes").decode("utf-8", "replace").replace(str(root), "")
             return _read_result(group, seen, text)
-    message = f"cannot check {seen.name}: the installer ended with status {done.returncode} and no result"
+    message = f"cannot check {seen.name}: the installer exited with status {done.returncode} and no result"
     raise PackageCacheError(message, details=done.stdout + done.stderr)
 
 
@@ -63,7 +63,7 @@ def _write_root(root: Path, seen: SeenSystem, provided: Iterator[str]) -> None:
         mode = seen.files.mode(path)
         if mode is not None and stat.S_ISREG(mode) and mode & 0o111:
             _put(root, path, mode=0o755)
-    for path in sorted(provided, reverse=True):  # what lies in a folder before the folder
+    for path in sorted(provided, reverse=True):  # the contents of a folder before the folder
         _put_provided(root, path, seen.files)
 
 
@@ -75,7 +75,7 @@ def _put(root: Path, path: str, content: bytes = b"", *, mode: int = 0o644) -> N
 
 
 def _put_provided(root: Path, path: str, files: SystemFiles) -> None:
-    """Put something in place of a file that a group provides, if the system has it. The path never leaves `root`."""
+    """Create an empty file for a file that a group provides, if the system has it. The path never leaves `root`."""
     if not path.startswith("/") or {"", ".", ".."} & set(path[1:].split("/")) or "\0" in path:
         return
     mode = files.mode(path)
@@ -88,7 +88,7 @@ def _put_provided(root: Path, path: str, files: SystemFiles) -> None:
 
 
 def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]:
-    """Yield the paths that a group provides; none where its file cannot be read, as the installer will tell."""
+    """Yield the paths that a group provides; none if its file is unreadable, which the installer will report."""
     file = f"{group_folder(group, seen.system)}/{seen.architecture}.group"
     with contextlib.suppress(OSError):
         for line in cache.inside.read(file, "cache-file-bytes").decode("utf-8", "surrogateescape").split("\n"):
@@ -106,13 +106,13 @@ def _read_result(group: str, seen: SeenSystem, text: str) -> Verdict:
     code, message, next_step = (values.get(key, [""])[-1] for key in ("status", "message", "next"))
     status = next((one for one in ExitStatus if str(one.code) == code), ExitStatus.INTERNAL)
     if status is ExitStatus.USAGE and seen.architecture is None:
-        message, next_step = "its dpkg does not say of which architecture it is", "name it with --architecture"
-    if status is ExitStatus.DPKG_BROKEN:  # dpkg goes on with words of the file, which are not for everybody's log
+        message, next_step = "its dpkg does not state its architecture", "name it with --architecture"
+    if status is ExitStatus.DPKG_BROKEN:  # dpkg quotes the file, which does not belong into a log
         message = _POSITION.sub(r"\1", message)
     if status is ExitStatus.INSTALLED:
         files = tuple(_file(value) for value in values.get("package", ()))
         return Verdict(group, Prediction.HIT if files else Prediction.THERE, status, files)
-    if status.code not in range(10, 40):  # of this machine, such as one without space
+    if status.code not in range(10, 40):  # a problem of this machine, such as no space
         raise PackageCacheError(f"cannot check {seen.name}: {message}", hint=next_step or None, status=status)
     reasons = tuple(_reason(value) for value in values.get("obstacle", ()))
     words = "".join(f"{line}\n" for line in values.get("apt", ()))

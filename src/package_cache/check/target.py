@@ -1,4 +1,4 @@
-"""Where a container system is that is to be checked, and what can be seen of it there."""
+"""The system to check: an image, a container, a root or a status file, and its files."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -29,32 +29,32 @@ REFUSABLE = (
     "/etc/passwd",
     "/etc/group",
 )
-"""What dpkg reads beside its status before it starts, and refuses where it is damaged; and whose names that has."""
+"""Files besides the status that dpkg reads at its start and refuses if damaged, and the users and groups in them."""
 
 _SYSTEM = re.compile(r"[^/\0]{1,64}", re.DOTALL)
-"""An OS release as far as it can be a part of a folder's name and a cell of a table; the installer judges the rest."""
+"""An OS release that can be part of a folder's name and a cell of a table; the installer checks the rest."""
 
 _UPDATE = re.compile(r"[0-9][^/\0]{0,60}", re.DOTALL)
-"""A file of dpkg's journal, as the installer looks for it; an archive may have names that are too long for a file."""
+"""A file of dpkg's journal, as the installer matches it; a tar archive may have longer names than a file system."""
 
 
 @dataclass(frozen=True)
 class SeenSystem:
-    """A container system that was looked at."""
+    """The files of a container system that `check` needs."""
 
     name: str
-    """Where it was read, for people."""
+    """Its reference or path, for people."""
     system: str
-    """The OS release, such as `ubuntu18.04`, whatever os-release says it is."""
+    """The OS release by its os-release, such as `ubuntu18.04`."""
     architecture: str | None
-    """That of the package dpkg, else the one that the user names."""
+    """The architecture of the package dpkg, else the one that the user names."""
     files: SystemFiles
     contents: Mapping[str, bytes]
-    """Of os-release, dpkg's database and apt's marks, by path; without those that do not exist."""
+    """The existing files among os-release, dpkg's database and apt's marks, by path."""
     digest: str
-    """Of an image's manifest, which was read."""
+    """The digest of an image's manifest."""
     asked: str = ""
-    """The digest by which the image was named; empty where it was named by none."""
+    """The digest in the image's reference; empty if it has none."""
 
     @property
     def status(self) -> bytes:
@@ -68,7 +68,7 @@ class SeenSystem:
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        """Return those that `dpkg --add-architecture` was told, its own often among them."""
+        """Return the architectures of `dpkg --add-architecture`; often its own is among them."""
         lines = self.contents.get(f"{DPKG}/arch", b"").decode("ascii", "replace").split()
         return tuple(line for line in lines if ARCHITECTURE.fullmatch(line))
 
@@ -76,9 +76,9 @@ class SeenSystem:
 def seen_in_files(
     name: str, files: SystemFiles, architecture: str | None = None, *, digest: str = "", asked: str = ""
 ) -> SeenSystem:
-    """Read what is needed of a system's files.
+    """Read the files of a system that `check` needs.
 
-    `architecture` counts where dpkg's database does not tell it. Raises `UsageError` where the two differ.
+    `architecture` is used if dpkg's database does not state it. Raises `UsageError` if the two differ.
     """
     first, second = OS_RELEASE
     updates = f"{DPKG}/updates"
@@ -109,12 +109,12 @@ def _architecture_of(status: bytes) -> str | None:
 
 
 MakeRoot = Callable[[Isolation], Path]
-"""Makes a root of what was seen, that can be copied; only where `Where.has_root`."""
+"""Makes a root of the system, which can be copied; only if `Where.has_root`."""
 
 
 @dataclass(frozen=True)
 class Where:
-    """One of `image`, `container`, `root` and `status` is set, `system` with the last."""
+    """The location of a system: an image, a container, a root, or a status file with its OS release `system`."""
 
     image: str | None = None
     container: str | None = None
@@ -126,7 +126,7 @@ class Where:
 
     @classmethod
     def of(cls, image: CheckedImage, authfile: Path | None) -> "Where":
-        """Give where an `[[image]]` of a manifest is."""
+        """Return the location of an `[[image]]` of a manifest."""
         return cls(
             image=image.reference, root=image.root, status=image.status, system=image.system,
             architecture=image.architecture, authfile=authfile if image.reference else None,
@@ -134,15 +134,15 @@ class Where:
 
     @property
     def has_root(self) -> bool:
-        """True where groups can also be installed for real."""
+        """True if groups can be installed in a copy of it."""
         return self.image is not None or self.root is not None
 
 
 @contextmanager
 def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterator[tuple[SeenSystem, MakeRoot]]:
-    """Give what can be seen there, and what makes a root of it, while the block runs.
+    """Yield the system at a location, and a function that makes a root of it.
 
-    Raises `UsageError` where nothing is there, and what the module of each kind raises.
+    Raises `UsageError` if there is no system, and what the module of each kind raises.
     """
     if where.image is not None:
         with source_image(where.image, architecture=where.architecture, authfile=where.authfile) as image:
@@ -159,7 +159,7 @@ def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterato
         seen = seen_in_files(str(where.root), RootFiles(root), where.architecture)
         if not seen.contents.keys() & {*OS_RELEASE, STATUS}:
             message = f"cannot check {where.root}: it does not look like a root: it has no etc/os-release"
-            raise UsageError(message, hint="name the folder in which etc, usr and var of the system lie")
+            raise UsageError(message, hint="name the folder that has etc, usr and var of the system")
         yield seen, lambda _: root
     else:
         yield _by_status(where), _no_root
@@ -183,4 +183,4 @@ def _by_status(where: Where) -> SeenSystem:
 
 
 def _no_root(isolation: Isolation) -> Path:
-    raise UsageError(f"cannot install for real where there is no root to copy ({isolation.description})")
+    raise UsageError(f"cannot install without a root to copy ({isolation.description})")

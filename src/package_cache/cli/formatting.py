@@ -1,10 +1,10 @@
-"""Amounts in words for people."""
+"""Sizes, counts and progress as text."""
 
 from package_cache.events import Progress
 
 
 def in_bytes(size: int) -> str:
-    """Give a size for people: decimal units, as the SI and apt have them."""
+    """Return a size in decimal units, like apt."""
     amount = float(size)
     for unit in ("B", "kB", "MB"):
         if amount < 1000:
@@ -14,12 +14,12 @@ def in_bytes(size: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Give a number and its noun: `1 file`, `2 files`."""
+    """Return a number and its noun: `1 file`, `2 files`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def how_far(progress: Progress) -> str:
-    """Return how far a step is: `1.2 MB of 5.0 MB`, `3 of 7 files`."""
+    """Return the progress of a step: `1.2 MB of 5.0 MB`, `3 of 7 files`."""
     if progress.unit == "bytes":
         return f"{in_bytes(progress.done)} of {in_bytes(progress.total)}"
     return f"{progress.done} of {progress.total} {progress.unit}"

@@ -1,4 +1,4 @@
-"""The list of the command's verbs, and how every error becomes a message and an exit status."""
+"""The verbs of the command, and the conversion of every error to a message and an exit status."""
 
 import contextlib
 import importlib
@@ -29,7 +29,7 @@ VERBS = {
     "gc": "gc",
     "sbom": "sbom",
 }
-"""Each verb's module, in the order in which a user needs them. Only that of the verb that is asked for is loaded."""
+"""The module of each verb, in the order of a user's work. Only the requested verb's module is imported."""
 
 
 class _Verbs(click.Group):
@@ -62,11 +62,11 @@ def cli() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command and give its exit status; every error is told on standard error (with `--json`: as data)."""
+    """Run the command and return its exit status. Errors go to standard error, and with `--json` also to the result."""
     renderer = Renderer(json="--json" in arguments, verb=next((word for word in arguments if word in VERBS), ""))
     try:
         status = _run(arguments, renderer)
-        if sys.stdout is not None:  # None: it was closed before we began
+        if sys.stdout is not None:  # None: it was closed before our start
             sys.stdout.flush()
     except OSError as error:
         return _without_output(error)
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str], renderer: Renderer) -> int:
-    """Run it; raise `OSError` where not even the error can be told."""
+    """Run the command. Raises `OSError` if it cannot even print the error."""
     try:
         status = cli.main(list(arguments), prog_name="package-cache", standalone_mode=False, obj=renderer)
     except click.UsageError as error:
@@ -89,7 +89,7 @@ def _run(arguments: Sequence[str], renderer: Renderer) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # which Python wraps where a class is made
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps it in class creation
             renderer.interrupted()
             return ExitStatus.INTERRUPTED.code
         ours = unforeseen(error, "cannot go on")
@@ -99,9 +99,9 @@ def _run(arguments: Sequence[str], renderer: Renderer) -> int:
 
 
 def _without_output(error: OSError) -> int:
-    """Give the status where standard output takes nothing. A reader who went away is told nothing more."""
+    """Return the status if standard output cannot be written. A closed pipe gets no message."""
     if sys.stdout is not None:
-        with contextlib.suppress(OSError):  # else Python would try once more to write what it holds
+        with contextlib.suppress(OSError):  # else Python would write its buffer once more
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return ExitStatus.INTERNAL.code

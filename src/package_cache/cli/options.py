@@ -285,7 +285,7 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 
 
 def _readable(path: Path, what: str, hint: str) -> Path:
-    """Return the path of a file. Raises `UsageError` where it cannot be read."""
+    """Return the path of a file. Raises `UsageError` if it cannot be read."""
     try:
         with open_regular(path) as file:
             file.read(1)
@@ -295,9 +295,9 @@ def _readable(path: Path, what: str, hint: str) -> Path:
 
 
 def _path_of(variable: str) -> Path | None:
-    """Return the path that a variable of the environment names; None where it is not set or empty.
+    """Return the path in an environment variable; None if it is not set or empty.
 
-    Raises `UsageError` where it is none.
+    Raises `UsageError` for an invalid path.
     """
     text = os.environ.get(variable)
     try:
@@ -307,7 +307,7 @@ def _path_of(variable: str) -> Path | None:
 
 
 def default_state() -> Path:
-    """Return the folder for what is kept between runs. Raises `UsageError` where nothing names one.
+    """Return the folder for what is kept between runs. Raises `UsageError` if nothing names one.
 
     A relative path in XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification demands.
     """
@@ -329,12 +329,12 @@ def _gnupg() -> Path | None:
 
 
 def _absolute_path_of(variable: str) -> Path | None:
-    """Return the path that a variable names; None where it is not set, or is relative and therefore ignored."""
+    """Return the absolute path in an environment variable; None if it is not set, or relative and therefore ignored."""
     return _path_of(variable) if os.environ.get(variable, "").startswith("/") else None
 
 
 def _home() -> Path | None:
-    """Return the user's home folder: HOME where it is an absolute path, else that of the user database."""
+    """Return the user's home folder: HOME if it is an absolute path, else the one of the user database."""
     named = _absolute_path_of("HOME")
     if named is not None:
         return named

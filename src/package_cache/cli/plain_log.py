@@ -1,7 +1,7 @@
-"""Progress where standard error is no terminal: lines for the log of a pipeline or of a script.
+"""Progress if standard error is not a terminal: lines for the log of a pipeline or a script.
 
-A command that ends within `QUIET` seconds prints none of them. Then come the phases so far, each further phase as it
-starts, and after every `QUIET` seconds without a line one that says how far the current phase is.
+A command that finishes within `QUIET` seconds prints none. After that it prints the phases so far, each further phase
+when it starts, and the progress of the current phase after every `QUIET` seconds without a line.
 """
 
 import contextlib
@@ -19,22 +19,22 @@ QUIET = 10.0
 
 
 class PlainLog:
-    """Writes the progress of one run of the command, by `write`, one line a call."""
+    """Writes the progress of one run of the command by `write`, one line per call."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._began = time.monotonic()
         self._written = self._began
-        """When the last line was written."""
+        """The time of the last line."""
         self._held: list[str] = []
-        """Phases that have not been written yet."""
+        """Phases that are not written yet."""
         self._phase = ""
         self._unfinished: dict[str, Progress] = {}
         self._lock = threading.Lock()
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
-        """Yield a listener; while the block runs, lines are also written where no event comes."""
+        """Yield a listener; during the block, lines are also written without events."""
         ended = threading.Event()
 
         def watch() -> None:
@@ -94,5 +94,5 @@ class PlainLog:
         return f"{time.monotonic() - self._began:.0f} s"
 
     def _line(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # what cannot be written changes nothing
+        with contextlib.suppress(OSError):  # a failed write does not change the result
             self._write(text)

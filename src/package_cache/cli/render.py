@@ -1,6 +1,6 @@
-"""How everything looks: talk for people on standard error, results as text or JSON on standard output.
+"""Rendering: messages on standard error, results as text or JSON on standard output.
 
-Everything that the command prints passes here or in `terminal.py`, by the filter `escaping`.
+All output of the command passes here or in `terminal.py`, through the filter `escaping`.
 """
 
 import dataclasses
@@ -21,11 +21,11 @@ from package_cache.events import Event, Listener, Warn
 from package_cache.exit_codes import ExitStatus
 
 JSON_FORMAT = 1
-"""Of the envelope that `--json` prints: format, verb, status, reason, and result or error."""
+"""The version of the envelope that `--json` prints: format, verb, status, reason, and result or error."""
 
 
 class Renderer:
-    """Renders one run of the command."""
+    """Renders the output of one run of the command."""
 
     def __init__(self, *, json: bool, verb: str) -> None:
         self.json = json
@@ -42,7 +42,7 @@ class Renderer:
             with self._log.listening() as listener:
                 yield listener
             return
-        from package_cache.cli.terminal import on_terminal  # noqa: PLC0415 - as long as all the rest to load
+        from package_cache.cli.terminal import on_terminal  # noqa: PLC0415 - slow to import
 
         with on_terminal() as listener:
             yield listener
@@ -52,11 +52,11 @@ class Renderer:
             self.complain(f"warning: {visible_line(event.text)}")
 
     def complain(self, text: str) -> None:
-        """Print lines for people on standard error."""
+        """Print lines on standard error."""
         click.echo(visible(text), err=True)
 
     def result(self, text: str, value: Any, status: ExitStatus = ExitStatus.INSTALLED) -> int:
-        """Print a verb's result: `text` for people, `value` (a dataclass, or plain) for programs. Gives the status."""
+        """Print a result, as `text` or with `--json` as `value` (a dataclass or plain data); return the status."""
         if self.json:
             self._envelope(status, result=value)
         elif text:
@@ -64,7 +64,7 @@ class Renderer:
         return status.code
 
     def error(self, error: PackageCacheError) -> None:
-        """Tell an error."""
+        """Print an error."""
         if self.json:
             told = {
                 "message": error.message,
@@ -79,7 +79,7 @@ class Renderer:
         self.complain(str(error))
 
     def usage(self, error: click.UsageError) -> None:
-        """Tell what is wrong with the command line."""
+        """Print an error in the command line."""
         if self.json:
             self._envelope(ExitStatus.USAGE, error={"message": error.format_message()})
         shown = io.StringIO()
@@ -87,20 +87,20 @@ class Renderer:
         self.complain(shown.getvalue().rstrip("\n"))
 
     def interrupted(self) -> None:
-        """Tell that a signal ended it."""
+        """Print that a signal interrupted the command."""
         if self.json:
             self._envelope(ExitStatus.INTERRUPTED, error={"message": "interrupted"})
-        self.complain("interrupted: what was done so far is kept; run it again to go on")
+        self.complain("interrupted: completed work is kept; run the command again to continue")
 
     def _envelope(self, status: ExitStatus, **content: Any) -> None:
         reason = "ok" if status is ExitStatus.INSTALLED else status.reason
         head = {"format": JSON_FORMAT, "verb": self.verb, "status": status.code, "reason": reason}
-        # In ASCII, which also escapes all that a terminal obeys, and of which every encoding has all.
+        # ASCII works in every encoding and escapes all control characters.
         click.echo(json_module.dumps({**head, **content}, indent=1, default=_plain))
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has for a value that `json` does not know."""
+    """Return the JSON form of a value that `json` does not know."""
     if dataclasses.is_dataclass(value):
         return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
     return value.value if isinstance(value, Enum) else str(value)

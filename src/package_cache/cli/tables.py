@@ -1,22 +1,22 @@
-"""Tables as wide as they need to be: what is cut off in a pipe is lost."""
+"""Tables of full width: a pipe would lose truncated cells."""
 
 from collections.abc import Sequence
 
 from package_cache.escaping import visible_line
 
 RIGHT = ("size", "packages")
-"""Titles of columns of amounts."""
+"""Titles of right-aligned columns."""
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Draw a table with a head. Its cells are ASCII."""
+    """Return a table with a header."""
     lines = aligned([titles, *rows], [title in RIGHT for title in titles])
     head = lines[0].rstrip()
     return "\n".join([head, "─" * max(map(len, lines)), *(line.rstrip() for line in lines[1:])])
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
-    """Give the rows' cells below each other; those of `right` columns end at one place."""
+    """Return the rows with aligned columns; `right` marks right-aligned columns."""
     rows = [[visible_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = [*right, *[False] * (len(widths) - len(right))]

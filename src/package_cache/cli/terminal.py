@@ -1,4 +1,4 @@
-"""Talk for people on a terminal: lines, bars and colours. Loaded only where there is something to say."""
+"""Output on a terminal: lines, progress bars and colours. Imported only if there is something to print."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +14,13 @@ from package_cache.events import Event, Listener, Progress, Step, Warn
 
 
 def talk() -> Console:
-    """Give standard error as rich sees it."""
+    """Return a console on standard error."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def on_terminal() -> Iterator[Listener]:
-    """Give a listener that shows steps and bars; the bars go at the end of the block."""
+    """Yield a listener that shows steps and progress bars; the bars disappear at the end of the block."""
     console = talk()
     bars = Bars(
         TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}", markup=False),

@@ -1,7 +1,7 @@
-"""The API for runtime plugins: stage a group in the init container, give the command that installs it in the job's.
+"""The API for runtime plugins: stage a group in the init container, return the command that installs it in the job's.
 
-An edge, like the command line: the one other place that reads the environment (`PACKAGE_CACHE_DIR`, `PAI_WORK_DIR`).
-The shell text itself is made in `package_cache.plugin.command`.
+Besides the command line only this module reads the environment (`PACKAGE_CACHE_DIR`, `PAI_WORK_DIR`).
+`package_cache.plugin.command` makes the shell text.
 """
 
 import logging
@@ -20,31 +20,31 @@ from package_cache.names import GROUP_NAME
 from package_cache.plugin.command import installing_command, missing_command
 
 CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
-"""Where the cache lies in the runtime's image."""
+"""The cache in the runtime's image."""
 
 WORK_VARIABLE, WORK_DEFAULT = "PAI_WORK_DIR", "/usr/local/pai"
-"""The volume that the init container shares with the job's container, mounted at the same path in both."""
+"""The volume that the init container shares with the job's container, at the same path in both."""
 
 PLACE = f"runtime.d/{INSTALLER}"
-"""Of the installer on that volume."""
+"""Path of the installer on that volume."""
 
 _log = logging.getLogger(__name__)
 
 
 def try_to_install_by_cache(group_name: str, fallback_cmds: Sequence[str] = ()) -> str:
-    """Make a group ready for the job's container and give the shell command that installs it there.
+    """Stage a group for the job's container and return the shell command that installs it there.
 
-    Called in the init container. Copies the group from the cache (`PACKAGE_CACHE_DIR`, /opt/package_cache) to the
-    shared volume (`PAI_WORK_DIR`, /usr/local/pai), beside the installer. What goes wrong with that is logged as a
-    warning, never raised: the command given back then runs the fallback.
+    Call it in the init container. It copies the group from the cache (`PACKAGE_CACHE_DIR`, /opt/package_cache) to the
+    shared volume (`PAI_WORK_DIR`, /usr/local/pai), together with the installer. It logs problems as warnings and never
+    raises them: the returned command then runs the fallback.
 
-    The command is one compound command of several lines, for bash, dash and busybox sh, whatever shell options are
-    set around it. Its status is 0 if the cache installed every package, or if all of `fallback_cmds` succeeded. They
-    run in order, each under errexit, in one subshell: the first that fails ends them with its status; `cd` and
-    `export` hold for those behind it, and nothing reaches the caller. Without any, the installer's own status
-    is given (docs/exit-statuses.md). One line on standard error says who served, and why.
+    The result is one compound command of several lines, for bash, dash and busybox sh with any shell options. Its
+    status is 0 if the cache installed every package, or if all of `fallback_cmds` succeeded. These run in order, each
+    under errexit, in one subshell: the first failure ends them with its status; `cd` and `export` affect the commands
+    after them, but never the caller. Without fallback commands the status is the installer's (docs/exit-statuses.md).
+    One line on standard error says whether the cache served the group, and why not.
 
-    Raises `TypeError` where an argument has another type, `ValueError` where a command holds a NUL character.
+    Raises `TypeError` for an argument of another type, `ValueError` for a command with a NUL character.
     """
     commands = _checked(group_name, fallback_cmds)
     if not GROUP_NAME.fullmatch(group_name):
@@ -67,12 +67,12 @@ def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
         if not isinstance(command, str):
             raise TypeError(f"fallback_cmds[{index}] must be a str with a shell command, not {command!r}")
         if "\0" in command:
-            raise ValueError(f"fallback_cmds[{index}] holds a NUL character, which no shell can take")
+            raise ValueError(f"fallback_cmds[{index}] holds a NUL character, which no shell accepts")
     return commands
 
 
 def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, work: Path) -> None:
-    """Put group and installer on the volume. A job must never suffer from its cache: nothing is raised."""
+    """Put group and installer on the volume. Raises nothing, because the cache must not break a job."""
     for step in (partial(_stage, group, cache, staged), partial(_put_installer, staged, work)):
         try:
             step()
@@ -84,7 +84,7 @@ def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, work: Path) ->
 
 
 def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
-    from package_cache.stage import stage  # noqa: PLC0415  (plugins that ask for no group do not wait for it)
+    from package_cache.stage import stage  # noqa: PLC0415  (slow, and not needed by plugins without a group)
 
     set_bounds(os.environ.get(VARIABLE, ""))
     result = stage([group], cache, to=staged.path)
@@ -92,7 +92,7 @@ def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
 
 
 def _put_installer(staged: CacheFolder, work: Path) -> None:
-    """Put the installer beside the runtime's scripts: the staged cache's where it is intact, else the library's."""
+    """Put the installer beside the runtime's scripts: the staged cache's if it is intact, else the library's."""
     from package_cache.cache.checked_files import read_installer  # noqa: PLC0415  (as above)
     from package_cache.cache.description import read_description  # noqa: PLC0415
 

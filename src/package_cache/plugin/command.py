@@ -1,21 +1,21 @@
-"""The shell command that installs a group or runs its fallback: its text, and nothing else.
+"""The text of the shell command that installs a group or runs its fallback.
 
-What shaped it, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and busybox sh:
+Its design, each point measured in bash 4.3 to 5.2, dash 0.5.8 to 0.5.12 and busybox sh:
 
 - It is one `{ ...; }`, so that it can stand after `if`, before `&&` and in `$(...)`; `$((` would begin arithmetic.
-- All happens in a subshell: no `cd`, `exit`, trap, function or option of ours or of a fallback reaches the caller.
-- A fallback command is the quoted argument of `eval`: it keeps its here-documents, comments and quotes to itself, and
-  a syntax error in it, which ends dash, ends only the subshell.
+- Everything runs in a subshell: no `cd`, `exit`, trap, function or option reaches the caller.
+- A fallback command is the quoted argument of `eval`, so its here-documents, comments and quotes end with it, and a
+  syntax error, which ends dash, ends only the subshell.
 - errexit is ignored in a condition and left of `&&` and `||` (POSIX, XCU, set -e), also in subshells. So statuses
-  are looked at after each command; and where a probe finds errexit ignored, the fallback runs from an EXIT
-  trap, whose commands no longer belong to that condition.
-- A line of ours is printed in a subshell: where its reader went away, SIGPIPE ends that, not the whole with status 141.
-- Why the cache did not serve is said by the installer, on a line of its own before ours.
-- A program around, such as the runtime's entry point, learns who served from the file PACKAGE_CACHE_REPORT, where it
-  has named one: a line for each group, so that it need not parse what is for people.
-- An installer that was killed (SIGKILL: 128 + 9) runs once more: it puts in order what it left half done, with which a
-  fallback could not begin.
-- bash 4.3 ends a subshell by errexit with status 1, whatever failed. An ERR trap ends it with the right one.
+  are checked after each command; and if a probe finds errexit ignored, the fallback runs from an EXIT trap, whose
+  commands no longer belong to that condition.
+- Each line is printed in a subshell: if its reader is gone, SIGPIPE ends only that, not everything with status 141.
+- The installer prints why the cache did not serve the group, before our line.
+- A calling program, such as the runtime's entry point, can name a file in PACKAGE_CACHE_REPORT; it gets one line for
+  each group, so that no program has to parse messages.
+- A killed installer (SIGKILL: 128 + 9) runs once more: it repairs the packages that it left half installed, on which
+  a fallback would fail.
+- In bash 4.3 errexit ends a subshell with status 1, whatever failed. An ERR trap ends it with the right status.
 """
 
 import shlex
@@ -56,7 +56,7 @@ _NO_FALLBACK = 'exit "$package_cache_status" ); }'
 
 
 def installing_command(group: str, installer: Path, cache: Path, fallback: Sequence[str]) -> str:
-    """Return the command that runs `installer` on a group of `cache` (absolute paths), at a miss the fallback."""
+    """Return the command that runs `installer` for a group of `cache` (absolute paths), or else the fallback."""
     status = ExitStatus.CACHE_MISSING
     no_installer = f"no installer at {installer}: is the volume mounted?"
     install = _INSTALL % {
@@ -84,5 +84,5 @@ def _command(install: str, group: str, fallback: Sequence[str]) -> str:
 
 def _step(command: str) -> str:
     """Return the lines that run one fallback command. The newline ends a comment, `\\`, or here-document in it."""
-    text = f" {command}" if command.startswith("-") else command  # bash's eval would take it for an option
+    text = f" {command}" if command.startswith("-") else command  # bash's eval would parse it as an option
     return f'eval {shlex.quote(text + chr(10))}; package_cache_check "$?"'

@@ -1,6 +1,6 @@
 """The fallback for plugins: the commands that install packages from the image's own apt sources.
 
-What they do stands in the script, `installer/online_fallback.sh`; here only its command line is made.
+The script `installer/online_fallback.sh` does the work; this module makes its command line.
 """
 
 import shlex
@@ -10,22 +10,22 @@ from package_cache.installer import online_fallback as online_fallback_program
 from package_cache.names import PackageRequest
 
 LIMIT = 1800
-"""Seconds that all of it may take, where nothing else is said."""
+"""Default of the maximum seconds for the whole fallback."""
 
 
 def online_fallback(packages: Sequence[str], *, recommends: bool = False, limit: int = LIMIT) -> list[str]:
-    """Give the shell commands that install `packages` online, fit for `fallback_cmds` of `try_to_install_by_cache`.
+    """Return the shell commands that install `packages` online, for `fallback_cmds` of `try_to_install_by_cache`.
 
-    `packages` are written as for apt-get: `name`, `name:architecture`, `name=version`. With `recommends`, what they
-    recommend comes too. `limit` is the number of seconds after which all of it gives up.
+    Write `packages` as for apt-get: `name`, `name:architecture`, `name=version`. `recommends` also installs
+    recommended packages. `limit` is the maximum number of seconds.
 
     The commands are for bash, dash and busybox sh, in an image of the Debian family (apt 1.2 or newer), as root. They
-    wait for dpkg's lock, put a dpkg in order that was left half configured, try again what may pass, and go on where
-    one of several sources is dead, expired or unsigned. Nothing comes from a source that is not signed, whatever the
-    image's apt configuration allows. Their status is 0 if, and only if, dpkg has every package installed in the end;
-    the others are the installer's (docs/exit-statuses.md). All of what they promise stands in docs/plugins.md.
+    wait for dpkg's lock, repair half-configured packages, retry temporary failures, and continue if one of several
+    sources is dead, expired or unsigned. They install nothing from an unsigned source, whatever the image's apt
+    configuration allows. Their status is 0 if and only if dpkg has every package installed in the end; the other
+    statuses are the installer's (docs/exit-statuses.md). docs/plugins.md has the details.
 
-    Raises `TypeError` where an argument has another type, `ValueError` where a name or number is none.
+    Raises `TypeError` for an argument of another type, `ValueError` for an invalid name or number.
     """
     names = [str(request) for request in _requests(packages)]
     if isinstance(limit, bool) or not isinstance(limit, int):

@@ -1,4 +1,4 @@
-"""A bill of materials as CycloneDX 1.6 JSON, by the field's own library (extra `sbom`)."""
+"""A bill of materials as CycloneDX 1.6 JSON, by its reference library (extra `sbom`)."""
 
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
@@ -12,7 +12,7 @@ from package_cache.sbom.facts import URI, Bill, BilledPackage
 
 
 def cyclonedx_text(bill: Bill) -> str:
-    """Give the document; the same bill gives the same text."""
+    """Return the document; the same bill gives the same text."""
     whole = Component(name=bill.name, type=ComponentType.DATA, bom_ref=f"cache-{bill.identity}")
     metadata = BomMetaData(
         component=whole,

@@ -1,4 +1,4 @@
-"""`sbom`: the facts of a bill of materials of a cache, whichever format they are written in."""
+"""`sbom`: the facts of a bill of materials, independent of its format."""
 
 import contextlib
 import hashlib
@@ -26,15 +26,15 @@ from package_cache.system import System
 from package_cache.threads import in_threads
 
 NAMESPACE = uuid.UUID("6f3b1f0e-6f0c-5d8e-9a55-0d6f7f3a2c11")
-"""Of the identifiers of our documents (RFC 9562, version 5): the same facts have the same one."""
+"""The namespace of document identifiers (RFC 9562, version 5): the same facts give the same identifier."""
 
-_SIGN = r"[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}"
+_CHARACTER = r"[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2}"
 URI = re.compile(
-    rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_SIGN})*@)?[A-Za-z0-9][A-Za-z0-9._~-]*(?::[0-9]{{1,5}})?(?=[/?#]|$)|(?!//))"
-    rf"(?:/(?:{_SIGN}|[@/])*)?(?:\?(?:{_SIGN}|[@/?])*)?(?:#(?:{_SIGN}|[@/?])*)?",
+    rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_CHARACTER})*@)?[A-Za-z0-9][A-Za-z0-9._~-]*(?::[0-9]{{1,5}})?(?=[/?#]|$)|(?!//))"
+    rf"(?:/(?:{_CHARACTER}|[@/])*)?(?:\?(?:{_CHARACTER}|[@/?])*)?(?:#(?:{_CHARACTER}|[@/?])*)?",
     re.ASCII,
 )
-"""What both formats and their libraries take for a URI (RFC 3986), without addresses in brackets."""
+"""A URI that both formats and their libraries accept (RFC 3986), without addresses in brackets."""
 
 
 @dataclass(frozen=True, order=True)
@@ -48,11 +48,11 @@ class BilledPackage:
     source: str
     source_version: str
     maintainer: str
-    """`Name <address>`, as the control file has it; may be empty."""
+    """`Name <address>`, as in the control file; may be empty."""
     homepage: str
-    """Empty where the control file has none, or what is no URI: the formats refuse that."""
+    """Empty unless the control file has a URI that the formats accept."""
     licences: tuple[str, ...]
-    """As debian/copyright names them; none where nobody knows."""
+    """The names in debian/copyright; empty if unknown."""
     sha256: str
     """Of the stored file."""
     original_sha256: str
@@ -61,11 +61,11 @@ class BilledPackage:
     """Of the stored file, in bytes."""
     groups: tuple[str, ...]
     path: str
-    """Below the base URI of its repository; empty where no lock says it."""
+    """Path below the base URI of its repository; empty without a lock."""
     uri: str
-    """The whole, where the lock states the repository's URI; else empty."""
+    """The complete URI if the lock states the repository's URI; else empty."""
     companion_of: tuple[str, ...] = ()
-    """Those of the groups that do not need it, but what an older container has installed."""
+    """The groups for which only packages of older containers need it."""
 
     @property
     def purl_parts(self) -> tuple[str, dict[str, str]]:
@@ -81,20 +81,20 @@ class Bill:
 
     name: str
     created: datetime
-    """When the cache was built: the same cache gives the same document."""
+    """The time of the build, so that the same cache gives the same document."""
     built_by: str
     identity: uuid.UUID
     packages: tuple[BilledPackage, ...]
 
 
 Writer = Callable[[Bill], str]
-"""Gives the text of a document; one for each format."""
+"""Returns the text of a document; one for each format."""
 
 
 def bill_of(groups: Sequence[str], cache: CacheFolder, lock: Lock | None = None, listener: Listener = ignore) -> Bill:
-    """Gather the facts of some groups of a cache, or of all. A lock adds where the files come from.
+    """Return the facts of some groups of a cache, or of all. A lock adds the origins of the files.
 
-    Raises `CacheError`: missing, damaged, or without such a group.
+    Raises `CacheError` if the cache is missing, damaged, or lacks a group.
     """
     return once_settled(cache, lambda: _bill_of(groups, cache, _places(lock), listener))
 
@@ -139,11 +139,11 @@ def _bill_of(
 
 
 def _time(text: str, cache: CacheFolder) -> datetime:
-    """Read a time, in UTC."""
+    """Return a time in UTC. Raises `CacheError` for an invalid one."""
     with contextlib.suppress(OverflowError):  # an hour of another day before the first year
         if time := parse_time(text):
             return time.astimezone(UTC)
-    message = f"cannot read {cache.description}: 'created' is no time: {text!r}"
+    message = f"cannot read {cache.description}: 'created' is not a time: {text!r}"
     raise CacheError(message, hint="build the cache again")
 
 
@@ -164,7 +164,7 @@ def billed(
     licences: tuple[str, ...],
     places: Mapping[str, tuple[str, str]],
 ) -> BilledPackage:
-    """Put together what a cache, a control file and a lock say of a package."""
+    """Combine what a cache, a control file and a lock say about a package."""
     source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
     path, uri = places.get(item.original_sha256, ("", ""))
     return BilledPackage(
@@ -192,7 +192,7 @@ def _uri(text: str) -> str:
 
 
 def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:
-    """Give path and URI by the SHA-256 of the archive's file."""
+    """Map the SHA-256 of the archive's file to its path and URI."""
     found = {}
     for system in lock.systems if lock else ():
         bases = {item.name: item.uri for item in system.repositories}

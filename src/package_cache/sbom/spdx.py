@@ -1,4 +1,4 @@
-"""A bill of materials as SPDX 2.3 JSON, by the field's own library (extra `sbom`)."""
+"""A bill of materials as SPDX 2.3 JSON, by its reference library (extra `sbom`)."""
 
 import io
 import re
@@ -20,7 +20,7 @@ DOCUMENT = "SPDXRef-DOCUMENT"
 
 
 def spdx_document(bill: Bill) -> Document:
-    """Give the document as the library has it."""
+    """Return the document as an object of the library."""
     packages = [_package(item) for item in bill.packages]
     info = CreationInfo(
         spdx_version="SPDX-2.3",
@@ -35,7 +35,7 @@ def spdx_document(bill: Bill) -> Document:
 
 
 def spdx_text(bill: Bill) -> str:
-    """Give the document; the same bill gives the same text."""
+    """Return the document; the same bill gives the same text."""
     stream = io.StringIO()
     write_document_to_stream(spdx_document(bill), stream, validate=False)
     return stream.getvalue().rstrip("\n") + "\n"
@@ -73,18 +73,18 @@ def _package(item: BilledPackage) -> Package:
 
 
 def _fits(uri: str, validate: Callable[[str], list[str]]) -> bool:
-    """Tell whether the format takes a URI as one: it refuses hosts without a dot, as one's own network has."""
+    """Return whether the format accepts a URI: it refuses hosts without a dot, such as those of a local network."""
     return bool(uri) and not validate(uri)
 
 
 def _identifier(item: BilledPackage) -> str:
-    """Give an identifier of letters, digits, `.` and `-` (SPDX 2.3, 7.2); the hash tells apart what else would not."""
+    """Return an identifier of letters, digits, `.` and `-` (SPDX 2.3, 7.2); the hash makes it unique."""
     text = f"{item.system}-{item.name}-{item.version}-{item.architecture}-{item.sha256[:12]}"
     return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", text)
 
 
 def _supplier(maintainer: str) -> Actor | SpdxNoAssertion:
-    if not maintainer.strip(" ()<>"):  # no name that the format could write: it has the address in parentheses
+    if not maintainer.strip(" ()<>"):  # no name: the format puts the address in parentheses behind it
         return SpdxNoAssertion()
     match = re.fullmatch(r"(.*?)\s*<([^<>]+)>", maintainer)
     return (

@@ -66,7 +66,7 @@ class Image:
         return len(re.findall(rf":{port:04X} 0+:0000 0A", sockets))
 
     def command(self, packages: Sequence[str], *, recommends: bool = False, limit: int = 60) -> str:
-        """Give the one fallback command, with this image's values."""
+        """Return the one fallback command, with this image's values."""
         (command,) = online_fallback(packages, recommends=recommends, limit=limit)
         for name, value in self.values.items():
             command, found = re.subn(rf'(?m)^{name}=("[^"]*"|\S+)', f"{name}={value}", command)
@@ -81,7 +81,7 @@ class Image:
         return self.room.container.run([*shell, "-c", command], timeout=90, check=False)
 
     def leftovers(self) -> str:
-        """Give what a run has left: nothing, if all is well."""
+        """Return the leftovers of a run; none if all is well."""
         return self.room.sh(
             "find /var/lib/apt -name 'package-cache*'; ls -A /var/cache/apt/archives/*.deb", check=False
         )

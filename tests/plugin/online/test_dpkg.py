@@ -89,7 +89,7 @@ def test_a_lock_on_the_images_lists_does_not_matter(open_image: OpenImage, good:
 
 @pytest.mark.parametrize("system", ["ubuntu16.04", "debian12"])
 @pytest.mark.parametrize("package", ["half", "unmet"])
-def test_what_was_left_half_done_is_completed(package: str, system: str, open_image: OpenImage, good: Path) -> None:
+def test_half_configured_packages_are_configured(package: str, system: str, open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, system, good)
     image.room.sh(f"touch /root/broken; dpkg -i /good/pool/main/{package}/*.deb || :; rm /root/broken")
     assert image.room.audit() != ""
@@ -98,7 +98,7 @@ def test_what_was_left_half_done_is_completed(package: str, system: str, open_im
     assert image.room.state(package, "tool") == {package: "ii 1.0", "tool": "ii 1.0"}
 
 
-def test_what_stays_half_done_is_no_hindrance(open_image: OpenImage, good: Path) -> None:
+def test_packages_that_stay_broken_do_not_prevent_the_fallback(open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, "ubuntu18.04", good)
     image.room.sh("touch /root/broken; dpkg -i /good/pool/main/half/*.deb || :")
     done = image.run("tool")
@@ -109,9 +109,7 @@ def test_what_stays_half_done_is_no_hindrance(open_image: OpenImage, good: Path)
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("mine", [["tool"], ["tool=1.0", "needed"], ["virtual"]])
-def test_what_is_there_already_costs_nothing(
-    mine: list[str], shell: str, open_image: OpenImage, tmp_path: Path
-) -> None:
+def test_installed_packages_cost_nothing(mine: list[str], shell: str, open_image: OpenImage, tmp_path: Path) -> None:
     debs = [make_deb(tmp_path / "debs", "tool", Provides="virtual"), make_deb(tmp_path / "debs", "needed")]
     image = open_image("ubuntu16.04", debs=debs[0].parent)
     image.room.sh("dpkg -i /debs/*.deb; echo tool hold | dpkg --set-selections || :")

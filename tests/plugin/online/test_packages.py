@@ -150,7 +150,7 @@ def test_without_timeout(shell: str, image: Image) -> None:
 
 
 @pytest.mark.parametrize("identity", ["999999-1", "1-1"])
-def test_what_a_killed_run_left_is_taken_away(identity: str, image: Image) -> None:
+def test_leftovers_of_a_killed_run_are_removed(identity: str, image: Image) -> None:
     """Process 1 is there, but did not start then."""
     image.room.sh(f"mkdir -p /var/lib/apt/package-cache-online.{identity}/lists")
     assert image.run("tool").returncode == 0

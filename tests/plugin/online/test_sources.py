@@ -151,7 +151,7 @@ def test_a_source_that_is_silent_has_an_end(system: str, open_image: OpenImage, 
 
 
 @each_system
-def test_what_was_dead_is_tried_again(system: str, open_image: OpenImage, good: Path) -> None:
+def test_a_dead_source_is_retried(system: str, open_image: OpenImage, good: Path) -> None:
     image = open_image(system, good=good)
     image.values = {"PAUSES": '"1 1 1 1 1"'}
     host = image.add_source("/good", state="dead")

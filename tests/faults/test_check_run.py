@@ -148,7 +148,7 @@ def test_something_happens_right_before_a_change_of_the_cache(way: str, step: in
     if way == "full" and not proving.cache.proofs.exists():
         with verdict(Verdict.WRONG_REASON):
             assert done.returncode == 0
-            assert "not noted in the cache: cannot write to" in done.stderr
+            assert "cannot record the trial installation in the cache: cannot write to" in done.stderr
     judge_whole(proving)
     judge_proved(proving, run_in_process(proving.words))
 

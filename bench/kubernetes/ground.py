@@ -103,7 +103,7 @@ class Ground:
 @contextlib.contextmanager
 def ground(state: Path) -> Iterator[Ground]:
     """Yield everything; what runs is stopped after the block, the cache stays below `state`."""
-    options = given_options((), (), state, 600.0)
+    options = given_options(state)
     cache = _cache(state / "bench" / "kubernetes", options)
     material = prepare(SYSTEM, ("ssh", "nfs"), state=state, isolation=root_isolation())
     with contextlib.ExitStack() as stack:

@@ -366,7 +366,8 @@ def test_a_blob_without_end(
     manifest = json.loads(layout.place(image).read_bytes())
     blob = manifest["config"] if part == "config" else manifest["layers"][0]
     registry.blobs[blob["digest"]] = endless
-    ended_at("image-bytes", checked(cache, f"{registry.host}/x:v1"))
+    bound = "image-document-bytes" if part == "config" else "image-bytes"
+    ended_at(bound, checked(cache, f"{registry.host}/x:v1"))
 
 
 def test_a_manifest_of_an_image_without_end(registry: Hostile, cache: SyntheticCache) -> None:

@@ -1,8 +1,8 @@
 """Images that are only read: their manifest, configuration and single layers, from a registry, a folder or an archive.
 
 From a registry by skopeo(1), which knows the protocol, credentials and certificates; a layer is fetched when it is
-asked for. Whatever is named by a digest is hashed before it is parsed: the manifest of a reference with a digest, those
-that an index names, configurations and layers; in layouts and archives as well.
+read first. Whatever is named by a digest is hashed before it is parsed: the manifest of a reference with a digest,
+those that an index names, configurations and layers; in layouts and archives as well.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
@@ -24,7 +24,7 @@ import zstandard
 
 from package_cache.bounded_json import load_json
 from package_cache.bounds import BoundError, bound, check_bound
-from package_cache.errors import PackageCacheError, ToolMissingError, UsageError, VerificationError
+from package_cache.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.exit_codes import ExitStatus
 from package_cache.filesystem.paths import open_regular
 from package_cache.filesystem.tar_stream import BROKEN, Deadline, Meter, tar_stream
@@ -47,7 +47,10 @@ _OTHER_TRANSPORTS = (
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 _TOO_LARGE = re.compile("file too large|SIGXFSZ")
-"""What skopeo says where it may write no more (setrlimit(2), RLIMIT_FSIZE)."""
+"""What skopeo prints when it may write no more (setrlimit(2), RLIMIT_FSIZE)."""
+_LARGE_DOCUMENT = re.compile("exceeded maximum allowed size")
+_OTHER_BYTES = re.compile("[Dd]igest did not match|does not match expected|does not match provided")
+_ALTERED = "find out who altered it; fetch or make the image again"
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,16 @@ class SourceImage:
     blobs: "_Layout | _Registry"
 
     def files(self) -> LayeredFiles:
-        """Give its files, read from the top layer down."""
+        """Return its files, read from the top layer down."""
         return LayeredFiles([partial(self.open_layer, digest) for digest in reversed(self.layers)], self.name)
 
     @contextlib.contextmanager
     def open_layer(self, digest: str) -> Iterator[IO[bytes]]:
         """Open one layer's tar archive."""
-        with _verified(self.blobs.fetch(digest), digest) as file, _decompressed(file, f"the layer {digest}") as stream:
+        with (
+            _verified(self.blobs.fetch(digest, self.layers), digest) as file,
+            _decompressed(file, f"the layer {digest}") as stream,
+        ):
             yield stream
 
 
@@ -80,7 +86,7 @@ class SourceImage:
 def source_image(
     reference: str, *, architecture: str | None = None, authfile: Path | None = None
 ) -> Iterator[SourceImage]:
-    """Give the image that a reference names, for an architecture as dpkg names it; what was fetched is gone afterwards.
+    """Yield the image that a reference names, for an architecture as dpkg names it; remove fetched blobs afterwards.
 
     Raises `UsageError` where it is no reference or has no such architecture, `PackageCacheError` with REGISTRY_FAILED
     where a registry does not give it, `VerificationError` where a blob is not what its name says, `BoundError` where it
@@ -145,8 +151,7 @@ def _chosen(reference: str, blobs: "_Layout | _Registry", asked: str, architectu
         raise PackageCacheError(f"cannot read the image {reference}: its manifest names no layers", hint=hint)
     check_bound("image-layers", len(layers), f"the image {reference}")
     digests = tuple(_digest(layer, reference) for layer in layers)
-    configured = _digest(config, reference)
-    found = _json(_document(blobs.fetch(configured), configured), reference)
+    found = _json(blobs.configuration(_digest(config, reference)), reference)
     own = str(found.get("architecture", ""))
     if architecture and own and platform_of(architecture)["architecture"] != own:
         raise UsageError(f"cannot check {reference} for {architecture}: the image is for {own}")
@@ -177,7 +182,7 @@ def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | 
 
 
 def _entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the descriptors of an index, as far as they are some."""
+    """Return the entries of an index that are descriptors."""
     found = index.get("manifests")
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
@@ -206,7 +211,7 @@ def _json(content: bytes, reference: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
-    """Give what a file holds, whatever it is compressed with: its first bytes say it (RFC 1952, RFC 8878)."""
+    """Yield the decompressed content of a file; its first bytes name the compression (RFC 1952, RFC 8878)."""
     magic = stream.read(4)
     stream.seek(0)
     timed: Any = Deadline(stream, name)
@@ -231,8 +236,7 @@ def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
 
 
 def _hash_differs(digest: str) -> VerificationError:
-    hint = "find out who altered it; fetch or make the image again"
-    return VerificationError(f"cannot trust the blob {digest}: its bytes have another SHA-256", hint=hint)
+    return VerificationError(f"cannot trust the blob {digest}: its bytes have another SHA-256", hint=_ALTERED)
 
 
 def _document(path: Path, digest: str = "") -> bytes:
@@ -276,7 +280,10 @@ class _Layout:
         named = digest or self._named()
         return _document(self.fetch(named), named)
 
-    def fetch(self, digest: str) -> Path:
+    configuration = document
+    """Return the configuration of an image."""
+
+    def fetch(self, digest: str, layers: Sequence[str] = ()) -> Path:
         """Return a blob as a file on this machine; its bytes are not checked yet."""
         path = self._folder / "blobs" / digest.replace(":", "/")
         if not path.is_file():
@@ -285,7 +292,7 @@ class _Layout:
         return path
 
     def _named(self) -> str:
-        """Give the digest that the layout's index has for the tag; without a tag, the one image's."""
+        """Return the digest that the layout's index has for the tag; without a tag, that of its only image."""
         if not (self._folder / "index.json").is_file():
             raise UsageError(f"cannot read the image {self._name}: there is no OCI layout (index.json is missing)")
         index = _json(_document(self._folder / "index.json"), self._name)
@@ -336,44 +343,54 @@ class _Registry:
 
     def __init__(self, name: str, folder: Path, authfile: Path | None) -> None:
         self._name, self._folder = name, folder
-        host = name.partition("/")[0] if "/" in name else ""
-        self._options = ["--tls-verify=false"] if is_loopback(host) else []
-        self._options += [f"--authfile={authfile}"] if authfile else []
+        self._options = [f"--authfile={authfile}"] if authfile else []
         self._manifest = ""
         """The digest of the last manifest: a tag may lead elsewhere by the time a layer is fetched."""
-        self._fetched = 0
-        """Bytes of blobs."""
+        self._fetched: dict[str, int] = {}
+        """The sizes of the layers that were fetched."""
 
     def document(self, digest: str) -> bytes:
         """Return a manifest; without a digest: what the reference itself names."""
-        content = self._run("inspect", "--raw", self._reference(digest)).encode()
-        check_bound("image-document-bytes", len(content), f"a manifest of {self._name}")
-        self._manifest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        content, self._manifest = self._inspected(digest)
         if digest not in ("", self._manifest):
             message = f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256"
             raise VerificationError(f"{message} ({self._manifest})", hint="find out who answers for that registry")
         return content
 
-    def fetch(self, digest: str) -> Path:
-        """Fetch one blob, also the configuration: skopeo calls both layers. Its bytes are not checked yet.
+    def configuration(self, digest: str) -> bytes:
+        """Return the configuration of the image that the last manifest describes."""
+        content, found = self._inspected(self._manifest, "--config")
+        if found != digest:
+            raise _hash_differs(digest)
+        return content
 
-        That command is hidden and called deprecated in favour of `skopeo copy`, which fetches all layers. The other way
-        to a single blob, `experimental-image-proxy`, needs a protocol over a socket.
+    def _inspected(self, digest: str, *options: str) -> tuple[bytes, str]:
+        content = self._run("inspect", "--raw", *options, *self._tls("--tls-verify"), self._reference(digest)).encode()
+        check_bound("image-document-bytes", len(content), f"a document of {self._name}")
+        return content, f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    def fetch(self, digest: str, layers: Sequence[str]) -> Path:
+        """Fetch one of the image's layers into an OCI layout. Its bytes are not checked yet.
+
+        `skopeo copy` fetches no blob that the layout has: an empty file stands for each of the other layers.
         """
-        found = self._blob(digest)
-        if found is None:
-            self._run("layers", self._reference(self._manifest), digest)
-            found = self._blob(digest)
-            self._fetched += found.stat().st_size if found else 0
-        if found is None:
-            hint = "use a version of skopeo that knows `skopeo layers`, or copy the image to a folder: skopeo copy"
-            raise ToolMissingError(f"cannot fetch a layer of {self._name}: skopeo did not write it", hint=hint)
-        return found
+        place = self._place(digest)
+        if digest not in self._fetched:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            for other in layers:
+                self._place(other).touch()
+            place.unlink()
+            options = ("--quiet", "--dest-oci-accept-uncompressed-layers", *self._tls("--src-tls-verify"))
+            self._run("copy", *options, self._reference(self._manifest), f"oci:{self._folder}")
+            self._fetched[digest] = place.stat().st_size
+        return place
 
-    def _blob(self, digest: str) -> Path | None:
-        """Give the file in which skopeo put a blob: one named by its digest, in a folder of its own making."""
-        name = digest.removeprefix("sha256:")
-        return next((path for path in sorted(self._folder.glob(f"**/{name}*")) if path.is_file()), None)
+    def _place(self, digest: str) -> Path:
+        return self._folder / "blobs" / digest.replace(":", "/")
+
+    def _tls(self, option: str) -> list[str]:
+        host = self._name.partition("/")[0] if "/" in self._name else ""
+        return [f"{option}=false"] if is_loopback(host) else []
 
     def _reference(self, digest: str) -> str:
         name = self._name
@@ -382,7 +399,7 @@ class _Registry:
         return f"docker://{name}"
 
     def _run(self, verb: str, *words: str) -> str:
-        left = max(bound("image-bytes") - self._fetched, 1)
+        left = max(bound("image-bytes") - sum(self._fetched.values()), 1)
         limits = [f"--data={bound('helper-memory-bytes')}", f"--fsize={left}", "--core=0"]
         argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *again(), *words]
         try:
@@ -390,6 +407,14 @@ class _Registry:
         except CommandError as error:
             if _TOO_LARGE.search(error.output):
                 raise BoundError("image-bytes", f"the image {self._name}") from error
+            if _LARGE_DOCUMENT.search(error.output):
+                raise BoundError("image-document-bytes", f"a document of {self._name}") from error
+            if _OTHER_BYTES.search(error.output):
+                raise VerificationError(
+                    f"cannot trust the image {self._name}: a blob has another SHA-256",
+                    details=error.output,
+                    hint=_ALTERED,
+                ) from error
             said, hint = said_by_skopeo(error, self._name.partition("/")[0])
             if "--insecure-registry" in hint:
                 hint = "the registry speaks plain HTTP, which is taken from a registry on this machine only"

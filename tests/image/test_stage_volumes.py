@@ -42,12 +42,11 @@ def on_small_volume(tree: InitTree, options: str, before: str, *groups: str) -> 
     return run(argv, check=False, timeout=60)
 
 
-def with_functions(tree: InitTree, functions: str) -> Completed:
-    """Stage the group edit by the script with some of its tools replaced."""
+def with_functions(tree: InitTree, functions: str) -> list[str]:
+    """Return the command that stages the group edit by the script with some of its tools replaced."""
     script = tree.volume.parent / "script.sh"
     script.write_text(tree.script.read_text().replace('\nmain "$@"\n', f'\n{functions}\nmain "$@"\n'))
-    words = ["--cache", str(tree.path), "edit", "--to", str(tree.volume)]
-    return run([*tree.words, str(script), *words], check=False, timeout=60)
+    return [*tree.words, str(script), "--cache", str(tree.path), "edit", "--to", str(tree.volume)]
 
 
 @pytest.mark.parametrize(
@@ -139,15 +138,13 @@ def test_another_installer_is_described_when_it_is_there(tree: InitTree) -> None
     (tree.volume / "install_group.sh").chmod(0o755)
     seen = tree.volume.parent / "seen"
     # What the description says just before the other one takes its place is what a kill there would leave.
-    done = with_functions(
-        tree,
-        f"""
+    functions = f"""
 mv() {{
     case "$*" in *" {tree.volume}/install_group.sh") cp {tree.volume}/package-cache.json {seen} ;; esac
     command mv "$@"
 }}
-""",
-    )
+"""
+    done = run(with_functions(tree, functions), check=False, timeout=60)
     assert done.returncode == 0
     assert '"installer_digest": ""' in seen.read_text()
     assert problems(tree.volume) == ()
@@ -233,20 +230,15 @@ def test_a_volume_of_another_user(tree: InitTree) -> None:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_soon_and_it_tidies_up(tree: InitTree, sign: signal.Signals) -> None:
-    (index,) = tree.path.glob("groups/edit-ubuntu18.04/Packages")
-    lines = index.read_text().splitlines()
-    index.write_text("".join("Size: 3000000000\n" if line.startswith("Size: ") else f"{line}\n" for line in lines))
-    for package in tree.path.glob("pool/*.deb"):
-        os.truncate(package, 3_000_000_000)
-    process = start(tree.argv("edit", "--to", str(tree.volume)))
-    deadline = time.monotonic() + 30
-    while not list(tree.volume.glob("groups/.new-*/pool/*")) and time.monotonic() < deadline:
+def test_a_signal_ends_a_copy_that_would_not_end_itself(tree: InitTree, sign: signal.Signals) -> None:
+    started = tree.volume.parent / "started"
+    endless = f"cp() {{ : >{started}; exec sleep infinity; }}"
+    process = start(with_functions(tree, endless))
+    while not started.exists():
+        assert process.poll() is None
         time.sleep(0.01)
-    began = time.monotonic()
     process.send_signal(sign)  # to it alone, as a kubelet does, and not to what it started
     _, told = process.communicate(timeout=60)
-    assert time.monotonic() - began < 1
     assert (process.returncode, told) == (130, "package-cache: interrupted\n")
     assert not list(tree.volume.glob("groups/.new-*"))
     assert not list(tree.volume.glob("pool/*"))
@@ -271,7 +263,9 @@ def test_two_at_once_give_whole_groups_or_fail(tree: InitTree, world: World) -> 
 
 
 def test_a_shell_that_is_killed_for_want_of_memory_says_so(tree: InitTree) -> None:
-    done = with_functions(tree, "describe_groups() { sh -c 'kill -KILL $PPID'; sleep 10; }")
+    done = run(
+        with_functions(tree, "describe_groups() { sh -c 'kill -KILL $PPID'; sleep 10; }"), check=False, timeout=60
+    )
     assert done.returncode == 1
     assert "a process was ended with status 137" in done.stderr
     assert "give the container more memory" in done.stderr
@@ -282,7 +276,7 @@ def test_a_shell_that_is_killed_for_want_of_memory_says_so(tree: InitTree) -> No
 def test_a_tool_that_is_killed_for_want_of_memory_is_noticed(tree: InitTree, tool: str) -> None:
     tree.stage("edit")
     next(tree.volume.glob("pool/*.deb")).unlink()
-    done = with_functions(tree, f"{tool}() {{ return 137; }}")
+    done = run(with_functions(tree, f"{tool}() {{ return 137; }}"), check=False, timeout=60)
     if done.returncode == 0:  # it went without: all was copied again
         assert problems(tree.volume) == ()
     else:

@@ -208,7 +208,7 @@ def run(
     timeout: float = LIMIT,
     check: bool = True,
 ) -> Completed:
-    """Run a command to its end and give what it printed.
+    """Run a command to its end and return what it printed.
 
     `env` is added to our environment; `stdin` is fed to it (nothing, by default: it can ask no question);
     `timeout` is in seconds, after which its whole process group is ended. Raises `CommandError` where `check`
@@ -246,7 +246,7 @@ def start(
     stdout: int | IO[str] | None = subprocess.PIPE,
     stderr: int | IO[str] | None = subprocess.PIPE,
 ) -> Process:
-    """Start a command in a process group of its own and give the running process; the caller ends it.
+    """Start a command in a process group of its own and return the running process; the caller ends it.
 
     `stdout` and `stderr` are as for `subprocess.Popen`; None: ours. It dies with the thread that started it, so also
     where we are killed (PR_SET_PDEATHSIG of prctl(2)).
@@ -345,7 +345,7 @@ class _Pipe(io.RawIOBase):
 
 
 def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:
-    """End a process and all of its group: politely, then, after `grace` seconds, for certain. Gives its last output."""
+    """End a process and all of its group: SIGTERM, then SIGKILL after `grace` seconds. Return its last output."""
     if isinstance(process, Process):
         process.is_ending = True
     for sign in (signal.SIGTERM, signal.SIGKILL):

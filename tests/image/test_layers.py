@@ -12,7 +12,7 @@ SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12")
 
 
 def many(groups: int, packages: int, seed: int = 1) -> list[PooledPackage]:
-    """Give packages of many sizes: some that all groups of a system need, the others for one group alone."""
+    """Return packages of many sizes: some that all groups of a system need, the others for one group alone."""
     chance = random.Random(seed)
     made = []
     for number in range(packages):
@@ -28,7 +28,7 @@ def many(groups: int, packages: int, seed: int = 1) -> list[PooledPackage]:
 
 
 def contents(packages: list[PooledPackage]) -> set[frozenset[str]]:
-    """Give what each layer holds: the same hashes are the same bytes."""
+    """Return what each layer holds: the same hashes are the same bytes."""
     return {frozenset(package.sha256 for package in layer.packages) for layer in cut(packages)}
 
 
@@ -79,7 +79,7 @@ SIZES = st.one_of(st.integers(0, 10), st.integers(0, 1 << 22), st.integers(0, 1 
 
 @st.composite
 def pools(draw: st.DrawFn) -> list[PooledPackage]:
-    """Give packages of any names, also of the same name, and of any sizes; repeated, so that they are many."""
+    """Return packages of any names, also of the same name, and of any sizes; repeated, so that they are many."""
     some = draw(st.lists(st.tuples(NAMES, SIZES, USERS), max_size=30))
     times = draw(st.integers(1, 20))
     return [

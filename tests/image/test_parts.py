@@ -37,7 +37,7 @@ packages = ["tool", "old:i386"]
 
 @pytest.fixture
 def parts(world: World) -> dict[str, CacheFolder]:
-    """Give what the image holds, by architecture in Go's words."""
+    """Return what the image holds, by architecture in Go's words."""
     world.archive.architectures = ["amd64", "arm64", "i386"]
     for architecture in ("amd64", "arm64", "i386"):
         world.add("tool", architecture=architecture, depends="libshared, own", Multi_Arch="foreign")

@@ -107,7 +107,7 @@ def test_a_damaged_group_folder_on_the_volume_is_mended(tree: InitTree) -> None:
 
 
 def updated(world: World, tree: InitTree, version: str) -> InitTree:
-    """Give the image after an update of the package editor."""
+    """Return the image after an update of the package editor."""
     world.add("editor", version, suite="bionic-security", depends="libshared")
     world.archive.publish()
     assert world.online("lock")[0] == 0

@@ -66,7 +66,7 @@ def pod_cache(real_cache: CacheFolder, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def job_image(podman: Podman, real_root: Callable[..., Path]) -> Callable[[str], str]:
-    """Give the image of a job by its system: a real root, imported."""
+    """Return the image of a job by its system: a real root, imported."""
     made: dict[str, str] = {}
 
     def image(system: str) -> str:
@@ -80,7 +80,7 @@ def job_image(podman: Podman, real_root: Callable[..., Path]) -> Callable[[str],
 
 @pytest.fixture(scope="session")
 def pushed(registry: Registry, podman: Podman, pod_cache: CacheFolder, state: Path) -> Callable[[str], str]:
-    """Give an image of the cache by its form: made and pushed by the command, then pulled by podman."""
+    """Return an image of the cache by its form: made and pushed by the command, then pulled by podman."""
     done: dict[str, str] = {}
 
     def image(form: str) -> str:

@@ -153,7 +153,7 @@ class Inside:
             os.rename(name, place, src_dir_fd=source, dst_dir_fd=target)
 
     def replace_folder(self, new: str, name: str) -> None:
-        """Put the folder `new` at `name`, in one step where there was one before, and remove that one.
+        """Replace the folder `name` with the folder `new`, in one step, and remove the old one.
 
         Where the file system cannot exchange names (renameat2(2)), a reader may for a moment find nothing there.
         """
@@ -187,7 +187,7 @@ class Inside:
 
     @contextlib.contextmanager
     def locked(self, name: str, *, wait: float) -> Iterator[None]:
-        """Hold a lock file, made where it is missing, while the block runs. The kernel drops it when a process dies.
+        """Lock a file, created if missing, while the block runs. The kernel drops the lock when the process dies.
 
         Raises `PackageCacheError` where another process keeps it locked for `wait` seconds.
         """
@@ -316,7 +316,7 @@ def on_the_host(root: Path, inside: str) -> Path:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Put the whole path into each `OSError` of the block: with a descriptor, the system knows the last name only."""
+    """Put the full path into each `OSError` of the block: with a descriptor, the system knows the last name only."""
     try:
         yield
     except OSError as error:

@@ -36,6 +36,6 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, wait: float = 60.0) -> Iterator[None]:
-    """Hold the lock file `path` while the block runs: `Inside.locked`."""
+    """Lock the file `path` while the block runs: `Inside.locked`."""
     with Inside(path.parent).locked(path.name, wait=wait):
         yield

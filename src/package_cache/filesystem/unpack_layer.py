@@ -103,12 +103,12 @@ class Unpacked:
                 raise
 
     def place(self, name: str) -> str:
-        """Give where a member lies; the folders above it are made."""
+        """Return where a member lies; create the folders above it."""
         folder, _, last = os.path.normpath(f"/{name}").lstrip("/").rpartition("/")
         return f"{self.folder(folder)}/{last}"
 
     def folder(self, path: str) -> str:
-        """Give where a folder lies, without a slash at its end; what else is in its place goes."""
+        """Return where a folder lies, without a slash at its end; remove anything else in its place."""
         return followed(path, self._link)
 
     def _link(self, here: str, hops: int) -> str | None:

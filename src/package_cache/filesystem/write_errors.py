@@ -46,7 +46,7 @@ def no_space(folder: Path, words: str | None, *, what: str = "write") -> Package
 
 
 def _concerns(folder: Path, error: OSError) -> bool:
-    """Tell whether an error is about a folder: a failed write(2) names no file, one in making it names its parent."""
+    """Return whether an error is about a folder: a failed write(2) names no file, one in making it names its parent."""
     if not isinstance(error.filename, str | bytes | os.PathLike):
         return True
     path = Path(os.fsdecode(error.filename))

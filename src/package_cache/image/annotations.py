@@ -14,7 +14,7 @@ OF_ALL = (
 
 
 def annotations_of(part: Part, form: Form) -> dict[str, str]:
-    """Give annotations, which are the labels as well. All follow from the cache: the same cache, the same image."""
+    """Return the annotations, which are also the labels. The same cache has the same annotations."""
     description = part.description
     groups = [f"{item.group.name}-{item.group.system}" for item in part.groups]
     return {

@@ -42,9 +42,9 @@ class Busybox:
 
 
 def static_busybox(architecture: str, options: Options, listener: Listener = ignore) -> Busybox:
-    """Give the busybox of an architecture, kept below the state. Raises what `make_lock` and `build` raise.
+    """Return the busybox of an architecture, kept below the state. Raises what `make_lock` and `build` raise.
 
-    Where one is kept and no archive can be reached for a newer one, that is told and the kept one is given.
+    If no archive can be reached for a newer one, warn and return the kept one.
     """
     folder = private_folder(options.state) / "busybox" / architecture
     folder.mkdir(parents=True, exist_ok=True)

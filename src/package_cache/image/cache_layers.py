@@ -32,7 +32,7 @@ def _add_packages(layout: Layout, cache: CacheFolder, part: Part, at: str, liste
 
 
 def pooled(part: Part) -> list[PooledPackage]:
-    """Give every package file of a part once, with who needs it."""
+    """Return every package file of a part once, with the groups that need it."""
     users: dict[str, set[tuple[str, str]]] = {}
     packages = {}
     for item in part.groups:

@@ -92,7 +92,7 @@ def put_image(
     authfile: Path | None = None,
     insecure: bool = False,
 ) -> str:
-    """Let `write` write an image, or the index of several, into a layout; copy it, and give its digest.
+    """Copy the image, or the index of several, that `write` writes into a layout; return its digest.
 
     The layout lies below the state meanwhile, and is gone afterwards.
     """
@@ -109,7 +109,7 @@ def put_image(
 
 @contextlib.contextmanager
 def _workshop(state: Path) -> Iterator[Path]:
-    """Give the place of a layout, ours alone, which is gone afterwards; also what a killed one left."""
+    """Yield a private folder for a layout; remove it afterwards, and what a killed run left of one before."""
     private_folder(state)
     with exclusive(state / ".image.lock", wait=OTHER_IMAGE_LIMIT):
         folder = state / "image"

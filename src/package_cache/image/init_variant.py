@@ -29,7 +29,7 @@ CONFIG: Mapping[str, Any] = {
 
 
 def program_files(busybox: Mapping[str, bytes]) -> list[LayerFile]:
-    """Give what is the same for every cache; `busybox` are the files of its package, by path."""
+    """Return the files that are the same for every cache; `busybox` are the files of its package, by path."""
     binary = next(path for path in busybox if path.endswith("bin/busybox"))
     return [
         *(LayerFile(path, content) for path, content in busybox.items() if path != binary),
@@ -40,7 +40,7 @@ def program_files(busybox: Mapping[str, bytes]) -> list[LayerFile]:
 
 
 def description_files(description: Description) -> list[LayerFile]:
-    """Give what the script needs to describe the groups that it has staged."""
+    """Return the files from which the script describes the groups that it has staged."""
     files = [LayerFile("init/head", _head(description))]
     for group in description.groups:
         text = f"{group.files['Release']}\n{json.dumps(asdict(group), sort_keys=True)}\n"
@@ -49,7 +49,7 @@ def description_files(description: Description) -> list[LayerFile]:
 
 
 def _head(description: Description) -> bytes:
-    """Give what stands in a description before its groups, their number and their size, which the script adds."""
+    """Return the start of a description; the script adds the groups, their number and their size."""
     facts = {**description.document(), "lock_digest": ""}  # of some groups: no lock is of them alone
     for name in ("groups", "packages", "size"):
         del facts[name]

@@ -53,7 +53,7 @@ class Cut:
 
 
 def cut(packages: Collection[PooledPackage]) -> list[Cut]:
-    """Give the layers, those of shared packages first. The same packages give the same layers."""
+    """Return the layers, those of shared packages first. The same packages give the same layers."""
     kinds: dict[str, list[PooledPackage]] = {}
     for package in packages:
         kinds.setdefault(package.kin, []).append(package)
@@ -78,7 +78,7 @@ Item = TypeVar("Item")
 def _halved(
     items: Sequence[Item], name: Callable[[Item], str], size: Callable[[Item], int], limit: int, depth: int = 0
 ) -> Iterator[Sequence[Item]]:
-    """Give the items in parts of at most `limit` bytes, halved by bit after bit of the hashes of their names."""
+    """Yield the items in parts of at most `limit` bytes, halved by bit after bit of the hashes of their names."""
     if len(items) < 2 or sum(map(size, items)) <= limit or depth == 256:
         if items:
             yield items

@@ -19,7 +19,7 @@ BLOCK = 1 << 20
 
 
 def container_files(name: str) -> LayeredFiles:
-    """Give the files of a container that podman, or else docker, knows by that name.
+    """Return the files of the container that podman, or else docker, knows by that name.
 
     Raises `ToolMissingError` where neither is here, `UsageError` where neither knows it.
     """
@@ -40,7 +40,7 @@ def container_files(name: str) -> LayeredFiles:
 
 
 def find_engine(name: str) -> str | None:
-    """Give the path of an engine's program; None where it is not here."""
+    """Return the path of an engine's program; None where it is not here."""
     return shutil.which(name)
 
 

@@ -97,7 +97,7 @@ class Layer:
         return False
 
     def put(self, folder: _Folder, name: str, node: _Node) -> None:
-        """Put something into a folder, in the place of what is there; a folder takes over what it holds already."""
+        """Add a node to a folder, replacing what has its name; a folder keeps the content of one that it replaces."""
         before = folder.names.get(name)
         if isinstance(before, _Folder) and isinstance(node, _Folder):
             before.mode = node.mode

@@ -49,38 +49,38 @@ class Destination:
 
     @property
     def path(self) -> Path | None:
-        """Give the folder or the file; None where it is a registry."""
+        """Return the folder or the file; None where it is a registry."""
         return None if self.registry else Path(self.text.split(":")[1])
 
     @property
     def transport(self) -> str:
-        """Give the transport: `oci`, `oci-archive` or `docker`."""
+        """Return the transport: `oci`, `oci-archive` or `docker`."""
         return self.text.partition(":")[0]
 
     @property
     def registry(self) -> str | None:
-        """Give the host of a registry, with its port; None where it is a file."""
+        """Return the host of a registry, with its port; None where it is a file."""
         return self.text.removeprefix("docker://").partition("/")[0] if self.text.startswith("docker://") else None
 
     @property
     def tag(self) -> str:
-        """Give the tag, `latest` where none is given."""
+        """Return the tag, `latest` where none is given."""
         rest = self.text.rpartition("/")[2] if self.registry else self.text.partition(":")[2]
         return rest.partition(":")[2] or "latest"
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether it is a registry on this machine, which may speak plain HTTP."""
+        """Return whether it is a registry on this machine, which may speak plain HTTP."""
         return is_loopback(self.registry or "")
 
 
 def again() -> list[str]:
-    """Give the options that make skopeo try again."""
+    """Return the options that make skopeo try again."""
     return ["--retry-times", str(RETRIES)]
 
 
 def is_loopback(registry: str) -> bool:
-    """Tell whether a registry's host, with or without a port, is this machine."""
+    """Return whether a registry's host, with or without a port, is this machine."""
     host = re.sub(r":[0-9]+$", "", registry).strip("[]")
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -112,7 +112,7 @@ def _wrong_with_path(rest: str) -> str | None:
 
 
 def check_destination(to: Destination) -> None:
-    """Look whether an image may go there, before it is made.
+    """Check whether an image can be written there, before it is made.
 
     Raises `UsageError` where something else is there, and `PackageCacheError` as `writing_to` does.
     """
@@ -174,7 +174,7 @@ def copy_image(
 
 @contextlib.contextmanager
 def _place(to: Destination) -> Iterator[str]:
-    """Give where skopeo is to write. An archive grows beside its place, which it takes when it is whole."""
+    """Yield where skopeo writes. An archive is written beside its place and renamed when it is complete."""
     if to.transport != "oci-archive" or to.path is None:
         yield to.text
         return
@@ -203,7 +203,7 @@ def _explained(to: Destination, error: CommandError) -> PackageCacheError:
 
 
 def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:
-    """Give skopeo's last words about a registry, and what to do next."""
+    """Return skopeo's last words about a registry, and what to do next."""
     lines = [_message(line) for line in error.output.splitlines() if line.strip()]
     said = "\n".join(lines[-3:])
     if error.returncode is None:
@@ -224,6 +224,6 @@ def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:
 
 
 def _message(line: str) -> str:
-    """Give what a line of skopeo's log says: it stands in msg="..."."""
+    """Return what a line of skopeo's log says: it stands in msg="..."."""
     found = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
     return re.sub(r"(?:\\[nt]|\s)+", " ", found[1]).replace('\\"', '"').strip() if found else line

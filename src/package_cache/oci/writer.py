@@ -80,12 +80,12 @@ class Descriptor:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """Give the JSON object of the specification."""
+        """Return the JSON object of the specification."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size, **self.extra}
 
 
 def platform_of(architecture: str) -> dict[str, str]:
-    """Give the platform of the specification for an architecture as dpkg names it."""
+    """Return the platform of the specification for an architecture as dpkg names it."""
     name, variant = _PLATFORMS.get(architecture, (architecture, ""))
     return {"architecture": name, "os": "linux", **({"variant": variant} if variant else {})}
 
@@ -190,7 +190,7 @@ def _json(document: Mapping[str, Any]) -> bytes:
 
 
 def _is_label(key: str, value: str) -> bool:
-    """Tell whether every runtime takes it: containerd 1.5.6 and 1.5.7 start no container with one that is longer."""
+    """Return whether every runtime accepts it: containerd 1.5.6 and 1.5.7 start no container with a longer one."""
     return len(f"{key}{value}".encode()) <= 4096
 
 

@@ -1,1 +1,1 @@
-"""Roots of releases, made once, and the throw-away copies in which commands run."""
+"""Roots of releases, made once, and the disposable copies in which commands run."""

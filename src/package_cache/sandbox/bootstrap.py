@@ -71,7 +71,7 @@ def make_root(
     include: Sequence[str] = (),
     listener: Listener = ignore,
 ) -> Path:
-    """Give a minimal root (mmdebstrap's variant `minbase`) with the packages `include`; made where it is not kept yet.
+    """Return a minimal root (mmdebstrap's variant `minbase`) with the packages `include`; make it if none is kept.
 
     It has the newest versions of all repositories. Whoever comes while another makes the same root waits for it. Raises
     `ArchiveError` where an archive does not answer, `VerificationError` where the keyring does not vouch for it,
@@ -145,7 +145,7 @@ def _lock(roots: Path, key: str) -> Path:
 
 @contextlib.contextmanager
 def _building(roots: Path, key: str, isolation: Isolation) -> Iterator[Path]:
-    """Give an empty folder to build in; what is left of it in the end is removed, as are those of killed builds."""
+    """Yield an empty folder to build in; remove it afterwards, and those that killed builds left."""
     for leftover in roots.glob(f"{_BUILDING}*"):
         other = leftover.name.removeprefix(_BUILDING)
         if other == key:
@@ -204,7 +204,7 @@ else
   ln -sf null "$1/dev/.devfsd"
   [ -e "$1/proc/1" ] || { mkdir -p "$1/proc/1"; echo container=lxc > "$1/proc/1/environ"; }
 fi"""
-"""Tell makedev (Ubuntu 16.04), which makes device nodes, that others manage /dev if we may make none.
+"""If we may make no device nodes, convince makedev (Ubuntu 16.04) that another program manages /dev.
 
 Its postinst exits if /dev/.devfsd is a device, as it is if mmdebstrap may mount this machine's /dev/null; otherwise
 mmdebstrap mounts no /proc either, and the postinst exits because /proc/1/environ names LXC.
@@ -287,7 +287,7 @@ _UNANSWERED = ("Could not connect", "Failed to fetch", "Could not resolve", "doe
 
 
 def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
-    """Tell what kind of failure apt's and mmdebstrap's words speak of."""
+    """Return the error for a failure, classified by the output of apt and mmdebstrap."""
     what = f"cannot make a root of {source.suite} {source.architecture}"
     tail = "\n".join(error.output.splitlines()[-40:])
     if error.returncode is None:

@@ -44,7 +44,7 @@ MACHINES = {
 
 
 def probe_of(architecture: str) -> bytes | None:
-    """Give the smallest program of an architecture, which ends with status 0; None where we know none."""
+    """Return the smallest program of an architecture, which ends with status 0; None where we know none."""
     machine = MACHINES.get(architecture)
     if machine is None:
         return None
@@ -59,7 +59,7 @@ def probe_of(architecture: str) -> bytes | None:
 
 
 def emulator_of(architecture: str) -> str:
-    """Give the path of the emulator of an architecture in `MACHINES`. Raises `ToolMissingError`.
+    """Return the path of the emulator of an architecture in `MACHINES`. Raises `ToolMissingError`.
 
     One that is linked dynamically may be found under the second name and be of no use in another root: trying tells.
     """
@@ -70,7 +70,7 @@ def emulator_of(architecture: str) -> str:
 
 
 def registry_lines(place: str) -> list[str]:
-    """Give the lines of shell that mount a user namespace's own registry at `place`, with the emulators of here."""
+    """Return the lines of shell that mount a user namespace's own registry at `place`, with the emulators of here."""
     return [f"mount -t binfmt_misc binfmt_misc {place}", *_registrations(place)]
 
 
@@ -87,7 +87,7 @@ def _registrations(place: str) -> Iterator[str]:
 
 
 def _registration(machine: Machine, emulator: str) -> str:
-    r"""Give the line `:name:type:offset:magic:mask:interpreter:flags`; `\x` escapes are the kernel's to read.
+    r"""Return the line `:name:type:offset:magic:mask:interpreter:flags`; `\x` escapes are the kernel's to read.
 
     The mask lets pass any system ABI, and shared objects (3) as well as programs (2). P: the program sees the name by
     which it was called; F: the emulator is opened now, and needs not be in the root where it runs.

@@ -45,7 +45,7 @@ class Holder:
 
 @contextlib.contextmanager
 def hold(setup: Sequence[str], flags: Sequence[str], *, user: bool, before: Sequence[str] = ()) -> Iterator[Holder]:
-    """Hold new namespaces (`flags` of unshare(1)), set up by these lines of shell, while the block runs.
+    """Keep new namespaces (`flags` of unshare(1)), set up by these lines of shell, while the block runs.
 
     With `user` there is a user namespace around them, and what root mounts in the lines `before` is locked there: it
     is outside of that namespace, as root can open what the ids inside cannot.

@@ -23,14 +23,9 @@ from package_cache.installer import HERE, install_group, joined, online_fallback
 from package_cache.process import run
 
 HOSTILE = {
-    "a sign of a terminal": CLEAR,
-    "C1": "\x9b2J\x85\x90",
-    "DEL and backspace": "\x7f\x08\x08",
-    "a line start": "\rerror",
-    "a change of direction": "\u202e\u2066\u200f",
-    "a separator of lines": "\u2028\u2029\x0b\x0c",
+    "control characters": f"{CLEAR}\x7f\x08\x08\x0b\x0c\rerror",
+    "C1, directions, separators, invisible": "\x9b2J\x85\x90\u202e\u2066\u200f\u2028\u2029\u200b\ufeff\U000e0041",
     "half a pair": "\udc9b\udcff",
-    "what nobody sees": "\u200b\ufeff\U000e0041",
 }
 EDIT = "edit,ubuntu18.04,editor\n"
 SOURCES = REPOSITORY / "src" / "package_cache"

@@ -66,7 +66,7 @@ def main() -> int:
     options = given_options()
     systems = sorted({group.system for group in read_description(cache_folder()).groups})
     heading("disposable roots")
-    console.print(f"isolation: {isolation.description}")
+    console.print(f"isolation: {isolation.value}")
     with ThreadPoolExecutor(2) as pool:  # debootstrapping waits for dpkg more than for the processor
         roots = dict(zip(systems, pool.map(lambda name: a_root(name, options, isolation), systems), strict=True))
     outcomes = [outcome for name, root in roots.items() for outcome in show_groups(name, root, isolation)]

@@ -31,7 +31,7 @@ def cache(tmp_path: Path) -> SyntheticCache:
 
 def put(layout: HandMade, image: dict[str, str], reference: str, authfile: Path | None = None) -> None:
     layout.name(image)
-    copy_image(layout.folder, image["digest"], "latest", Destination.parse(reference), authfile=authfile)
+    copy_image(layout.folder, image["digest"], "latest", Destination.parse(reference, authfile=authfile))
 
 
 @pytest.mark.parametrize("form", ["oci", "v2s2"])

@@ -55,7 +55,7 @@ def test_another_tag_in_a_layout_keeps_the_existing_ones(built: World, monkeypat
     [
         ("oci:a:b/c", "it has the tag 'b/c', which is none (a path has no colon here)"),
         ("oci-archive:a:b:c", "it has the tag 'b:c', which is none"),
-        ("docker://localhost:1/UPPER:v1", "it names 'UPPER', which no registry takes"),
+        ("docker://localhost:1/UPPER:v1", "it names 'UPPER', which no registry accepts"),
         ("docker://localhost:1/name:a:b", "it has the tag 'a:b', which is none"),
         ("docker://u:secret@localhost:1/name", "it holds credentials, which others would see"),
         ("https://u:secret@localhost:1/name", "write oci:DIR"),

@@ -67,7 +67,7 @@ def test_a_file_of_credentials_that_cannot_be_read(built: World, guarded_registr
     broken.write_text('{"auths": "a-secret-word')
     status, _, err = push(built, guarded_registry.host, "--authfile", str(broken))
     assert status == 14
-    assert "hint: mend the file with the credentials" in err
+    assert "hint: fix the file with the credentials" in err
     assert "a-secret-word" not in err
     assert "\\n" not in err
 

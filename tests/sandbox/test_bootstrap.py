@@ -230,7 +230,7 @@ def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, isolatio
     keyring = archive.other_keyring if fault == "another key" else archive.keyring
     with ArchiveServer(tmp_path / "archive") as server:
         line = f"deb {server.uri} stable main"
-        with pytest.raises(VerificationError, match="signature does not fit"):
+        with pytest.raises(VerificationError, match="signature is not valid"):
             make_root(RootSource("stable", "amd64", (line,), keyring), state=tmp_path, isolation=isolation)
     assert _left(tmp_path) == []
 

@@ -183,4 +183,4 @@ def _by_status(where: Where) -> SeenSystem:
 
 
 def _no_root(isolation: Isolation) -> Path:
-    raise UsageError(f"cannot install without a root to copy ({isolation.description})")
+    raise UsageError(f"cannot install without a root to copy ({isolation.value})")

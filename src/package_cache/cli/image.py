@@ -57,12 +57,9 @@ def image_command(
       package-cache image --output docker://localhost:5000/package-cache:init --form init
     """
     options = given_options(**rest)
-    destination = Destination.parse(output)
+    destination = Destination.parse(output, authfile=authfile, insecure=insecure_registry)
     with renderer.listening() as listener:
-        made = image(
-            CacheFolder(cache), destination, Form(form), options, listener,
-            authfile=authfile, insecure=insecure_registry,
-        )  # fmt: skip
+        made = image(CacheFolder(cache), destination, Form(form), options, listener)
     return renderer.result(_text(made), made)
 
 

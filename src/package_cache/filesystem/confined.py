@@ -197,7 +197,7 @@ class Inside:
         except BlockingIOError:
             os.close(descriptor)
             raise PackageCacheError(
-                f"cannot have {self.path / name} for ourselves: another process kept it locked for {wait:g} s",
+                f"cannot lock {self.path / name}: another process kept it locked for {wait:g} s",
                 hint="wait for it to end, then run this again",
             ) from None
         try:

@@ -62,9 +62,6 @@ def image(
     form: Form,
     options: Options,
     listener: Listener = ignore,
-    *,
-    authfile: Path | None = None,
-    insecure: bool = False,
 ) -> ImageResult:
     """Make an image of a cache and copy it to where it belongs; the same cache gives the same bytes.
 
@@ -75,10 +72,7 @@ def image(
     if not once_settled(cache, lambda: read_description(cache)).groups:
         raise CacheError(f"cannot make an image of {cache.path}: it has no groups", hint="build the cache again")
     writer = _Writer(cache, form, options, listener)
-    digest = put_image(
-        lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener,
-        authfile=authfile, insecure=insecure,
-    )  # fmt: skip
+    digest = put_image(lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener)
     blobs = {layer.digest: layer.size for platform in writer.platforms for layer in platform.layers}
     return ImageResult(to.text, form, digest, tuple(writer.platforms), len(blobs), sum(blobs.values()))
 
@@ -88,9 +82,6 @@ def put_image(
     to: Destination,
     options: Options,
     listener: Listener = ignore,
-    *,
-    authfile: Path | None = None,
-    insecure: bool = False,
 ) -> str:
     """Copy the image, or the index of several, that `write` writes into a layout; return its digest.
 
@@ -103,7 +94,7 @@ def put_image(
         named = write(layout)
         layout.finish(named, to.tag)
         listener(Step(f"copying {named.digest} to {to.text}"))
-        copy_image(folder, named.digest, to.tag, to, authfile=authfile, insecure=insecure)
+        copy_image(folder, named.digest, to.tag, to)
     return named.digest
 
 

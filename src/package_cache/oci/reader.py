@@ -417,7 +417,7 @@ class _Registry:
                 ) from error
             said, hint = said_by_skopeo(error, self._name.partition("/")[0])
             if "--insecure-registry" in hint:
-                hint = "the registry speaks plain HTTP, which is taken from a registry on this machine only"
+                hint = "the registry speaks plain HTTP, which is accepted from a registry on this machine only"
             raise PackageCacheError(
                 f"cannot read the image {self._name}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
             ) from error

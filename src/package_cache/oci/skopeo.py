@@ -32,20 +32,25 @@ _NAME = re.compile(r"(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[
 
 @dataclass(frozen=True)
 class Destination:
-    """Where an image goes, as skopeo writes it (containers-transports(5))."""
+    """Where an image goes."""
 
     text: str
+    """As skopeo writes it (containers-transports(5))."""
+    authfile: Path | None = None
+    """The credentials of its registry; None: where skopeo looks for them (containers-auth.json(5))."""
+    insecure: bool = False
+    """Its registry may speak plain HTTP, as one on this machine may in any case."""
 
     @classmethod
-    def parse(cls, text: str) -> "Destination":
-        """Read one. Raises `UsageError` with what to write instead."""
+    def parse(cls, text: str, *, authfile: Path | None = None, insecure: bool = False) -> "Destination":
+        """Parse the text of a destination. Raises `UsageError` with what to write instead."""
         transport, colon, rest = text.partition(":")
         shown = re.sub(r"//[^/]*@", "//...@", text)  # a password must not get into a log
         if transport not in ("oci", "oci-archive", "docker") or not colon:
             raise UsageError(f"cannot write an image to {shown!r}: write {_FORMS}")
         if what := _wrong_with_registry(rest) if transport == "docker" else _wrong_with_path(rest):
             raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
-        return cls(text)
+        return cls(text, authfile, insecure)
 
     @property
     def path(self) -> Path | None:
@@ -67,11 +72,6 @@ class Destination:
         """Return the tag, `latest` where none is given."""
         rest = self.text.rpartition("/")[2] if self.registry else self.text.partition(":")[2]
         return rest.partition(":")[2] or "latest"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Return whether it is a registry on this machine, which may speak plain HTTP."""
-        return is_loopback(self.registry or "")
 
 
 def again() -> list[str]:
@@ -98,7 +98,7 @@ def _wrong_with_registry(rest: str) -> str | None:
         return "names an image by its digest"
     name, colon, tag = name.partition(":")
     if not _NAME.fullmatch(name):
-        return f"names {name!r}, which no registry takes (a-z, 0-9, and between them . _ - /)"
+        return f"names {name!r}, which no registry accepts (a-z, 0-9, and between them . _ - /)"
     return f"has the tag {tag!r}, which is none" if colon and not _TAG.fullmatch(tag) else None
 
 
@@ -141,20 +141,17 @@ def check_destination(to: Destination) -> None:
             path.rmdir()
 
 
-def copy_image(
-    layout: Path, named: str, tag: str, to: Destination, *, authfile: Path | None = None, insecure: bool = False
-) -> None:
+def copy_image(layout: Path, named: str, tag: str, to: Destination) -> None:
     """Copy the image of a layout, all platforms, byte for byte; what arrives must have the digest `named`.
 
-    Credentials come from `authfile`, else from where skopeo looks for them (containers-auth.json(5)). A registry on
-    this machine may speak plain HTTP; with `insecure` any other may, too. Raises `PackageCacheError`, with the status
-    REGISTRY_FAILED where a registry refuses or cannot be reached, `ToolMissingError` without skopeo.
+    Raises `PackageCacheError`, with the status REGISTRY_FAILED if a registry refuses or cannot be reached,
+    `ToolMissingError` without skopeo.
     """
     told = layout / "copied-digest"
     options = ["--all", "--preserve-digests", "--quiet", *again(), "--digestfile", str(told)]
-    if authfile is not None:
-        options += ["--dest-authfile", str(authfile)]
-    if insecure or to.is_loopback:
+    if to.authfile is not None:
+        options += ["--dest-authfile", str(to.authfile)]
+    if to.insecure or is_loopback(to.registry or ""):
         options += ["--dest-tls-verify=false"]
     with _place(to) as place:
         try:
@@ -215,7 +212,7 @@ def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:
     elif re.search("(manifest|name) unknown", said):
         hint = "the registry is there and has no such image: check its name and its tag"
     elif "getting username and password" in said:
-        hint = "mend the file with the credentials: containers-auth.json(5) says what it holds"
+        hint = "fix the file with the credentials: containers-auth.json(5) describes its format"
     elif re.search("x509|certificate", said):
         hint = "add the registry's certificate authority to this machine (certs.d, see containers-certs.d(5))"
     else:

@@ -2,7 +2,7 @@
 
     <state>/roots/<key>/root          the root, for `sandbox.isolation.disposable_root`
     <state>/roots/<key>/root.json     from what it was made
-    <state>/roots/.building-<key>/    being made (renamed when whole), or what a killed build left (removed by the next)
+    <state>/roots/.building-<key>/    in progress, or left by a killed build (the next build removes it)
     <state>/roots/.<key>.lock         held by who makes it
 
 The key is the digest of everything that decides what is in the root.
@@ -294,8 +294,8 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
         return PackageCacheError(f"{what}: it took longer than {LIMIT:g} s", details=tail)
     if is_untrusted(error.output):
         hint = "use the distribution's current keyring, or another mirror"
-        return VerificationError(f"{what}: the archive's signature does not fit", details=tail, hint=hint)
+        return VerificationError(f"{what}: the archive's signature is not valid", details=tail, hint=hint)
     if any(sign in error.output for sign in _UNANSWERED):
-        message = f"{what}: an archive did not answer rightly"
+        message = f"{what}: an archive did not answer correctly"
         return ArchiveError(message, details=tail, hint=how_to_trust(error.output) or NO_ANSWER)
     return PackageCacheError(f"{what}: mmdebstrap ended with status {error.returncode}", details=tail)

@@ -17,16 +17,11 @@ from package_cache.sandbox.id_ranges import IDS, own_ids
 
 
 class Isolation(Enum):
-    """How a disposable root is cut off from this machine."""
+    """How a disposable root is cut off from this machine. The values describe it for people."""
 
     CONTAINER = "a container of runc in a user namespace of its own"
     EMULATION = "a container of runc, in which programs of other architectures run by emulation"
     CHROOT = "a chroot of a copy only: neither the network nor the processes and files of this machine are cut off"
-
-    @property
-    def description(self) -> str:
-        """What it is, for people: the end of a sentence such as "isolation: …"."""
-        return self.value
 
     @property
     def cuts_network(self) -> bool:

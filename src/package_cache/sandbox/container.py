@@ -25,6 +25,9 @@ DISK = "size=50%,nr_inodes=400k"
 PROCESSES = 1024
 """The most that run in it, whatever their users are; one user has half of that (`container.json`)."""
 
+_NEW_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
+"""Each flag of clone(2) that makes a namespace (linux/sched.h, CLONE_NEW*)."""
+
 _BOX = f"{STAGE}/box"
 
 
@@ -171,6 +174,13 @@ def _config(shown: Mapping[str, Path], *, network: bool) -> dict[str, Any]:
         linux[f"{kind}Mappings"] = [dict(zip(("containerID", "hostID", "size"), one, strict=True)) for one in extents]
     for limit in config["process"]["rlimits"]:
         limit |= {key: _at_most(limit["type"], limit[key]) for key in ("soft", "hard")}
+    capabilities = config["process"]["capabilities"]
+    capabilities |= dict.fromkeys(("effective", "permitted"), capabilities["bounding"])
+    linux["seccomp"]["syscalls"] += [
+        {"names": ["clone"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+         "args": [{"index": 0, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}]}
+        for flag in _NEW_NAMESPACES
+    ]  # fmt: skip
     linux["namespaces"] += [] if network else [{"type": "network"}]
     config["mounts"] += [
         {"destination": inside, "source": f"{STAGE}/bind{number}", "options": ["bind"]}  # the rest is locked already

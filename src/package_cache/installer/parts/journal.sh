@@ -103,11 +103,12 @@ recover_run() {
 is_sane() { read_database && ! is_half_done && ask_apt apt-get -o Debug::NoLocking=true check; }
 
 # undo: take back what this run did. Sets `outcome`.
+# shellcheck disable=SC2016  # what the inner shell expands; a session of its own has no terminal that debconf could wait for
 undo() {
     local each=''
     patience=
     rm -rf "${run}/ballast"
-    for each in ${answered}; do echo "UNREGISTER ${each#*:}" | ${TIMEOUT:+"${TIMEOUT}" -k 10 60} debconf-communicate "${each%%:*}" >/dev/null 2>&1; done
+    for each in ${answered}; do run_bounded 60 /dev/null sh -c 'echo "UNREGISTER $1" | debconf-communicate "$2"' sh "${each#*:}" "${each%%:*}"; done
     if take_back && is_sane; then
         mv -f "${run}/marks" "${APT_MARKS}" 2>/dev/null || rm -f "${APT_MARKS}" # there were none
         outcome='undone: the packages that came were removed again, and dpkg is sane'

@@ -63,7 +63,7 @@ def _chosen(task_role: str | None, roles: dict[str, tuple[str, ...]], file: Path
 
 
 def _task_roles(reader: NodeReader, node: yaml.Node | None, top: dict[str, yaml.Node]) -> dict[str, tuple[str, ...]]:
-    """Give the commands of each task role."""
+    """Return the commands of each task role."""
     if "taskRoles" not in top:
         if isinstance(node, yaml.MappingNode):
             reader.wrong(node, "taskRoles", "is missing", _ROLES)
@@ -94,7 +94,7 @@ def _commands(reader: NodeReader, node: yaml.Node, field: str) -> tuple[str, ...
 def _entries(
     reader: NodeReader, top: dict[str, yaml.Node], roles: dict[str, tuple[str, ...]]
 ) -> list[tuple[PluginEntry, list[str] | None]]:
-    """Give each entry with the task roles that it is for; None: all."""
+    """Yield each entry with the task roles that it is for; None: all."""
     if "extras" not in top:
         return []
     extras = reader.mapping(top["extras"], "extras", f"write extras: {{{PLUGINS}: [...]}}")
@@ -138,7 +138,7 @@ def _policy(reader: NodeReader, parts: dict[str, yaml.Node], field: str) -> Any:
 def _only(
     reader: NodeReader, parts: dict[str, yaml.Node], field: str, roles: dict[str, tuple[str, ...]]
 ) -> list[str] | None:
-    """Give the task roles that an entry is for; None: all."""
+    """Return the task roles that an entry is for; None: all."""
     keys = [key for key in ROLE_KEYS if key in parts]
     only: list[str] | None = None
     for key in keys:

@@ -31,7 +31,7 @@ class PluginError(PackageCacheError):
 
 
 def init_script(plugins: Path, name: str) -> Path:
-    """Give the path of the init script of a plugin. Raises `PluginError` where folder, description or script is bad."""
+    """Return the path of the init script of a plugin. Raise `PluginError` for a bad folder, description or script."""
     there = ", ".join(sorted(found.parent.name for found in plugins.glob("*/desc.yaml"))) or "none"
     if not NAME.fullmatch(name):
         raise PluginError(f"cannot use the plugin {name!r}: that is not a plugin's name", hint=f"there are: {there}")
@@ -102,6 +102,6 @@ def _description(file: Path) -> dict[str, Any]:
 
 
 def _environment(runtime: Path) -> dict[str, str]:
-    """Let an init script import what the runtime gives: `plugins.plugin_utils`, and the library."""
+    """Make importable for an init script what the runtime provides: `plugins.plugin_utils`, and the library."""
     library = Path(package_cache.__file__).parents[1]
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(runtime), str(library), os.environ.get("PYTHONPATH")]))}

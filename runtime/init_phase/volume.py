@@ -55,14 +55,14 @@ class Volume:
         self._inside.remove(JOB)
 
     def begin(self) -> None:
-        """Make the folder of the job."""
+        """Create the folder of the job."""
         self._inside.path.mkdir(parents=True, exist_ok=True)
         for folder in (FOLDER, JOB):
             self._inside.make_folder(folder, exist_ok=True)
             self._inside.set_mode(folder, 0o755)  # the job's user may be another one than ours
 
     def scripts(self, number: int, plugin: str) -> ScriptPair:
-        """Make the two scripts of a plugin, for its init script to add to, which opens them by their paths."""
+        """Create the two scripts of a plugin, for its init script to add to, which opens them by their paths."""
         names = [f"{JOB}/{number}-{plugin}.{kind}.sh" for kind in ("pre", "post")]
         for name in names:
             self._inside.create(name, BytesIO(HEAD.encode()))

@@ -43,7 +43,7 @@ def plugin_init() -> list[Any]:
 
 
 def parameters_of(plugin_config: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
-    """Give the `parameters` of a configuration; empty where there are none. Ends with status 2 at an unknown one."""
+    """Return the `parameters` of a configuration; empty where there are none. Ends with status 2 at an unknown one."""
     name, parameters = plugin_config["plugin"], plugin_config.get("parameters") or {}
     if not isinstance(parameters, dict):
         stop(f"{name}: parameters must be a mapping, not {parameters!r}")

@@ -36,7 +36,7 @@ def install_script() -> str:
 
 
 def shell_snippets(file: Path) -> Iterator[str]:
-    """Give what a shell reads: the scripts of ConfigMaps, and the arguments behind `sh -c`."""
+    """Return what a shell reads: the scripts of ConfigMaps, and the arguments behind `sh -c`."""
     for document in documents(file):
         yield from (text for name, text in document.get("data", {}).items() if name.endswith(".sh"))
     for container in containers(file):

@@ -19,7 +19,7 @@ NEEDS_SPACE = {"open", "write", "os.rename", "os.mkdir", "os.link"}
 
 
 def is_change(event: str, args: tuple[Any, ...], folder: str) -> bool:
-    """Tell whether an audit event (Python's table of them) is a change of the file system in `folder`."""
+    """Return whether an audit event (Python's table of them) is a change of the file system in `folder`."""
     if event == "ctypes.dlsym":
         return bool(args[1] == "renameat2")
     if not isinstance(args[0] if args else None, str):

@@ -110,7 +110,7 @@ def synthetic_job(
 
 
 def free_port() -> int:
-    """Give a port of loopback that nobody listens on: without network namespaces the host's is shared."""
+    """Return a port of loopback that nobody listens on: without network namespaces the host's is shared."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

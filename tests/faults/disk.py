@@ -24,7 +24,7 @@ def small_disk(job: Job, *, kib: int, inodes: int = 200_000) -> None:
 
 
 def eat(job: Job, *, kib: int) -> None:
-    """Let another process fill that disk up to `kib` free as soon as the installer has begun to change something."""
+    """Make another process fill that disk up to `kib` free as soon as the installer has begun to change something."""
     script = f"""
 until [ -e /var/lib/package-cache ]; do {BUSYBOX} usleep 2000; done
 free=$({BUSYBOX} df -k /small | {BUSYBOX} tail -n 1 | {BUSYBOX} awk '{{ print $4 }}')

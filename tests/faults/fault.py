@@ -49,5 +49,5 @@ def inject(job: Job, fault: Fault) -> None:
 
 
 def on_their_systems(faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
-    """Give each fault with each of its systems."""
+    """Yield each fault with each of its systems."""
     return [(fault, system) for fault in faults for system in fault.systems]

@@ -25,7 +25,7 @@ class Hostile(Fault):
 
 
 def scripts(**named: str) -> list[dict[str, Any]]:
-    """Give `wanted` with maintainer scripts."""
+    """Return `wanted` with maintainer scripts."""
     return [{"depends": "harmless", "scripts": named}]
 
 

@@ -40,7 +40,7 @@ class Job:
     """More of the installer's, which a test has less patience than: `--lock-timeout 2`."""
 
     def prepare(self, repository: str) -> None:
-        """Give the image one source: `repository`, a folder and a place below it, such as `/cache groups/ssh-x/`."""
+        """Return the image one source: `repository`, a folder and a place below it, such as `/cache groups/ssh-x/`."""
         folder, place = repository.split()
         self.room.start([BUSYBOX, "httpd", "-f", "-p", f"127.0.0.1:{self.port}", "-h", folder])
         source = f"deb [trusted=yes] http://127.0.0.1:{self.port}/ {place}"
@@ -50,13 +50,13 @@ class Job:
         )
 
     def command(self, fallback: Sequence[str] = (), *, group: str | None = None) -> str:
-        """Give the command that runs in the job's container."""
+        """Return the command that runs in the job's container."""
         installer = Path(self.cache, "install_group.sh")
         command = installing_command(group or self.group, installer, Path(self.cache), fallback)
         return command.replace(" --cache ", f" {self.options} --cache ", 1)
 
     def drop(self, capabilities: str) -> None:
-        """Take capabilities(7) away from what runs in it from now on: `dac_override,chown`. Needs root on the host."""
+        """Drop capabilities(7) of what runs in it from now on: `dac_override,chown`. Needs root on the host."""
         less = ",".join(f"-{name}" for name in capabilities.split(","))
         container = self.room.container
         enter = (find_tool("setpriv"), "--bounding-set", less, *container.enter)

@@ -214,7 +214,7 @@ def is_true(job: Job) -> bool:
 
 
 def assert_sane(job: Job, text: str = "") -> None:
-    """See that dpkg and apt find nothing to complain of."""
+    """Check that dpkg and apt find nothing to complain of."""
     with verdict(Verdict.NOT_SANE):
         assert job.room.audit() == "", job.room.audit() + text
         checked = job.room.container.run(["apt-get", *NO_CACHE, "check"], timeout=60, check=False)
@@ -230,7 +230,7 @@ def assert_nothing_left(job: Job) -> None:
 
 
 def assert_fallback_works(job: Job, *, sane: bool = True) -> None:
-    """See that the fallback commands now install what was asked for."""
+    """Check that the fallback commands now install what was asked for."""
     with verdict(Verdict.NO_FALLBACK):
         done = job.fall_back()
         assert done.returncode == 0, done.stdout + done.stderr
@@ -244,7 +244,7 @@ OURS = ("for f in /proc", "/root/hold.pl")
 
 
 def processes(job: Job) -> list[str]:
-    """Give the command lines of what runs in the container, but for its holder, its web server and this look."""
+    """Return the command lines of what runs in the container, but for its holder, its web server and this look."""
     lines = job.room.sh("for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f; echo; done 2>/dev/null", check=False)
     signs = ("install_group.sh", "dpkg", "apt-get", "timeout ")
     return [

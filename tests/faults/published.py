@@ -42,7 +42,7 @@ def judge_visible(trial: Trial, at: Path | None = None) -> None:
 
 
 def assert_whole(cache: Path) -> None:
-    """See that each group that is visible is whole, each package file is what its name says, and `verify` agrees."""
+    """Check that each group that is visible is whole, each package file is what its name says, and `verify` agrees."""
     for package in visible(cache / "pool"):
         assert package.name == f"{sha256_of(package)}.deb", f"{package} has other bytes than its name says"
     for group in visible(cache / "groups"):
@@ -53,7 +53,7 @@ def assert_whole(cache: Path) -> None:
 
 
 def assert_whole_group(group: Path, cache: Path) -> None:
-    """See that a group's files are those that its Release states, and that the pool has every package of it."""
+    """Check that a group's files are those that its Release states, and that the pool has every package of it."""
     lines = [line.split() for line in (group / "Release").read_text().splitlines() if line[0] == " "]
     stated = {name: digest for digest, _, name in lines}
     there = {path.name: sha256_of(path) for path in group.iterdir() if path.name != "Release"}
@@ -67,21 +67,21 @@ def assert_whole_group(group: Path, cache: Path) -> None:
 
 
 def assert_old_or_new_groups(trial: Trial, cache: Path) -> None:
-    """See that each group has the bytes of the old state or those of the new one."""
+    """Check that each group has the bytes of the old state or those of the new one."""
     for group in visible(cache / "groups"):
         states = [contents(place / "groups" / group.name) for place in (trial.old, trial.new)]
         assert contents(group) in states, f"{group} is neither the old nor the new one"
 
 
 def assert_old_or_new_lock(trial: Trial, lock: Path) -> None:
-    """See that the lock is the old one, byte for byte, or the new one."""
+    """Check that the lock is the old one, byte for byte, or the new one."""
     allowed = [trial.new.read_bytes(), trial.old.read_bytes() if trial.replacing else None]
     found = lock.read_bytes() if lock.exists() else None
     assert found in allowed, found
 
 
 def hidden(trial: Trial, target: Path) -> list[str]:
-    """Give the hidden names in a cache, or beside a lock."""
+    """Return the hidden names in a cache, or beside a lock."""
     folder, found = (target.parent, "*") if trial.verb == "lock" else (target, "**/*")
     names = [str(path.relative_to(folder)) for path in folder.glob(found)]
     return [name for name in names if any(part[0] == "." for part in Path(name).parts)]
@@ -128,7 +128,7 @@ def judge_refused(done: Completed, expected: ExitStatus, folder: Path) -> None:
 
 
 def wait_until_ended(trial: Trial, limit: float = 10.0) -> None:
-    """See that nothing of a trial runs any more."""
+    """Check that nothing of a trial runs any more."""
     deadline = time.monotonic() + limit
     with verdict(Verdict.LEFT_BEHIND):
         while trial.processes():
@@ -137,17 +137,17 @@ def wait_until_ended(trial: Trial, limit: float = 10.0) -> None:
 
 
 def visible(folder: Path) -> list[Path]:
-    """Give what a reader sees in a folder; none where there is no folder yet."""
+    """Return what a reader sees in a folder; none where there is no folder yet."""
     return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Give the files of a folder; none where there is no such folder."""
+    """Return the files of a folder; none where there is no such folder."""
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
 
 
 def made(cache: Path) -> dict[str, Any]:
-    """Give all that a cache holds, as one value that can be compared."""
+    """Return all that a cache holds, as one value that can be compared."""
     description = json.loads(CacheFolder(cache).description.read_text())
     return {
         "description": {key: value for key, value in description.items() if key != "created"},
@@ -158,13 +158,13 @@ def made(cache: Path) -> dict[str, Any]:
 
 
 def originals(cache: Path) -> dict[str, str]:
-    """Give the names in the pool by the hashes of the archive's files."""
+    """Return the names in the pool by the hashes of the archive's files."""
     lists = [json.loads(path.read_text()) for path in cache.glob("groups/*/packages.json")]
     return {package["original_sha256"]: package["sha256"] for packages in lists for package in packages}
 
 
 def made_new(trial: Trial) -> dict[str, Any]:
-    """Give what the new state holds; a volume that was empty before has only what was staged now."""
+    """Return what the new state holds; a volume that was empty before has only what was staged now."""
     whole = made(trial.new)
     if trial.verb == "stage" and not trial.replacing:
         groups = [group for group in whole["description"]["groups"] if group["name"] in trial.words]

@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 
 def spread(rows: Sequence[Row], few: int) -> list[Row]:
-    """Give all rows in a full run, else `few` of them, evenly spread, the first and the last among them."""
+    """Return all rows in a full run, else `few` of them, evenly spread, the first and the last among them."""
     if FULL or len(rows) <= few:
         return list(rows)
     return [rows[round(index * (len(rows) - 1) / max(few - 1, 1))] for index in range(few)]

@@ -84,7 +84,7 @@ def start_and_stall(one: Trial, silent: str) -> "subprocess.Popen[str]":
 
 
 def wait_for(look: Callable[[], list[Found]]) -> list[Found]:
-    """Look again and again, until something is found."""
+    """Wait until something is found."""
     deadline = time.monotonic() + 20
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not happen within 20 s"

@@ -32,7 +32,7 @@ SHOW = "rm -rf {file}; mv /tmp/hidden {file}"
 
 
 def files_in_use(job: Job) -> list[str]:
-    """Give the files of the cache that this container needs: of the group, and of the pool what is not there yet."""
+    """Return the files of the cache that this container needs: of the group, and of the pool what is not there yet."""
     here = f"""
 for name in amd64.group Packages packages.json Release; do ls {job.cache}/groups/*/$name; done
 apt-get -qq update; apt-get -qq --print-uris install {" ".join(job.requests)} |

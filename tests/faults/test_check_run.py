@@ -61,7 +61,7 @@ class Proving:
         )  # fmt: skip
 
     def processes(self) -> list[int]:
-        """Give what runs of it: those below it inherit its mark, or their root lies where it puts roots."""
+        """Return what runs of it: those below it inherit its mark, or their root lies where it puts roots."""
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -89,7 +89,7 @@ def proving(product_root: Callable[..., Path], tmp_path: Path) -> Iterator[Provi
 
 
 def judge_whole(one: Proving) -> None:
-    """See that all that is noted can be read, and nothing else lies in the cache but what a killed writer leaves."""
+    """Check that all that is noted can be read, and nothing else lies in the cache but what a killed writer leaves."""
     with verdict(Verdict.UNTRUE):
         if one.cache.proofs.exists():
             noted = json.loads(one.cache.proofs.read_text())["proofs"]
@@ -100,7 +100,7 @@ def judge_whole(one: Proving) -> None:
 
 
 def judge_proved(one: Proving, done: Completed) -> None:
-    """See that a run that nothing disturbed did it all, and noted it."""
+    """Check that a run that nothing disturbed did it all, and noted it."""
     with verdict(Verdict.NOT_SANE):
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["status"] == 0

@@ -23,12 +23,12 @@ HALF = "packages are half installed here"
 
 
 def install(package: str) -> str:
-    """Give the line by which others install a package, and perhaps fail."""
+    """Return the line by which others install a package, and perhaps fail."""
     return f"dpkg --force-depends -i /debs/{package}*.deb >/dev/null 2>&1 || :"
 
 
 def mark(package: str, selection: str) -> str:
-    """Give the line that holds a package, or no longer; dpkg wants a list of the available for that."""
+    """Return the line that holds a package, or no longer; dpkg wants a list of the available for that."""
     return f"touch /var/lib/dpkg/available; echo {package} {selection} | dpkg --set-selections"
 
 

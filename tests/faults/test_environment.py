@@ -17,7 +17,7 @@ HERE = 'exec /bin/sh -c "$0"'
 
 
 def within(lines: str) -> tuple[str, ...]:
-    """Give the shell that runs lines before the command."""
+    """Return the shell that runs lines before the command."""
     return ("/bin/sh", "-c", f"{lines}; {HERE}")
 
 

@@ -34,7 +34,7 @@ class Odd(Fault):
 
 
 def gone(*names: str) -> str:
-    """Give the line that takes programs and files away, to where BACK finds them."""
+    """Return the line that takes programs and files away, to where BACK finds them."""
     places = " ".join(f"/bin/{name} /sbin/{name} /usr/bin/{name} /usr/sbin/{name}" for name in names)
     return (
         f"mkdir -p /root/gone; for f in {places}; do [ ! -e $f ] || cp -a --parents $f /root/gone; done; rm -f {places}"

@@ -31,7 +31,7 @@ def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
 
 
 def commands(world: World) -> dict[str, list[str]]:
-    """Give the words of each verb."""
+    """Return the words of each verb."""
     layout = HandMade(world.folder / "image")
     cache, lock = str(world.cache), str(world.folder / "package-cache.lock")
     state = ["--state", str(world.folder / "state"), "--manifest", str(world.folder / "package_cache_info")]
@@ -45,7 +45,7 @@ def commands(world: World) -> dict[str, list[str]]:
 
 
 def left(mark: str) -> list[str]:
-    """Give the programs that run with a word in their environment."""
+    """Return the programs that run with a word in their environment."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -57,7 +57,7 @@ def left(mark: str) -> list[str]:
 
 
 def names(folder: Path) -> list[str]:
-    """Give what lies in a folder but for its state."""
+    """Return what lies in a folder but for its state."""
     found = (str(path.relative_to(folder)) for path in folder.rglob("*"))
     return sorted(name for name in found if not name.startswith(("state", "bill.json", "image")))
 

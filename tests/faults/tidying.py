@@ -36,7 +36,7 @@ class Tidying(Trial):
 
 
 def tidying(trial: Trial) -> Tidying:
-    """Give a run of `gc` in the place of another verb, with what killed writers left."""
+    """Return a run of `gc` in the place of another verb, with what killed writers left."""
     one = Tidying(trial.shelf, trial.folder, "gc", replacing=True)
     for folder in ("groups/.new-abcd1234", "pool/.partial"):
         (one.target / folder).mkdir()
@@ -46,7 +46,7 @@ def tidying(trial: Trial) -> Tidying:
 
 
 def needed(volume: Path) -> set[str]:
-    """Give the names of the package files that the groups on a volume take."""
+    """Return the names of the package files that the groups on a volume take."""
     texts = [path.read_text() for path in volume.glob("groups/[!.]*/Packages")]
     return {name for text in texts for name in re.findall(r"^Filename: pool/(\S+)$", text, re.MULTILINE)}
 

@@ -41,7 +41,7 @@ class BrokenError(AssertionError):
 
 @contextlib.contextmanager
 def verdict(found: Verdict) -> Iterator[None]:
-    """Give what is asserted in the block that verdict."""
+    """Return what is asserted in the block that verdict."""
     try:
         yield
     except BrokenError:
@@ -83,12 +83,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def kind_of(nodeid: str) -> str:
-    """Give the kind of a fault: what its file is named for."""
+    """Return the kind of a fault: what its file is named for."""
     return nodeid.partition("::")[0].rpartition("/")[2].removeprefix("test_").removesuffix(".py").replace("_", " ")
 
 
 def table(found: dict[str, Counter[str]], columns: list[str]) -> list[str]:
-    """Give the lines of the table, as Markdown."""
+    """Return the lines of the table, as Markdown."""
     rows = [(kind, found[kind]) for kind in sorted(found)]
     rows.append(("all", sum((counts for _, counts in rows), Counter())))
     lines = ["| kind | injections | " + " | ".join(columns) + " | skipped |"]

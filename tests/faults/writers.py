@@ -47,11 +47,11 @@ class Shelf:
     server: ArchiveServer
 
     def state(self, name: str) -> Path:
-        """Give the folder of `old` or `new`."""
+        """Return the folder of `old` or `new`."""
         return self.folder / name
 
     def options(self, folder: Path) -> list[str]:
-        """Give the options of a verb that reaches archives, for the manifest in `folder`."""
+        """Return the options of a verb that reaches archives, for the manifest in `folder`."""
         return [
             "--manifest", str(folder / "package_cache_info"), "--state", str(folder / "state"),
             "--mirror", f"ubuntu={self.server.uri}", "--keyring", f"ubuntu={self.archive.keyring}",
@@ -123,7 +123,7 @@ class Trial:
             self.put_old()
 
     def put_old(self) -> None:
-        """Put the old state where the verb writes."""
+        """Copy the old state to where the verb writes."""
         old = self.old
         if old.is_dir():
             shutil.copytree(old, self.target)
@@ -180,7 +180,7 @@ class Trial:
         return run_in_process(self.words)
 
     def processes(self) -> list[str]:
-        """Give the command lines of what runs of this trial."""
+        """Return the command lines of what runs of this trial."""
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):

@@ -73,7 +73,7 @@ class SyntheticCache:
         return folder.group(group, system or self.system)
 
     def pool_file(self, deb: Path) -> Path:
-        """Give the pool's file of a package."""
+        """Return the pool's file of a package."""
         return CacheFolder(self.path).package(sha256_of(deb))
 
 
@@ -112,7 +112,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Room:
-    """A running throw-away root with a cache in it."""
+    """A running disposable root with a cache in it."""
 
     container: Container
     cache: str
@@ -139,11 +139,11 @@ class Room:
         return process
 
     def map(self) -> list[str]:
-        """Give everything that can be seen to change in it."""
+        """Return everything that can be seen to change in it."""
         return self.sh(MAP).splitlines()
 
     def state(self, *names: str) -> dict[str, str]:
-        """Give dpkg's word on packages: `ii 1.0`; nothing for those that it does not know."""
+        """Return dpkg's state of packages: `ii 1.0`; nothing for those that it does not know."""
         form = "${Package} ${db:Status-Abbrev}${Version}\\n"
         try:
             out = self.container.run(["dpkg-query", "-W", "-f", form, *names], timeout=30).stdout
@@ -152,6 +152,6 @@ class Room:
         return dict(line.split(" ", 1) for line in out.splitlines())
 
     def audit(self) -> str:
-        """Give what dpkg finds wrong: nothing, where all is well. Without a shell: busybox's has a dpkg of its own."""
+        """Return the problems that dpkg finds. Without a shell, because busybox's has a dpkg of its own."""
         done = self.container.run(["dpkg", "--audit"], timeout=60, check=False)
         return done.stdout + done.stderr

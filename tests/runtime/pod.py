@@ -31,12 +31,12 @@ open(post, "a").write(%(post)r)
 
 
 def entry(plugin: str, policy: str | None = None, **more: object) -> dict[str, object]:
-    """Give an entry of a job's list of plugins."""
+    """Return an entry of a job's list of plugins."""
     return {"plugin": plugin, **({"failurePolicy": policy} if policy else {}), **more}
 
 
 def job_of(commands: Sequence[str] = ("echo command",), *entries: Mapping[str, object]) -> str:
-    """Give the YAML of a job with one task role."""
+    """Return the YAML of a job with one task role."""
     extras = {"com.microsoft.pai.runtimeplugin": [dict(one) for one in entries]}
     return yaml.safe_dump({"protocolVersion": 2, "taskRoles": {"main": {"commands": list(commands)}}, "extras": extras})
 
@@ -69,7 +69,7 @@ class Pod:
         return [*python, str(self.runtime / "init.py"), "--job", str(file), *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Give the environment of the init container."""
+        """Return the environment of the init container."""
         return {
             "PYTHONPATH": str(REPOSITORY / "src"),
             "PACKAGE_CACHE_DIR": str(self.folder / "no cache"),
@@ -87,7 +87,7 @@ class Pod:
         assert done.returncode == 0, done.stderr
 
     def job_argv(self, shell: str, *command: str) -> list[str]:
-        """Give the command line of the job's container; for busybox, of one that has nothing else."""
+        """Return the command line of the job's container; for busybox, of one that has nothing else."""
         job = [str(self.work / "runtime.d" / "job.sh"), *command]
         if shell == "busybox":
             return ["env", f"PATH={self._applets}", "/bin/busybox", "sh", *job]
@@ -102,7 +102,7 @@ class Pod:
         return start(self.job_argv(shell, *command), cwd=self.folder)
 
     def tree(self) -> dict[str, str]:
-        """Give all files of the job's folder with their content."""
+        """Return all files of the job's folder with their content."""
         return {path.name: path.read_text() for path in sorted(self.job.iterdir())} if self.job.exists() else {}
 
     def wait_for(self, name: str) -> Path:
@@ -116,7 +116,7 @@ class Pod:
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that is dead and not yet waited for does not."""
+    """Return whether a process runs; one that is dead and not yet waited for does not."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -68,7 +68,7 @@ def test_a_second_run_replaces_the_first(pod: Pod) -> None:
 
 
 def broken(pod: Pod, kind: str) -> str:
-    """Make a plugin that is broken in one way, and give its name."""
+    """Create a plugin that is broken in one way, and return its name."""
     pod.plugin("bad", pre="echo half\n", end="import sys; sys.exit(4)" if kind == "status" else "")
     folder = pod.runtime / "plugins" / "bad"
     description = {

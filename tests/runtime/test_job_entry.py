@@ -12,7 +12,7 @@ POST = 'echo "post %s after <${PAI_COMMAND_STATUS-unset}>"\n'
 
 
 def with_plugins(pod: Pod, first: str, second: str = "echo pre b\n", policy: str = "fail", command: str = "") -> None:
-    """Make ready a job of two plugins; `policy` is the first one's."""
+    """Prepare a job of two plugins; `policy` is the first one's."""
     pod.plugin("a", pre=first, post=POST % "a")
     pod.plugin("b", pre=second, post=POST % "b")
     pod.ready(job_of([command or "echo command"], entry("a", policy), entry("b")))

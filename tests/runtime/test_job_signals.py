@@ -23,7 +23,7 @@ def number(name: str) -> int:
 
 
 def heard_as(name: str, shell: str) -> str:
-    """Give the signal that a command hears: busybox alone cannot undo that INT and QUIT are ignored."""
+    """Return the signal that a command hears: busybox alone cannot undo that INT and QUIT are ignored."""
     return "TERM" if shell == "busybox" and name in ("INT", "QUIT") else name
 
 

@@ -24,7 +24,7 @@ LIBRARIES = ["click", "rich", "debian", "zstandard", "tomli_w"]
 
 
 def blocking(folder: Path, names: list[str]) -> dict[str, str]:
-    """Give the environment of a Python, and all that it starts, which cannot import these."""
+    """Return the environment of a Python, and all that it starts, which cannot import these."""
     site = folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(BLOCK.format(names=set(names)))

@@ -13,7 +13,7 @@ from package_cache.exit_codes import ExitStatus
 
 @dataclass(frozen=True)
 class Fault(Terms):
-    """What is done to a container before the command runs in it, and what must come of it."""
+    """What is done to a container before the command runs in it, and which result is expected."""
 
     name: str
     cause: str = ""
@@ -24,7 +24,7 @@ class Fault(Terms):
     heal: str = ""
     """Lines of shell, run in the container after the judgement, before the fallback: a full disk stays full."""
     after: str = ""
-    """Lines of shell that print what is wrong with what came of it."""
+    """Lines of shell that print what is wrong with the result."""
     options: str = ""
     """More of the installer's."""
     systems: Sequence[str] = ("ubuntu16.04", "ubuntu18.04", "debian12")
@@ -36,7 +36,7 @@ class Fault(Terms):
 
 
 def inject(job: Job, fault: Fault) -> None:
-    """Cause the fault, run the command, judge what came of it, and see that the fallback works where it is needed."""
+    """Cause the fault, run the command, judge the result, and check that the fallback works where it is needed."""
     job.room.sh(fault.cause)
     before = look(job)
     job.options = fault.options

@@ -30,7 +30,7 @@ def scripts(**named: str) -> list[dict[str, Any]]:
 
 
 def open_hostile(fault: Hostile, system: str, synthetic_job: SyntheticJob, folder: Path) -> Job:
-    """Open a job that wants the fault's packages; its fallback's repository has them mended, and newer."""
+    """Open a job that wants the fault's packages; its fallback's repository has them repaired, and newer."""
     debs = [make_deb(folder / "debs", **{"name": "wanted", **given}) for given in fault.packages]
     debs.append(make_deb(folder / "debs", "harmless", files={"/usr/share/harmless": "x"}))
     others = [make_deb(folder / "others", **given) for given in fault.others]

@@ -17,7 +17,7 @@ NO_INSTALLER = "is the volume mounted?"
 NOTHING = "nothing was changed"
 NOTHING_ELSE = "nothing was changed but what an earlier run had left"
 BY_OTHERS = "another process changed the packages here"
-NOT_WHOLLY_UNDONE = "not wholly undone"
+NOT_COMPLETELY_UNDONE = "not completely undone"
 
 NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 """Options by which apt keeps nothing of what it has read: the judgement itself changes nothing."""
@@ -82,7 +82,7 @@ def judge(
             assert "package-cache: cannot " in text, text
             assert f" ({status.reason}): " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
             assert "next step: " in text or status in (ExitStatus.USAGE, ExitStatus.INTERRUPTED), text
-    if NOT_WHOLLY_UNDONE not in text:  # else the notes of what is to be taken back stay for the next run
+    if NOT_COMPLETELY_UNDONE not in text:  # else the notes of what is to be taken back stay for the next run
         assert_nothing_left(job)
         if status in (ExitStatus.INSTALL_FAILED, ExitStatus.INTERRUPTED) and terms.sane:
             assert_sane(job, text)
@@ -118,8 +118,8 @@ def judge_undone(job: Job, before: State, after: State, text: str, terms: Terms)
             assert_none(changes(before, after), text)
     with verdict(Verdict.NOT_UNDONE):
         left = not_undone(job, before, after, terms)
-        assert left == {} or (terms.cannot_be_undone and NOT_WHOLLY_UNDONE in text), f"{left}\n{text}"
-        assert NOT_WHOLLY_UNDONE not in text or terms.cannot_be_undone, text
+        assert left == {} or (terms.cannot_be_undone and NOT_COMPLETELY_UNDONE in text), f"{left}\n{text}"
+        assert NOT_COMPLETELY_UNDONE not in text or terms.cannot_be_undone, text
 
 
 def not_undone(job: Job, before: State, after: State, terms: Terms) -> dict[str, str]:

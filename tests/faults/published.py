@@ -1,4 +1,4 @@
-"""The judgement of what a verb published: as a reader finds it, whole, and old or new."""
+"""The judgement of what a verb published: as a reader finds it, intact, and old or new."""
 
 import json
 import re
@@ -25,7 +25,7 @@ LOCKS_NAMES = re.compile(r"\.package-cache\.lock\.new-\w+")
 
 
 def judge_visible(trial: Trial, at: Path | None = None) -> None:
-    """Judge what there is after a verb ended in whatever way: whole things, and no files that nobody knows.
+    """Judge what there is after a verb ended in whatever way: intact groups, and no files that nobody knows.
 
     `at`: where the target is seen, if elsewhere.
     """
@@ -34,25 +34,25 @@ def judge_visible(trial: Trial, at: Path | None = None) -> None:
         if trial.verb == "lock":
             assert_old_or_new_lock(trial, target)
         else:
-            assert_whole(target)
+            assert_intact(target)
             assert_old_or_new_groups(trial, target)
     with verdict(Verdict.LEFT_BEHIND):
         known = LOCKS_NAMES if trial.verb == "lock" else WRITERS_NAMES
         assert [name for name in hidden(trial, target) if not known.fullmatch(name)] == []
 
 
-def assert_whole(cache: Path) -> None:
-    """Check that each group that is visible is whole, each package file is what its name says, and `verify` agrees."""
+def assert_intact(cache: Path) -> None:
+    """Check that each visible group is intact, each package file is what its name says, and `verify` agrees."""
     for package in visible(cache / "pool"):
         assert package.name == f"{sha256_of(package)}.deb", f"{package} has other bytes than its name says"
     for group in visible(cache / "groups"):
-        assert_whole_group(group, cache)
+        assert_intact_group(group, cache)
     if (cache / "package-cache.json").exists():
         done = run_in_process(["verify", "--cache", str(cache)])
         assert done.returncode == 0, done.stderr
 
 
-def assert_whole_group(group: Path, cache: Path) -> None:
+def assert_intact_group(group: Path, cache: Path) -> None:
     """Check that a group's files are those that its Release states, and that the pool has every package of it."""
     lines = [line.split() for line in (group / "Release").read_text().splitlines() if line[0] == " "]
     stated = {name: digest for digest, _, name in lines}
@@ -99,7 +99,7 @@ def judge_done(trial: Trial, done: Completed, at: Path | None = None) -> None:
         if trial.verb == "lock":
             assert target.read_bytes() == trial.new.read_bytes()
         else:
-            assert_whole(target)
+            assert_intact(target)
             assert made(target) == made_new(trial)
     with verdict(Verdict.LEFT_BEHIND):
         assert set(hidden(trial, target)) <= {".lock"}

@@ -13,7 +13,7 @@ from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 FAILED = (ExitStatus.INSTALL_FAILED,)
-UNDONE = "undone: the packages that came were removed again"
+UNDONE = "undone: the new packages were removed"
 BOTH = "dpkg --add-architecture i386;"
 FAIL = "touch /var/fail;"
 HEAL = "rm -f /var/fail"

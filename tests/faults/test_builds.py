@@ -1,4 +1,4 @@
-"""Signals to `build`, `stage` and `lock` at moments spread over a whole run: what is published is whole."""
+"""Signals to `build`, `stage` and `lock` at moments spread over a run: what is published is intact."""
 
 import itertools
 import os

@@ -67,15 +67,15 @@ def put_on_disk(isolation: Isolation) -> Iterator[PutOnDisk]:
         yield put
 
 
-def try_and_mend(trial: Trial, disk: Disk, expected: ExitStatus, mend: str = GROW, *, may_do: bool = False) -> None:
-    """Run a verb on a disk that lacks something, judge it, mend the disk, and see that the same command then does."""
+def try_and_repair(trial: Trial, disk: Disk, expected: ExitStatus, repair: str = GROW, *, may_do: bool = False) -> None:
+    """Run a verb on a broken disk, judge it, repair the disk, and check that the command then succeeds."""
     done = trial.run()
     if not (may_do and done.returncode == 0):
         judge_refused(done, expected, disk.folder)
     inside = trial.target.is_relative_to(disk.folder)
     at = disk.seen / trial.target.relative_to(disk.folder) if inside else None
     judge_visible(trial, at)
-    disk.sh(mend.format(folder=disk.folder))
+    disk.sh(repair.format(folder=disk.folder))
     judge_done(trial, trial.run(), at)
 
 
@@ -83,7 +83,7 @@ def try_and_mend(trial: Trial, disk: Disk, expected: ExitStatus, mend: str = GRO
 @pytest.mark.parametrize(("kib", "replacing"), spread([(kib, bool(step % 2)) for step, kib in enumerate(KIB)], 3))
 def test_a_disk_that_is_small(kib: int, replacing: bool, verb: str, trial: MakeTrial, put_on_disk: PutOnDisk) -> None:
     one = trial(verb, replacing=replacing)
-    try_and_mend(one, put_on_disk(one, kib=kib), ExitStatus.NO_SPACE, may_do=kib > 4000)
+    try_and_repair(one, put_on_disk(one, kib=kib), ExitStatus.NO_SPACE, may_do=kib > 4000)
 
 
 @pytest.mark.parametrize("verb", ["build", "stage"])
@@ -92,14 +92,14 @@ def test_a_disk_without_inodes(
     inodes: int, replacing: bool, verb: str, trial: MakeTrial, put_on_disk: PutOnDisk
 ) -> None:
     one = trial(verb, replacing=replacing)
-    try_and_mend(one, put_on_disk(one, inodes=inodes), ExitStatus.NO_SPACE, may_do=inodes > 9)
+    try_and_repair(one, put_on_disk(one, inodes=inodes), ExitStatus.NO_SPACE, may_do=inodes > 9)
 
 
 @pytest.mark.parametrize("kib", spread([0, 4, 8, 16, 24, 32, 48, 64, 96, 128], 2))
 def test_a_lock_on_a_disk_that_is_small(kib: int, trial: MakeTrial, put_on_disk: PutOnDisk) -> None:
     one = trial("lock", replacing=kib % 3 == 0)
     folder = one.folder / "state" if kib % 16 else None  # where lists are kept, or where all is
-    try_and_mend(one, put_on_disk(one, kib=kib, folder=folder), ExitStatus.NO_SPACE, may_do=kib > 16)
+    try_and_repair(one, put_on_disk(one, kib=kib, folder=folder), ExitStatus.NO_SPACE, may_do=kib > 16)
 
 
 @pytest.mark.parametrize("replacing", [False, True])
@@ -108,7 +108,7 @@ def test_a_disk_that_is_read_only(verb: str, replacing: bool, trial: MakeTrial, 
     one = trial(verb, replacing=replacing)
     disk = put_on_disk(one)
     disk.sh(f"mount -o remount,ro {disk.folder}")
-    try_and_mend(one, disk, ExitStatus.READ_ONLY, "mount -o remount,rw {folder}")
+    try_and_repair(one, disk, ExitStatus.READ_ONLY, "mount -o remount,rw {folder}")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -117,4 +117,4 @@ def test_a_folder_of_somebody_else(verb: str, trial: MakeTrial, put_on_disk: Put
     disk = put_on_disk(one)
     disk.sh(f"chmod 555 {disk.folder}")
     one.prefix = (*one.prefix, "setpriv", "--bounding-set", "-dac_override")  # what lets root write everywhere
-    try_and_mend(one, disk, ExitStatus.READ_ONLY, "chmod 755 {folder}")
+    try_and_repair(one, disk, ExitStatus.READ_ONLY, "chmod 755 {folder}")

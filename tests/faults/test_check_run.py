@@ -1,4 +1,4 @@
-"""`check --run` to which something happens: nothing stays behind, and what is noted in the cache is whole and true."""
+"""`check --run` to which something happens: nothing stays behind, and what is noted in the cache is intact and true."""
 
 import contextlib
 import json
@@ -88,7 +88,7 @@ def proving(product_root: Callable[..., Path], tmp_path: Path) -> Iterator[Provi
         assert mounts_that_may_be_ours() == mounts
 
 
-def judge_whole(one: Proving) -> None:
+def judge_intact(one: Proving) -> None:
     """Check that all that is noted can be read, and nothing else lies in the cache but what a killed writer leaves."""
     with verdict(Verdict.UNTRUE):
         if one.cache.proofs.exists():
@@ -136,7 +136,7 @@ def test_a_signal_and_the_same_command_again(way: str, moment: int, proving: Pro
     done = ended(process)
     if way != "kill":
         judge_interrupted(done)
-    judge_whole(proving)
+    judge_intact(proving)
     if moment % 5 == 0 or way == "kill":
         judge_proved(proving, run_in_process(proving.words))
 
@@ -149,7 +149,7 @@ def test_something_happens_right_before_a_change_of_the_cache(way: str, step: in
         with verdict(Verdict.WRONG_REASON):
             assert done.returncode == 0
             assert "cannot record the trial installation in the cache: cannot write to" in done.stderr
-    judge_whole(proving)
+    judge_intact(proving)
     judge_proved(proving, run_in_process(proving.words))
 
 

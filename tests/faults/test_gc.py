@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.faults.published import assert_whole, judge_interrupted, judge_refused, wait_until_ended
+from tests.faults.published import assert_intact, judge_interrupted, judge_refused, wait_until_ended
 from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
 from tests.faults.test_builds_disk import PutOnDisk, put_on_disk
@@ -93,7 +93,7 @@ def test_beside_those_who_build_stage_install_from_and_pack_one_folder(
         assert [each.returncode for each in done] == [0] * len(started), [each.stderr for each in done]
     with verdict(Verdict.UNTRUE):
         for cache in (build.target, away.target):
-            assert_whole(cache)
+            assert_intact(cache)
             assert needed(cache) <= {path.name for path in (cache / "pool").iterdir()}
     assert run_in_process(image).returncode == 0
     judge_tidied(one, run_in_process(one.words))

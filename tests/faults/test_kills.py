@@ -1,4 +1,4 @@
-"""Signals at moments spread over a whole run; the same command then brings everything to its end."""
+"""Signals at moments spread over a run; the same command then brings everything to its end."""
 
 import itertools
 import signal

@@ -15,7 +15,7 @@ from package_cache.exit_codes import ExitStatus
 pytestmark = pytest.mark.injection
 READ_ONLY = (ExitStatus.READ_ONLY,)
 FAILED = (ExitStatus.INSTALL_FAILED,)
-COULD_START = "services could start"
+COULD_START = "cannot keep services from starting"
 P = "/usr/sbin/policy-rc.d"
 YES, NO = (
     f"printf '#!/bin/sh\\nexit 0\\n' >{P}; chmod 755 {P};",

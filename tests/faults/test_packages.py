@@ -13,7 +13,7 @@ from package_cache.exit_codes import ExitStatus
 pytestmark = pytest.mark.injection
 FAILED = (ExitStatus.INSTALL_FAILED,)
 LINES = "the last lines of dpkg's output"
-UNDONE = "undone: the packages that came were removed again, and dpkg is sane"
+UNDONE = "undone: the new packages were removed, and dpkg is consistent"
 
 
 TEMPLATE = "Template: wanted/question\nType: string\nDescription: What do you want?\n"
@@ -80,7 +80,7 @@ FAULTS = [
     Hostile("a circle of dependencies", packages=[{"depends": "one"}, {"name": "one", "depends": "wanted"}]),
     Hostile("a circle of dependencies that fails", expected=FAILED, says=UNDONE,
             packages=[{"depends": "one"}, {"name": "one", "depends": "wanted", "scripts": {"postinst": "exit 1"}}]),
-    Hostile("a trigger of another package fails once", "dpkg -i /debs/watcher_*.deb", says="trying apt's way",
+    Hostile("a trigger of another package fails once", "dpkg -i /debs/watcher_*.deb", says="trying apt-get install",
             packages=[WATCHED], after=WATCHER_IS_WHOLE, others=[{"name": "watcher", "scripts": {
                 "triggers": TRIGGER, "postinst": "[ $1 != triggered ]"}}]),
     Hostile("a trigger of another package fails", "dpkg -i /debs/watcher_*.deb", FAILED, UNDONE,
@@ -90,7 +90,7 @@ FAULTS = [
             packages=[WATCHED, {"name": "watcher", "scripts": NEVER_AGAIN}]),
     Hostile("the newer version of what is here fails",
             cannot_be_undone="dpkg goes back to an older version only with the file of it",
-            cause="dpkg -i /debs/old_1.0_all.deb", expected=FAILED, says="not wholly undone",
+            cause="dpkg -i /debs/old_1.0_all.deb", expected=FAILED, says="not completely undone",
             packages=[{"depends": "old (>= 2)"}, {"name": "old", "version": "2", "scripts": {"postinst": "exit 1"}}],
             others=[{"name": "old"}]),
     Hostile("the newer version of what is here cannot be unpacked", "dpkg -i /debs/old_1.0_all.deb", FAILED, UNDONE,

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.faults.published import assert_whole, hidden, judge_visible
+from tests.faults.published import assert_intact, hidden, judge_visible
 from tests.faults.verdicts import Verdict, verdict
 from tests.faults.writers import Trial, run_in_process
 
@@ -52,14 +52,14 @@ def needed(volume: Path) -> set[str]:
 
 
 def judge_tidied(one: Tidying, done: Completed, at: Path | None = None) -> None:
-    """Judge what came of it: all that is needed is there and nothing else, and nobody is said to be at work."""
+    """Judge the result: all that is needed is there and nothing else, and nobody is said to be at work."""
     volume = at or one.target
     with verdict(Verdict.OTHER):
         assert done.returncode == 0, done.stderr
         result = json.loads(done.stdout)["result"]
         assert (result["busy"], result["waiting"]) == (False, 0), result
     with verdict(Verdict.UNTRUE):
-        assert_whole(volume)
+        assert_intact(volume)
         assert {path.name for path in (volume / "pool").iterdir()} == needed(volume)
     with verdict(Verdict.LEFT_BEHIND):
         assert set(hidden(one, volume)) <= {".lock"}

@@ -1,4 +1,4 @@
-"""What can be wrong after a fault, and the table of a whole run: injections by kind, and what was found broken."""
+"""What can be wrong after a fault, and the table of a full run: injections by kind, and what was found broken."""
 
 import contextlib
 from collections import Counter
@@ -54,7 +54,7 @@ def verdict(found: Verdict) -> Iterator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note in the report of an injection what came of it: the report, unlike the exception, crosses processes."""
+    """Note in the report of an injection the result: the report, unlike the exception, crosses processes."""
     report = yield
     if item.get_closest_marker("injection") and (report.when == "call" or report.outcome != "passed"):
         found = "passed" if report.passed else "skipped"

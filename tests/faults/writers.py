@@ -143,7 +143,7 @@ class Trial:
 
     @property
     def new(self) -> Path:
-        """What shall be there in the end: it holds what an old state with other groups leaves on a volume."""
+        """What must be there in the end: it holds what an old state with other groups leaves on a volume."""
         return self.shelf.state("new") / self._made
 
     @property

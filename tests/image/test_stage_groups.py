@@ -93,7 +93,7 @@ def test_a_damaged_file_on_the_volume_is_mended(tree: InitTree, damage: str) -> 
     done = tree.stage("edit")
     assert done.returncode == 0
     assert "1 new package file," in done.stdout
-    assert ("was damaged: it is staged again" in done.stderr) == (damage != "missing")
+    assert ("was damaged: staging it again" in done.stderr) == (damage != "missing")
     assert verify(CacheFolder(tree.volume)).problems == ()
 
 
@@ -137,7 +137,8 @@ def test_names_that_are_not_there_are_told_together(tree: InitTree) -> None:
     assert done.stderr == (
         f"package-cache: cannot stage edit nothing neither to {tree.volume}: "
         "there is no group nothing, but: edit view; there is no group neither, but: edit view\n"
-        "package-cache: next step: name what is there, or add it to the manifest and make the image again\n"
+        "package-cache: next step: name an existing group and system, "
+        "or add it to the manifest and make the image again\n"
     )
     assert not tree.volume.exists()
 
@@ -146,7 +147,7 @@ def test_what_is_optional_keeps_no_job_from_starting(tree: InitTree) -> None:
     done = tree.stage("edit", "nothing", "--optional")
     assert done.returncode == 0
     assert "there is no group nothing" in done.stderr
-    assert done.stderr.endswith("the job starts all the same, and installs them by its fallback\n")
+    assert done.stderr.endswith("the job starts anyway, and installs them by its fallback\n")
     assert tree.stage("--optional").returncode == 2
 
 

@@ -253,7 +253,7 @@ def test_two_at_once_give_whole_groups_or_fail(tree: InitTree, world: World) -> 
         assert 0 in statuses, told
         assert set(statuses) <= {0, 1}, told
         for status, words in zip(statuses, told, strict=True):
-            assert status == 0 or "another run stages to it" in words
+            assert status == 0 or "another run is staging to it" in words
         for folder in tree.volume.glob("groups/*"):
             for line in (folder / "Packages").read_text().splitlines():
                 if line.startswith("Filename: "):

@@ -102,7 +102,7 @@ def _indexed(deb: Path, digest: str) -> IndexedPackage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of the installer came to."""
+    """The result of one run of the installer."""
 
     status: int
     out: str

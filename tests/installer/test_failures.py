@@ -1,4 +1,4 @@
-"""Where a package's own script ends with an error, what came is taken back and dpkg is sane."""
+"""Where a package's own script ends with an error, the new packages are removed and dpkg is consistent."""
 
 import signal
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_failing_script(which: str, system: str, tmp_path: Path, debs: Path, o
     assert (done.status, done.result["reason"], done.result["installed"]) == (50, "install-failed", "0")
     assert "package-cache: the last lines of dpkg's output:\n" in done.err
     assert which != "postinst" or "the disk is on fire" in done.err
-    assert "undone: the packages that came were removed again, and dpkg is sane; next step: " in done.err
+    assert "undone: the new packages were removed, and dpkg is consistent; next step: " in done.err
     assert room.audit() == ""
     assert room.sh("dpkg-query -W") == packages
     assert (

@@ -1,4 +1,4 @@
-"""Every reason not to install has its status and says it whole, and nothing in the container changes."""
+"""Every reason not to install has its status and full message, and nothing in the container changes."""
 
 import shutil
 from collections.abc import Callable
@@ -162,7 +162,7 @@ def test_a_dpkg_that_refuses_to_start(
         done = room.install(*options, "tools")
         assert (done.status, done.out, done.result["reason"]) == (22, "", "dpkg-broken")
         assert REFUSED[prepare] in done.err
-        assert "nothing was changed; next step: repair what it complains of\n" in done.err
+        assert "nothing was changed; next step: repair what dpkg reports\n" in done.err
     assert room.map() == before
     assert room.sh("cat /var/log/dpkg.log | grep -c 'archives unpack' || :") == "0\n"
 
@@ -227,8 +227,8 @@ def test_an_apt_that_is_broken_has_its_say(cache: SyntheticCache, debs: Path, op
     assert (done.status, done.out, done.err) == (
         22, "",
         "package-cache:     apt says: it is broken\n"
-        "package-cache: cannot install tools (dpkg-broken): apt-get check does not work here\n"
-        "package-cache: nothing was changed; next step: see that it does, or build the cache again\n",
+        "package-cache: cannot install tools (dpkg-broken): apt-get check fails here\n"
+        "package-cache: nothing was changed; next step: repair apt, or build the cache again\n",
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_a_device_stays_one(cache: SyntheticCache, debs: Path, open_room: OpenRo
         (
             "/nowhere/result",
             42,
-            "(read-only): no file can be written beside /nowhere/result, where the result is wanted",
+            "(read-only): cannot write a file beside /nowhere/result, where the result is wanted",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""An init container that is killed anywhere leaves no plan, or a whole one; the next run ends right."""
+"""An init container that is killed anywhere leaves no plan or a complete one; the next run succeeds."""
 
 import os
 import signal

@@ -4,18 +4,18 @@
 #   stage_groups.sh [--system NAME]... [--optional] --to DIR [--] GROUP...
 #   stage_groups.sh --list
 #
-# Copies what is not there yet: package files, then each group's folder in one rename, the description last. So a
-# reader finds whole groups only, also where this is killed at any moment; run again it goes on, and mends what
-# it finds damaged. Groups that are there already stay.
+# The script copies what is missing: package files, then each group's folder in one rename, the description last. So a
+# reader finds only complete groups, even after a kill at any moment. The next run continues, and replaces damaged
+# files. Groups that are on the volume already stay.
 #
-# Of two runs at once the later one wins. There is no lock, for busybox has no flock; but all that changes on the
-# volume is renamed from or to the folder of the run, and who begins takes the folders of others away in one rename.
-# From then on the other run can change nothing, and ends. What it had done is what a killed one leaves.
+# Of two runs at once the later one wins. There is no lock, because busybox has no flock. Instead, every change on the
+# volume is a rename from or to the folder of the run, and a new run first moves the folders of other runs away. From
+# then on the other run can change nothing, and ends. It leaves what a killed run leaves.
 #
-# Exit 0: the groups are there. Else the statuses of docs/exit-statuses.md: 1, 2, 10, 11, 30, 31, 41, 42, 130. With
-# --optional the status is 0 instead of all but 2 and 130: the job starts, finds no such group, and takes its fallback.
+# Exit 0: the groups are staged. Other statuses are in docs/exit-statuses.md: 1, 2, 10, 11, 30, 31, 41, 42, 130. With
+# --optional all of them but 2 and 130 become 0: the job starts, finds no such group, and uses its fallback.
 #
-# It needs busybox and nothing else. The comment above a function says what it does, what it sets, and the exit statuses
+# It needs only busybox. The comment above a function says what it does, which variables it sets, and the exit statuses
 # with which it can end the run.
 
 # shellcheck disable=SC2086  # lists of names and paths are split into words on purpose; add_group_name and begin vouch for their characters
@@ -24,14 +24,14 @@
 # shellcheck disable=SC3040  # busybox sh knows pipefail
 # shellcheck disable=SC3043  # and local
 LIMIT=1800 # seconds that staging may take
-set -u -o pipefail # a tool that is killed, as for want of memory, must not look as if it had had nothing to say
+set -u -o pipefail # a tool that is killed, as by the OOM killer, must not look like one without output
 
 . shared/report.sh
 . shared/statuses.sh
 . shared/leave.sh
 . shared/names.sh
 
-# set_state: the state of the run, by the functions that set it; all else is local to a function.
+# set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
     # read_command_line, choose
     cache=/ to='' groups='' systems='' optional='' chosen=''
@@ -45,12 +45,12 @@ set_state() {
 stop() {
     complain "cannot stage ${groups:-anything}${to:+ to ${to}}: $2"
     complain "next step: $3"
-    [ -z "${optional}" ] || complain 'the job starts all the same, and installs them by its fallback'
+    [ -z "${optional}" ] || complain 'the job starts anyway, and installs them by its fallback'
     [ -z "${optional}" ] || exit 0
     leave "$1"
 }
 
-# usage CAUSE: exit because of a command line that makes no sense. 2
+# usage CAUSE: exit because of an invalid command line. 2
 usage() {
     complain "$1"
     complain 'usage: [--system NAME]... [--optional] --to DIR [--] GROUP..., or --list'
@@ -75,7 +75,7 @@ interrupted() {
     leave interrupted
 }
 
-# end_all PID: kill a process and all that it started.
+# end_all PID: kill a process and its descendants.
 end_all() {
     local each=''
     kill -STOP "$1" 2>/dev/null
@@ -149,8 +149,7 @@ list_groups() {
     group_folders | while read -r group system; do printf '%s\t%s\n' "${group}" "${system}"; done | cat -v
 }
 
-# choose: set `chosen` to the folders "<group>-<system>" that are to be staged; stop, with all that is missing, where one
-# is. 10 11 30
+# choose: set `chosen` to the folders "<group>-<system>" to stage; stop with a list of all missing ones. 10 11 30
 choose() {
     local there='' lacking='' reason='no-such-group' group='' system='' offered=''
     [ -s "${cache}/package-cache.json" ] || stop cache-missing "there is no cache in ${cache}" 'use an image that package-cache image made'
@@ -166,7 +165,7 @@ choose() {
             esac
         done
     done
-    [ -z "${lacking}" ] || stop "${reason}" "${lacking}" 'name what is there, or add it to the manifest and make the image again'
+    [ -z "${lacking}" ] || stop "${reason}" "${lacking}" 'name an existing group and system, or add it to the manifest and make the image again'
 }
 
 # lacks WHAT: add to `lacking`.
@@ -174,7 +173,7 @@ lacks() {
     lacking="${lacking:+${lacking}; }${1% }"
 }
 
-# writing COMMAND...: run a command that writes to the volume; stop with what its words mean where it fails. 1 41 42
+# writing COMMAND...: run a command that writes to the volume; if it fails, stop with the status of its message. 1 41 42
 writing() {
     local words=''
     words=$("$@" 2>&1) && return
@@ -188,11 +187,11 @@ writing() {
 
 # still_ours: no other run has taken the volume. 1
 still_ours() {
-    [ -d "${new}" ] || stop internal 'another run stages to it' 'let one end, then run this again'
+    [ -d "${new}" ] || stop internal 'another run is staging to it' 'wait until it ends, then run this again'
 }
 
-# into FILE: write standard input to that file of this run. By cat, for other tools of busybox do not tell that a disk is full.
-# At the end of a pipe this is a process of its own: where it stops, the caller goes on with "|| end_of_pipe".
+# into FILE: write standard input to a file of this run. By cat, because other tools of busybox do not report a full disk.
+# At the end of a pipe this is a process of its own, which cannot end the caller: add "|| end_of_pipe".
 into() {
     writing write_to "${new}/$1"
 }
@@ -201,24 +200,24 @@ write_to() {
     cat >"$1"
 }
 
-# end_of_pipe: stop because a pipe came to no good end; what wrote to the volume has told why. 1 41 42
+# end_of_pipe: stop because a pipe failed; the command that wrote to the volume has said why. 1 41 42
 end_of_pipe() {
     local ended="$?" reason=''
     for reason in no-space read-only; do
         status_of "${reason}"
         [ "${ended}" != "${status}" ] || exit "${ended}"
     done
-    still_ours # told again, perhaps: better than never
+    still_ours # perhaps reported twice: better than never
     stop internal "a command ended with status ${ended}" 'give the container more memory, or run it again'
 }
 
-# take_away PATH: out of the volume, in one rename.
+# take_away PATH: move it out of the volume, in one rename.
 take_away() {
     taken=$((taken + 1))
     writing mv "$1" "${new}/taken-${taken}"
 }
 
-# remove_odd: remove what a cache never holds and what would lead out of the volume, or be waited for: links, pipes, devices.
+# remove_odd: remove links, pipes and devices: a cache has none, and they lead out of the volume or block a reader.
 remove_odd() {
     local odd=''
     [ ! -L "${to}" ] || stop read-only 'it is a symbolic link' 'name the folder that it leads to'
@@ -234,7 +233,7 @@ odd() {
     find "${to}/pool" "${to}/groups" "${to}/.staged" "${to}/package-cache.json" "${to}/install_group.sh" ! -type f ! -type d "$@" 2>/dev/null
 }
 
-# needed FOLDER...: print "<sha256> <bytes>" of the package files that they need; each once.
+# needed FOLDER...: print "<sha256> <bytes>" of each package file that the folders need, once.
 needed() {
     local folder=''
     for folder in "$@"; do cat "${folder}/Packages"* 2>/dev/null || :; done |
@@ -242,7 +241,7 @@ needed() {
         sort -u
 }
 
-# not_in FOLDER: print those lines of standard input whose file in its pool is not there with that size.
+# not_in FOLDER: print the lines of standard input whose file is not in its pool with that size.
 not_in() {
     {
         find "$1/pool" -type f -name '*.deb' -exec stat -c '. %s %n' '{}' + 2>/dev/null
@@ -252,7 +251,7 @@ not_in() {
         size[$1 ".deb"] "" != $2 ""'
 }
 
-# remove_damaged: set aside package files among those needed that are on the volume, but are not what their names say.
+# remove_damaged: move away needed package files of the volume whose content does not match their names.
 remove_damaged() {
     local sha256='' path=''
     not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
@@ -272,11 +271,11 @@ remove_damaged() {
 
 damaged_file() {
     [ -e "${to}/pool/$1.deb" ] || return 0
-    complain "${to}/pool/$1.deb was damaged: it is staged again"
+    complain "${to}/pool/$1.deb was damaged: staging it again"
     take_away "${to}/pool/$1.deb"
 }
 
-# copy_packages: those that are not there yet. 1 31 41 42
+# copy_packages: copy the missing package files. 1 31 41 42
 copy_packages() {
     local gone='' sha256=''
     not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
@@ -284,7 +283,7 @@ copy_packages() {
     [ -z "${gone}" ] || stop cache-damaged "the image lacks the package file ${gone%% *}, or has another one" 'make the image again'
     writing mkdir "${new}/pool"
     still_ours
-    set -- # in parts, for a list of arguments has an end
+    set -- # in parts, because an argument list has a maximum length
     while read -r sha256 _; do
         set -- "$@" "${cache}/pool/${sha256}.deb"
         [ $# -lt 500 ] || { copy_some "$@" && set --; }
@@ -298,7 +297,7 @@ copy_some() {
     writing mv -f "${new}"/pool/* "${to}/pool/"
 }
 
-# has_folder NAME: the volume has it just as the image has it.
+# has_folder NAME: the volume's folder equals the image's.
 has_folder() {
     local ours='' file=''
     ours=$(ls "${cache}/groups/$1")
@@ -308,7 +307,7 @@ has_folder() {
     done
 }
 
-# put FILE PATH MODE: in one rename. 1 41 42
+# put FILE PATH MODE: copy a file, in one rename. 1 41 42
 put() {
     writing cp "$1" "${new}/file"
     writing chmod "$3" "${new}/file"
@@ -326,7 +325,7 @@ publish_groups() {
     done
 }
 
-# describe_groups: those that were staged from images and are what they were then.
+# describe_groups: write the description of the groups that were staged from images and have not changed since.
 describe_groups() {
     local known='' told='' folder='' digest='' comma=''
     for told in "${to}"/.staged/*-*; do
@@ -337,7 +336,7 @@ describe_groups() {
     {
         if has_installer; then
             cat "${cache}/init/head"
-        else # which is about to change: it is described when it is there
+        else # which is about to change: it is described when it is staged
             sed 's/"installer_digest": "[^"]*"/"installer_digest": ""/' "${cache}/init/head"
         fi
         for folder in ${known}; do
@@ -354,8 +353,8 @@ has_installer() {
     cmp -s "${cache}/install_group.sh" "${to}/install_group.sh"
 }
 
-# remove_unneeded: remove package files that neither a group on the volume needs nor one needed before this run: a job may
-# still read it.
+# remove_unneeded: remove package files that no group on the volume needs, now or before this run: a running job may still
+# read the latter.
 remove_unneeded() {
     local file='' sha256=''
     needed "${to}"/groups/* | cut -d ' ' -f 1 | into now || end_of_pipe
@@ -385,7 +384,7 @@ begin() {
     new=${to}/groups/.new-$(cat /proc/sys/kernel/random/uuid)
 }
 
-# take_over: take the volume for this run, and what killed runs and others at work have there with it. 1 41 42
+# take_over: take the volume for this run, with all that killed or concurrent runs have there. 1 41 42
 take_over() {
     local other=''
     remove_odd
@@ -393,11 +392,11 @@ take_over() {
     writing mkdir "${new}"
     begun=yes
     for other in "${to}"/groups/.new-*; do
-        [ "${other}" = "${new}" ] || mv "${other}" "${new}/" 2>/dev/null # or it is gone meanwhile
+        [ "${other}" = "${new}" ] || mv "${other}" "${new}/" 2>/dev/null # or it has gone meanwhile
     done
 }
 
-# work: stage. 1 31 41 42
+# work: stage the chosen groups. 1 31 41 42
 work() {
     local folder=''
     take_over
@@ -411,7 +410,7 @@ work() {
     needed "$@" | into needed || end_of_pipe
     remove_damaged
     copy_packages
-    [ ! -e "${to}/package-cache.json" ] || { [ -z "${changed}" ] && has_installer; } || describe_groups # without what is about to change
+    [ ! -e "${to}/package-cache.json" ] || { [ -z "${changed}" ] && has_installer; } || describe_groups # without the groups that are about to change
     publish_groups
     has_installer || put "${cache}/install_group.sh" "${to}/install_group.sh" 755
     describe_groups
@@ -434,9 +433,9 @@ main() {
     read_command_line "$@"
     choose
     begin
-    work & # a shell hears no signal while it waits for a command in the foreground
+    work & # a shell handles no signal while it waits for a command in the foreground
     worker=$!
-    { sleep "${LIMIT}" && end_all "${worker}"; } >/dev/null 2>&1 & # a pipe that another puts there meanwhile is waited for
+    { sleep "${LIMIT}" && end_all "${worker}"; } >/dev/null 2>&1 & # a pipe that another process creates meanwhile would block
     watch=$!
     wait "${worker}"
     ended=$?

@@ -4,12 +4,12 @@
 # usage: sh install_group.sh [options] [--] GROUP...
 #   --cache DIR             the cache (default: the folder of this script, else ../package_cache beside it)
 #   --result FILE           write the result there, as key=value lines
-#   --lock-timeout SECONDS  how long another process may keep dpkg locked (default: 120)
-#   --install-timeout SECONDS  how long a run of dpkg may take until it is ended (default: 1800)
-#   --dry-run               say what would happen, without root rights, and change nothing
-#   --root DIR              with --dry-run: look at that root and run nothing of it
-#   --architecture NAME     with --root: of a root whose database has no package dpkg
-#   --verbose               show dpkg's output also when all goes well
+#   --lock-timeout SECONDS  how long to wait for another process that locks dpkg (default: 120)
+#   --install-timeout SECONDS  time limit of one run of dpkg (default: 1800)
+#   --dry-run               report what would happen and change nothing; needs no root
+#   --root DIR              with --dry-run: read that root and run none of its programs
+#   --architecture NAME     with --root: the architecture, if the root's database has no package dpkg
+#   --verbose               show dpkg's output after a success as well
 #   --help                  show this
 # Exit statuses: 0 installed, or there already. Nothing was changed with: 2 usage; 10 no such group; 11 not for this
 # OS release; 12 not for this architecture; 13 no plan; 20 not root; 21 no dpkg or apt-get; 22 dpkg is half done;
@@ -45,7 +45,7 @@
 . parts/journal.sh
 . parts/install.sh
 
-# set_state: the state of the run, by the functions that set it; all else is local to a function.
+# set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
     # read_arguments
     groups='' cache='' result='' verbose='' dry_run='' root='' given_architecture='' lock_timeout=120 install_timeout=1800
@@ -60,7 +60,7 @@ set_state() {
     baseline='' unchanged='nothing was changed' reason='' message='' next_step='' installed=0 phases='' package_lines='' obstacle_lines='' apt_lines=''
 }
 
-# install_missing: plan, verify and install, anew after each time that another process works with dpkg.
+# install_missing: plan, verify and install; start again whenever another process has worked with dpkg.
 install_missing() {
     [ -n "${dry_run}" ] || [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout ${answers:+debconf-set-selections}
@@ -78,7 +78,7 @@ install_missing() {
     done
 }
 
-# try_to_install: status 1: another process was quicker, and nothing happened.
+# try_to_install: plan, verify and install once. Status 1: another process was quicker, and nothing was changed.
 try_to_install() {
     local hasher=''
     if [ -z "${dry_run}" ] && { find_holder || find_installer; }; then return 1; fi

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Install packages from the image's own apt sources: patient with what passes, strict about signatures.
+# Install packages from the image's own apt sources: retry temporary failures, be strict about signatures.
 #
 #   sh online_fallback.sh [--recommends] [--limit SECONDS] [--] PACKAGE...
 #
 # Exit 0: every package is installed and configured here, checked against dpkg's own database.
-# Any other status, those of docs/exit-statuses.md: not all are. What is promised stands in docs/plugins.md.
+# Any other status (docs/exit-statuses.md): not all are. docs/plugins.md states what is promised.
 
 # It needs sh, dpkg, apt-get, coreutils, grep and sed, which are essential in all of the family. The comment above a
 # function says what it does, what it sets, and the exit statuses with which it can end the run.
@@ -32,7 +32,7 @@ PAUSES="2 6 18"  # seconds before each further attempt
 LOG_LINES=20     # how much of dpkg's output is shown where it failed
 KEEP_CONFFILES='--force-confdef --force-confold'
 
-# set_state: the state of the run, by the functions that set it; all else is local to a function.
+# set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
     # parse_arguments
     packages='' recommends=false limit=1800
@@ -61,17 +61,17 @@ remove_work() {
 break_off() {
     stop_listening
     end_child
-    complain "cannot go on: SIG$1 came; run it again, that puts dpkg in order first"
+    complain "cannot go on: SIG$1 came; run it again: it repairs dpkg first"
     leave interrupted
 }
 
-# show_and_give_up CAUSE: exit because apt did not do it: show its own words. 50
+# show_and_give_up CAUSE: exit because apt failed, and show its messages. 50
 show_and_give_up() {
     if grep -q '^E: Sub-process ' "${work}/last"; then
         complain "the last lines of dpkg's output:"
         tail -n "${LOG_LINES}" "${work}/last" | cat -v >&2
     fi
-    complain "apt's own words:"
+    complain "apt's messages:"
     sed -n -e '/^[EW]: /p' -e '/^The following packages have unmet/p' -e '/^ [^ ]/p' "${work}/log" | cat -v >&2
     give_up install-failed "$1" "read the lines above; are the image's apt sources reachable, signed and of this release?"
 }
@@ -88,14 +88,14 @@ find_missing() {
     [ -n "${missing}" ]
 }
 
-# see_time_left: set `left` to the seconds that are left of the limit.
+# see_time_left: set `left` to the remaining seconds of the limit.
 see_time_left() {
     clock
     left=$((limit - (now - began) / 100))
 }
 
-# run_within SECONDS COMMAND...: run it with an end, at the latest that of the limit; return its status. Its output is in
-# the file `last`, and is added to the log.
+# run_within SECONDS COMMAND...: run it with a time limit, at most the remaining time; return its status. Its output goes to
+# the file `last`, and is appended to the log.
 run_within() {
     local seconds="$1" ended=''
     shift
@@ -109,7 +109,7 @@ run_within() {
     return "${ended}"
 }
 
-# run_unlocked COMMAND...: the same, anew while another process keeps dpkg or debconf locked. 40
+# run_unlocked COMMAND...: the same, repeated while another process has dpkg or debconf locked. 40
 run_unlocked() {
     local ended=''
     patience=
@@ -128,7 +128,7 @@ run_unlocked() {
 # give_up_lock: 40
 give_up_lock() { give_up dpkg-locked "dpkg was locked for ${lock_timeout} s: ${holder}" "wait for it to end, then run this again"; }
 
-# put_in_order: complete what others left half done, as far as it can be. Sets `broken` where dependencies are unmet. 40
+# put_in_order: complete half done installations, as far as possible. Set `broken` if dependencies are unmet. 40
 put_in_order() {
     run_unlocked "${DPKG}" ${KEEP_CONFFILES} --configure -a || complain "dpkg --configure -a does not complete all that was left half done; going on"
     run_within "${limit}" apt-get ${options} -o Debug::NoLocking=true check || broken=yes
@@ -148,25 +148,25 @@ attempt() {
     [ "${ended}" = 0 ] || complain "apt-get ended with status ${ended}, but all packages are installed"
 }
 
-# may_pass: the same may succeed in a while, because the network failed, or another process had dpkg locked just then.
-may_pass() {
+# is_temporary: the failure may be temporary: the network failed, or another process had dpkg locked.
+is_temporary() {
     grep -qE '^[EW]: (Failed to fetch|Unable to fetch|Some index files failed)' "${work}/log" || says_locked "${work}/log"
 }
 
-# install_online: attempt it until it succeeds, while it may pass and there is time. 40 50
+# install_online: attempt it until it succeeds, while the failure may be temporary and time is left. 40 50
 install_online() {
     local pause=''
     attempt && return
     for pause in ${PAUSES}; do
-        may_pass || break
+        is_temporary || break
         see_time_left
         [ "${left}" -gt "${pause}" ] || break
-        say "what failed may pass: trying again in ${pause} s"
+        say "the failure may be temporary: trying again in ${pause} s"
         run_bounded "${left}" /dev/null sleep "${pause}" # in the background, so that a signal is heard
         attempt && return
     done
     see_time_left
-    [ "${left}" -gt 0 ] || show_and_give_up "the limit of ${limit} s is over"
+    [ "${left}" -gt 0 ] || show_and_give_up "the time limit of ${limit} s has passed"
     show_and_give_up "dpkg does not have them installed"
 }
 

@@ -58,7 +58,7 @@ def test_a_shell(shell: str, image: Image) -> None:
 def test_a_package_that_no_source_has(shell: str, image: Image) -> None:
     done = image.run("tool", "nosuch", shell=SHELLS[shell])
     assert (done.returncode, image.room.state("tool")) == (ExitStatus.INSTALL_FAILED.code, {})
-    assert done.stderr.splitlines()[:2] == ["package-cache: apt's own words:", "E: Unable to locate package nosuch"]
+    assert done.stderr.splitlines()[:2] == ["package-cache: apt's messages:", "E: Unable to locate package nosuch"]
     assert "package-cache: cannot install tool nosuch online: dpkg does not have them installed" in done.stderr
     assert "trying again" not in done.stdout
 

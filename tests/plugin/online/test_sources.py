@@ -161,7 +161,7 @@ def test_a_dead_source_is_retried(system: str, open_image: OpenImage, good: Path
     script = f"{{ sleep 2; touch /root/go; }} >/dev/null 2>&1 & {command}"
     done = image.room.container.run(["sh", "-c", script], timeout=90, check=False)
     assert_served(image, done.returncode, done.stderr)
-    assert "package-cache: what failed may pass: trying again in 1 s" in done.stdout.splitlines()
+    assert "package-cache: the failure may be temporary: trying again in 1 s" in done.stdout.splitlines()
 
 
 def test_dead_for_ever_ends_with_apts_words(open_image: OpenImage, good: Path) -> None:

@@ -36,7 +36,7 @@ make_lists_folder() {
     identify "${$}"
     work=${LISTS}/package-cache-online.${identity}
     mkdir -p "${work}/lists/partial" "${work}/archives/partial" && : >"${work}/log" && return
-    give_up install-failed "no folder can be made in ${LISTS}" "give the container a root file system that can be written to"
+    give_up install-failed "cannot create a folder in ${LISTS}" "give the container a writable root file system"
 }
 
 # fetch_lists: of all sources. Some may fail: what the others have may be enough.

@@ -35,8 +35,8 @@ parse_arguments() {
 # check_package REQUEST: a package's name, perhaps with an architecture or version (names.py). 2
 check_package() {
     case ${1%%[:=]*} in
-        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789.+-]* | *-) refuse "'$1' is no package's name" ;;
+        '' | [!abcdefghijklmnopqrstuvwxyz0123456789]* | *[!abcdefghijklmnopqrstuvwxyz0123456789.+-]* | *-) refuse "'$1' is not a package name" ;;
         *) ;;
     esac
-    case $1 in *[!a-zA-Z0-9.+:=~-]*) refuse "'$1' is no package's name" ;; *) ;; esac
+    case $1 in *[!a-zA-Z0-9.+:=~-]*) refuse "'$1' is not a package name" ;; *) ;; esac
 }

@@ -115,7 +115,7 @@ read_group_file() {
                 ;;
             recommends) recommends=true ;;
             package)
-                case ${value} in '' | -* | *[!a-zA-Z0-9+._:=~-]*) damaged "$1 asks for '${value}', which is no package's name" ;; *) ;; esac
+                case ${value} in '' | -* | *[!a-zA-Z0-9+._:=~-]*) damaged "$1 asks for '${value}', which is not a package name" ;; *) ;; esac
                 case "${requests} " in *" ${value} "*) ;; *) requests="${requests} ${value}" already_there=$((already_there + 1)) ;; esac
                 value=${value%%=*} named="${named} ${value%:"${architecture}"}"
                 ;;
@@ -124,7 +124,7 @@ read_group_file() {
             provides) provides=${provides}${value}${NEWLINE} ;;
             pre-dependency) pre_dependencies="${pre_dependencies} ${value}" ;;
             image)
-                is_name "${value}" || damaged "$1 has an image '${value}', which is no image's name"
+                is_name "${value}" || damaged "$1 has an image '${value}', which is not an image name"
                 case "${images} " in *" ${value} "*) ;; *) images="${images} ${value}" ;; esac
                 value=${1%/*}/Packages.${architecture}.${value}
                 check_file "${value}"
@@ -132,7 +132,7 @@ read_group_file() {
                 image_indexes="${image_indexes} ${value}"
                 ;;
             end) ;;
-            *) damaged "$1 has a line that means nothing: ${key}" ;;
+            *) damaged "$1 has an unknown line: ${key}" ;;
         esac
     done <"${cache}/$1"
     case ${seen} in ' format '*' package '*' end ') ;; *) damaged "$1 is cut short, or asks for no package" ;; esac

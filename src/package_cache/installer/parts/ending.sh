@@ -74,7 +74,7 @@ check_result() {
     rm -f "${wanted}.${$}" && write_new "${wanted}.${$}" ''
     set -- $?
     rm -f "${wanted}.${$}"
-    [ "$1" = 0 ] || miss read-only "no file can be written beside ${wanted}, where the result is wanted" 'name a place that can be written to'
+    [ "$1" = 0 ] || miss read-only "cannot write a file beside ${wanted}, where the result is wanted" 'name a writable place'
     result=${wanted}
 }
 

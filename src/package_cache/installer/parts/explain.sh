@@ -43,7 +43,7 @@ explain_half_done() {
         version=${each#*/*/} version=${version%/*}
         add_obstacle half-installed "${each%%/*}" '' "${version}" "${each%%/*} ${version} is ${state}"
     done
-    ! has_updates || add_obstacle half-installed dpkg '' '' 'a run of dpkg was broken off: its journal, /var/lib/dpkg/updates, is not empty'
+    ! has_updates || add_obstacle half-installed dpkg '' '' 'a run of dpkg was interrupted: its journal, /var/lib/dpkg/updates, is not empty'
 }
 
 # read_word_line LINE of apt-get(8): a table of unmet dependencies, or lists of packages below their heads.

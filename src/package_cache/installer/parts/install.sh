@@ -41,7 +41,7 @@ install_files() {
         for hash in ${files}; do set -- "$@" "${pool}/${hash}.deb"; done
         run_logged "${DPKG}" ${DPKG_OPTIONS} --install "$@" && return
         if is_as_before && was_locked "${log}"; then be_patient && return 1 || locked_too_long; fi
-        say "${groups}: dpkg alone did not do it; trying apt's way"
+        say "${groups}: dpkg --install failed; trying apt-get install"
     fi
     install_by_apt || return 2
 }

@@ -12,12 +12,12 @@ sweep() {
 begin_run() {
     local path='' errors=''
     for path in /usr /etc "${RUNS%/*}"; do
-        [ -w "${path}" ] || miss read-only "${path} cannot be written to" "give the container a root file system that can be written to"
+        [ -w "${path}" ] || miss read-only "${path} cannot be written to" "give the container a writable root file system"
     done
     ! is_there "${RUNS}" || is_own "${RUNS}" || miss read-only "${RUNS} is a link, or belongs to another user" "remove it"
     run=${RUNS}/${me}
     export PACKAGE_CACHE_RUN="${me}" # for is_at_work
-    errors=$(write_notes 2>&1) || miss no-space "no files can be written in ${RUNS%/*}: ${errors}" "free some space or inodes there"
+    errors=$(write_notes 2>&1) || miss no-space "cannot write files in ${RUNS%/*}: ${errors}" "free some space or inodes there"
 }
 
 # write_notes: some inodes and bytes for undoing, and what would have to be taken back; in a subshell.
@@ -69,8 +69,8 @@ recover() {
 
 # recover_run FOLDER: its space first. A dpkg that it started may still be at work: its lock is waited for. 40
 recover_run() {
-    say "an earlier run was killed before it ended: putting dpkg in order first"
-    recovering='what an earlier run left is not in order yet; run it again'
+    say "an earlier run was killed before it ended: repairing dpkg first"
+    recovering='what an earlier run left is not repaired yet; run it again'
     unchanged='nothing was changed but what an earlier run had left'
     rm -rf "$1/ballast"
     [ -n "${architecture}" ] || read_architecture
@@ -91,8 +91,8 @@ recover_run() {
         set_marks auto ${found}
         end_run "$1"
     else
-        complain "dpkg is not in order yet: see dpkg --audit"
-        culprit=', left by an earlier run of this that was killed'
+        complain "cannot repair dpkg: see dpkg --audit"
+        culprit=', left by an earlier installation that was killed'
     fi
     release_policy
     recovering=
@@ -111,10 +111,10 @@ undo() {
     for each in ${answered}; do run_bounded 60 /dev/null sh -c 'echo "UNREGISTER $1" | debconf-communicate "$2"' sh "${each#*:}" "${each%%:*}"; done
     if take_back && is_sane; then
         mv -f "${run}/marks" "${APT_MARKS}" 2>/dev/null || rm -f "${APT_MARKS}" # there were none
-        outcome='undone: the packages that came were removed again, and dpkg is sane'
+        outcome='undone: the new packages were removed, and dpkg is consistent'
         end_run
     else
-        outcome='not wholly undone: see dpkg --audit; the next run of this goes on with it'
+        outcome='not completely undone: see dpkg --audit; the next installation continues'
         run= # stays for the next one
     fi
 }

@@ -79,7 +79,7 @@ plan_for_image() {
     for each in ${images}; do
         link_indexes "${each}"
         if ask_for_plan ${missing}; then
-            say "${groups}: the packages for the image ${image} fit here, the groups' own do not"
+            say "${groups}: using the packages for the image ${image}, because the groups' own do not fit here"
             return
         fi
     done
@@ -99,7 +99,7 @@ no_plan() {
     case ${trouble}:${NEWLINE}${obstacle_lines} in
         no-plan:*) ;;
         *"${NEWLINE}obstacle=half-installed|"* | *"${NEWLINE}obstacle=unmet|"*) miss dpkg-broken "packages are half installed here${culprit}" "run dpkg --configure -a, then apt-get -f install" ;;
-        *) miss dpkg-broken "apt-get check does not work here" "see that it does, or build the cache again" ;;
+        *) miss dpkg-broken "apt-get check fails here" "repair apt, or build the cache again" ;;
     esac
     miss no-plan "the packages here and those of the cache cannot be combined" "lock for this image as well (lock --for), or use the fallback of this image"
 }
@@ -131,9 +131,9 @@ add_file() {
     package_lines="${package_lines}package=${name} ${version} ${arch} $3 ${hash}${NEWLINE}"
     case " all ${architecture}${foreign} " in
         *" ${arch} "*) ;;
-        *) miss no-plan "dpkg takes no packages of ${arch} here, such as ${name}" "run dpkg --add-architecture ${arch} when the image is made" ;; # of a flat repository
+        *) miss no-plan "dpkg accepts no ${arch} packages here, such as ${name}" "run dpkg --add-architecture ${arch} when the image is made" ;; # of a flat repository
     esac
     case ${arch} in all | "${architecture}") ;; *) name=${name}:${arch} ;; esac
-    is_package "${name}" || damaged "its index has a package '${name}', which is no package's name"
+    is_package "${name}" || damaged "its index has a package '${name}', which is not a package name"
     files="${files} ${hash}" planned="${planned} ${name}" file_of="${file_of}${name}/${hash} " bytes=$((bytes + $3))
 }

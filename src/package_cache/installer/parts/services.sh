@@ -30,7 +30,7 @@ take_policy() {
     fi
     policy=ours
     if ! write_new "${new}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101" || ! chmod 755 "${new}"; then
-        [ ! -w "${POLICY%/*}" ] || miss no-space "services could start: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
+        [ ! -w "${POLICY%/*}" ] || miss no-space "cannot keep services from starting: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
     elif { [ -z "${own}" ] || mv -n "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } && ln "${new}" "${POLICY}" 2>/dev/null; then
         rm -f "${new}"
         return
@@ -42,7 +42,7 @@ take_policy() {
     release_policy
     services_could_start "no policy-rc.d can be put into ${POLICY%/*}"
 }
-services_could_start() { miss read-only "services could start: $1" "let ${POLICY} exit with 101, or give the container a /usr/sbin that can be written to"; } # 42
+services_could_start() { miss read-only "cannot keep services from starting: $1" "let ${POLICY} exit with 101, or give the container a writable /usr/sbin"; } # 42
 
 # says_no: the image's own policy forbids services to start. One that does not answer soon does not.
 says_no() {

@@ -69,7 +69,7 @@ read_database() {
 dpkg_refuses() {
     said=$(shift && "$@" 2>&1 >/dev/null) said=${said##*: error: }
     set -- "$1:" ${said##* aborting:}
-    miss dpkg-broken "$*" "repair what it complains of"
+    miss dpkg-broken "$*" "repair what dpkg reports"
 }
 
 # in_state PATTERN NAME...: set `found` to the packages in a state, and `exactly` to their names with architectures.

@@ -3,6 +3,7 @@
 Kept below the state folder, under keys of their inputs; several test processes wait for each other.
 """
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -13,6 +14,15 @@ import pytest
 from tests.faults.verdicts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401  # hooks
 from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
 from tests.support.lab import Isolation, lab_isolation, lab_root
+from tests.tiers import (  # noqa: F401  # hooks
+    ROOT,
+    is_quick,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure_tier,
+    pytest_terminal_summary_tier,
+    pytest_testnodedown,
+)
 
 from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
@@ -50,6 +60,14 @@ build,ubuntu18.04,build-essential
 nfs,debian12,nfs-common
 build,debian12,build-essential
 """
+QUICK_MANIFEST = "".join(line for line in MANIFEST.splitlines(keepends=True) if line.startswith(f"ssh,{ROOT}"))
+"""Of it, what the first tier has."""
+
+
+def pytest_collection_finish() -> None:
+    """Spare later collections of garbage what collecting the tests has made: attacks collect before each test."""
+    gc.collect()
+    gc.freeze()
 
 
 def unavailable(what: str, error: Exception) -> None:
@@ -94,10 +112,12 @@ def real_root(product_root: Callable[..., Path], state: Path) -> Callable[..., P
 
 
 @pytest.fixture(scope="session")
-def product_root(state: Path, containment: Containment) -> Callable[..., Path]:
+def product_root(state: Path, containment: Containment, pytestconfig: pytest.Config) -> Callable[..., Path]:
     """Give the root of a release by its name, such as `ubuntu18.04`; `upgraded=False`: as it was on its first day."""
 
     def root(name: str, *, upgraded: bool = True, include: Sequence[str] = ()) -> Path:
+        if is_quick(pytestconfig) and (name, upgraded, include) != (ROOT, True, ()):
+            pytest.fail(f"the first tier has no other root than {ROOT}: list this test in tests/tiers.py")
         release = release_of(System.parse(name))
         options = Options(state)
         try:
@@ -115,14 +135,15 @@ def product_root(state: Path, containment: Containment) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def real_cache(state: Path) -> CacheFolder:
+def real_cache(state: Path, pytestconfig: pytest.Config) -> CacheFolder:
     """The cache of real packages: ssh, nfs and build for Ubuntu 16.04 and 18.04, and for Debian 12."""
-    folder = state / "tests" / text_digest(MANIFEST)[:16]
+    text = QUICK_MANIFEST if is_quick(pytestconfig) else MANIFEST
+    folder = state / "tests" / text_digest(text)[:16]
     folder.mkdir(parents=True, exist_ok=True)
     cache = CacheFolder(folder / "package_cache")
     with exclusive(folder / ".lock", wait=1200):
         path = folder / "package_cache_info"
-        write_atomically(path, MANIFEST.encode())
+        write_atomically(path, text.encode())
         manifest = read_manifest(path)
         options = given_options(state)
         lock_file = folder / "package-cache.lock"

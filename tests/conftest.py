@@ -5,6 +5,7 @@ Kept below the state folder, under keys of their inputs; several test processes 
 
 import gc
 import os
+import re
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -60,7 +61,7 @@ build,ubuntu18.04,build-essential
 nfs,debian12,nfs-common
 build,debian12,build-essential
 """
-QUICK_MANIFEST = "".join(line for line in MANIFEST.splitlines(keepends=True) if line.startswith(f"ssh,{ROOT}"))
+QUICK_MANIFEST = "".join(f"{line}\n" for line in MANIFEST.splitlines() if re.match(rf"(ssh|nfs),{ROOT},", line))
 """Of it, what the first tier has."""
 
 

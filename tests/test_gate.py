@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.tiers import ALL_ONLY, FIRST_ROW, covers
 
 from package_cache.process import run
 
@@ -38,6 +39,14 @@ def test_imports_go_one_way() -> None:
 
 def test_types_are_strict() -> None:
     check(sys.executable, "-m", "mypy")
+
+
+@pytest.mark.parametrize("entry", [*ALL_ONLY, *FIRST_ROW])
+def test_an_entry_of_the_tiers_names_tests(entry: str) -> None:
+    place, _, function = entry.partition("::")
+    assert (PROJECT / place).exists()
+    assert not function or f"\ndef {function}(" in (PROJECT / place).read_text()
+    assert [other for other in ALL_ONLY if other != entry and covers(other, entry)] == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -10,14 +10,52 @@ from typing import Any
 import pytest
 
 ALL_ONLY = {
-    "tests/pods": "podman, a registry, and images of real roots",
+    "tests/attacks/test_containment.py": "150 attacks by three users, in a root of Debian 12 and in podman",
+    "tests/bench": "the benchmarks are no part of the product",
+    "tests/check/test_images.py::test_a_product_root_as_an_image": "makes a root as the release was on its first day",
+    "tests/check/test_registry.py": "needs a registry",
+    "tests/cli/test_companions.py": "builds caches for images of several ages",
+    "tests/cli/test_lock_for_images.py": "builds caches for images of several ages",
+    "tests/cli/test_odd_users.py": "starts the command as users without a home",
+    "tests/cli/test_proxies.py": "waits as long as apt waits for servers that do not answer",
+    "tests/faults/test_architectures.py": "adds an architecture to a root for each fault",
+    "tests/faults/test_crowds.py": "starts up to ten installers at once",
+    "tests/faults/test_leftovers.py": "kills an installer at each of its steps, then installs again",
+    "tests/faults/test_readers.py": "reads a cache while it is built again and again",
+    "tests/image/test_kills.py": "kills an init container at 25 moments",
+    "tests/installer/test_lint.py::test_only_what_bash_alone_reads_is_a_bashism": "needs devscripts, a large package",
+    "tests/plugin/online/test_dpkg.py": "waits for locks in seconds",
+    "tests/plugin/online/test_packages.py": "updates real roots of three releases from an archive",
+    "tests/plugin/online/test_sources.py::test_dead_for_ever_ends_with_apts_words": "uses a root of Ubuntu 16.04",
+    "tests/pods": "needs podman and a registry, and images of real roots",
+    "tests/runtime/test_init_killed.py": "kills an init container at each of its steps",
+    "tests/system/test_emulation.py": "needs an emulator",
+    "tests/system/test_precommands.py": "makes a root for each precommand",
+    "tests/system/test_real_packages.py": "downloads build-essential and nfs-common for three releases",
+    "tests/system/test_signatures.py": "uses the apt of the oldest and of the newest release",
+    "tests/system/test_two_architectures.py": "installs real packages of two architectures",
+    "tests/system/test_upgraded_root.py": "makes roots as the releases were on their first day",
+    "tests/system/test_vendor_repository.py": "makes a root with a vendor's repository",
+    "tests/test_packaging.py": "builds the package and installs its dependencies again",
 }
 """Tests of the second tier, by folder, file or function, each with the reason."""
 
 FIRST_ROW = {
-    "tests/attacks": "rows differ in the kind of file, variable or document, and the same code refuses them",
+    "tests/archive/test_downloads_from_bad_servers.py": "each row waits for another server",
+    "tests/attacks": "rows name another file, variable or document, which the same code refuses",
+    "tests/check/test_predictions.py": "each row installs in a root what `check` has predicted",
+    "tests/check/test_whole_misses.py": "each row installs in a root",
+    "tests/cli": "rows name another option or file of the same command",
+    "tests/faults": "rows inject another fault, or the same one at another moment",
+    "tests/image/test_stage_volumes.py": "rows name another file of the volume",
+    "tests/installer/test_damage.py": "rows damage another file",
+    "tests/plugin/online": "each row updates a root from an archive",
+    "tests/runtime/test_init_phase.py": "rows break a plugin in another way",
+    "tests/runtime/test_job_entry.py": "rows name another shell",
+    "tests/runtime/test_job_signals.py": "rows name another shell or signal",
+    "tests/sandbox": "rows name another isolation",
 }
-"""Tests of which the first tier runs one row of each function."""
+"""Tests of which the first tier runs one row of each function, each with the reason."""
 
 ROOT = "ubuntu18.04"
 """The release whose root the first tier has, beside this host's own in tests/system/test_systems.py."""
@@ -86,7 +124,8 @@ def _quick(items: Iterable[pytest.Item]) -> Iterable[pytest.Item]:
         function, _, row = item.nodeid.partition("[")
         if any(covers(entry, item.nodeid) for entry in ALL_ONLY):
             continue
-        if "state" in getattr(item, "fixturenames", ()) and set(_RELEASE.findall(row)) - {ROOT}:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "state" in getattr(item, "fixturenames", ()) and set(_RELEASE.findall(f"{row} {parameters}")) - {ROOT}:
             continue
         if function in seen and any(covers(entry, item.nodeid) for entry in FIRST_ROW):
             continue

@@ -65,15 +65,17 @@ _RELEASE = re.compile(r"\b(?:ubuntu\d\d\.\d\d|debian\d+)\b")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that chooses the second tier."""
-    parser.addoption("--all", action="store_true", help="run all tests, not only the first tier (tests/tiers.py)")
+    explained = "run all tests, not only the first tier (tests/tiers.py)"
+    parser.addoption("--all", action="store_const", const="all", default="", help=explained)
 
 
 @pytest.hookimpl(specname="pytest_configure")
 def pytest_configure_tier(config: pytest.Config) -> None:
-    """Choose the second tier where the user names tests."""
+    """Choose the second tier where the user names tests; workers parse the same command line."""
     option = config.option
-    named = config.args_source is pytest.Config.ArgsSource.ARGS and not hasattr(config, "workerinput")
-    option.all = option.all or named or bool(option.keyword or option.markexpr or getattr(option, "lf", False))
+    named = config.args_source is config.ArgsSource.ARGS or option.keyword or option.markexpr
+    if named or getattr(option, "lf", False):
+        option.all = option.all or "named"
 
 
 def is_quick(config: pytest.Config) -> bool:
@@ -84,32 +86,30 @@ def is_quick(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what the first tier leaves out."""
-    if not is_quick(config):
-        return
     quick = list(_quick(items))
-    chosen = set(quick)
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    config.stash[_LEFT] = len(items) - len(quick)
     if hasattr(config, "workeroutput"):
-        config.workeroutput[_LEFT] = len(items) - len(quick)
-    config.stash[_STASH] = len(items) - len(quick)
-    items[:] = quick
+        config.workeroutput[_KEY] = config.stash[_LEFT]
+    if is_quick(config):
+        chosen = set(quick)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = quick
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take over from a worker how many tests it left out."""
-    if _LEFT in getattr(node, "workeroutput", {}):
-        node.config.stash[_STASH] = node.workeroutput[_LEFT]
+    """Read from a worker how many tests the first tier leaves out."""
+    node.config.stash[_LEFT] = getattr(node, "workeroutput", {}).get(_KEY, 0)
 
 
 @pytest.hookimpl(specname="pytest_terminal_summary")
 def pytest_terminal_summary_tier(terminalreporter: Any, config: pytest.Config) -> None:
     """Print which tier ran, and what the other one has."""
+    left = config.stash.get(_LEFT, 0)
     if is_quick(config):
-        left = config.stash.get(_STASH, 0)
-        terminalreporter.write_line(f"This was the first tier. {left} more tests run with: ./run tests --all")
-    elif config.args_source is not pytest.Config.ArgsSource.ARGS:
-        terminalreporter.write_line("These were all tests. The first tier alone: ./run tests")
+        terminalreporter.write_line(f"This was the first tier. To run {left} more tests: ./run tests --all")
+    elif config.option.all == "all":
+        terminalreporter.write_line(f"These were all tests. To run {left} fewer, the first tier: ./run tests")
 
 
 def covers(entry: str, nodeid: str) -> bool:
@@ -133,5 +133,5 @@ def _quick(items: Iterable[pytest.Item]) -> Iterable[pytest.Item]:
         yield item
 
 
-_LEFT = "package-cache tests left out"
-_STASH = pytest.StashKey[int]()
+_KEY = "package-cache tests left out"
+_LEFT = pytest.StashKey[int]()

@@ -147,15 +147,6 @@ class SignedArchive:
         """Publish as a mirror that was forgotten: valid until a week ago."""
         self.publish(date=datetime.now(UTC) - timedelta(days=9), valid_for=timedelta(days=2))
 
-    def publish_from_the_future(self) -> None:
-        """Publish with the date of the day after tomorrow, as a machine with a wrong clock sees it."""
-        self.publish(date=datetime.now(UTC) + timedelta(days=2))
-
-    def source(self, uri: str, suite: str = "stable", *, options: str = "") -> str:
-        """Give the one-line entry of sources.list(5) for a suite of this archive served at `uri`."""
-        options = options or f"signed-by={self.keyring}"
-        return f"deb [{options}] {uri} {suite} {' '.join(self.components)}"
-
     def _write_indices(self, suite: str, folder: Path) -> dict[str, bytes]:
         indices: dict[str, bytes] = {}
         for component in self.components:

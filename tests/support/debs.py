@@ -20,7 +20,6 @@ def make_deb(
     files: Mapping[str, str | bytes] | None = None,
     scripts: Mapping[str, str] | None = None,
     conffiles: Sequence[str] = (),
-    file_name: str | None = None,
     compression: str = "gzip",
     **control: str,
 ) -> Path:
@@ -44,7 +43,7 @@ def make_deb(
         **{key.replace("_", "-"): value for key, value in control.items()},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    deb = folder / (file_name or f"{name}_{version.partition(':')[2] or version}_{architecture}.deb")
+    deb = folder / f"{name}_{version.partition(':')[2] or version}_{architecture}.deb"
     with tempfile.TemporaryDirectory(prefix=".tree-", dir=folder) as temporary:
         tree = Path(temporary)
         tree.chmod(0o755)  # it becomes the mode of the container's /, and dpkg-deb insists on a readable DEBIAN/

@@ -1,0 +1,100 @@
+"""Run the commands of the README's terminal session, and write what they print into the README.
+
+    .venv/bin/python -m examples.terminal_session
+
+The cache is built for real, from an empty folder. The installer runs in a minimal root of Ubuntu 18.04 without a network.
+"""
+
+import dataclasses
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from package_cache.cli.options import given_options
+from package_cache.filesystem.paths import write_atomically
+from package_cache.process import run
+from package_cache.releases.base_root import release_root
+from package_cache.releases.distributions import release_of
+from package_cache.sandbox.isolation import disposable_root, strongest_isolation
+from package_cache.system import System
+
+PROJECT = Path(__file__).parent.parent
+README = PROJECT / "README.md"
+BEGIN, END = "<!-- terminal session: begin -->", "<!-- terminal session: end -->"
+MACHINE = ("grep ubuntu18.04 package_cache_info", "package-cache build", "package-cache list")
+CONTAINER = (
+    "sh package_cache/install_group.sh ssh",
+    "ssh -V",
+    "sh package_cache/install_group.sh cuda || echo \"status $?: run the fallback\"",
+)  # fmt: skip
+HEADINGS = ("# On the administrator's machine, once, with a network:", "# In each container, here Ubuntu 18.04, offline:")
+
+Shell = Callable[[str], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One command, what it printed, and how long it took."""
+
+    command: str
+    output: str
+    seconds: float
+
+
+def main() -> None:
+    """Run the commands and replace the session between the README's markers."""
+    options = given_options((), (), None)
+    root = release_root(release_of(System.parse("ubuntu18.04")), options, strongest_isolation())
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        Path(folder).chmod(0o755)  # root in the container is another user here
+        shutil.copy(PROJECT / "package_cache_info", folder)
+        machine = played(MACHINE, lambda command: on_machine(command, Path(folder)))
+        binds = {"/package_cache": Path(folder) / "package_cache"}
+        with disposable_root(root, strongest_isolation(), binds=binds) as container:
+
+            def inside(command: str) -> str:
+                completed = container.run(["sh", "-c", f"exec 2>&1; cd / && {command}"], check=False, timeout=300)
+                return completed.stdout
+
+            session = rendered(machine, played(CONTAINER, inside))
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    write_atomically(README, f"{before}{BEGIN}\n\n{session}\n{END}{after}".encode())
+
+
+def played(commands: Sequence[str], shell: Shell) -> list[Step]:
+    """Run the commands one after the other."""
+    steps = []
+    for command in commands:
+        began = time.monotonic()
+        output = shell(command)
+        steps.append(Step(command, output, time.monotonic() - began))
+    return steps
+
+
+def on_machine(command: str, folder: Path) -> str:
+    """Run a command as a user types it in a folder. Standard error has the progress, which a terminal removes."""
+    path = f"PATH={shlex.quote(str(PROJECT / '.venv/bin'))}:$PATH; export PATH"
+    completed = run(["sh", "-c", f"{path}; {command}"], cwd=folder, check=False, timeout=3600)
+    return completed.stdout.replace(f"{folder}/", "")
+
+
+def rendered(machine: Sequence[Step], container: Sequence[Step]) -> str:
+    """Return the session as the README shows it: commands after a prompt, with the time of what takes long."""
+    lines = []
+    for heading, prompt, steps in zip(HEADINGS, ("$", "#"), (machine, container), strict=True):
+        lines += [heading, ""]
+        for step in steps:
+            lines.append(f"{prompt} {step.command}")
+            lines += step.output.rstrip().splitlines()
+            if step.seconds >= 1 and prompt == "$":
+                lines.append(f"({step.seconds:.0f} s)")
+        lines.append("")
+    return "".join(f"    {line}".rstrip() + "\n" for line in lines[:-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m examples.terminal_session
 
-The cache is built for real, from an empty folder. The installer runs in a minimal root of Ubuntu 18.04 without a network.
+The cache is built from an empty folder. The installer runs in a minimal root of Ubuntu 18.04 without a network.
 """
 
 import dataclasses
@@ -30,7 +30,10 @@ CONTAINER = (
     "ssh -V",
     "sh package_cache/install_group.sh cuda || echo \"status $?: run the fallback\"",
 )  # fmt: skip
-HEADINGS = ("# On the administrator's machine, once, with a network:", "# In each container, here Ubuntu 18.04, offline:")
+HEADINGS = (
+    "# On the administrator's machine, once, with a network:",
+    "# In each container, here Ubuntu 18.04, offline:",
+)
 
 Shell = Callable[[str], str]
 

@@ -12,9 +12,9 @@ from package_cache.cli.main import VERBS, cli
 HEAD = """\
 # Commands
 
-Made from the help of the commands: `package-cache VERB --help` prints the same. Every command has `--json`, which prints the
-result as JSON and errors with their status, reason and next step. [Exit statuses](exit-statuses.md) are the same for all
-commands. Several commands share the options of the [last table](#shared-options).
+Made from the help of the commands: `package-cache VERB --help` prints the same. Every command has `--json`: it prints
+the result as JSON, and errors with their status, reason and next step. All commands have the same
+[exit statuses](exit-statuses.md). Several commands share the options of the [last table](#shared-options).
 """
 
 Option = tuple[str, str]

@@ -9,7 +9,7 @@ from tests import command_reference, exit_statuses
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENTS = [
-    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "deploy/README.md")),
     *sorted((PROJECT / "docs").glob("*.md")),
 ]
 FOLDERS = (".", "src/package_cache", "src/package_cache/installer")
@@ -18,7 +18,7 @@ FOLDERS = (".", "src/package_cache", "src/package_cache/installer")
 NOT_THE_OWNERS = {"internal", "usage", "cache-too-new"}
 """Statuses that a job's owner can only report."""
 
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def commands(document: Path) -> list[str]:
 SHOWN = {document: lines for document in DOCUMENTS if (lines := commands(document))}
 
 
-@pytest.mark.parametrize("document", SHOWN, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", SHOWN, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_the_commands_of_a_document_run(document: Path, world: World) -> None:
     for line in SHOWN[document]:
         if any(re.search(pattern, line) for pattern in NOT_RUN):
@@ -151,7 +151,7 @@ def test_the_lines_for_kubernetes_name_the_readers_registry() -> None:
     assert "localhost" not in done.stdout
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_a_part_of_run_that_a_document_names_exists(document: Path) -> None:
     parts = set(re.findall(r"\./run ([a-z]+)", document.read_text()))
     existing = set(re.findall(r"^ {8}([a-z]+)\)$", (PROJECT / "run").read_text(), re.MULTILINE))

@@ -49,7 +49,7 @@ class Step:
 
 def main() -> None:
     """Run the commands and replace the session between the README's markers."""
-    options = given_options((), (), None)
+    options = given_options()
     root = release_root(release_of(System.parse("ubuntu18.04")), options, strongest_isolation())
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
         Path(folder).chmod(0o755)  # root in the container is another user here

@@ -71,6 +71,7 @@ ALLOWED = {
     "package_cache/cli/entry.py": MACHINE,
     "package_cache/cli/install.py": MACHINE,
     "package_cache/cli/lock.py": MACHINE,
+    "package_cache/manifest_lock.py": MACHINE,
     "package_cache/cli/main.py": MACHINE,
     "package_cache/cli/options.py": MACHINE,
     "package_cache/cli/sbom.py": MACHINE,

@@ -373,7 +373,8 @@ def test_a_blob_without_end(
 def test_a_manifest_of_an_image_without_end(registry: Hostile, cache: SyntheticCache) -> None:
     registry.manifests["v1"] = endless
     done = checked(cache, f"{registry.host}/x:v1")
-    assert (done.out, done.err.startswith("error: cannot read the image")) == ("", True), done
+    # skopeo and our own bound stop at the same size, whichever is first
+    assert (done.out, done.status > 0, done.err.startswith("error: cannot read ")) == ("", True, True), done
 
 
 FLOODS = {

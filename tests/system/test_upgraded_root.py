@@ -106,7 +106,7 @@ def test_a_lock_for_both_serves_both(
     with throwaway(root, isolation, binds={"/cache": pair.both.path}) as container:
         completed = container.run(["sh", "/cache/install_group.sh", "build"], check=False, timeout=300)
         assert completed.returncode == 0, completed.stdout + completed.stderr
-        assert ("fit here, the groups' own do not" in completed.stdout) is upgraded
+        assert ("because the groups' own do not fit here" in completed.stdout) is upgraded
         form = ["dpkg-query", "-W", "-f", "${Package}_${Version}_${Architecture}\\n"]
         there = set(container.run(form).stdout.splitlines())
         planned = {f"{item.name}_{item.version}_{item.architecture}" for item in verdict.packages}

@@ -62,7 +62,7 @@ def running(argv: Sequence[str], network: Sequence[str], address: str | None) ->
 
 
 def wait_for(network: Sequence[str], address: str) -> None:
-    """Wait until a server answers in a network. Raise `CommandError` where it does not."""
+    """Wait until a server answers in a network. Raise `CommandError` if it does not."""
     run([*network, sys.executable, "-I", "-S", "-c", _CONNECT, *address.split(":")], timeout=30)
 
 

@@ -77,7 +77,7 @@ def _tar(package: Path, option: str) -> bytes:
 
 
 def make(files: Sequence[Path], folder: Path, kind: Kind) -> float:
-    """Write all packages of a kind; gives the seconds of processors."""
+    """Write all packages of a kind; return the seconds of processors."""
     folder.mkdir()
     before = processor_seconds()
     for file in files:

@@ -9,7 +9,7 @@ from bench.results import Results, Row
 
 
 def median(row: Row | None) -> float | None:
-    """Return the median seconds of what was measured, None where it failed or was not."""
+    """Return the median seconds of what was measured, None if it failed or was not."""
     if row is None or row.failure is not None or not row.samples:
         return None
     return statistics.median(sample.seconds for sample in row.samples)

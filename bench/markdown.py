@@ -14,7 +14,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_between(document: Path, begin: str, end: str, content: str) -> None:
-    """Write a document's part between two marks. Raise `UsageError` where it lacks them."""
+    """Write a document's part between two marks. Raise `UsageError` if it lacks them."""
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     _, found_end, after = rest.partition(end)
     if not found or not found_end:

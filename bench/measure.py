@@ -55,7 +55,7 @@ class Place:
 
 
 def measure(method: Method, group: str, place: Place) -> Sample:
-    """Run a method once in a fresh root. Raise `FailedError` where it does not install, with its last words."""
+    """Run a method once in a fresh root. Raise `FailedError` if it does not install, with its last words."""
     packages = place.material.groups[group]
     with place.root() as container, _surroundings(method, container, place):
         set_up(container, sources=_sources(method, group, place.material), proxy=PROXY if method.proxy else "")

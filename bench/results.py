@@ -79,7 +79,7 @@ class Results:
 
 
 def read_results(path: Path) -> Results:
-    """Read a file of results. Raise `UsageError` where it is of another format."""
+    """Read a file of results. Raise `UsageError` if it is of another format."""
     document = json.loads(path.read_text(encoding="utf-8"))
     if document.get("format") != FORMAT:
         raise UsageError(f"cannot read {path}: its format is not {FORMAT}", hint="name another folder with --output")

@@ -19,7 +19,7 @@ LEFT_OUT = ("cache-dir", "config-file", "log", "prefix", "report", "root", "targ
 def pip_settings() -> tuple[dict[str, str], tuple[Path, ...]]:
     """Return PIP_* variables, and the files and folders that they name, to be shown read-only at the same places.
 
-    They say what `pip config list` of the running interpreter says. Raise `CommandError` where that has no pip.
+    They say what `pip config list` of the running interpreter says. Raise `CommandError` if that has no pip.
     """
     listed = run([sys.executable, "-m", "pip", "config", "list"], timeout=60)
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}

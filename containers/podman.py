@@ -51,7 +51,7 @@ class Podman:
         return [*self._argv, *words]
 
     def __call__(self, *words: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Completed:
-        """Run podman. Raise `CommandError` where it fails and `check` is set, and where it takes too long."""
+        """Run podman. Raise `CommandError` if it fails and `check` is set, and where it takes too long."""
         return run(self.argv(*words), env=self.environment, check=check, timeout=timeout, stdin=stdin)
 
     def import_root(self, root: Path, name: str) -> None:
@@ -82,7 +82,7 @@ class Podman:
 
 @contextmanager
 def throwaway_podman() -> Iterator[Podman]:
-    """Yield a podman whose store is gone after the block. Raise `PackageCacheError` where podman cannot run."""
+    """Yield a podman whose store is gone after the block. Raise `PackageCacheError` if podman cannot run."""
     done = run(["sh", str(HOST)], check=False, timeout=60)
     if done.returncode:
         raise PackageCacheError(f"cannot run podman: {done.stdout.strip()}")

@@ -99,7 +99,7 @@ def connect(one: PlayedPod, other: PlayedPod) -> None:
 def played(podman: Podman, folder: Path, name: str, spec: Document, *others: Document) -> Iterator[PlayedPod]:
     """Run a pod of this spec, without network; `others` are documents beside it. Afterwards it is gone.
 
-    Raise `CommandError` where an init container fails.
+    Raise `CommandError` if an init container fails.
     """
     spec, volumes = _with_own_volumes(name, spec)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}

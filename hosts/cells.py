@@ -181,7 +181,7 @@ def play(podman: Podman, name: str, cell: Cell, part: str) -> tuple[Outcome, str
 
 
 def clone_of_project(folder: Path) -> Path:
-    """Clone what is committed. Raise `CommandError` where the project is no git checkout."""
+    """Clone what is committed. Raise `CommandError` if the project is no git checkout."""
     clone = folder / "clone"
     run(["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(clone)], timeout=300)
     return clone

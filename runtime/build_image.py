@@ -50,7 +50,7 @@ CONFIG = {
 
 
 def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
-    """Build and copy the image; gives its digest."""
+    """Build and copy the image; return its digest."""
     need_tools(*ARCHIVES, *REGISTRIES, "mmdebstrap", *containers())
     release = newest_release("debian", ARCHITECTURE)
     isolation = strongest_isolation()

@@ -19,7 +19,7 @@ LOG = logging.getLogger("runtime")
 RUNTIME = Path(__file__).resolve().parent
 
 LIMIT = 900.0
-"""Seconds for one init script. Staging waits up to 600 s for somebody else who stages."""
+"""Seconds for one init script. Staging waits up to 600 s for another process who stages."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

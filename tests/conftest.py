@@ -114,7 +114,7 @@ def real_root(product_root: Callable[..., Path], state: Path) -> Callable[..., P
 
 @pytest.fixture(scope="session")
 def product_root(state: Path, containment: Containment, pytestconfig: pytest.Config) -> Callable[..., Path]:
-    """Give the root of a release by its name, such as `ubuntu18.04`; `upgraded=False`: as it was on its first day."""
+    """Return the root of a release by its name, such as `ubuntu18.04`; `upgraded=False`: as it was on its first day."""
 
     def root(name: str, *, upgraded: bool = True, include: Sequence[str] = ()) -> Path:
         if is_quick(pytestconfig) and (name, upgraded, include) != (ROOT, True, ()):

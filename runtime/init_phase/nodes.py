@@ -74,7 +74,7 @@ class NodeReader:
         self.problems: list[Problem] = []
 
     def document(self, content: bytes) -> yaml.Node | None:
-        """Return the document's node; None where it cannot be read, which is then noted."""
+        """Return the document's node; None if it cannot be read, which is then noted."""
         try:
             loader = _Loader(content.decode("utf-8-sig"))
             node = loader.get_single_node()
@@ -101,11 +101,11 @@ class NodeReader:
         self.problems.append(Problem(message, str(self.file), mark.line + 1, mark.column + 1, field or None, hint))
 
     def place(self, node: yaml.Node) -> str:
-        """Give file and line of a node."""
+        """Return file and line of a node."""
         return f"{self.file}:{node.start_mark.line + 1}"
 
     def mapping(self, node: yaml.Node, field: str, hint: str) -> dict[str, yaml.Node]:
-        """Return the nodes of a mapping by their keys; empty where it is none."""
+        """Return the nodes of a mapping by their keys; empty if it is none."""
         if not isinstance(node, yaml.MappingNode):
             self.wrong(node, field, "must be a mapping", hint)
             return {}
@@ -120,7 +120,7 @@ class NodeReader:
         return found
 
     def items(self, node: yaml.Node, field: str, hint: str) -> Iterator[tuple[str, yaml.Node]]:
-        """Return the nodes of a list, each with its own field's path; none where it is no list."""
+        """Return the nodes of a list, each with its own field's path; none if it is no list."""
         if not isinstance(node, yaml.SequenceNode):
             self.wrong(node, field, "must be a list", hint)
             return
@@ -128,7 +128,7 @@ class NodeReader:
             yield f"{field}[{index}]", item
 
     def text(self, node: yaml.Node, field: str, hint: str) -> str:
-        """Return a text that is not empty; "" where it is none."""
+        """Return a text that is not empty; "" if it is none."""
         if not isinstance(node, yaml.ScalarNode):
             self.wrong(
                 node,
@@ -148,7 +148,7 @@ class NodeReader:
         return [self.text(item, at, hint) for at, item in self.items(node, field, hint)]
 
     def value(self, node: yaml.Node, field: str) -> Any:
-        """Return the plain value of a node; None where it has none."""
+        """Return the plain value of a node; None if it has none."""
         try:
             return yaml.SafeLoader("").construct_document(node)  # a new one: an error leaves it unusable
         except yaml.MarkedYAMLError as error:

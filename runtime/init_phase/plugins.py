@@ -59,7 +59,7 @@ def init_script(plugins: Path, name: str) -> Path:
 def run_init_script(script: Path, entry: PluginEntry, scripts: ScriptPair, *, runtime: Path, limit: float) -> None:
     """Run an init script with its configuration and the paths of its scripts; its output is ours.
 
-    Raises `PluginError` where it fails, or does not end within `limit` seconds. What it started ends with it.
+    Raises `PluginError` if it fails, or does not end within `limit` seconds. What it started ends with it.
     """
     try:
         config = yaml.safe_dump(dict(entry.config), allow_unicode=True, sort_keys=False)

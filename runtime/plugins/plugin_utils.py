@@ -26,7 +26,7 @@ def stop(message: str) -> NoReturn:
 def plugin_init() -> list[Any]:
     """Set up logging and read the three arguments of an init script.
 
-    Gives `[plugin_config, pre_script, post_script]`: the configuration as a mapping, and the paths of the scripts that
+    Return `[plugin_config, pre_script, post_script]`: the configuration as a mapping, and the paths of the scripts that
     run before and after the user's command. Ends with status 2 where the configuration is wrong.
     """
     handler = logging.StreamHandler()
@@ -43,7 +43,7 @@ def plugin_init() -> list[Any]:
 
 
 def parameters_of(plugin_config: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
-    """Return the `parameters` of a configuration; empty where there are none. Ends with status 2 at an unknown one."""
+    """Return the `parameters` of a configuration; empty if there are none. Ends with status 2 at an unknown one."""
     name, parameters = plugin_config["plugin"], plugin_config.get("parameters") or {}
     if not isinstance(parameters, dict):
         stop(f"{name}: parameters must be a mapping, not {parameters!r}")

@@ -15,7 +15,7 @@ _UNITS = {
 
 
 def parse_time(text: str) -> datetime.datetime | None:
-    """Return a time; None where it is none, such as a 31st of February."""
+    """Return a time; None if it is none, such as a 31st of February."""
     try:
         return datetime.datetime.fromisoformat(text) if TIME.fullmatch(text) else None
     except ValueError:
@@ -31,7 +31,7 @@ def parse_age(text: str) -> datetime.timedelta:
 
 
 def age_text(age: datetime.timedelta) -> str:
-    """Give an age for people, in whole days or hours."""
+    """Return an age for people, in whole days or hours."""
     days, hours = age.days, age.seconds // 3600
     number, unit = (hours, "hour") if days == 0 else (days, "day")
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -21,7 +21,7 @@ def load_json(content: bytes) -> Any:
 
 
 def check_values(content: bytes, signs: Sequence[bytes]) -> None:
-    """Raise `TooManyValuesError` where the characters that separate values are too many, those in texts included.
+    """Raise `TooManyValuesError` if the characters that separate values are too many, those in texts included.
 
     A value takes up to a hundred bytes of memory, however short it is.
     """

@@ -17,7 +17,7 @@ LONG_KEY = re.compile(
 def load_toml(text: str) -> dict[str, Any]:
     """Return a document's values. Raises `ValueError` with what is wrong, and where, as `tomllib` says it.
 
-    Raises `TooManyValuesError` where it has too many values.
+    Raises `TooManyValuesError` if it has too many values.
     """
     long_key = LONG_KEY.search(text)
     if long_key:

@@ -25,7 +25,7 @@ class DebconfAnswer:
         return f"{self.package} {self.question} {self.type} {self.value}".rstrip()
 
     def wrong(self) -> tuple[str, str, str] | None:
-        """Return the first field that is wrong, what is wrong, and what to write instead; None where all is right."""
+        """Return the first field that is wrong, what is wrong, and what to write instead; None if all is right."""
         value = self.value
         one_line = value.isprintable() and value == value.strip() and not value.endswith("\\")
         checks = (

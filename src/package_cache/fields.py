@@ -32,7 +32,7 @@ class FieldReader:
         collect(self.problems, Problem(message, self.file, field=field))
 
     def text(self, table: Mapping[str, Any], at: str, key: str, *, empty: bool = False) -> str:
-        """Give a text, which may be `empty`; `at` is the table's own path, "" for the whole document."""
+        """Return a text, which may be `empty`; `at` is the table's own path, "" for the whole document."""
         value = table.get(key)
         if isinstance(value, str) and (value or empty) and is_unicode(value):
             return value
@@ -40,7 +40,7 @@ class FieldReader:
         return ""
 
     def texts(self, table: Mapping[str, Any], at: str, key: str) -> tuple[str, ...]:
-        """Give a list of texts; none where it is not there."""
+        """Return a list of texts; none if it is missing."""
         value = table.get(key, [])
         if isinstance(value, list) and all(isinstance(item, str) and is_unicode(item) for item in value):
             return tuple(value)
@@ -48,7 +48,7 @@ class FieldReader:
         return ()
 
     def flag(self, table: Mapping[str, Any], at: str, key: str) -> bool:
-        """Give a switch; False where it is not there."""
+        """Return a switch; False if it is missing."""
         value = table.get(key, False)
         if isinstance(value, bool):
             return value
@@ -56,7 +56,7 @@ class FieldReader:
         return False
 
     def count(self, table: Mapping[str, Any], at: str, key: str) -> int:
-        """Give a number of things, or of bytes together: also none."""
+        """Return a number of things, or of bytes together: also none."""
         value = table.get(key)
         if type(value) is int and 0 <= value < SIZE_LIMIT:
             return value
@@ -64,7 +64,7 @@ class FieldReader:
         return 0
 
     def size(self, table: Mapping[str, Any], at: str, key: str) -> int:
-        """Give a file's size in bytes."""
+        """Return a file's size in bytes."""
         value = table.get(key)
         if type(value) is int and 0 < value < SIZE_LIMIT:  # not isinstance(): true is an int, too
             return value
@@ -72,7 +72,7 @@ class FieldReader:
         return 0
 
     def tables(self, table: Mapping[str, Any], at: str, key: str) -> list[dict[str, Any]]:
-        """Give a list of tables; none where it is not there."""
+        """Return a list of tables; none if it is missing."""
         value = table.get(key, [])
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             return value
@@ -104,7 +104,7 @@ class FieldReader:
 
 
 def shown(value: object) -> str:
-    """Give a value as a message shows it. Python writes no number of thousands of digits, and nothing nested deeply."""
+    """Return a value for a message. `repr` refuses numbers of thousands of digits and deep nesting."""
     try:
         return repr(value)
     except (ValueError, RecursionError):
@@ -112,7 +112,7 @@ def shown(value: object) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Tell whether a text can be written: JSON can also say halves of surrogate pairs (RFC 8259, 8.2)."""
+    """Return whether a text can be written: JSON can also say halves of surrogate pairs (RFC 8259, 8.2)."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -30,7 +30,7 @@ class PublicKey:
     subkeys: tuple[str, ...]
     """Their fingerprints."""
     user: str
-    """Its first user id, "" where it has none."""
+    """Its first user id, "" if it has none."""
     content: bytes
     """Its packets, not armoured."""
 
@@ -59,7 +59,7 @@ def read_public_keys(content: bytes) -> tuple[PublicKey, ...]:
 
 
 def written_fingerprint(text: str) -> str | None:
-    """Give a fingerprint that was written with blanks, in small letters or behind `0x`; None where it is none."""
+    """Return a fingerprint that was written with blanks, in small letters or behind `0x`; None if it is none."""
     plain = re.sub(r"\s", "", text).upper().removeprefix("0X")
     return plain if FINGERPRINT.fullmatch(plain) else None
 
@@ -102,7 +102,7 @@ def _fingerprint(body: bytes) -> str:
 
 
 def _without_armour(content: bytes) -> bytes:
-    """Give the packets of all armoured blocks (RFC 9580, 6.2), or the content itself where there is none."""
+    """Return the packets of all armoured blocks (RFC 9580, 6.2), or the content itself if there is none."""
     if b"-----BEGIN" not in content:
         return content
     blocks = [*ARMOUR.finditer(content.decode("latin-1").replace("\r\n", "\n"))]
@@ -137,7 +137,7 @@ def _packets(data: bytes) -> Iterator[Packet]:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int]:
-    """Give a packet's tag and where its body begins and ends (RFC 9580, 4.2); (0, 0, 0) where there is none."""
+    """Return a packet's tag and where its body begins and ends (RFC 9580, 4.2); (0, 0, 0) if there is none."""
     first = data[at]
     if not first & 0x80:
         return 0, 0, 0

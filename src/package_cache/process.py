@@ -211,7 +211,7 @@ def run(
     """Run a command to its end and return what it printed.
 
     `env` is added to our environment; `stdin` is fed to it (nothing, by default: it can ask no question);
-    `timeout` is in seconds, after which its whole process group is ended. Raises `CommandError` where `check`
+    `timeout` is in seconds, after which its whole process group is ended. Raises `CommandError` if `check`
     is set and the status is not 0, and always where it ran out of time, or printed more than `output-bytes`: what a
     stranger's program prints must not fill our memory, and half of what another one prints is worth nothing.
     """
@@ -274,7 +274,7 @@ def start(
 def piped(argv: Sequence[str], *, feed: bool = False, silence: float = SILENCE) -> Iterator[IO[bytes]]:
     """Yield the standard output of a command while it runs, or, with `feed`, its standard input.
 
-    The last words of its standard error are kept. Raises `CommandError` where its status is not 0, and where it takes
+    The last words of its standard error are kept. Raises `CommandError` if its status is not 0, and where it takes
     or brings nothing for `silence` seconds.
     """
     process = start(

@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item], at_once: int | None = None) -> list[Result]:
-    """Give what a function makes of each item, in their order; at most `at_once` calls at a time.
+    """Return what a function makes of each item, in their order; at most `at_once` calls at a time.
 
     Raises the first error once all calls that have begun are done. Ctrl-C does not wait for them: what they run is
     ended, and they start nothing more.

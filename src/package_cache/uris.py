@@ -17,10 +17,10 @@ _USER_INFO = re.compile(r"(//)[^/\s]*@")  # to the last @ before the path: a pas
 
 
 def without_credentials(text: str) -> str:
-    """Give a URI, or a text with URIs, without user and password."""
+    """Return a URI, or a text with URIs, without user and password."""
     return _USER_INFO.sub(r"\1", text)
 
 
 def has_credentials(uri: str) -> bool:
-    """Tell whether a URI names a user, with a password or without."""
+    """Return whether a URI names a user, with a password or without."""
     return _USER_INFO.search(uri) is not None

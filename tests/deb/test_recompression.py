@@ -24,18 +24,18 @@ LARGE = Random(1).randbytes(1 << 20) * 17
 
 
 def deb(folder: Path, compression: str = "xz", files: dict[str, Any] | None = None) -> Path:
-    """Give a package with a file and a script."""
+    """Return a package with a file and a script."""
     files = files or {"/usr/bin/tool": "#!/bin/sh\n"}
     return make_deb(folder, "tool", files=files, scripts={"postinst": "true"}, compression=compression)
 
 
 def members(path: Path) -> list[str]:
-    """Give the names of an ar archive's members."""
+    """Return the names of an ar archive's members."""
     return [str(name) for name in ArFile(str(path)).getnames()]
 
 
 def content(path: Path) -> tuple[bytes, bytes]:
-    """Give what dpkg-deb reads of a package: both tars."""
+    """Return what dpkg-deb reads of a package: both tars."""
     tars = [subprocess.check_output(["dpkg-deb", option, path]) for option in ("--ctrl-tarfile", "--fsys-tarfile")]
     return tars[0], tars[1]
 

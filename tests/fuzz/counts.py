@@ -46,7 +46,7 @@ class Summary:
 
 
 def table(found: Counter[str]) -> list[str]:
-    """Give the lines of the table, as Markdown."""
+    """Return the lines of the table, as Markdown."""
     rows = [f"| {name} | {number} |" for name, number in sorted(found.items())]
     return ["| format | inputs |", "|---|---:|", *rows, f"| all | {found.total()} |"]
 

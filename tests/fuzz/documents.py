@@ -69,7 +69,7 @@ allow-unsigned = true
 
 
 def digest(number: int) -> str:
-    """Give something that looks like a SHA-256."""
+    """Return something that looks like a SHA-256."""
     return f"{number:064x}"
 
 

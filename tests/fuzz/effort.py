@@ -34,12 +34,12 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def inputs_of(format_name: str) -> int:
-    """Give the number of inputs for a format."""
+    """Return the number of inputs for a format."""
     return max(4, round(INPUTS * SHARES[format_name]))
 
 
 def fuzzed(format_name: str) -> Callable[[Test], Test]:
-    """Give a test of hypothesis the inputs of its format. What fails is printed with a line that replays it."""
+    """Return a test of hypothesis the inputs of its format. What fails is printed with a line that replays it."""
     rules = settings(
         max_examples=inputs_of(format_name),
         deadline=None,  # law.bounded() measures what is ours, in CPU time

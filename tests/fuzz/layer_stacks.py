@@ -25,7 +25,7 @@ class Entry:
 
 
 def paths() -> list[str]:
-    """Give every path that is looked at in the end."""
+    """Return every path that is looked at in the end."""
     upper = list(dict.fromkeys(FOLDERS))
     folders = [*upper, *(f"{folder}/{name}".lstrip("/") for folder in upper for name in ("d", "e", "l", "m", "lib"))]
     found = [f"/{folder}/{name}" for folder in dict.fromkeys(folders) for name in NAMES]
@@ -33,7 +33,7 @@ def paths() -> list[str]:
 
 
 def layer(random: Random, number: int) -> list[Entry]:
-    """Give the members of one layer."""
+    """Return the members of one layer."""
     made: list[Entry] = []
     for count in range(random.randint(1, 7)):
         folder = random.choice(FOLDERS)
@@ -54,7 +54,7 @@ def layer(random: Random, number: int) -> list[Entry]:
 
 
 def archive(entries: list[Entry]) -> bytes:
-    """Give a layer's archive."""
+    """Return a layer's archive."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for entry in entries:

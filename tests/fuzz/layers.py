@@ -49,7 +49,7 @@ PAX = {
 
 
 def hostile_tar(random: Random) -> bytes:
-    """Give a tar archive of members that mean no good, perhaps with bytes flipped."""
+    """Return a tar archive of members that mean no good, perhaps with bytes flipped."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", errors="surrogateescape") as archive:
         for _ in range(random.randint(1, 8)):
@@ -72,7 +72,7 @@ def hostile_tar(random: Random) -> bytes:
 
 
 def heads(random: Random) -> bytes:
-    """Give a tar archive with more before a member than there should be."""
+    """Return a tar archive with more before a member than there should be."""
     kind = random.choice((tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE))
     entry = tarfile.TarInfo("x")
     entry.type, entry.size = kind, random.choice((512, 60_000, 200_000, 4_000_000))
@@ -89,7 +89,7 @@ COMPRESS: Sequence[Callable[[bytes], bytes]] = (
 
 
 def layer(random: Random) -> bytes:
-    """Give a layer as it lies in a registry."""
+    """Return a layer as it lies in a registry."""
     make = random.choice((hostile_tar, hostile_tar, hostile_tar, hostile_tar, heads, lambda _: tar_of(base())))
     content = random.choice(COMPRESS[:3])(make(random))
     return mutated(content, random) if random.randrange(5) == 0 else content
@@ -123,7 +123,7 @@ def rewrite(path: Path, random: Random) -> None:
 
 
 def written(tree: Any) -> bytes:
-    """Give a document's bytes."""
+    """Return a document's bytes."""
     try:
         return json.dumps(tree, default=str).encode()
     except ValueError:  # a number of too many digits
@@ -152,6 +152,6 @@ def archived(layout: HandMade, path: Path, random: Random) -> str:
 
 
 def _of_no_time(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Let the same image have the same bytes."""
+    """Return the entry without its time, so that equal images have equal bytes."""
     entry.mtime = 0
     return entry

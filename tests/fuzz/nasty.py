@@ -5,7 +5,7 @@ from typing import Any
 
 
 def nested(depth: int) -> Any:
-    """Give a list in a list in a list."""
+    """Return a list in a list in a list."""
     value: Any = []
     for _ in range(depth):
         value = [value]

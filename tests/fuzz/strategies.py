@@ -29,17 +29,17 @@ HUGE = f"0x{'f' * 5000}"
 
 
 def made_by(make: Callable[[Random], Item]) -> st.SearchStrategy[Item]:
-    """Give what a function makes by chance."""
+    """Return what a function makes by chance."""
     return st.randoms(use_true_random=False).map(make)
 
 
 def of_text(text: str) -> st.SearchStrategy[bytes]:
-    """Give mutants of a text."""
+    """Return mutants of a text."""
     return made_by(lambda random: mutated(text.encode(), random, DOCUMENTS))
 
 
 def of_toml(tree: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    """Give mutants of a TOML document's tree, some of them with mutated bytes as well."""
+    """Return mutants of a TOML document's tree, some of them with mutated bytes as well."""
 
     def make(random: Random) -> bytes:
         document = altered(tree, random)
@@ -60,7 +60,7 @@ def _nearly_toml(document: dict[str, Any], random: Random) -> bytes:
 
 
 def of_json(tree: Any) -> st.SearchStrategy[bytes]:
-    """Give mutants of a JSON document's tree, some of them with mutated bytes as well."""
+    """Return mutants of a JSON document's tree, some of them with mutated bytes as well."""
     return made_by(lambda random: json_mutant(tree, random))
 
 
@@ -78,7 +78,7 @@ def json_mutant(tree: Any, random: Random) -> bytes:
 
 
 def _raw_value(text: str) -> st.SearchStrategy[bytes]:
-    """Give a TOML text in which one value, or several, are raw signs."""
+    """Return a TOML text in which one value, or several, are raw signs."""
     raws = [
         HUGE,
         "nan",

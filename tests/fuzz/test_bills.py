@@ -48,7 +48,7 @@ def test_bills(tried: Tried, number: int) -> None:
 
 
 def spdx_problems(document: Any) -> list[str]:
-    """Give what the format's library finds wrong."""
+    """Return what the format's library finds wrong."""
     from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser  # noqa: PLC0415
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document  # noqa: PLC0415
 

@@ -59,7 +59,7 @@ def test_a_file_of_another_package_is_refused() -> None:
 
 
 def deb_of(control: bytes) -> bytes:
-    """Give a package file with this control file: ar(5) with the three members of deb(5)."""
+    """Return a package file with this control file: ar(5) with the three members of deb(5)."""
     members = {"debian-binary": b"2.0\n", "control.tar": _tar(control), "data.tar": _tar(None)}
     made = b"!<arch>\n"
     for name, content in members.items():

@@ -19,7 +19,7 @@ from package_cache.exit_codes import ExitStatus
 
 
 def edited(old: str, new: str) -> bytes:
-    """Give the description with something else in one place."""
+    """Return the description with something else in one place."""
     assert old in DESCRIPTION
     return DESCRIPTION.replace(old, new, 1).encode()
 

@@ -76,7 +76,7 @@ class Model:
         self.describe()
 
     def remove_group(self) -> None:
-        """Take one away."""
+        """Remove a group."""
         if self.groups:
             name = self.random.choice(sorted(self.groups))
             del self.groups[name]
@@ -124,13 +124,13 @@ class Model:
             Path(os.fsdecode(os.fsencode(place) + b"\xff")).write_bytes(b"rubbish")
 
     def put_notes(self) -> None:
-        """Let nobody know any more when what was found."""
+        """Remove the record of when files were found unused."""
         if not (self.cache.pool / ".unneeded").is_dir():
             (self.cache.pool / ".unneeded").write_bytes(self.random.randbytes(20))
             self.first = {}
 
     def leave_off(self) -> None:
-        """Let a writer be killed."""
+        """Kill a writer."""
         place = self.cache.path / "groups" / f".new-{self.random.randrange(16**8):08x}"
         place.mkdir()
         (place / "some").write_text("x")

@@ -85,7 +85,7 @@ def test_unpack(containment: Isolation, tried: Tried, random: Random) -> None:
 
 
 def bomb(size: int, kind: bytes, name: str) -> bytes:
-    """Give a layer that is small, and whose one member is large."""
+    """Return a layer that is small, and whose one member is large."""
     entry = tarfile.TarInfo(name)
     entry.type, entry.size = kind, size
     buffer = io.BytesIO()

@@ -29,7 +29,7 @@ PACKAGE = LOCK[
 
 
 def many(line: str, count: int = MANY) -> str:
-    """Give a line many times, numbered."""
+    """Return a line many times, numbered."""
     return "".join(line.format(number) for number in range(count))
 
 
@@ -94,7 +94,7 @@ DESCRIPTIONS: dict[str, Callable[[], str]] = {
 
 
 def with_groups(groups: list[Any]) -> str:
-    """Give a description with other groups."""
+    """Return a description with other groups."""
     return json.dumps({**DESCRIPTION_TREE, "groups": groups})
 
 

@@ -26,7 +26,7 @@ CSV_PIECES = ["ssh", "ubuntu18.04", "bash", ",", " ", "\n", "\r\n", "#", "\0", "
 
 
 def pieces(of: list[str]) -> st.SearchStrategy[bytes]:
-    """Give bytes, texts, and texts of a format's own pieces."""
+    """Return bytes, texts, and texts of a format's own pieces."""
     return st.one_of(
         st.binary(max_size=200),
         st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),

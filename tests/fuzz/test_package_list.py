@@ -20,7 +20,7 @@ FILE = "groups/ssh-ubuntu18.04/packages.json"
 
 
 def edited(old: str, new: str) -> bytes:
-    """Give the list with something else in one place."""
+    """Return the list with something else in one place."""
     assert old in PACKAGE_LIST
     return PACKAGE_LIST.replace(old, new, 1).encode()
 

@@ -44,7 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> CacheFolder:
 
 
 def edited(old: str, new: str) -> bytes:
-    """Give the file with something else in one place."""
+    """Return the file with something else in one place."""
     assert old in TEXT
     return TEXT.replace(old, new, 1).encode()
 

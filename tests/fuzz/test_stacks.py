@@ -67,14 +67,14 @@ def podman() -> Iterator[Podman]:
 
 
 def in_root(root: str | Path) -> Seen:
-    """Give what a process in a root sees."""
+    """Return what a process in a root sees."""
     done = run([sys.executable, "-I", "-c", PROBE, str(root)], stdin=json.dumps(paths()), timeout=60)
     found: Seen = json.loads(done.stdout)
     return found
 
 
 def by_podman(podman: Podman, reference: str) -> Seen | None:
-    """Give what podman shows of an image; None where it refuses it."""
+    """Return what podman shows of an image; None where it refuses it."""
     pulled = podman("pull", "--quiet", reference, check=False)
     if pulled.returncode != 0:
         return None
@@ -87,7 +87,7 @@ def by_podman(podman: Podman, reference: str) -> Seen | None:
 
 
 def by_layers(files: LayeredFiles) -> Seen:
-    """Give what is read out of the layers."""
+    """Return what is read out of the layers."""
     found: Seen = {}
     for path in paths():
         mode = files.mode(path)

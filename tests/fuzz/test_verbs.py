@@ -62,13 +62,13 @@ def try_one(world: World, runner: Runner, random: Random) -> None:
 
 
 def files_of(world: World) -> Sequence[Path]:
-    """Give the files of the cache that a description names."""
+    """Return the files of the cache that a description names."""
     folder = world.cache.path
     return sorted([*folder.glob("groups/*/*"), *folder.glob("pool/*.deb"), world.cache.installer])
 
 
 def wrong(path: Path, random: Random) -> bytes:
-    """Give a wrong content for a file."""
+    """Return a wrong content for a file."""
     if path.suffix == ".json" and random.randrange(2):
         content = json_mutant(json.loads(path.read_bytes()), random)
     else:

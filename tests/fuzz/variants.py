@@ -74,7 +74,7 @@ class Variant:
 
 
 def variants(right: dict[str, bytes], count: int) -> Iterator[Variant]:
-    """Give variants of the right files; the same seed gives the same."""
+    """Yield variants of the right files; the same seed gives the same."""
     for name, pattern, new in FOUND[:count]:
         text, changes = re.subn(pattern, new, right[name].decode())
         assert changes, pattern
@@ -84,14 +84,14 @@ def variants(right: dict[str, bytes], count: int) -> Iterator[Variant]:
 
 
 def chosen(right: dict[str, bytes], random: Random) -> Variant:
-    """Give a variant by chance."""
+    """Return a variant by chance."""
     name = random.choice((GROUP, GROUP, PACKAGES, PACKAGES, RELEASE))
     make = random.choice((mutated, _other_value))
     return _variant(right, name, make(right[name], random), restate=random.randrange(5) > 0)
 
 
 def _other_value(document: bytes, random: Random) -> bytes:
-    """Give one line another value behind its key."""
+    """Return one line another value behind its key."""
     lines = document.split(b"\n")
     number = random.randrange(len(lines))
     key = lines[number].partition(b" ")[0]
@@ -111,5 +111,5 @@ def _variant(right: dict[str, bytes], name: str, content: bytes, *, restate: boo
 
 
 def origins(index: bytes) -> set[tuple[bytes, ...]]:
-    """Give each package of an index with the file that it comes from."""
+    """Return each package of an index with the file that it comes from."""
     return set(re.findall(rb"^Package: *(\S+).*?^Filename: *(\S+)", index, re.MULTILINE | re.DOTALL))

@@ -93,13 +93,13 @@ class World:
             shutil.rmtree(made, ignore_errors=True)
 
     def map(self) -> dict[str, str]:
-        """Give every path, and the digest of every file."""
+        """Return every path, and the digest of every file."""
         found = sorted(self.folder.rglob("*"))
         return {str(path): sha256_of(path) if path.is_file() else "" for path in found}
 
     @contextlib.contextmanager
     def replaced(self, path: Path, content: bytes) -> Iterator[None]:
-        """Let a file have another content while the block runs."""
+        """Replace the content of a file while the block runs."""
         before = path.read_bytes()
         path.write_bytes(content)
         try:
@@ -108,17 +108,17 @@ class World:
             path.write_bytes(before)
 
     def restated(self, path: Path, content: bytes) -> bytes:
-        """Give the description as it is when it states the hash of another content of one of its files."""
+        """Return the description as it is when it states the hash of another content of one of its files."""
         old, new = sha256_of(path), hashlib.sha256(content).hexdigest()
         return self.cache.description.read_bytes().replace(old.encode(), new.encode())
 
     def is_served(self, lock: Lock) -> bool:
-        """Tell whether the archive has all that a lock names."""
+        """Return whether the archive has all that a lock names."""
         return wanted(lock) <= wanted(read_lock(self.lock.read_text(), file="l"))
 
 
 def wanted(lock: Lock) -> set[tuple[object, ...]]:
-    """Give each package of a lock with its origin."""
+    """Return each package of a lock with its origin."""
     return {
         (item.sha256, item.size, item.path, repository.uri)
         for system in lock.systems

@@ -77,7 +77,7 @@ class SignedArchive:
         return throwaway_key("stranger").export(self.folder / "other-keyring.gpg")
 
     def copy(self, folder: Path) -> "SignedArchive":
-        """Give the same archive, as it was published, in another folder; what that held before is gone."""
+        """Return the same archive, as it was published, in another folder; what that held before is gone."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder, symlinks=True)
         other = copy.copy(self)

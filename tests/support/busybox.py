@@ -35,7 +35,7 @@ def busybox_root(folder: Path) -> Path:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Give all that is in a folder as one map that can be compared: kind, mode, content."""
+    """Return all that is in a folder as one map that can be compared: kind, mode, content."""
     found = {}
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
@@ -74,7 +74,7 @@ def needs_containment() -> None:
 
 
 def processes_with(sign: str) -> list[str]:
-    """Give the ids of the running processes whose command line holds `sign`, which is unique to the test."""
+    """Return the ids of the running processes whose command line holds `sign`, which is unique to the test."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -35,5 +35,5 @@ class Source:
         return Download(uris, self.pool / f"{sha256}.deb", sha256, size)
 
     def content(self, item: Download) -> bytes:
-        """Give the bytes that a download must bring."""
+        """Return the bytes that a download must bring."""
         return self._contents[item.sha256]

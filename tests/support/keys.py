@@ -73,7 +73,7 @@ class SigningKey:
             run(["gpgconf", "--homedir", folder, "--kill", "all"], check=False, timeout=20)
 
     def renew(self) -> None:
-        """Let it never expire, and give it a subkey that signs."""
+        """Remove the expiry of the key and add a signing subkey."""
         later = SigningKey(self.home)
         later._gpg("--quick-set-expire", self.fingerprint, "0")
         later.subkey  # noqa: B018  # made by looking at it
@@ -86,7 +86,7 @@ class SigningKey:
 
 @functools.cache
 def throwaway_key(name: str = "archive") -> SigningKey:
-    """Give the key of that name: the same one for the whole test run, RSA, which every apt since 2010 can check."""
+    """Return the key of that name: the same one for the whole test run, RSA, which every apt since 2010 can check."""
     # Right below /tmp, not in $TMPDIR: the agent's socket lies in there, and unix(7) allows its path 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="package-cache-key-", dir="/tmp"))
     key = SigningKey(home, "20200101T000000!" if name in (EXPIRED, RENEWED) else None)

@@ -16,7 +16,7 @@ def document(layout: Path, digest: str) -> dict[str, Any]:
 
 
 def images(layout: Path) -> dict[str, dict[str, Any]]:
-    """Give the manifests of the one image, by architecture."""
+    """Return the manifests of the one image, by architecture."""
     (named,) = json.loads((layout / "index.json").read_bytes())["manifests"]
     found = [named]
     if named["mediaType"].endswith("index.v1+json"):

@@ -53,7 +53,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients hang up."""
+        """Ignore clients that close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Say nothing: the log is for asking."""
+        """Print nothing: tests read the log."""
 
     def do_GET(self) -> None:
         split = urllib.parse.urlsplit(self.path)
@@ -122,7 +122,7 @@ class Certificates:
         return self.folder / "authority.crt"
 
     def server(self, name: str = "archive.invalid", *, asks_clients: bool = False) -> ssl.SSLContext:
-        """Give what a server of that name needs; where it asks its clients, they need a certificate, too."""
+        """Return what a server of that name needs; where it asks its clients, they need a certificate, too."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.of(name))
         if asks_clients:
@@ -131,7 +131,7 @@ class Certificates:
         return context
 
     def of(self, name: str) -> tuple[Path, Path]:
-        """Give certificate and key of a name, made where they are not there."""
+        """Return certificate and key of a name, made where they are not there."""
         certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         if not certificate.exists():
             signed = ["-CA", str(self.authority), "-CAkey", str(self.folder / "authority.key")]
@@ -155,7 +155,7 @@ def _certificate(certificate: Path, key: Path, name: str, *options: str) -> None
 
 @contextmanager
 def apt_told(*lines: str, folder: Path, monkeypatch: Any) -> Iterator[Path]:
-    """Let this machine's apt be told these lines of apt.conf(5) beside its own; gives their file."""
+    """Add lines of apt.conf(5) to this machine's apt configuration; return their file."""
     from package_cache.apt import network  # noqa: PLC0415
 
     file = folder / "told.conf"

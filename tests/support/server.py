@@ -106,7 +106,7 @@ class ArchiveServer:
             self._orders.clear()
 
     def next_failure(self, path: str) -> Failure | None:
-        """Give, and count, the failure that is ordered for a path (for the handler)."""
+        """Return, and count, the failure that is ordered for a path (for the handler)."""
         with self._lock:
             for order in self._orders:
                 if order.times != 0 and fnmatch.fnmatchcase(path, order.pattern):
@@ -168,7 +168,7 @@ class _Server(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients of these tests are killed, and hang up, on purpose."""
+        """Ignore clients that are killed or close the connection: tests do that."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Say nothing: the log is for asking."""
+        """Print nothing: tests read the log."""
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
         return email.utils.parsedate_to_datetime(modified) <= since
 
     def _range_start(self, modified: str) -> int | None:
-        """Give where to begin, or None for the whole: RFC 9110 13.1.5 lets a date hold only where it is the same."""
+        """Return where to begin, or None for the whole: RFC 9110 13.1.5 lets a date hold only where it is the same."""
         found = re.fullmatch(r"bytes=([0-9]+)-", self.headers.get("Range") or "")
         if found is None or self.headers.get("If-Range", modified) != modified:
             return None

@@ -37,7 +37,7 @@ class Vendor:
             os.utime(path, (time.time() + self._later,) * 2)
 
     def table(self, *fields: str, uris: tuple[str, ...] = ()) -> str:
-        """Give the table of this repository, with further lines."""
+        """Return the table of this repository, with further lines."""
         places = ", ".join(f'"{uri}"' for uri in uris or (self.server.uri,))
         head = f'\n[[repository]]\nname = "vendor"\nuris = [{places}]\nsuite = "stable"\ncomponents = ["main"]\n'
         return head + "".join(f"{field}\n" for field in fields)

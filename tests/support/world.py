@@ -107,7 +107,7 @@ _FILLED: dict[str, SignedArchive] = {}
 
 @functools.cache
 def _kept_folder() -> Path:
-    """Give the folder of what is made once; it is gone after the test run."""
+    """Return the folder of what is made once; it is gone after the test run."""
     folder = Path(tempfile.mkdtemp(prefix="package-cache-worlds-", dir=_TEMPORARY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

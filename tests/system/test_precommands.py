@@ -55,7 +55,7 @@ def lock(
 
 
 def adding(repository: tuple[SignedArchive, str]) -> str:
-    """Give precommands that add a repository and its key."""
+    """Return precommands that add a repository and its key."""
     archive, uri = repository
     key = archive.armoured_keyring.read_text().replace("\n", "\\n")
     return (

@@ -42,7 +42,7 @@ class Fetch:
 
 
 def present(path: Path) -> int:
-    """Give a file's size in bytes, 0 where there is none."""
+    """Return a file's size in bytes, 0 if there is none."""
     try:
         return path.stat().st_size
     except OSError:
@@ -114,7 +114,7 @@ class _Watch:
         self._began, self._total = time.monotonic(), sum(present(file.partial) for file in files)
 
     def objection(self) -> str:
-        """Give why the call should end, "" where it should not."""
+        """Return why the call should end, "" if it should not."""
         sizes = [present(file.partial) for file in self._files]
         for file, size in zip(self._files, sizes, strict=True):
             if size > file.size:

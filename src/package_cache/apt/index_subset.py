@@ -28,7 +28,7 @@ OTHER_LIMIT = 600.0
 def narrowed(
     folder: Path, lists: Path, run: Runner, architecture: str, requests: Sequence[PackageRequest], *, recommends: bool
 ) -> Iterator[Apt | None]:
-    """Give an apt like that of `run`, whose state is in `folder`, with such a copy; it lives as long as the block.
+    """Yield an apt like that of `run`, whose state is in `folder`, with such a copy; it lives as long as the block.
 
     `lists` is the folder of those that `run` plans from.
 
@@ -62,7 +62,7 @@ def _copy(lists: Path, small: Path, names: Collection[bytes]) -> None:
 
 
 def _reachable(run: Runner, requests: Sequence[PackageRequest], *, recommends: bool) -> frozenset[bytes] | None:
-    """Give the names of all packages that a chain of dependencies reaches, None where no request is known."""
+    """Return the names of all packages that a chain of dependencies reaches, None if no request is known."""
     kinds = ("suggests", "enhances", "conflicts", "breaks", "replaces", *([] if recommends else ["recommends"]))
     wanted = dict.fromkeys(str(request) for request in requests)
     completed = run(["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in kinds), "--", *wanted])

@@ -120,7 +120,7 @@ class AptRoot:
 
         Warns where a source says that it is another suite than before: what it has may be another release's.
 
-        Raises `ArchiveError` where no mirror of a source answers, `VerificationError` where what came cannot be
+        Raises `ArchiveError` if no mirror of a source answers, `VerificationError` where what came cannot be
         trusted, `ToolMissingError` without gpgv, `PackageCacheError` where the folder cannot be written. Then nothing
         of it is used.
         """
@@ -137,7 +137,7 @@ class AptRoot:
 
     @contextlib.contextmanager
     def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
-        """Give an apt that plans these requests (and any of them) as `apt` does, but faster."""
+        """Yield an apt that plans these requests (and any of them) as `apt` does, but faster."""
         lists = self.folder / self._lists
         with narrowed(self.folder, lists, self._plan_by, self.architectures[0], requests, recommends=recommends) as apt:
             yield apt or self.apt
@@ -156,7 +156,7 @@ class AptRoot:
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
 
     def _apt_update(self) -> tuple[Completed, str]:
-        """Give what `apt-get update` left, and all that it said.
+        """Return what `apt-get update` left, and all that it said.
 
         It is run again only where there is no other mirror, and where that may help. apt's own tries again are no help:
         on a full disk, and where two servers of one address fail, apt 2.6 may wait for them for ever.
@@ -176,7 +176,7 @@ class AptRoot:
         return [index for index in range(len(self.sources)) if self._has_failed(index, words)]
 
     def _lacking(self) -> dict[int, str]:
-        """Give those of the archives whose Release does not state our architecture, and words that say so.
+        """Return those of the archives whose Release does not state our architecture, and words that say so.
 
         apt is content with them: it passes over their lists (sources.list(5), Architectures).
         """
@@ -192,7 +192,7 @@ class AptRoot:
         return found
 
     def _release(self, uri: str, suite: str) -> dict[str, str]:
-        """Return some fields of the Release that is here of a mirror's suite; none where there is none."""
+        """Return some fields of the Release that is here of a mirror's suite; none if there is none."""
         for name in ("InRelease", "Release"):
             path = self.folder / "lists" / f"{list_name(uri, suite)}{name}"
             if path.is_file():
@@ -210,7 +210,7 @@ class AptRoot:
         }
 
     def _with_others(self, bad: Sequence[int]) -> list[int]:
-        """Give those of the sources that have another mirror, which is asked before this one again."""
+        """Return those of the sources that have another mirror, which is asked before this one again."""
         return [index for index in bad if self._chosen[index] + 1 < len(self.sources[index].uris)]
 
     def _prepare(self) -> None:
@@ -249,7 +249,7 @@ class AptRoot:
         return any(kind == "Err" and re.match(rf"{uri}(?:/|\s|$)", of) for kind, of in last.values())
 
     def _words_about(self, index: int, words: str) -> str:
-        """Give the lines that name a source's mirror, with what stands indented below them; all, where none does."""
+        """Return the lines that name a source's mirror, with what stands indented below them; all, where none does."""
         uri = self.sources[index].uris[self._chosen[index]]
         about = [text for text in re.split(r"\n(?! )", words) if re.search(rf"{re.escape(uri)}(?:/|\s|$)", text)]
         return "\n".join(about) or words

@@ -43,7 +43,7 @@ def _settings() -> tuple[tuple[str, str], ...]:
 
 
 def apt_setting(name: str) -> str:
-    """Return one setting of this machine's apt, "" where it has none."""
+    """Return one setting of this machine's apt, "" if it has none."""
     return next((value for other, value in _settings() if other == name), "")
 
 

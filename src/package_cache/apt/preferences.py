@@ -23,13 +23,13 @@ _QUOTED = re.compile(r'[\\|{}\[\]<>"^~_=!@#$%&*\x00-\x20\x7f-\uffff]')
 
 
 def stanza(packages: Sequence[str], priority: int, *, version: str | None = None, source: str | None = None) -> str:
-    """Give a record of a preferences file: by a version, or by our name of a source."""
+    """Return a record of a preferences file: by a version, or by our name of a source."""
     pin = f"version {version}" if version is not None else f"release l={source}"
     return f"Package: {' '.join(packages)}\nPin: {pin}\nPin-Priority: {priority}\n"
 
 
 def list_name(uri: str, suite: str) -> str:
-    """Give how the names of a suite's lists begin, with a `_` at the end."""
+    """Return how the names of a suite's lists begin, with a `_` at the end."""
     place = f"{uri}/{suite}" if suite.endswith("/") else f"{uri}/dists/{suite}/"
     shown = re.sub(r"^[a-z0-9+.-]+:(?://)?", "", place).replace("//", "/")
     return _QUOTED.sub(lambda match: "".join(f"%{byte:02x}" for byte in match[0].encode()), shown).replace("/", "_")
@@ -38,7 +38,7 @@ def list_name(uri: str, suite: str) -> str:
 def write_view(folder: Path, sources: Iterable[tuple[str, str, str]]) -> None:
     """Make or renew the view of `folder/lists`; `sources` are name, URI and suite of each.
 
-    Raises `ArchiveError` where one has no Release: nothing could be said of its packages.
+    Raises `ArchiveError` if one has no Release: nothing could be said of its packages.
     """
     lists, view = folder / "lists", folder / VIEW / "lists"
     for name in ("lists/partial", "cache/archives/partial"):
@@ -71,7 +71,7 @@ def _place(name: str) -> str:
 
 
 def labelled(release: str, label: str) -> str:
-    """Give the text of a Release or InRelease file with another Label."""
+    """Return the text of a Release or InRelease file with another Label."""
     head, body = "", release
     if release.startswith("-----BEGIN PGP SIGNED MESSAGE-----"):
         head, blank, body = release.partition("\n\n")

@@ -92,7 +92,7 @@ class Offer:
     """What the archives have of a package."""
 
     candidate: str | None
-    """The version that apt would take, priorities and pins considered; None where there is none."""
+    """The version that apt would take, priorities and pins considered; None if there is none."""
     suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By version: the suites that hold it."""
 
@@ -113,7 +113,7 @@ GPGV = "/usr/bin/gpgv"
 def config_text(
     folder: str, architectures: Sequence[str], *, own_sources: bool, network: Sequence[str] = (), auth: str = AUTH
 ) -> str:
-    """Give the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
+    """Return the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
 
     `architectures`: the system's own first. `own_sources`: take `etc/` in the folder as well, not the place's own.
     `network`: lines about the way to the net. `auth`: the apt_auth.conf(5).
@@ -161,20 +161,20 @@ class Apt:
         self._names: frozenset[str] | None = None
 
     def names(self) -> frozenset[str]:
-        """Give the names of all packages that the lists know."""
+        """Return the names of all packages that the lists know."""
         if self._names is None:
             self._names = frozenset(self._checked(["apt-cache", "pkgnames"]).split())
         return self._names
 
     def versions(self, *names: str) -> list[str]:
-        """Give the versions of packages that the lists hold, newest first of each."""
+        """Return the versions of packages that the lists hold, newest first of each."""
         rows: list[str] = []
         for some in _parts(names):
             rows += self._checked(["apt-cache", "madison", *some]).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
     def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
-        """Give what the archives have of packages, by name and architecture; those that they lack are left out."""
+        """Return what the archives have of packages, by name and architecture; those that they lack are left out."""
         names = {self._name(*package): package for package in packages}
         found = {}
         for some in _parts(sorted(names)):
@@ -200,7 +200,7 @@ class Apt:
         sources: Iterable[tuple[str, str]] = (),
         priority: int = PREFERRED,
     ) -> Iterator["Apt"]:
-        """Give the same apt, which takes these versions (name, version, architecture) where the archives have them.
+        """Yield the same apt, which takes these versions (name, version, architecture) where the archives have them.
 
         It lives as long as the block. What apt_preferences(5) of this place say of single packages comes first.
         `sources`: the same for all that is built of a source package (name, version), where this apt knows that.
@@ -220,7 +220,7 @@ class Apt:
 
     @contextlib.contextmanager
     def seeing(self, status: bytes, marks: bytes) -> Iterator["Apt"]:
-        """Give the same apt, which believes that this dpkg status is the machine's; it lives as long as the block.
+        """Yield the same apt, which believes that this dpkg status is the machine's; it lives as long as the block.
 
         `marks` are apt's own, of what came as a dependency only.
         """
@@ -235,9 +235,9 @@ class Apt:
             self._runner(["rm", "-rf", folder])
 
     def plan(self, requests: Iterable[PackageRequest], *, recommends: bool = False) -> tuple[PlannedPackage, ...]:
-        """Give every package that a bare system needs for the requests, in order of name.
+        """Return every package that a bare system needs for the requests, in order of name.
 
-        Raises `NoPlanError` with apt's words where there is no way.
+        Raise `NoPlanError` with apt's words where there is no way.
         """
         switch = "--install-recommends" if recommends else "--no-install-recommends"
         wanted = [str(request) for request in requests]
@@ -271,7 +271,7 @@ class Apt:
     def _measured(self, packages: Sequence[PlannedPackage]) -> dict[PlannedPackage, str]:
         """Return the SHA-256 of package files that apt downloads and verifies by the SHA-512 of its index.
 
-        Raises `NoPlanError` where apt does not get them.
+        Raises `NoPlanError` if apt does not get them.
         """
         names = [f"{self._name(item.name, item.architecture)}={item.version}" for item in packages]
         completed = self._run(["sh", "-c", _MEASURE, "sh", *names])
@@ -285,7 +285,7 @@ class Apt:
         return {item: digest for item, digest in keys.items() if digest is not None}
 
     def _unmet(self, argv: Sequence[str]) -> str:
-        """Give apt's own explanation of dependencies that cannot be met, which it tells only where it is less quiet."""
+        """Return apt's explanation of unmet dependencies, which it prints only with --quiet=1."""
         _, head, rest = self._run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
         return head + rest
 
@@ -346,7 +346,7 @@ cat >"${folder}/00package-cache" && echo "${folder}"
 
 
 def _unpacked(packed: bytes) -> Iterator[str]:
-    """Yield the paragraphs that `_RECORDS` printed. Raises `CommandError` where they are not all, or too many."""
+    """Yield the paragraphs that `_RECORDS` printed. Raises `CommandError` if they are not all, or too many."""
     unpacker = zlib.decompressobj(wbits=31)  # gzip
     rest, size = b"", 0
     while packed and not unpacker.eof:
@@ -377,7 +377,7 @@ def _parts(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _policies(text: str) -> dict[str, list[str]]:
-    """Give the lines that `apt-cache policy` tells of each package, by its name."""
+    """Return the lines that `apt-cache policy` tells of each package, by its name."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():

@@ -62,7 +62,7 @@ ELSE = "check the keyring and the clock, or name another mirror"
 
 
 def is_untrusted(words: str) -> bool:
-    """Tell whether apt's words are about trust, and not about the network alone.
+    """Return whether apt's words are about trust, and not about the network alone.
 
     Where a server refuses InRelease, apt adds that the repository is not signed, which nobody can know then.
     """
@@ -70,12 +70,12 @@ def is_untrusted(words: str) -> bool:
 
 
 def stays_untrusted(words: str) -> bool:
-    """Tell whether it would be so as well if apt asked again."""
+    """Return whether it would be so as well if apt asked again."""
     return is_untrusted(words) and _LASTING.search(words) is not None
 
 
 def why_untrusted(words: str) -> tuple[str, str]:
-    """Give what is wrong with a source, "" where apt's words must do, and what to do about it."""
+    """Return what is wrong with a source, "" if apt's words must do, and what to do about it."""
     for pattern, message, hint in _SAYINGS:
         if match := re.search(pattern, words):
             return message.format(**match.groupdict()), hint

@@ -61,12 +61,12 @@ def download(
 ) -> int:
     """Fetch files so that each target appears whole, with the right size and SHA-256, or not at all.
 
-    Gives the bytes that were fetched: less than the sizes together where something was resumed or already there.
+    Return the bytes that were fetched: less than the sizes together where something was resumed or already there.
     `auth` is an apt_auth.conf(5) instead of the machine's. One process at a time may fill a folder: the caller locks.
 
     One broken file does not stop the others. In the end one error tells of all of them, each with its mirrors and
     apt's words: `VerificationError` where a file came wrong from a mirror and right from none, else `ArchiveError`;
-    with the status NO_SPACE where our own disk is full. Raises `PackageCacheError` where we may not write.
+    with the status NO_SPACE where our own disk is full. Raises `PackageCacheError` if we may not write.
     """
     wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
     if not wanted:
@@ -217,7 +217,7 @@ class _Run:
                 folder.rmdir()
 
     def _tell(self, done: int | None = None) -> None:
-        """Tell how far it is, where that has changed."""
+        """Emit an event with the progress, if it has changed."""
         done = sum(one.arrived for one in self.wanted) if done is None else done
         if done != self._told:
             self._told = done

@@ -82,7 +82,7 @@ class Wanted:
         return self.item.size if self.done else min(present(self.partial), self.item.size)
 
     def fetch_from(self, uri: str) -> Fetch:
-        """Give the order to fetch it from one mirror."""
+        """Return the order to fetch it from one mirror."""
         return Fetch(uri, self.partial, self.item.sha256, self.item.size)
 
     def failed(self, uri: str, words: str, *, wrong: bool = False) -> None:

@@ -65,7 +65,7 @@ def build(
     goes at the end. The members of package files are stored as each system's dpkg reads them best, compressed by
     zstd's `level`; None: as the archive has them. `auth` is an apt_auth.conf(5) instead of the machine's.
 
-    Raises `ArchiveError`, `VerificationError`, `CacheError` where somebody else's folder is there, and
+    Raises `ArchiveError`, `VerificationError`, `CacheError` where another process's folder is there, and
     `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
     """
     need_tools(*PACKAGES)
@@ -89,7 +89,7 @@ def build(
 def up_to_date(
     cache: CacheFolder, lock_digest: str, manifest_digest: str, *, level: int | None = LEVEL
 ) -> BuildResult | None:
-    """Give the result of a build that would change nothing; None where one has something to do.
+    """Return the result of a build that would change nothing; None if one has something to do.
 
     So it is where the cache is of that lock, each file intact, and nothing else is in it. Reads each package file once.
     """
@@ -125,7 +125,7 @@ def _claim(cache: CacheFolder) -> None:
 
 
 def _indexed(lock: Lock, cache: CacheFolder, files: Mapping[Key, StoredFile]) -> dict[Key, IndexedPackage]:
-    """Give every package with its control file, by its key."""
+    """Return every package with its control file, by its key."""
     packages = {package.sha256: package for system in lock.systems for package in system.packages}
     texts = known_controls(cache, BUILT_BY)
     unknown = list({file.sha256 for file in files.values()} - set(texts))
@@ -137,7 +137,7 @@ _PerArchitecture = dict[str, tuple[LockedGroup, list[Key]]]
 
 
 def _by_group(lock: Lock, *, level: int | None) -> dict[tuple[str, str], _PerArchitecture]:
-    """Give what each group of each OS release takes on each architecture."""
+    """Return what each group of each OS release takes on each architecture."""
     found: dict[tuple[str, str], _PerArchitecture] = {}
     for system in lock.systems:
         compression = compression_for(system.system.name, level=level)

@@ -21,7 +21,7 @@ class GroupContents:
 
 
 def read_group(cache: CacheFolder, group: DescribedGroup) -> GroupContents:
-    """Read all files of a group's folder. Raises `CacheError` where one is not what the description states."""
+    """Read all files of a group's folder. Raises `CacheError` if one is not what the description states."""
     files = {name: _read_file(cache, group, name) for name in group.files}
     place = cache.group(group.name, group.system) / PACKAGE_LIST
     return GroupContents(group, files, parse_list(files[PACKAGE_LIST], str(place)))
@@ -39,7 +39,7 @@ def _read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
 
 
 def read_installer(cache: CacheFolder, description: Description) -> bytes:
-    """Give the installer. Raises `CacheError` as above."""
+    """Return the installer. Raise `CacheError` as above."""
     return _read(cache, INSTALLER, description.installer_digest, "the installer")
 
 

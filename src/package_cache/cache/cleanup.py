@@ -41,7 +41,7 @@ def remove_unfinished(cache: CacheFolder) -> None:
 def is_whole(cache: CacheFolder, description: Description) -> bool:
     """Return whether every file that a description names is intact, and nothing else is in the cache.
 
-    Raises `OSError` where something other than a package file cannot be read.
+    Raises `OSError` if something other than a package file cannot be read.
     """
     inside = cache.inside
     sizes = [status.st_size for status in map(inside.status, _below(cache, POOL)) if stat.S_ISREG(status.st_mode)]

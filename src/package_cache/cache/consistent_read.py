@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 
 
 def once_settled(cache: CacheFolder, read: Callable[[], Result]) -> Result:
-    """Give what `read` gives; where it raises because a writer is at work, call it again. Takes no lock for long.
+    """Return what `read` returns; if it raises because a writer is at work, call it again. Takes no lock for long.
 
-    Raises what `read` raises (`CacheError`, `FileNotFoundError`) where nobody writes, or for too long.
+    Raise what `read` raises (`CacheError`, `FileNotFoundError`) where nobody writes, or for too long.
     """
     deadline = time.monotonic() + WRITER_LIMIT
     while True:

@@ -59,7 +59,7 @@ class Description:
     size: int = 0
     """The bytes of these."""
     locked: str = ""
-    """When the lock was made, as RFC 3339 in UTC; empty where that does not say it."""
+    """When the lock was made, as RFC 3339 in UTC; empty if that does not say it."""
 
     def chosen(self, names: Collection[str]) -> list[DescribedGroup]:
         """Return the groups of these names, for every OS release. Raises `CacheError` with all unknown ones."""
@@ -74,19 +74,19 @@ class Description:
         return [group for group in self.groups if group.name in names]
 
     def with_groups(self, groups: Iterable[DescribedGroup], sizes: Mapping[str, int]) -> "Description":
-        """Give the same of other groups, whose package files have these sizes in bytes, by their SHA-256."""
+        """Return the same of other groups, whose package files have these sizes in bytes, by their SHA-256."""
         ordered = tuple(sorted(groups, key=lambda group: (group.name, group.system)))
         return replace(self, groups=ordered, packages=len(sizes), size=sum(sizes.values()))
 
     def document(self) -> dict[str, Any]:
-        """Give what stands in `package-cache.json`, by key."""
+        """Return the content of `package-cache.json`, by key."""
         facts = asdict(self)
         if not self.locked:
             del facts["locked"]
         return {"format": FORMAT, **facts}
 
     def content(self) -> bytes:
-        """Give the content of `package-cache.json`."""
+        """Return the content of `package-cache.json`."""
         return json.dumps(self.document(), indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
     def write(self, cache: CacheFolder) -> None:

@@ -3,7 +3,7 @@
 What is found unneeded is noted in `pool/.unneeded` (JSON: when each was first found so), and goes when it has been so
 for the grace: by then whoever read the group that needed it has ended. It is a writer like `stage`, and like the
 script of the init form, which knows no lock: all that it removes is renamed to a `groups/.new-*` of its own first, and
-it leaves off where somebody else takes that away, or is at work already.
+it leaves off where another process takes that away, or is at work already.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ class _Found:
 def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -> GcResult:
     """Remove what has been unneeded for `grace` seconds at `now` (of the epoch).
 
-    A dry run takes no lock and writes nothing. Raises `CacheError` where there is no cache, or where a group cannot
+    A dry run takes no lock and writes nothing. Raises `CacheError` if there is no cache, or where a group cannot
     be read, so that nobody knows what it needs; then nothing is removed.
     """
     read_description(cache)
@@ -91,7 +91,7 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
 
 
 def _others(cache: CacheFolder, now: float, *, locked: bool) -> list[str] | None:
-    """Give the folders of killed writers; None where one may be at work. `locked`: we hold the cache's lock."""
+    """Return the folders of killed writers; None if one may be at work. `locked`: we hold the cache's lock."""
     names = [name for name in cache.inside.names(GROUPS) if name.startswith(".new-")]
     for name in names:
         if locked and _OF_LOCK_HOLDER.fullmatch(name):
@@ -121,7 +121,7 @@ def _look(cache: CacheFolder, grace: float, now: float) -> _Found:
 
 
 def _needed(cache: CacheFolder) -> set[str]:
-    """Give the names of the package files that a group takes which is described, or can be seen, or was before."""
+    """Return the names of the package files that a group takes which is described, or can be seen, or was before."""
     for folder in (GROUPS, POOL):
         if cache.inside.kind(folder) != stat.S_IFDIR:
             message = f"cannot tidy {cache.path}: {cache.path / folder} is no folder"
@@ -136,7 +136,7 @@ def _needed(cache: CacheFolder) -> set[str]:
 
 
 def _indexes(inside: Inside, folder: str) -> list[bytes]:
-    """Give a group's indexes. Raises `CacheError` where one is not as it was: who knows what that one named?"""
+    """Return a group's indexes. Raise `CacheError` if one is not as it was: who knows what that one named?"""
     contents = []
     try:
         stated = stated_digests(inside.read(f"{folder}/Release", "cache-file-bytes"))
@@ -150,7 +150,7 @@ def _indexes(inside: Inside, folder: str) -> list[bytes]:
 
 
 def _needed_before(cache: CacheFolder) -> set[str]:
-    """Give what the script of the init form keeps for jobs of the time before."""
+    """Return what the script of the init form keeps for jobs of the time before."""
     place = ".staged/needed"
     try:
         lines = cache.inside.read(place, "cache-file-bytes").decode("ascii", "replace").split()
@@ -167,7 +167,7 @@ def _unknown(inside: Inside, place: str, why: str) -> CacheError:
 
 
 def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
-    """Give when each file was first found. What is no time, or has not come yet, is of a wrong clock, or not ours."""
+    """Return when each file was first found. What is no time, or has not come yet, is of a wrong clock, or not ours."""
     try:
         document = load_json(cache.inside.read(NOTES, "cache-file-bytes"))
     except (OSError, ValueError, RecursionError):
@@ -184,7 +184,7 @@ def _note(cache: CacheFolder, found: _Found) -> None:
 
 
 def _remove(names: Iterable[str], inside: Inside, sizes: dict[str, int]) -> dict[str, int] | None:
-    """Remove what lies in the cache, as the script of the init form does. None where somebody else began meanwhile."""
+    """Remove what lies in the cache, as the script of the init form does. None if another process began meanwhile."""
     waiting = list(names)
     removed = {}
     try:

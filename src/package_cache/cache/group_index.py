@@ -92,7 +92,7 @@ class IndexedPackage:
         return frozenset({self.locked.name, *self._names_in("Provides")})
 
     def _names_in(self, field: str) -> set[str]:
-        """Give the names of packages in a relation field (Debian Policy 7.1)."""
+        """Return the names of packages in a relation field (Debian Policy 7.1)."""
         return {name.lower() for name in _RELATED.findall(str(self.fields.get(field, "")))}
 
     @functools.cached_property
@@ -108,7 +108,7 @@ class IndexedPackage:
 
 
 def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
-    """Make it of a control file. Raises `VerificationError` where that is of another package than the lock says."""
+    """Make it of a control file. Raises `VerificationError` if that is of another package than the lock says."""
     package = IndexedPackage(locked, stored, control)
     name, *others = (str(package.fields.get(field, "none")) for field in ("Package", "Version", "Architecture"))
     found = (name.lower(), *others)  # as dpkg reads it
@@ -156,19 +156,19 @@ def _described(
 
 
 def _index(items: Iterable[IndexedPackage]) -> str:
-    """Give the text of a `Packages` file, each package file once."""
+    """Return the text of a `Packages` file, each package file once."""
     unique = {item.stored.sha256: item for item in items}
     return "\n".join(item.paragraph for item in sorted(unique.values(), key=lambda item: item.locked))
 
 
 def _own(group: LockedGroup, items: Iterable[IndexedPackage]) -> list[IndexedPackage]:
-    """Give those that are not there for images only."""
+    """Return those that are not there for images only."""
     only_for_images = set(group.every_package) - set(group.own_packages)
     return [item for item in items if item.locked.key not in only_for_images]
 
 
 def _of(one: ImageSet, group: LockedGroup, items: Sequence[IndexedPackage]) -> list[IndexedPackage]:
-    """Give what an image needs, and the group's own packages of other names: a container may have less than the image.
+    """Return an image's packages and the group's others: a container may have less than the image.
 
     One version of each: of two apt would look at the newer one only, whichever fits.
     """
@@ -180,7 +180,7 @@ def _of(one: ImageSet, group: LockedGroup, items: Sequence[IndexedPackage]) -> l
 
 
 def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
-    """Give the packages that another one needs configured before it is unpacked (Debian Policy 7.2)."""
+    """Return the packages that another one needs configured before it is unpacked (Debian Policy 7.2)."""
     needed = {name for item in items for name in item.pre_depends}
     return sorted({item.locked.name for item in items if needed & item.names})
 
@@ -188,11 +188,11 @@ def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
 _PARAGRAPH = re.compile(
     rf"(.+)\nFilename: {POOL}/([0-9a-f]{{64}})\.deb\nSize: [0-9]+\nSHA256: \2\n?", re.ASCII | re.DOTALL
 )
-"""What `IndexedPackage.paragraph` gives."""
+"""What `IndexedPackage.paragraph` returns."""
 
 
 def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
-    """Give the control paragraphs of package files in the pool, by SHA-256, that the cache's own groups state.
+    """Return the control paragraphs of package files in the pool, by SHA-256, that the cache's own groups state.
 
     To ask dpkg-deb takes a hundred times as long. Only of groups that are as a build by the same program left them.
     """
@@ -210,7 +210,7 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
 
 
 def release_text(files: Mapping[str, bytes], architectures: Sequence[str]) -> str:
-    """Give the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
+    """Return the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
 
     It states the hash of each file: apt reads those of its indexes, the installer those of the others.
     """

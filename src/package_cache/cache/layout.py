@@ -41,22 +41,22 @@ PACKAGE_LIST = "packages.json"
 
 
 def image_index(architecture: str, image: str) -> str:
-    """Give the name of the index for what is like an image that a lock was made for, in a group's folder."""
+    """Return the name of the index for what is like an image that a lock was made for, in a group's folder."""
     return f"{INDEX}.{architecture}.{image}"
 
 
 def is_index(name: str) -> bool:
-    """Tell whether a file of a group's folder is an index."""
+    """Return whether a file of a group's folder is an index."""
     return name == INDEX or name.startswith(f"{INDEX}.")
 
 
 def pool_file(sha256: str) -> str:
-    """Give a package file's place below the cache."""
+    """Return a package file's place below the cache."""
     return f"{POOL}/{sha256}.deb"
 
 
 def group_folder(group: str, system_name: str) -> str:
-    """Give the place of a group's repository below the cache."""
+    """Return the place of a group's repository below the cache."""
     return f"{GROUPS}/{group}-{system_name}"
 
 
@@ -72,7 +72,7 @@ def group_file(
     recommends: bool = False,
     images: Sequence[str] = (),
 ) -> str:
-    """Give the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
+    """Return the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
 
     format 1
     recommends yes                only where the group takes recommended packages as well
@@ -137,9 +137,9 @@ class CacheFolder:
         return self.path / POOL
 
     def package(self, sha256: str) -> Path:
-        """Give the path of a package file."""
+        """Return the path of a package file."""
         return self.path / pool_file(sha256)
 
     def group(self, group: str, system_name: str) -> Path:
-        """Give the path of a group's repository."""
+        """Return the path of a group's repository."""
         return self.path / group_folder(group, system_name)

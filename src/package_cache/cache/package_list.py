@@ -29,7 +29,7 @@ class DescribedPackage:
 
 
 def list_text(packages: Iterable[DescribedPackage]) -> str:
-    """Give the file's content."""
+    """Return the file's content."""
     tables = [
         {key: value for key, value in vars(package).items() if value or key != "companion_on"}
         for package in sorted(packages)

@@ -26,12 +26,12 @@ class Part:
 
 
 def architectures_of(description: Description) -> tuple[str, ...]:
-    """Give the architectures that a cache has groups for."""
+    """Return the architectures that a cache has groups for."""
     return tuple(sorted({name for group in description.groups for name in group.architectures}))
 
 
 def read_part(cache: CacheFolder, architecture: str, description: Description | None = None) -> Part:
-    """Read what a cache holds for an architecture. Raises `CacheError` where it is not what the description states.
+    """Read what a cache holds for an architecture. Raises `CacheError` if it is not what the description states.
 
     Where that is all it holds, its own bytes are given. Who reads several gives the description, the same for all.
     """
@@ -75,7 +75,7 @@ def _narrowed(whole: GroupContents, architecture: str) -> GroupContents:
 
 
 def _asked_for(requests: Sequence[str]) -> set[str]:
-    """Give the architectures that a request names, such as `libc6:i386`: each of the others may need theirs, too."""
+    """Return the architectures that a request names, such as `libc6:i386`: each of the others may need theirs, too."""
     return {request.architecture for request in map(PackageRequest.parse, requests) if request.architecture}
 
 
@@ -83,7 +83,7 @@ _FILENAME = re.compile(rb"^Filename: (.*)$", re.MULTILINE)
 
 
 def _paragraphs(index: bytes, packages: Sequence[DescribedPackage]) -> bytes:
-    """Give the paragraphs of these packages out of a `Packages` file that a build wrote."""
+    """Return the paragraphs of these packages out of a `Packages` file that a build wrote."""
     wanted = {pool_file(item.sha256).encode() for item in packages}
     paragraphs = index.removesuffix(b"\n").split(b"\n\n")
     kept = [text for text in paragraphs if (found := _FILENAME.search(text)) and found[1] in wanted]

@@ -53,7 +53,7 @@ class Journal:
         self._cache.inside.append(self._name, "".join(lines).encode("ascii"))
 
     def read(self) -> dict[Key, StoredFile]:
-        """Give what was noted; a line that a kill cut short says nothing."""
+        """Return what was noted; a line that a kill cut short says nothing."""
         found = {}
         with contextlib.suppress(OSError):
             for line in self._cache.inside.read(self._name, "cache-file-bytes").decode("ascii", "replace").splitlines():

@@ -23,7 +23,7 @@ class VerifyResult:
 
 
 def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
-    """Hash every file that the description names. Raises `CacheError` where there is no description to go by."""
+    """Hash every file that the description names. Raises `CacheError` if there is no description to go by."""
     problems: list[str] = []
     expected = dict(_expected(cache, problems))
     size = 0

@@ -17,7 +17,7 @@ PARAGRAPH = re.compile(r"(?:[!\"$-,.-9;-~][!-9;-~]*:.*\n(?:[ \t]+\S.*\n)*)+", re
 def control_text(path: Path) -> str:
     """Return the control paragraph of a `.deb` file, its fields unchanged (dpkg-deb(1), --field).
 
-    Raises `VerificationError` where the file is not a package that dpkg can read, `ToolMissingError`, and
+    Raises `VerificationError` if the file is not a package that dpkg can read, `ToolMissingError`, and
     `OSError` where dpkg-deb has no place for its temporary files.
     """
     hint = "delete the file and build the cache again, so that it is fetched anew"

@@ -26,7 +26,7 @@ WHOLE = 16 << 20
 
 CHUNK = 1 << 20
 TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}
-"""The members that are compressed, and how dpkg-deb(1) gives them decompressed."""
+"""The members that are compressed, and how dpkg-deb(1) returns them decompressed."""
 
 
 class _Compressor(Protocol):
@@ -38,7 +38,7 @@ def recompress(source: Path, folder: Path, compression: Compression) -> tuple[st
     """Write a package file's content in another compression to `folder`, as `<sha256>.deb`; give that hash and size.
 
     None where all its members are compressed so already. The same file gives the same bytes, with one version of
-    zstd. Takes at most about 120 MB of memory. Raises `VerificationError` where the file is no package, or where what
+    zstd. Takes at most about 120 MB of memory. Raises `VerificationError` if the file is no package, or where what
     was written does not read back as it was, and `OSError` where it cannot be written.
     """
     with source.open("rb") as reader:
@@ -71,12 +71,12 @@ def _members(reader: BinaryIO, source: Path) -> list[ArMember]:
 
 
 def _tar(member: ArMember) -> str:
-    """Give `control.tar` or `data.tar` where a member is that, in whatever compression."""
+    """Return `control.tar` or `data.tar` where a member is that, in whatever compression."""
     return next((tar for tar in TARS if member.name == tar or member.name.startswith(f"{tar}.")), "")
 
 
 def _write(members: list[ArMember], source: Path, writer: IO[bytes], compression: Compression) -> dict[str, str]:
-    """Write the ar archive, its other members as they are. Gives the digest of each decompressed tar."""
+    """Write the ar archive, its other members as they are. Return the digest of each decompressed tar."""
     digests = {}
     writer.write(b"!<arch>\n")
     for member in members:
@@ -97,12 +97,12 @@ def _write(members: list[ArMember], source: Path, writer: IO[bytes], compression
 
 
 def _header(name: str, member: ArMember, size: int) -> bytes:
-    """Give the header of an ar member as dpkg-deb writes it: the original's time, root's, an ordinary file."""
+    """Return the header of an ar member as dpkg-deb writes it: the original's time, root's, an ordinary file."""
     return f"{name:<16}{int(member.mtime):<12}{0:<6}{0:<6}{'100644':<8}{size:<10}`\n".encode()
 
 
 def _compress(source: Path, option: str, writer: IO[bytes], compression: Compression) -> str:
-    """Write a tar of a package, compressed. Gives the SHA-256 of what dpkg-deb read."""
+    """Write a tar of a package, compressed. Return the SHA-256 of what dpkg-deb read."""
     digest = hashlib.sha256()
     with _decompressed(source, option) as stream:
         head = stream.read(WHOLE)
@@ -126,7 +126,7 @@ def _compressor(compression: Compression, size: int) -> _Compressor:
 
 @contextmanager
 def _decompressed(package: Path, option: str) -> Iterator[IO[bytes]]:
-    """Give what dpkg-deb reads from a package. Raises `VerificationError` at the end where it cannot."""
+    """Yield what dpkg-deb reads from a package. Raise `VerificationError` at the end where it cannot."""
     try:
         with piped(["dpkg-deb", option, str(package)], silence=SILENCE) as stream:
             yield stream

@@ -61,7 +61,7 @@ class Inside:
             return os.fstat(found)
 
     def kind(self, name: str) -> int:
-        """Return the type of what has a name, a link itself included, as stat(2) has it; 0 where nothing has."""
+        """Return the type of what has a name, a link itself included, as stat(2) has it; 0 if nothing has."""
         with contextlib.suppress(FileNotFoundError), self._parent(name) as (folder, last):
             return stat.S_IFMT(os.stat(last, dir_fd=folder, follow_symlinks=False).st_mode)
         return 0
@@ -189,7 +189,7 @@ class Inside:
     def locked(self, name: str, *, wait: float) -> Iterator[None]:
         """Lock a file, created if missing, while the block runs. The kernel drops the lock when the process dies.
 
-        Raises `PackageCacheError` where another process keeps it locked for `wait` seconds.
+        Raises `PackageCacheError` if another process keeps it locked for `wait` seconds.
         """
         descriptor = self._lock_file(name)
         try:
@@ -277,7 +277,7 @@ def lock(descriptor: int, wait: float) -> None:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file by a path that the user named. Raises `OSError` where it is a pipe or a device, and opens neither."""
+    """Open a file by a path that the user named. Raises `OSError` if it is a pipe or a device, and opens neither."""
     with _named(path):
         found = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
@@ -363,7 +363,7 @@ def _sync(found: int) -> None:
 
 
 def _mode(folder: int, name: str) -> int:
-    """Return the mode of what has a name; 0 where nothing has."""
+    """Return the mode of what has a name; 0 if nothing has."""
     with contextlib.suppress(FileNotFoundError):
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     return 0

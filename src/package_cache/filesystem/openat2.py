@@ -101,6 +101,6 @@ def _is_of_proc(descriptor: int) -> bool:
 
 
 def demand_folder(descriptor: int) -> None:
-    """Raise `OSError` where what is open is no folder."""
+    """Raise `OSError` if what is open is no folder."""
     if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

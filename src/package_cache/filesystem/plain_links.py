@@ -20,7 +20,7 @@ def plain_path(path: Path) -> Path:
     """Return a path of an existing file or folder that is absolute and of plain characters: its own, else a link to it.
 
     The link is a descriptor of ours (proc_pid_fd(5)): children of ours can follow it as long as we live, and nothing is
-    left of it. Raises `OSError` where there is no such file.
+    left of it. Raises `OSError` if there is no such file.
     """
     if _PLAIN.fullmatch(str(path)):
         return path

@@ -13,7 +13,7 @@ OPTION = "--state"
 def private_folder(path: Path) -> Path:
     """Return a folder that only our user may enter, made where it is missing.
 
-    Roots in it hold setuid programs, and what is read from it decides what is trusted. Raises `UsageError` where it
+    Roots in it hold setuid programs, and what is read from it decides what is trusted. Raises `UsageError` if it
     belongs to another user, where others may write to it, since they may have put anything there, and where it holds
     something and others may read it: it may be a home, or a system's folder, which must not be closed to them. Raises
     `PackageCacheError` as `writing_to` does.

@@ -17,7 +17,7 @@ BROKEN = (
 
 
 class Meter:
-    """Counts what is read of one image or archive. Raises `BoundError` where that is more than the bounds allow."""
+    """Counts what is read of one image or archive. Raises `BoundError` if that is more than the bounds allow."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -105,7 +105,7 @@ class Deadline:
         self._until = time.monotonic() + bound("tar-seconds")
 
     def read(self, size: int = -1) -> bytes:
-        """Read as the file does. Raises `BoundError` where the time is over."""
+        """Read as the file does. Raises `BoundError` if the time is over."""
         if time.monotonic() > self._until:
             raise BoundError("tar-seconds", self._what)
         return self._stream.read(size)

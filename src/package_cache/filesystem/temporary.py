@@ -32,7 +32,7 @@ def temporary_folder(parent: str | None = None) -> Iterator[str]:
 
 
 def refuse_full_temporary_folder() -> None:
-    """Raise `OSError` where temporary files cannot be written: another program that failed may have failed of that."""
+    """Raise `OSError` if temporary files cannot be written: another program that failed may have failed of that."""
     with tempfile.TemporaryFile() as file:
         file.write(bytes(_ENOUGH))
 

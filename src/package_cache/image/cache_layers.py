@@ -14,7 +14,7 @@ def add_cache(
 ) -> list[Layer]:
     """Write the layers of a part; its tree lies at `at` in the image, such as `opt/package_cache/`, else at its root.
 
-    Raises `CacheError` where a package file of the cache is missing or does not fit its hash.
+    Raises `CacheError` if a package file of the cache is missing or does not fit its hash.
     """
     return [*_add_packages(layout, cache, part, at, listener), _add_indexes(layout, part, at)]
 

@@ -65,7 +65,7 @@ def image(
 ) -> ImageResult:
     """Make an image of a cache and copy it to where it belongs; the same cache gives the same bytes.
 
-    Raises `CacheError` where the cache is missing or damaged, `PackageCacheError` with REGISTRY_FAILED, NO_SPACE or
+    Raises `CacheError` if the cache is missing or damaged, `PackageCacheError` with REGISTRY_FAILED, NO_SPACE or
     READ_ONLY where the image cannot be put there; for `Form.INIT` also what `static_busybox` raises.
     """
     need_tools(*REGISTRIES, *(ARCHIVES if form is Form.INIT else ()))

@@ -72,7 +72,7 @@ HEADER = '# Written by "package-cache lock". Commit it beside the manifest; do n
 
 
 def lock_text(lock: Lock) -> str:
-    """Give the lock's file content; the same lock always gives the same text."""
+    """Return the lock's file content; the same lock always gives the same text."""
     document = {
         "format": FORMAT,
         "manifest": lock.manifest,
@@ -292,7 +292,7 @@ class _LockReader(FieldReader):
 
 
 def _is_uri(text: str) -> bool:
-    """Tell whether a text can go to apt-helper and to urllib.parse; what begins with a hyphen would be an option."""
+    """Return whether a text can go to apt-helper and to urllib.parse; what begins with a hyphen would be an option."""
     try:
         urllib.parse.urlsplit(text)
     except ValueError:

@@ -101,4 +101,4 @@ class Lock:
     manifest_digest: str
     systems: tuple[LockedSystem, ...]
     created: str = ""
-    """When, as RFC 3339 in UTC; empty where nobody asks for its age: then the same packages give the same lock."""
+    """When, as RFC 3339 in UTC; empty if nobody asks for its age: then the same packages give the same lock."""

@@ -47,7 +47,7 @@ class Problems:
         self.add(place, message if colon else hint, f"write {instead}" if instead else hint if colon else None)
 
     def raise_if_any(self) -> None:
-        """Raise `ManifestError` with all problems, in the order of their lines; return where there is none."""
+        """Raise `ManifestError` with all problems, in the order of their lines; return if there is none."""
         if self.found:
             ordered = sorted(self.found, key=lambda problem: (problem.line or 0, problem.column or 0))
             raise ManifestError(f"cannot use the manifest {self.file}", problems=ordered)
@@ -70,7 +70,7 @@ class FirstPlaces:
 
 
 def check_group_name(found: Found, problems: Problems, of: str = "a group") -> str | None:
-    """Give the name of a group (a repository's has the same syntax), or None and a problem."""
+    """Return the name of a group (a repository's has the same syntax), or None and a problem."""
     text, place = found
     if GROUP_NAME.fullmatch(text):
         return text
@@ -81,7 +81,7 @@ def check_group_name(found: Found, problems: Problems, of: str = "a group") -> s
 
 
 def check_system(found: Found, problems: Problems) -> System | None:
-    """Give an OS release (of no certain architecture), or None and a problem."""
+    """Return an OS release (of no certain architecture), or None and a problem."""
     text, place = found
     try:
         return System.parse(text)
@@ -104,7 +104,7 @@ def check_packages(
     only: Mapping[Place, tuple[str, ...]] | None = None,
     architectures: Sequence[str] = (DEFAULT_ARCHITECTURE,),
 ) -> tuple[RequestedPackage, ...]:
-    """Give the packages of one group; a problem for each that is no package or that is there twice.
+    """Return the packages of one group; a problem for each that is no package or that is there twice.
 
     `only` has the architectures of those packages that are not for all of the group's `architectures`.
     """
@@ -189,5 +189,5 @@ def _near_request(text: str) -> str | None:
 
 
 def without_blank(text: str | None) -> str | None:
-    """Give a text without blanks at its ends; None where nothing is left."""
+    """Return a text without blanks at its ends; None if nothing is left."""
     return (text or "").strip() or None

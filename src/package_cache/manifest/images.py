@@ -4,7 +4,7 @@
 name = "training"
 reference = "docker://host/training:2"  or root = "a folder", or status = "a file" with system = "ubuntu18.04"
 architecture = "arm64"                  where it does not say it itself
-groups = ["ssh"]                        all of the manifest, where it is not there
+groups = ["ssh"]                        all of the manifest, if it is missing
 """
 
 from collections.abc import Iterable, Sequence

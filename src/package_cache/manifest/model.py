@@ -50,7 +50,7 @@ class Group:
     place: Place
     architectures: tuple[str, ...] = (DEFAULT_ARCHITECTURE,)
     precommands: str | None = None
-    """Shell, run in a throw-away root of the system before the packages are gathered."""
+    """Shell, run in a disposable root of the system before the packages are gathered."""
     recommends: bool = False
     provides: tuple[str, ...] = ()
     """Absolute paths of files that must exist after installing."""

@@ -5,7 +5,7 @@ packages = ["gpu-driver", "libgpu*"]    names, or patterns with * and ?
 version = "535.*"                       this, or the next
 repository = "vendor"                   one of the manifest's, or the distribution's: ubuntu, ubuntu-security
 priority = 1001                         apt_preferences(5)
-systems = ["ubuntu22.04"]               all of the manifest, where it is not there
+systems = ["ubuntu22.04"]               all of the manifest, if it is missing
 """
 
 import re

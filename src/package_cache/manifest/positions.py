@@ -1,4 +1,4 @@
-"""Where each key and value of a TOML document stands: `tomllib` gives the values and forgets their lines.
+"""Where each key and value of a TOML document stands: `tomllib` returns the values and forgets their lines.
 
 Only for documents that `tomllib` has read without complaint; what is not understood here is just not located.
 """
@@ -23,7 +23,7 @@ ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 
 
 def positions(text: str) -> Mapping[Path, int]:
-    """Give the offset of each table's header, each key and each value of a list, by the way to it."""
+    """Return the offset of each table's header, each key and each value of a list, by the way to it."""
     return _Walker(text).walk()
 
 
@@ -75,7 +75,7 @@ class _Walker:
         return path
 
     def current(self, key: Path) -> Path:
-        """Give the way to a header's table; where a part of it is a list of tables, to the last of them."""
+        """Return the way to a header's table; where a part of it is a list of tables, to the last of them."""
         path: Path = ()
         for part in key[:-1]:
             path = (*path, part)

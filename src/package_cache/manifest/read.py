@@ -68,7 +68,7 @@ def _content(path: Path, name: str, *, allow_outside: bool) -> bytes:
 
 
 def _text(content: bytes, problems: Problems) -> str:
-    """Decode the bytes, without a byte order mark. Raises `ManifestError` where they are no text."""
+    """Decode the bytes, without a byte order mark. Raises `ManifestError` if they are no text."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -28,7 +28,7 @@ class Beside:
         return False
 
     def read(self, text: str, bound: str) -> bytes | None:
-        """Return the bytes of a file, up to the bound of that name; None where no such file may be read."""
+        """Return the bytes of a file, up to the bound of that name; None if no such file may be read."""
         try:
             if self.allow_outside:
                 return read_bounded(self.folder / text, bound)

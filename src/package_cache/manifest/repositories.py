@@ -5,7 +5,7 @@ name = "tools"
 uris = ["scheme://host/path"]
 suite = "stable"
 components = ["main"]                   none where the suite ends in "/": a flat repository
-systems = ["ubuntu18.04"]               all of the manifest, where it is not there
+systems = ["ubuntu18.04"]               all of the manifest, if it is missing
 key = "keys/tools.asc"                  and fingerprint: see repository_keys.py
 allow-unsigned = true                   instead of a key
 priority = 700                          apt_preferences(5)
@@ -65,12 +65,12 @@ def check_names_are_free(repositories: Iterable[Repository], groups: Iterable[Gr
 
 
 def archive_names(groups: Iterable[Group]) -> set[str]:
-    """Give the names that the lock has for the own archives of the groups' distributions."""
+    """Return the names that the lock has for the own archives of the groups' distributions."""
     return {f"{group.distribution}{suffix}" for group in groups for suffix in ("", "-security")}
 
 
 def uris(table: Table, key: str) -> tuple[str, ...]:
-    """Give the list of URIs under a key, in its order."""
+    """Return the list of URIs under a key, in its order."""
     example = '["scheme://host/path"]'
     found = table.texts(key, example=example, needed=True)
     places = FirstPlaces(table.document.problems)
@@ -81,7 +81,7 @@ def uris(table: Table, key: str) -> tuple[str, ...]:
 
 
 def snapshot(table: Table, key: str) -> str | None:
-    """Return the URI of a mirror that keeps old versions, None where there is none."""
+    """Return the URI of a mirror that keeps old versions, None if there is none."""
     found = table.text(key, example='"scheme://host/path"', needed=key in table.values)
     return found[0] if found and _check_uri(found, table.document.problems) else None
 
@@ -128,7 +128,7 @@ def _suite(table: Table) -> str:
 
 
 def _components(table: Table, suite: str) -> tuple[str, ...]:
-    """Give the components; sources.list(5): a suite that ends in a slash has none, any other at least one."""
+    """Return the components; sources.list(5): a suite that ends in a slash has none, any other at least one."""
     if suite.endswith("/"):
         if "components" in table.values:
             table.wrong(["components"], f"the suite {suite!r} is a path and has no components", "leave them out")
@@ -141,7 +141,7 @@ def _components(table: Table, suite: str) -> tuple[str, ...]:
 
 
 def systems_of(table: Table) -> tuple[str, ...] | None:
-    """Give the OS releases it is for; None: for all."""
+    """Return the OS releases it is for; None: for all."""
     if "systems" not in table.values:
         return None
     systems = []
@@ -165,7 +165,7 @@ def _check_vouched_for(table: Table) -> None:
 
 
 def priority_of(table: Table, *, needed: bool = False) -> int | None:
-    """Give the priority of a repository or a pin."""
+    """Return the priority of a repository or a pin."""
     priority = table.integer("priority", example="700", needed=needed)
     if priority is not None and (priority == 0 or priority not in PRIORITIES):
         hint = "write a number such as 700, as in apt_preferences(5)"

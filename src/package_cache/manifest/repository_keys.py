@@ -58,7 +58,7 @@ def _by_fingerprint(table: Table, found: Found, asked: Sequence[str], path: Path
 
 
 def _fingerprints(table: Table) -> tuple[str, ...]:
-    """Give the field `fingerprint`: one, or a list, as while a key is being replaced by the next."""
+    """Return the field `fingerprint`: one, or a list, as while a key is being replaced by the next."""
     key, example = "fingerprint", '"0123456789ABCDEF0123456789ABCDEF01234567"'
     if isinstance(table.values.get(key), list):
         found = table.texts(key, example=f"[{example}]")

@@ -118,7 +118,7 @@ def _values(text: str, problems: Problems) -> dict[str, object] | None:
 
 
 def _groups(table: Table, places: FirstPlaces) -> list[Group]:
-    """Give one group for each OS release of a `[[group]]`; none where its name is wrong."""
+    """Return one group for each OS release of a `[[group]]`; none if its name is wrong."""
     problems = table.document.problems
     table.only(*GROUP_KEYS)
     found = table.text("name", example='"ssh"', needed=True)
@@ -148,7 +148,7 @@ def _systems(table: Table) -> list[tuple[System, Place]]:
 
 
 def _packages(table: Table, architectures: tuple[str, ...]) -> tuple[RequestedPackage, ...]:
-    """Give the packages: names, and tables for those that are not for all of the group's architectures."""
+    """Return the packages: names, and tables for those that are not for all of the group's architectures."""
     problems = table.document.problems
     found: list[Found] = []
     only: dict[Place, tuple[str, ...]] = {}
@@ -222,7 +222,7 @@ def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:
 
 
 def _size_budget(table: Table) -> int | None:
-    """Give a number of bytes, written as a number or as a text such as `50 MB` or `1.5 GiB`."""
+    """Return a number of bytes, written as a number or as a text such as `50 MB` or `1.5 GiB`."""
     key, example = "size-budget", '"50 MB"'
     value = table.values.get(key)
     if not isinstance(value, str):
@@ -237,7 +237,7 @@ def _size_budget(table: Table) -> int | None:
 
 
 def _bytes(found: Found) -> int:
-    """Give the bytes that a text means; 0 where it is no size."""
+    """Return the bytes that a text means; 0 if it is no size."""
     match = SIZE.fullmatch(found[0])
     if match is None:
         return 0

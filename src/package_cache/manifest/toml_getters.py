@@ -30,7 +30,7 @@ class Document:
         self._found = found
 
     def place(self, way: Way) -> Place:
-        """Give the place of a field; the line of what holds it, where the field itself is not written."""
+        """Return the place of a field; the line of what holds it, where the field itself is not written."""
         written = way
         while written and written not in self._found:
             written = written[:-1]
@@ -40,7 +40,7 @@ class Document:
 
 
 class Table:
-    """One table: gives its values by type, and notes what is missing, unknown, or of another type."""
+    """One table: reads its values by type, and notes what is missing, unknown, or of another type."""
 
     def __init__(self, document: Document, values: Mapping[str, Any], way: Way = ()) -> None:
         self.document = document
@@ -72,7 +72,7 @@ class Table:
                 self.wrong([key], f"the key {key!r} is unknown", instead.get(key, hint))
 
     def tables(self, key: str) -> list["Table"]:
-        """Give the tables of `[[key]]`."""
+        """Return the tables of `[[key]]`."""
         values = self.values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             self.wrong([key], f"is {_kind(values)}", f"begin each with [[{key}]] on a line of its own")
@@ -80,7 +80,7 @@ class Table:
         return [Table(self.document, value, (*self.way, key, index)) for index, value in enumerate(values)]
 
     def text(self, key: str, *, example: str, needed: bool = False, lines: bool = False) -> Found | None:
-        """Give a text; None where it is not there or empty. `lines`: it may have several."""
+        """Return a text; None if it is missing or empty. `lines`: it may have several."""
         value = self._typed(key, str, example, needed=needed)
         if value is None or not self._clean([key], value, lines=lines):
             return None
@@ -91,12 +91,12 @@ class Table:
         return value.strip(), self.place_of(key)
 
     def texts(self, key: str, *, example: str, needed: bool = False) -> list[Found]:
-        """Give a list of texts, each with its place; a list that is written must have at least one."""
+        """Return a list of texts, each with its place; a list that is written must have at least one."""
         found = self._items(key, example, needed=needed, tables=False)
         return [item for item in found if not isinstance(item, Table)]
 
     def texts_and_tables(self, key: str, *, example: str, needed: bool = False) -> "list[Found | Table]":
-        """Give a list of texts and of tables such as `{name = "…"}`, in its order."""
+        """Return a list of texts and of tables such as `{name = "…"}`, in its order."""
         return self._items(key, example, needed=needed, tables=True)
 
     def _items(self, key: str, example: str, *, needed: bool, tables: bool) -> "list[Found | Table]":
@@ -118,11 +118,11 @@ class Table:
         return found
 
     def flag(self, key: str) -> bool:
-        """Give a switch; False where it is not there."""
+        """Return a switch; False if it is missing."""
         return bool(self._typed(key, bool, "true"))
 
     def integer(self, key: str, *, example: str, needed: bool = False) -> int | None:
-        """Give a whole number."""
+        """Return a whole number."""
         value: int | None = self._typed(key, int, example, needed=needed)
         return value
 

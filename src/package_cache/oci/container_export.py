@@ -21,7 +21,7 @@ BLOCK = 1 << 20
 def container_files(name: str) -> LayeredFiles:
     """Return the files of the container that podman, or else docker, knows by that name.
 
-    Raises `ToolMissingError` where neither is here, `UsageError` where neither knows it.
+    Raises `ToolMissingError` if neither is here, `UsageError` where neither knows it.
     """
     engines = [(engine, path) for engine in ENGINES if (path := find_engine(engine))]
     if not engines:
@@ -40,7 +40,7 @@ def container_files(name: str) -> LayeredFiles:
 
 
 def find_engine(name: str) -> str | None:
-    """Return the path of an engine's program; None where it is not here."""
+    """Return the path of an engine's program; None if it is not here."""
     return shutil.which(name)
 
 

@@ -156,7 +156,7 @@ class Layer:
 
 
 def read_layer(stream: IO[bytes], meter: Meter) -> Layer:
-    """Read a whole tar archive, a layer. Raises `PackageCacheError` where it is none, or exceeds a bound."""
+    """Read a whole tar archive, a layer. Raises `PackageCacheError` if it is none, or exceeds a bound."""
     layer = Layer(meter)
     with _told(meter.what), tar_stream(stream, meter) as (archive, members):
         for number, entry in enumerate(members):
@@ -227,7 +227,7 @@ class LayeredFiles:
         return len(self._read)
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a file; None where none is there."""
+        """Return the content of a file; None if none is there."""
         found = self._found(path)
         if found is None:
             return None

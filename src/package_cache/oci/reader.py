@@ -59,7 +59,7 @@ class SourceImage:
 
     name: str
     asked: str
-    """The digest that the reference names, perhaps of an index; empty where it names none."""
+    """The digest that the reference names, perhaps of an index; empty if it names none."""
     digest: str
     """Of its own manifest, which was read."""
     architecture: str
@@ -88,7 +88,7 @@ def source_image(
 ) -> Iterator[SourceImage]:
     """Yield the image that a reference names, for an architecture as dpkg names it; remove fetched blobs afterwards.
 
-    Raises `UsageError` where it is no reference or has no such architecture, `PackageCacheError` with REGISTRY_FAILED
+    Raises `UsageError` if it is no reference or has no such architecture, `PackageCacheError` with REGISTRY_FAILED
     where a registry does not give it, `VerificationError` where a blob is not what its name says, `BoundError` where it
     is larger than the bounds allow.
     """

@@ -54,7 +54,7 @@ class Destination:
 
     @property
     def path(self) -> Path | None:
-        """Return the folder or the file; None where it is a registry."""
+        """Return the folder or the file; None if it is a registry."""
         return None if self.registry else Path(self.text.split(":")[1])
 
     @property
@@ -64,7 +64,7 @@ class Destination:
 
     @property
     def registry(self) -> str | None:
-        """Return the host of a registry, with its port; None where it is a file."""
+        """Return the host of a registry, with its port; None if it is a file."""
         return self.text.removeprefix("docker://").partition("/")[0] if self.text.startswith("docker://") else None
 
     @property
@@ -114,7 +114,7 @@ def _wrong_with_path(rest: str) -> str | None:
 def check_destination(to: Destination) -> None:
     """Check whether an image can be written there, before it is made.
 
-    Raises `UsageError` where something else is there, and `PackageCacheError` as `writing_to` does.
+    Raises `UsageError` if something else is there, and `PackageCacheError` as `writing_to` does.
     """
     if to.path is None:
         return

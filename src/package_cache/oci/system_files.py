@@ -18,13 +18,13 @@ class SystemFiles(Protocol):
     """Files by their absolute paths inside; symbolic links are followed as a process in that system would."""
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's bytes; None where no regular file is there."""
+        """Return a file's bytes; None if no regular file is there."""
 
     def names(self, folder: str) -> Sequence[str]:
-        """Return the names in a folder; none where it is not there."""
+        """Return the names in a folder; none if it is missing."""
 
     def mode(self, path: str) -> int | None:
-        """Return the type and mode of what is there, as stat(2) has them; None where nothing is."""
+        """Return the type and mode of what is there, as stat(2) has them; None if nothing is."""
 
 
 class RootFiles:

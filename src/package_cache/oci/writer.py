@@ -101,7 +101,7 @@ class Layout:
     def add_layer(self, title: str, files: Iterable[LayerFile], *, compressed: bool = False) -> Layer:
         """Write a layer of files and the folders above them, all of root's and of 1970.
 
-        Raises `CacheError` where a file does not hold what it must.
+        Raises `CacheError` if a file does not hold what it must.
         """
         chosen = sorted(files, key=lambda file: file.path)
 

@@ -1,7 +1,7 @@
 """The systems there are, from the distributions' own data: no release, suite or archive is listed in our code.
 
-`distro-info-data` (`/usr/share/distro-info/<distribution>.csv`) gives versions, series and dates of every release;
-`python-apt-common` (`/usr/share/python-apt/templates/<Distribution>.info`) gives archives, suites and components.
+`distro-info-data` (`/usr/share/distro-info/<distribution>.csv`) has versions, series and dates of every release;
+`python-apt-common` (`/usr/share/python-apt/templates/<Distribution>.info`) has archives, suites and components.
 """
 
 import csv
@@ -46,7 +46,7 @@ class Support:
     ends: dict[str, str]
     """By the data's own words, such as `eol`, `eol-lts`, `eol-esm`: the last day, as ISO 8601; the earliest first."""
     applies: str | None
-    """The first of these words whose day has not passed; None where all have, or where there are no dates."""
+    """The first of these words whose day has not passed; None if all have, or where there are no dates."""
 
     @property
     def has_ended(self) -> bool:
@@ -63,7 +63,7 @@ class _Row:
 
 
 def known_systems(data: Path = DATA) -> tuple[str, ...]:
-    """Give the names of all OS releases that the data knows and that have been released, such as `ubuntu18.04`."""
+    """Return the names of all OS releases that the data knows and that have been released, such as `ubuntu18.04`."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return tuple(
         f"{distribution}{row.version}"
@@ -74,7 +74,7 @@ def known_systems(data: Path = DATA) -> tuple[str, ...]:
 
 
 def newest_release(distribution: str, architecture: str, data: Path = DATA) -> Release:
-    """Give a distribution's newest release. Raises `UsageError` where the data knows none."""
+    """Return a distribution's newest release. Raise `UsageError` if the data knows none."""
     names = [name for name in known_systems(data) if System.parse(name).distribution == distribution]
     if not names:
         raise UsageError(f"cannot find a release of {distribution!r} in the distributions' data")
@@ -82,7 +82,7 @@ def newest_release(distribution: str, architecture: str, data: Path = DATA) -> R
 
 
 def release_of(system: System, data: Path = DATA) -> Release:
-    """Give the release of a system. Raises `UsageError` where the distributions' data does not know it."""
+    """Return the release of a system. Raise `UsageError` if the distributions' data does not know it."""
     for row in _rows(system.distribution, data):
         if row.version == system.version:
             return Release(system, row.series, _archives(system, row, data))
@@ -99,7 +99,7 @@ def release_of(system: System, data: Path = DATA) -> Release:
 
 
 def support_of(system: System, today: datetime.date, data: Path = DATA) -> Support:
-    """Give until when a system's release is supported. Raises `UsageError` where the data does not know it."""
+    """Return until when a system's release is supported. Raise `UsageError` if the data does not know it."""
     release_of(system, data)
     [row] = [row for row in _rows(system.distribution, data) if row.version == system.version]
     ends = dict(sorted(row.ends.items(), key=lambda item: item[1]))
@@ -189,7 +189,7 @@ def _fields(stanza: str, system: System, row: _Row) -> dict[str, list[str]] | No
 
 
 def _versions_admit(rule: str, version: str) -> bool:
-    """Tell whether a rule such as `le 15.04, ge 10.10` admits a version."""
+    """Return whether a rule such as `le 15.04, ge 10.10` admits a version."""
     for part in filter(None, (part.strip() for part in rule.split(","))):
         relation, _, bound = part.partition(" ")
         ours, theirs = _number(version), _number(bound)

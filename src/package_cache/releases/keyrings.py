@@ -37,9 +37,9 @@ def keyring_for(
     auth: Path | None = None,
     listener: Listener = ignore,
 ) -> Path:
-    """Give the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
+    """Return the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
 
-    `state` keeps what was fetched; `chosen` are the user's mirrors. Raises `PackageCacheError`: with the status of
+    `state` keeps what was fetched; `chosen` are the user's mirrors. Raise `PackageCacheError`: with the status of
     `VerificationError` where the keys of this machine do not vouch for those of the distribution, else with that of
     what kept them from being fetched.
     """

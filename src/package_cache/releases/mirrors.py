@@ -39,8 +39,8 @@ class HostMirrors:
 def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: Path = Path("/")) -> tuple[str, ...]:
     """Return the URIs to try for an archive, best first, each once, without a slash at the end.
 
-    `chosen` gives URIs by the archive's name. Where the user chose some, no others are tried: an air-gapped site
-    must not wander off to the internet. Raises `UsageError` where one of these is not the URI of a mirror.
+    `chosen` has URIs by the archive's name. Where the user chose some, no others are tried: an air-gapped site
+    must not wander off to the internet. Raises `UsageError` if one of these is not the URI of a mirror.
     """
     own = tuple(chosen.get(archive.name, ()))
     for uri in own:
@@ -60,7 +60,7 @@ def _distributions_own(archive: Archive) -> tuple[str, ...]:
 
 
 def check_uri(uri: str, what: str, example: str) -> None:
-    """Raise `UsageError` where a URI that the user named as `what` has a password, or cannot be handed to apt."""
+    """Raise `UsageError` if a URI that the user named as `what` has a password, or cannot be handed to apt."""
     if has_credentials(uri):
         message = f"cannot use {without_credentials(uri)} as {what} with user and password in its URI"
         raise UsageError(f"{message}: everybody here could read them", hint=HOW_TO_LOG_IN)

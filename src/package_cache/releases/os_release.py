@@ -19,7 +19,7 @@ def fields_of(content: bytes) -> dict[str, str]:
 
 
 def read_os_release(root: Path = Path("/")) -> dict[str, str]:
-    """Return the fields of a root's os-release file; none where it has no readable one."""
+    """Return the fields of a root's os-release file; none if it has no readable one."""
     for name in OS_RELEASE:
         try:
             return fields_of(read_bounded(root / name[1:], "system-file-bytes"))

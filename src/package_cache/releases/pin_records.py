@@ -13,17 +13,17 @@ LIMITED = "where that is meant for other systems only, name them: systems = [...
 
 
 def pins_for(system: System, pins: Sequence[Pin]) -> list[Pin]:
-    """Give those pins that are for a system."""
+    """Return those pins that are for a system."""
     return [pin for pin in pins if pin.systems is None or system.name in pin.systems]
 
 
 def pin_records(pins: Iterable[Pin]) -> list[str]:
-    """Give the records of apt_preferences(5)."""
+    """Return the records of apt_preferences(5)."""
     return [stanza(pin.packages, pin.priority, version=pin.version, source=pin.repository) for pin in pins]
 
 
 def pins_without_effect(pins: Iterable[Pin], apt: Apt, system: System) -> list[Problem]:
-    """Give a problem for each pin that fits nothing: apt would take no notice of it, and of the slip in it."""
+    """Return a problem for each pin that fits nothing: apt would take no notice of it, and of the slip in it."""
     return [problem for pin in pins for problem in _without_effect(pin, apt, system)]
 
 

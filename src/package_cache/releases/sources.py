@@ -16,13 +16,13 @@ from package_cache.settings import Options
 from package_cache.system import System
 
 MirrorFinder = Callable[[LockedSystem, LockedRepository], Sequence[str]]
-"""Gives the URIs from which a locked repository can be had, best first."""
+"""The URIs from which a locked repository can be had, best first."""
 
 
 def archive_sources(
     release: Release, mirrors: Mapping[str, Sequence[str]], options: Options, listener: Listener = ignore
 ) -> tuple[Source, ...]:
-    """Give the sources of a release's own archives. May fetch the distribution's keys."""
+    """Return the sources of a release's own archives. May fetch the distribution's keys."""
     distribution = release.system.distribution
     keyring = options.keyrings.get(distribution) or keyring_for(
         distribution, state=options.state, chosen=mirrors, auth=options.auth, listener=listener
@@ -50,9 +50,9 @@ def skipped_mirrors(releases: Iterable[Release], mirrors: Mapping[str, Sequence[
 
 
 def repository_sources(system: System, repositories: Sequence[Repository], options: Options) -> tuple[Source, ...]:
-    """Give the sources of those of a manifest's repositories that are for a system.
+    """Return the sources of those of a manifest's repositories that are for a system.
 
-    Raises `ManifestError` with each whose key this machine does not have.
+    Raise `ManifestError` with each whose key this machine does not have.
     """
     own = [item for item in repositories if item.systems is None or system.name in item.systems]
     keys = [_keys(item, options) for item in own]
@@ -96,7 +96,7 @@ def _lacking(repository: Repository, found: Sequence[PublicKey]) -> list[Problem
 
 
 def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
-    """Say which keys are trusted, and where they stand."""
+    """Emit an event that names the trusted keys and their files."""
     if repository.trusted is None:
         return ""
     file = repository.trusted.file
@@ -105,9 +105,9 @@ def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
 
 
 def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
-    """Return the function that gives the URIs of a locked repository; the manifest may name further ones.
+    """Return the function that returns the URIs of a locked repository; the manifest may name further ones.
 
-    Those of mirrors that keep old versions come last. Raises `UsageError` where the user named one for something else.
+    Those of mirrors that keep old versions come last. Raises `UsageError` if the user named one for something else.
     """
     mirrors = options.mirrors_over(manifest.mirrors)
     systems = {system for group in manifest.groups for system in group.systems}

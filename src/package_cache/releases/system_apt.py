@@ -29,10 +29,10 @@ class SystemApt:
     sources: tuple[Source, ...]
     apt: Apt
     root: AptRoot | None = None
-    """Its folder; None where it is that of a root in which precommands ran."""
+    """Its folder; None if it is that of a root in which precommands ran."""
 
     def narrowed(self) -> contextlib.AbstractContextManager[Apt | None]:
-        """Give an apt that plans these groups faster, where there is one; it lives as long as the block."""
+        """Return an apt that plans these groups faster, where there is one; it lives as long as the block."""
         if self.root is None:
             return contextlib.nullcontext()
         packages = (item for group in self.groups for item in group.packages_on(self.architecture))
@@ -41,9 +41,9 @@ class SystemApt:
 
 
 def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:
-    """Give the release of each system, its distribution's keys at hand.
+    """Return the release of each system, its distribution's keys at hand.
 
-    Raises `ManifestError` with every group whose system nobody knows, `ToolMissingError`, `PackageCacheError` if this
+    Raise `ManifestError` with every group whose system nobody knows, `ToolMissingError`, `PackageCacheError` if this
     machine cannot run the precommands of one.
     """
     need_for_lock(manifest, options)

@@ -154,7 +154,7 @@ class _Search:
                 return
 
     def _with_needs(self, record: Record) -> list[Record]:
-        """Return a companion, and what it needs that neither the group nor an older image has; none where that fails.
+        """Return a companion, and what it needs that neither the group nor an older image has; none if that fails.
 
         What is only small must not bring along what is neither.
         """

@@ -144,7 +144,7 @@ class _Resolver:
 def locked_package(
     item: PlannedPackage, sources: Iterable[Source], release: Release
 ) -> tuple[LockedPackage, LockedRepository]:
-    """Give a planned package as a lock has it, and the repository that it comes from."""
+    """Return a planned package as a lock has it, and the repository that it comes from."""
     repository = _repository(item, sources, {archive.name for archive in release.archives})
     locked = LockedPackage(
         item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
@@ -162,7 +162,7 @@ def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) 
 
 
 def _not_taken(group: Group, names: set[str], apt: Apt, system: System) -> list[Problem]:
-    """Give a problem for each request that apt answered with another package: a virtual name, or a pattern to it."""
+    """Return a problem for each request that apt answered with another package: a virtual name, or a pattern to it."""
     return [
         item.place.problem(
             f"{item.request.name!r} is no package of its own in {system.name}", _real(item.request.name, apt)
@@ -233,7 +233,7 @@ def _explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list
 
 
 def _next_step(words: str) -> str:
-    """Say what to write where apt found no way: for the first kind of obstacle that it names."""
+    """Return what to change in the manifest, for the first kind of obstacle that apt names."""
     found = [item for item in unmet(words) if item.relation in ("Depends", "Pre-Depends", "Recommends")]
     nowhere = [item for item in found if NOT_INSTALLABLE in item.said]
     later = [item for item in found if NOT_CHOSEN in item.said]
@@ -268,6 +268,6 @@ def _at(group: Group, system: System, name: str, message: str, hint: str) -> lis
 
 
 def _near(name: str, names: Iterable[str]) -> list[str]:
-    """Give names like a wrong one. Only those of about its length: difflib is slow over 70,000."""
+    """Return names like a wrong one. Only those of about its length: difflib is slow over 70,000."""
     likely = [other for other in names if abs(len(other) - len(name)) <= 3 and set(other[:2]) & set(name[:2])]
     return difflib.get_close_matches(name, likely, n=3, cutoff=0.75)

@@ -34,9 +34,9 @@ FITS_NOTHING = (
 def lock_for_images(
     lock: Lock, images: Sequence[ImageToLock], manifest: Manifest, options: Options, listener: Listener = ignore
 ) -> Lock:
-    """Give the lock with what each of these images needs; what it has for others stays.
+    """Return the lock with what each of these images needs; what it has for others stays.
 
-    Raises `UsageError` where an image is of no system of the lock, `ManifestError` with each group that cannot be
+    Raise `UsageError` if an image is of no system of the lock, `ManifestError` with each group that cannot be
     installed in one of them, what `opened` raises where one cannot be looked at, and what `make_lock` raises.
     """
     need_for_lock(manifest, options, [image.where.image for image in images])
@@ -60,7 +60,7 @@ def lock_for_images(
 
 
 def forget_images(lock: Lock, names: Sequence[str]) -> Lock:
-    """Give the lock without these images, and what only they needed. Raises `UsageError` with all unknown."""
+    """Return the lock without these images, and what only they needed. Raise `UsageError` with all unknown."""
     known = sorted({image.name for system in lock.systems for image in system.images})
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -106,7 +106,7 @@ def _without(system: LockedSystem, names: set[str]) -> LockedSystem:
 
 
 def _tidied(system: LockedSystem) -> LockedSystem:
-    """Give the system without packages and repositories that nothing of it needs."""
+    """Return the system without packages and repositories that nothing of it needs."""
     keys = {key for group in system.groups for key in group.every_package}
     packages = tuple(item for item in system.packages if item.key in keys)
     used = {item.repository for item in packages}
@@ -208,7 +208,7 @@ def _plan(
 
 
 def _sources(seen: SeenSystem) -> set[tuple[str, str]]:
-    """Give the source packages, and their versions, of what is installed (Debian Policy 5.6.1: "name (version)")."""
+    """Return the source packages, and their versions, of what is installed (Debian Policy 5.6.1: "name (version)")."""
     found = set()
     text = seen.status.decode("utf-8", "replace")
     for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):

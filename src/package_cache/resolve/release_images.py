@@ -80,7 +80,7 @@ def _companions(group: Group, plan: Plan, records: Records, images: Images, kept
 
 
 def _candidates(found: Iterable[Iterable[Record]], apt: Apt, native: str) -> dict[Place, str]:
-    """Return the versions that apt would take of companions; empty where it would take none."""
+    """Return the versions that apt would take of companions; empty if it would take none."""
     places = {item.place: (item.name, item.architecture) for items in found for item in items}
     offers = apt.offers(places.values())
     return {

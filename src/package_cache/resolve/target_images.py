@@ -47,7 +47,7 @@ def image_to_lock(text: str, manifest: Manifest, lock: Lock, *, authfile: Path |
 def images_before(
     lock: Lock, manifest: Manifest, listener: Listener = ignore, *, authfile: Path | None = None
 ) -> list[ImageToLock]:
-    """Give the images that a lock was made for. One that the manifest names no more is left out, with a warning."""
+    """Return the images that a lock was made for. One that the manifest names no more is left out, with a warning."""
     found = []
     of_manifest = {image.name: image for image in manifest.images}
     for image in dict.fromkeys(image for system in lock.systems for image in system.images):
@@ -67,12 +67,12 @@ def _of_manifest(image: CheckedImage, authfile: Path | None) -> ImageToLock:
 
 
 def _last_part(reference: str) -> str:
-    """Give the end of a reference, without what all have in common: `job:2` of docker://host/team/job:2."""
+    """Return the end of a reference, without what all have in common: `job:2` of docker://host/team/job:2."""
     return reference.rstrip("/").rpartition("/")[2].removeprefix("oci:").removeprefix("oci-archive:")
 
 
 def _name(text: str, kind: str, value: str, manifest: Manifest, lock: Lock) -> str:
-    """Give the name by which a lock knows an image: the one that it has already, or one that no other has."""
+    """Return the name by which a lock knows an image: the one that it has already, or one that no other has."""
     others = [image for system in lock.systems for image in system.images]
     taken = {image.name for image in others} | {image.name for image in manifest.images}
     for other in others:

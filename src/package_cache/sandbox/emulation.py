@@ -44,7 +44,7 @@ MACHINES = {
 
 
 def probe_of(architecture: str) -> bytes | None:
-    """Return the smallest program of an architecture, which ends with status 0; None where we know none."""
+    """Return the smallest program of an architecture, which ends with status 0; None if we know none."""
     machine = MACHINES.get(architecture)
     if machine is None:
         return None

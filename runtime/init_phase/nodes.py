@@ -182,7 +182,7 @@ class NodeReader:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        self.problems.append(Problem(f"is not YAML: {what}", str(self.file), line, column, hint="mend the YAML there"))
+        self.problems.append(Problem(f"is not YAML: {what}", str(self.file), line, column, hint="fix the YAML there"))
 
 
 def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:

@@ -8,21 +8,15 @@ from tests.plugin.shells import run_in
 from package_cache import try_to_install_by_cache
 
 
-def test_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("volume", ["writable", "not a folder"])
+def test_no_cache(
+    volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if volume == "not a folder":
+        (tmp_path / "work").write_text("a file")
     monkeypatch.setenv("PACKAGE_CACHE_DIR", str(tmp_path / "nowhere"))
     monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
     result = run_in("dash", try_to_install_by_cache("ssh", ["echo fallback"]), tmp_path)
     assert (result.returncode, result.stdout) == (0, "fallback\n")
     assert "package-cache: ssh: not by the cache (status 30): running the fallback\n" in result.stderr
     assert "cannot stage group ssh, so its fallback commands will run" in caplog.text
-
-
-def test_a_volume_that_cannot_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "work").write_text("a file where a folder should be")
-    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(tmp_path / "nowhere"))
-    monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
-    result = run_in("dash", try_to_install_by_cache("ssh", ["echo fallback"]), tmp_path)
-    assert (result.returncode, result.stdout) == (0, "fallback\n")
-    assert "cannot stage group ssh" in caplog.text

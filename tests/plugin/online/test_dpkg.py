@@ -1,7 +1,6 @@
 """What dpkg is like when the fallback begins: locked, half done, or in no need of it."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -124,9 +123,7 @@ def test_a_signal_ends_it_at_once_and_the_next_run_completes(open_image: OpenIma
     image = open_good(open_image, "ubuntu18.04", good)
     process = image.room.start(["sh", "-c", f"echo $$ >/root/pid; exec {image.command(['slow'])}"], until="/root/begun")
     image.room.sh("kill $(cat /root/pid)")
-    began = time.monotonic()
     assert process.wait(timeout=20) == ExitStatus.INTERRUPTED.code
-    assert time.monotonic() - began < 15
     assert image.leftovers() == ""
     image.room.sh("sed -i 's/sleep 60/:/' /var/lib/dpkg/info/slow.postinst")
     assert image.run("slow").returncode == 0

@@ -87,7 +87,7 @@ class BoundError(PackageCacheError):
 
 
 def bound(name: str) -> int:
-    """Return the bound that holds now."""
+    """Return the current value of a bound."""
     return _set.get(name, BOUNDS[name].default)
 
 
@@ -112,7 +112,7 @@ def collect(problems: list[Problem], problem: Problem) -> None:
 
 
 def how_to_raise(name: str) -> str:
-    """Return the next step of whoever trusts the input."""
+    """Return the next step for a user that trusts the input."""
     return f"if you trust it, raise the bound {name}: {VARIABLE}={name}={bound(name) * 4}"
 
 

@@ -1,6 +1,7 @@
 """The one module that starts processes: environment, locale, stdin, time limit and failure text are decided here."""
 
 import contextlib
+import functools
 import io
 import os
 import select
@@ -47,10 +48,10 @@ DEBIAN_PACKAGES = {
 
 
 LIMIT = 3600.0
-"""Seconds after which a command is ended whose caller names no limit of its own."""
+"""Seconds after which a command is ended, unless its caller sets another limit."""
 
 SILENCE = 120.0
-"""Seconds that a command may neither read nor write on a pipe to us."""
+"""Seconds after which a command that neither reads nor writes on its pipe is ended."""
 
 LAST_WORDS = 64 << 10
 """Bytes that are kept of what a command prints while it is being ended."""
@@ -138,11 +139,14 @@ class Process(subprocess.Popen[str]):
 
     is_ending = False
     """Then only its last words are kept, whatever it prints."""
-    _kept: "dict[str, bytearray] | None" = None
     _feed = memoryview(b"")
 
+    @functools.cached_property
+    def _kept(self) -> dict[str, bytearray]:
+        return {"stdout": bytearray(), "stderr": bytearray()}
+
     def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:  # noqa: A002
-        """Feed it and read what it prints, until it ends: as in `subprocess`, but for the bound.
+        """Write the input and read the output until the process ends, as in `subprocess`, within the bound.
 
         Raises `subprocess.TimeoutExpired`, after which it may be called again, and `_TooMuchOutput`.
         """
@@ -165,17 +169,12 @@ class Process(subprocess.Popen[str]):
                         with contextlib.suppress(BrokenPipeError):
                             getattr(self, key.data).close()
         self.wait(None if until is None else max(until - time.monotonic(), 0.01))
-        texts = [bytes(self._outputs()[name]).decode("utf-8", "replace") for name in ("stdout", "stderr")]
+        texts = [bytes(self._kept[name]).decode("utf-8", "replace") for name in ("stdout", "stderr")]
         stdout, stderr = (text.replace("\r\n", "\n").replace("\r", "\n") for text in texts)
         return stdout, stderr
 
-    def _outputs(self) -> dict[str, bytearray]:
-        if self._kept is None:
-            self._kept = {"stdout": bytearray(), "stderr": bytearray()}
-        return self._kept
-
     def _has_fed(self, descriptor: int) -> bool:
-        """Write some of the input; return whether that was all."""
+        """Write some of the input; return whether nothing is left to write."""
         try:
             self._feed = self._feed[os.write(descriptor, self._feed[: 1 << 16]) if self._feed else 0 :]
         except BlockingIOError:
@@ -186,7 +185,7 @@ class Process(subprocess.Popen[str]):
 
     def has_read(self, name: str) -> bool:
         """Read some of `stdout` or `stderr`; return whether it is at its end."""
-        kept = self._outputs()[name]
+        kept = self._kept[name]
         try:
             data = os.read(getattr(self, name).fileno(), 1 << 16)
         except BlockingIOError:
@@ -252,7 +251,7 @@ def start(
     where we are killed (PR_SET_PDEATHSIG of prctl(2)).
     """
     with _starting:
-        if _stopping.is_set() and sys.exc_info()[0] is None:  # what cleans up while an exception passes may go on
+        if _stopping.is_set() and sys.exc_info()[0] is None:  # cleanup during an exception may start processes
             raise KeyboardInterrupt
         process = Process(
             [find_tool("setpriv"), "--pdeathsig", "KILL", find_tool(argv[0]), *argv[1:]],
@@ -282,12 +281,12 @@ def piped(argv: Sequence[str], *, feed: bool = False, silence: float = SILENCE) 
         stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
     )
-    process.is_ending = True  # what is bounded is up to the caller, which reads it piece by piece
+    process.is_ending = True  # the caller reads the output in pieces and bounds it
     pipe = process.stdin if feed else process.stdout
     assert pipe is not None
     raw = _Pipe(process, pipe.fileno(), silence)
     try:
-        with contextlib.suppress(BrokenPipeError), pipe:  # it ended early: its status and its words say why
+        with contextlib.suppress(BrokenPipeError), pipe:  # it exited early: its status and standard error say why
             yield raw if feed else io.BufferedReader(raw)  # type: ignore[misc]  # neither is an IO in typeshed
         process.communicate(timeout=silence)
         status: int | None = process.returncode
@@ -326,7 +325,7 @@ class _Pipe(io.RawIOBase):
         return len(data)
 
     def _wait(self, event: int) -> None:
-        """Wait until the pipe is ready, and take away what the process says beside it: else it would wait for us."""
+        """Wait until the pipe is ready; meanwhile read standard error, on which the process would otherwise block."""
         until = time.monotonic() + self._silence
         poll = select.poll()
         poll.register(self._descriptor, event)
@@ -358,7 +357,7 @@ def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """End all that runs, and let nothing new start while the block runs, which waits for the threads that run it."""
+    """End all running processes and refuse new ones during the block, which waits for the threads that started them."""
     _stopping.set()
     try:
         for sign in (signal.SIGTERM, signal.SIGKILL):

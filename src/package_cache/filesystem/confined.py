@@ -1,4 +1,4 @@
-"""The one door to what lies below a folder that others may change: a root, a volume, an image, a cache.
+"""The only access to files below a folder that others may change: a root, a volume, an image, a cache.
 
 A name is resolved once, by openat2(2) or, on a kernel without it, component by component. Whatever is then read,
 listed, written, renamed or removed is reached by that descriptor: no other process can swap a link in between. Nothing
@@ -36,7 +36,7 @@ class Inside:
     """Others may replace the folder itself: its own name must not be a link either."""
 
     def open(self, name: str) -> BufferedReader:
-        """Open a regular file to read it. Raises `OSError` (EINVAL) where it is something else."""
+        """Open a regular file to read it. Raises `OSError` (EINVAL) if it is something else."""
         with self._found(name) as found:
             return _reader(found)
 

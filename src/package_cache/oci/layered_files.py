@@ -1,4 +1,4 @@
-"""The files of an image, read out of its layers from the top down, as far as is needed; nothing is unpacked.
+"""The files of an image, read from its layers from the top down, as far as needed; nothing is unpacked.
 
 OCI Image Layer Filesystem Changeset: a layer is a tar archive; `.wh.NAME` in it says that NAME of lower layers is gone,
 `.wh..wh..opq` that all of that folder's lower content is.
@@ -59,12 +59,8 @@ _FOLDER_BYTES = 330
 """Memory that an entry and a folder take beside their names: measured, as Python's dictionaries grow in steps."""
 
 
-def _file(number: int, mode: int) -> int:
-    return number << _MODE_BITS | mode
-
-
 class Layer:
-    """What one layer has, and what of lower ones it takes away. No path in it leads through one of its own links."""
+    """The content of one layer, and what it hides of lower ones. No path in it leads through one of its own links."""
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
@@ -77,7 +73,7 @@ class Layer:
         """How often it was read again."""
 
     def get(self, path: str) -> _Node | None:
-        """Return what is at a path, taken as it stands; None: nothing."""
+        """Return what is at a path, no link followed; None: nothing."""
         node: _Node | None = self._root
         for part in path.split("/") if path else ():
             node = node.names.get(part) if isinstance(node, _Folder) else None
@@ -146,7 +142,7 @@ class Layer:
             places.add(path)
 
     def may_have(self, folder: str) -> bool:
-        """Return whether nothing of the layer speaks against a folder: a file in its place, or that it is gone."""
+        """Return whether the layer can have this folder: it has no file in its place and no whiteout of it."""
         while folder and folder not in self.gone:
             node = self.get(folder)
             if node is not None:
@@ -156,16 +152,16 @@ class Layer:
 
 
 def read_layer(stream: IO[bytes], meter: Meter) -> Layer:
-    """Read a whole tar archive, a layer. Raises `PackageCacheError` if it is none, or exceeds a bound."""
+    """Read a whole tar archive, a layer. Raises `PackageCacheError` where it is none, or exceeds a bound."""
     layer = Layer(meter)
-    with _told(meter.what), tar_stream(stream, meter) as (archive, members):
+    with _tar_errors(meter.what), tar_stream(stream, meter) as (archive, members):
         for number, entry in enumerate(members):
             _note(layer, archive, entry, number)
     return layer
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _tar_errors(what: str) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
@@ -194,7 +190,7 @@ def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo, number
         layer.put(folder, name, _Folder(stat.S_IMODE(entry.mode)))
     elif name:
         mode = _TYPES.get(entry.type, stat.S_IFREG) | stat.S_IMODE(entry.mode)
-        layer.put(folder, name, _file(number, mode))
+        layer.put(folder, name, number << _MODE_BITS | mode)
         wanted = entry.isfile() and WANTED.fullmatch("/".join([*names, name]))
         if wanted and layer.meter.can_keep(entry.size):  # else the caller that asks for it gets an error
             content = archive.extractfile(entry)
@@ -219,7 +215,7 @@ class LayeredFiles:
         self._name = name
         self._meter = Meter(f"a layer of {name}")
         self._places: dict[str, int | None] = {}
-        """In which layer a path is seen: links may ask for the same ones thousands of times."""
+        """The layer in which a path is visible: links may ask for the same path thousands of times."""
 
     @property
     def opened(self) -> int:
@@ -227,7 +223,7 @@ class LayeredFiles:
         return len(self._read)
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a file; None if none is there."""
+        """Return the content of a file; None if it does not exist."""
         found = self._found(path)
         if found is None:
             return None
@@ -244,7 +240,7 @@ class LayeredFiles:
 
     def _content(self, stream: IO[bytes], path: str, wanted: int) -> bytes:
         """Read the content of one member, by its number."""
-        with _told(self._meter.what), tar_stream(stream, Meter(self._meter.what)) as (archive, members):
+        with _tar_errors(self._meter.what), tar_stream(stream, Meter(self._meter.what)) as (archive, members):
             for number, entry in enumerate(members):
                 if number == wanted:
                     self._meter.keep(entry.size, f"/{path} of {self._name}")
@@ -262,7 +258,7 @@ class LayeredFiles:
         return sorted(name for name in names if self._seen(f"{found[0]}/{name}".lstrip("/")) is not None)
 
     def mode(self, path: str) -> int | None:
-        """Return type and mode of what is there."""
+        """Return the type and mode of a file or a folder; None if it does not exist."""
         found = self._found(path)
         node = None if found is None else self._node(found)
         if isinstance(node, _Folder):
@@ -281,7 +277,7 @@ class LayeredFiles:
             yield self._read[index]
 
     def _seen(self, path: str) -> int | None:
-        """Return the number of the layer in which a path is seen, the path taken as it stands."""
+        """Return the number of the layer in which a path is visible, no link followed."""
         if path not in self._places:
             if len(self._places) >= _MOST_PLACES:
                 self._places.clear()

@@ -1,4 +1,4 @@
-"""The files of a container system that does not run here, and nothing of which is ever run: only read."""
+"""The files of a container system: only read, never run."""
 
 import errno
 import stat
@@ -18,17 +18,17 @@ class SystemFiles(Protocol):
     """Files by their absolute paths inside; symbolic links are followed as a process in that system would."""
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's bytes; None if no regular file is there."""
+        """Return a file's bytes; None if no regular file exists."""
 
     def names(self, folder: str) -> Sequence[str]:
-        """Return the names in a folder; none if it is missing."""
+        """Return the names in a folder; none if it does not exist."""
 
     def mode(self, path: str) -> int | None:
-        """Return the type and mode of what is there, as stat(2) has them; None if nothing is."""
+        """Return the type and mode of what is there, as stat(2) has them; None if it does not exist."""
 
 
 class RootFiles:
-    """Those of a root folder on this machine."""
+    """The files of a root folder on this machine."""
 
     def __init__(self, root: Path) -> None:
         self._inside = Inside(root, Links.ROOT)

@@ -17,10 +17,10 @@ from package_cache.sandbox.bootstrap import as_root, keep_root, root_owner
 from package_cache.sandbox.isolation import Isolation
 
 FORMAT = 3
-"""Raised when images are unpacked in another way."""
+"""Increased when images are unpacked differently."""
 
 _SCRIPT = Path(unpack_layer.__file__).read_text()
-"""Its text: who runs it may be unable to open the file."""
+"""Its text, because the user that runs it may be unable to open the file."""
 
 BLOCK = 1 << 20
 SILENCE = 600.0

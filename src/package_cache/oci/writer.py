@@ -47,32 +47,32 @@ class LayerFile:
     content: bytes = b""
     mode: int = 0o644
     source: Path | None = None
-    """The file on this machine that holds its content, where that is not given itself."""
+    """The file on this machine that holds its content, instead of `content`."""
     sha256: str = ""
     """What the content of that file must hash to."""
     link: str = ""
-    """Where it leads to, of a symbolic link."""
+    """The target of a symbolic link."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as it lies in a layout."""
+    """A layer in a layout."""
 
     title: str
-    """What is in it, for people."""
+    """A description of its content, for people."""
     digest: str
     """Of the blob, as `sha256:<hex>`."""
     size: int
     """Of the blob, in bytes."""
     diff_id: str
-    """Digest of the tar archive; of compressed layers another one than the blob's."""
+    """Digest of the tar archive; differs from the digest of a compressed blob."""
     media_type: str
     files: int
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A blob as others name it."""
+    """A reference to a blob."""
 
     media_type: str
     digest: str
@@ -171,7 +171,7 @@ class Layout:
         return self._add_json(INDEX_TYPE, index)
 
     def finish(self, image: Descriptor, tag: str) -> None:
-        """Name the one image of the layout; until then nobody takes it for one."""
+        """Write the index that names the image; until then the folder is not a valid layout."""
         named = {**image.document(), "annotations": {"org.opencontainers.image.ref.name": tag}}
         (self.folder / "index.json").write_bytes(
             _json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [named]})
@@ -219,7 +219,7 @@ class _Hashed:
         self._stream.flush()
 
     def close(self) -> None:
-        """End what compresses; whoever opened the file closes it."""
+        """Finish compression; the caller closes the file."""
         if isinstance(self._stream, gzip.GzipFile):
             self._stream.close()
 

@@ -36,7 +36,7 @@ from package_cache.sandbox.isolation import Isolation
 from package_cache.sandbox.namespaces import hold
 
 FORMAT = 2
-"""Raised when roots are made in another way, so that older ones are not taken for them."""
+"""Increased when roots are made differently, so that older ones are not reused."""
 
 WAIT = 900.0
 """Seconds to wait for another process that makes the same root."""
@@ -52,7 +52,7 @@ _SHOWN = Path("/boot/package-cache")
 
 @dataclass(frozen=True)
 class RootSource:
-    """From what a root is made."""
+    """The archives and keys from which a root is made."""
 
     suite: str
     """Of the plain release, such as `bionic`."""
@@ -60,7 +60,7 @@ class RootSource:
     repositories: tuple[str, ...]
     """Lines of sources.list(5) in one-line style."""
     keyring: Path
-    """Whose keys must have signed them."""
+    """The keys that must have signed them."""
 
 
 def make_root(
@@ -222,7 +222,7 @@ Sysfs takes rights over the network namespace, which a user namespace lacks; mmd
 _FORGET_THE_HOST = """cd "$1"
 rm -rf dev/.devfsd proc/1 etc/resolv.conf etc/hostname etc/apt/apt.conf.d/99mmdebstrap
 cat > etc/apt/sources.list"""
-"""The resolver and name of this machine and the options of our own are nothing of the release."""
+"""Remove this machine's resolver and name and our own options, which do not belong to the release."""
 
 _APT_OPTIONS = (
     'Acquire::Languages "none"',

@@ -55,7 +55,7 @@ def checked(cache: SyntheticCache, reference: str, *words: str) -> Done:
 
 
 def ended_at(name: str, done: Done) -> None:
-    """See that nothing was predicted, and that the error names the bound and says how to raise it."""
+    """Check that nothing is predicted, and that the error names the bound and how to raise it."""
     assert done.out == "", done
     assert re.search(r"error: cannot .*more than [0-9]+", done.err, re.DOTALL), done
     assert f"raise the bound {name}: {VARIABLE}={name}=" in done.err, done

@@ -37,7 +37,7 @@ def checked(cache: SyntheticCache, reference: str, *words: str) -> Done:
 
 
 def refused(done: Done, status: ExitStatus = ExitStatus.NOT_VERIFIED) -> None:
-    """See that nothing was predicted, and that the reason was told."""
+    """Check that nothing is predicted and that the error is printed."""
     assert (done.status, done.out) == (status.code, ""), done
     assert done.err.startswith("error: cannot "), done
 
@@ -75,10 +75,6 @@ def by_a_blank_more(registry: Hostile, good: Any, bad: Any, index: Any) -> None:
 
 def by_no_json(registry: Hostile, good: Any, bad: Any, index: Any) -> None:
     registry.manifests[good["digest"]] = b"{"
-
-
-def by_nothing(registry: Hostile, good: Any, bad: Any, index: Any) -> None:
-    registry.manifests[good["digest"]] = b""
 
 
 def by_bytes_that_are_no_text(registry: Hostile, good: Any, bad: Any, index: Any) -> None:

@@ -69,7 +69,7 @@ class SourceImage:
     blobs: "_Layout | _Registry"
 
     def files(self) -> LayeredFiles:
-        """Return its files, read from the top layer down."""
+        """Return the files of the image, read from the top layer down."""
         return LayeredFiles([partial(self.open_layer, digest) for digest in reversed(self.layers)], self.name)
 
     @contextlib.contextmanager
@@ -240,19 +240,15 @@ def _hash_differs(digest: str) -> VerificationError:
 
 
 def _document(path: Path, digest: str = "") -> bytes:
-    """Read a document; where it has a digest, what is returned has it. Raises `VerificationError`, `BoundError`."""
-    content = _read(path, f"the document {digest or path.name} of an image")
-    if digest and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-        raise _hash_differs(digest)
-    return content
-
-
-def _read(path: Path, what: str) -> bytes:
+    """Return a document, with the given digest if any. Raises `VerificationError`, `BoundError`."""
     limit = bound("image-document-bytes")
     with open_regular(path) as stream:
         content = stream.read(limit + 1)
         if len(content) > limit:
-            raise BoundError("image-document-bytes", what, os.fstat(stream.fileno()).st_size)
+            size = os.fstat(stream.fileno()).st_size
+            raise BoundError("image-document-bytes", f"the document {digest or path.name} of an image", size)
+    if digest and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+        raise _hash_differs(digest)
     return content
 
 

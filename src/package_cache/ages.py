@@ -31,7 +31,7 @@ def parse_age(text: str) -> datetime.timedelta:
 
 
 def age_text(age: datetime.timedelta) -> str:
-    """Return an age for people, in whole days or hours."""
+    """Return an age for people, in full days or hours."""
     days, hours = age.days, age.seconds // 3600
     number, unit = (hours, "hour") if days == 0 else (days, "day")
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -28,11 +28,11 @@ class FieldReader:
         self.problems: list[Problem] = []
 
     def wrong(self, field: str, message: str) -> None:
-        """Note a problem of a field."""
+        """Record a problem of a field."""
         collect(self.problems, Problem(message, self.file, field=field))
 
     def text(self, table: Mapping[str, Any], at: str, key: str, *, empty: bool = False) -> str:
-        """Return a text, which may be `empty`; `at` is the table's own path, "" for the whole document."""
+        """Return a text, which may be `empty`; `at` is the table's own path, "" for the document itself."""
         value = table.get(key)
         if isinstance(value, str) and (value or empty) and is_unicode(value):
             return value
@@ -40,7 +40,7 @@ class FieldReader:
         return ""
 
     def texts(self, table: Mapping[str, Any], at: str, key: str) -> tuple[str, ...]:
-        """Return a list of texts; none if it is missing."""
+        """Return a list of texts; none where it is not there."""
         value = table.get(key, [])
         if isinstance(value, list) and all(isinstance(item, str) and is_unicode(item) for item in value):
             return tuple(value)
@@ -48,7 +48,7 @@ class FieldReader:
         return ()
 
     def flag(self, table: Mapping[str, Any], at: str, key: str) -> bool:
-        """Return a switch; False if it is missing."""
+        """Return a switch; False where it is not there."""
         value = table.get(key, False)
         if isinstance(value, bool):
             return value
@@ -72,7 +72,7 @@ class FieldReader:
         return 0
 
     def tables(self, table: Mapping[str, Any], at: str, key: str) -> list[dict[str, Any]]:
-        """Return a list of tables; none if it is missing."""
+        """Return a list of tables; none where it is not there."""
         value = table.get(key, [])
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             return value
@@ -90,12 +90,12 @@ class FieldReader:
         return kind(**values)
 
     def match(self, pattern: re.Pattern[str], value: str, field: str, what: str) -> None:
-        """Note a problem where a value that is there is not `what`: "a version"."""
+        """Record a problem where a value that is there is not `what`: "a version"."""
         if value and not pattern.fullmatch(value):
             self.wrong(field, f"{value!r} is not {what}")
 
     def once(self, keys: Iterable[str], at: str, what: str) -> None:
-        """Note each key that an earlier table has too; `at` is the path of the tables."""
+        """Record each key that an earlier table has too; `at` is the path of the tables."""
         seen: set[str] = set()
         for index, key in enumerate(keys):
             if key and key in seen:
@@ -104,7 +104,7 @@ class FieldReader:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message. `repr` refuses numbers of thousands of digits and deep nesting."""
+    """Return a value as a message shows it. Python writes no number of thousands of digits, and no deep nesting."""
     try:
         return repr(value)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Runs the installer on many variants of a group, one after the other, in one room; what came of each is a folder."""
+"""Runs the installer on many variants of a group, one after the other, in one room; the result of each is a folder."""
 
 import base64
 import io
@@ -59,7 +59,7 @@ LIMIT = 30.0
 
 @dataclass(frozen=True)
 class Run:
-    """What came of one variant."""
+    """The result of one variant."""
 
     status: int
     out: str
@@ -73,7 +73,7 @@ class Run:
 
 
 def prepare(room: Room) -> None:
-    """Make the cache whose group will be exchanged."""
+    """Make the cache whose group is replaced by each variant."""
     room.sh(PREPARE)
 
 

@@ -17,7 +17,7 @@ WHOLE = re.compile(r"is not TOML: |is not JSON that can be read: |has no group$"
 
 @contextlib.contextmanager
 def bounded(limit: float = LIMIT) -> Iterator[None]:
-    """See that what is in the block takes at most `limit` seconds of CPU time."""
+    """Check that what is in the block takes at most `limit` seconds of CPU time."""
     began = time.process_time()
     yield
     took = time.process_time() - began
@@ -25,7 +25,7 @@ def bounded(limit: float = LIMIT) -> Iterator[None]:
 
 
 def check_told(error: PackageCacheError, file: str) -> None:
-    """See that an error names the file, says a reason and can be shown."""
+    """Check that an error names the file, says a reason and can be shown."""
     assert error.message.startswith("cannot "), error.message
     text = str(error)
     assert file in text

@@ -49,7 +49,7 @@ PAX = {
 
 
 def hostile_tar(random: Random) -> bytes:
-    """Return a tar archive of members that mean no good, perhaps with bytes flipped."""
+    """Return a tar archive of hostile members, perhaps with bytes flipped."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", errors="surrogateescape") as archive:
         for _ in range(random.randint(1, 8)):
@@ -142,7 +142,7 @@ def renamed(layout: HandMade, image: Any, random: Random) -> str:
 
 
 def archived(layout: HandMade, path: Path, random: Random) -> str:
-    """Put the layout into a tar archive, compressed in whatever way, perhaps damaged."""
+    """Write the layout into a tar archive, compressed by any method, perhaps damaged."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         archive.add(layout.folder, ".", filter=_of_no_time)
@@ -152,6 +152,6 @@ def archived(layout: HandMade, path: Path, random: Random) -> str:
 
 
 def _of_no_time(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Return the entry without its time, so that equal images have equal bytes."""
+    """Return the member without its time, so that the same image has the same bytes."""
     entry.mtime = 0
     return entry

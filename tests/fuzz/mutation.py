@@ -1,4 +1,4 @@
-"""Makes wrong documents of right ones: their bytes, their lines, their words, and the tree of values that they say.
+"""Make damaged documents from good ones: their bytes, their lines, their words, and the tree of values that they say.
 
 Everything is chosen by the `Random` that is given, so that the same one makes the same document.
 """

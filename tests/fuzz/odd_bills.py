@@ -50,7 +50,7 @@ URIS = [
 
 
 def odd_package(random: Random) -> BilledPackage:
-    """Make one by chance, by the code that makes them of a cache."""
+    """Return one by chance, built by the code that reads them from a cache."""
     control: dict[str, str] = {}
     for key, values in (("Maintainer", MAINTAINERS), ("Homepage", HOMEPAGES), ("Source", SOURCES)):
         if random.randrange(5):

@@ -65,7 +65,7 @@ def of_json(tree: Any) -> st.SearchStrategy[bytes]:
 
 
 def json_mutant(tree: Any, random: Random) -> bytes:
-    """Make one of them."""
+    """Return one of these mutants."""
     document = altered(tree, random, surrogates=True)
     try:
         content = json.dumps(document, default=str, ensure_ascii=random.randrange(2) == 0)
@@ -78,7 +78,7 @@ def json_mutant(tree: Any, random: Random) -> bytes:
 
 
 def _raw_value(text: str) -> st.SearchStrategy[bytes]:
-    """Return a TOML text in which one value, or several, are raw signs."""
+    """Return a TOML text in which one value, or several, are raw characters."""
     raws = [
         HUGE,
         "nan",

@@ -79,7 +79,7 @@ def _tar(control: bytes | None) -> bytes:
 
 
 def check_packages(text: str, packages: list[IndexedPackage]) -> None:
-    """See that each package has its paragraph, in which each field that is ours stands once and is right."""
+    """Check that each package has its paragraph, in which each field that is ours stands once and is right."""
     paragraphs = text.split("\n\n")
     assert len(paragraphs) == len(packages)
     expected = {f"pool/{item.stored.sha256}.deb" for item in packages}
@@ -91,7 +91,7 @@ def check_packages(text: str, packages: list[IndexedPackage]) -> None:
 
 
 def check_group(text: str) -> None:
-    """See that the installer can read it."""
+    """Check that the installer can read it."""
     lines = text.split("\n")
     assert lines[0] == "format 1"
     size = lines[1].removeprefix("installed-kib ")

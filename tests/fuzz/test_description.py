@@ -52,7 +52,7 @@ def test_description(tmp_path: Path, tried: Tried, content: bytes) -> None:
 
 
 def check_read(description: Description, cache: CacheFolder) -> None:
-    """See that it can be written and read alike, can be shown, and leads nowhere but into the cache's own folders."""
+    """Check that it can be written and read alike, can be shown, and leads nowhere but into the cache's own folders."""
     description.write(cache)
     assert read_description(cache) == description
     in_bytes(description.size)
@@ -65,6 +65,6 @@ def check_read(description: Description, cache: CacheFolder) -> None:
 
 
 def check_below(path: Path, folder: Path) -> None:
-    """See that a path lies in a folder, not deeper, and that a file system takes it."""
+    """Check that a path lies in a folder, not deeper, and that a file system takes it."""
     assert Path(os.path.normpath(path)).parent == folder
     assert not path.exists()

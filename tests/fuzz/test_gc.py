@@ -48,7 +48,7 @@ class Model:
         self.cache.installer.write_text("#!/bin/sh\n")
 
     def put_group(self) -> None:
-        """Put a group there, or another one in its place."""
+        """Add a group, or replace one."""
         name = self.random.choice(NAMES)
         contents = [
             bytes([number]) * (number + 1) for number in self.random.sample(range(FILES), self.random.randint(0, 4))
@@ -100,7 +100,7 @@ class Model:
         description.with_groups(groups, sizes).write(self.cache)
 
     def put_rubbish(self) -> None:
-        """Put something into the pool that no writer makes."""
+        """Add something to the pool that no writer makes."""
         names = (f"{self.random.randrange(16**64):064x}.deb", ".new-x", ".partial", "x", ".unneeded")
         place = self.cache.pool / self.random.choice(names)
         way = self.random.choice(WAYS)
@@ -124,13 +124,13 @@ class Model:
             Path(os.fsdecode(os.fsencode(place) + b"\xff")).write_bytes(b"rubbish")
 
     def put_notes(self) -> None:
-        """Remove the record of when files were found unused."""
+        """Damage the record of when each file was first found unneeded."""
         if not (self.cache.pool / ".unneeded").is_dir():
             (self.cache.pool / ".unneeded").write_bytes(self.random.randbytes(20))
             self.first = {}
 
     def leave_off(self) -> None:
-        """Kill a writer."""
+        """Leave what a killed writer leaves."""
         place = self.cache.path / "groups" / f".new-{self.random.randrange(16**8):08x}"
         place.mkdir()
         (place / "some").write_text("x")

@@ -43,7 +43,7 @@ def test_lock(tried: Tried, content: bytes) -> None:
 
 
 def check_read(lock: Lock) -> None:
-    """See that a lock that was read can be written, and that no name in it leads elsewhere."""
+    """Check that a lock that was read can be written, and that no name in it leads elsewhere."""
     written = lock_text(lock)
     written.encode()
     assert lock_text(read_lock(written, file="again")) == written

@@ -72,7 +72,7 @@ def check(path: Path, content: bytes) -> None:
 
 
 def check_read(manifest: Manifest) -> None:
-    """See that what was read can be worked with."""
+    """Check that what was read can be worked with."""
     assert manifest.groups
     for group in manifest.groups:
         assert GROUP_NAME.fullmatch(group.name)

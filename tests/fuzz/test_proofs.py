@@ -78,7 +78,7 @@ def test_proofs(cache: CacheFolder, tried: Tried, content: bytes) -> None:
 
 
 def check_believed(proof: Proof) -> None:
-    """See that it is about a group as it is, and can be shown."""
+    """Check that it is about a group as it is, and can be shown."""
     assert (proof.group, proof.system, proof.release) == ("ssh", "ubuntu18.04", TRUE)
     assert ARCHITECTURE.fullmatch(proof.architecture)
     assert proof.digest == "" or re.fullmatch("sha256:[0-9a-f]{64}", proof.digest)

@@ -50,7 +50,7 @@ def test_as_processes(world: World, tried: Tried, random: Random) -> None:
 
 
 def try_one(world: World, runner: Runner, random: Random) -> None:
-    """Make one file of the world wrong, and run what reads it."""
+    """Damage one file of the world, and run the verbs that read it."""
     world.forget_made()
     victim = random.choice((world.manifest, world.toml, world.lock, *[world.cache.description] * 3, None))
     if victim in (world.manifest, world.toml):

@@ -74,7 +74,7 @@ class Variant:
 
 
 def variants(right: dict[str, bytes], count: int) -> Iterator[Variant]:
-    """Yield variants of the right files; the same seed gives the same."""
+    """Return variants of the right files; the same seed gives the same."""
     for name, pattern, new in FOUND[:count]:
         text, changes = re.subn(pattern, new, right[name].decode())
         assert changes, pattern

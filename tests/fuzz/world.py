@@ -151,7 +151,7 @@ def make_world(folder: Path) -> World:
 
 
 def check_said(done: Done, words: Sequence[str], allowed: Sequence[int]) -> None:
-    """See that a verb's status is one of those, and that it says what is wrong, to people or to programs."""
+    """Check that a verb's status is one of those, and that it says what is wrong, to people or to programs."""
     assert done.status in allowed, (done, words)
     assert "Traceback" not in done.err, done.err
     assert "report this" not in done.err, done.err

@@ -1,4 +1,4 @@
-"""`build`: from a lock to a cache. Interrupted and run again it goes on; what can be seen of it is always whole."""
+"""`build`: from a lock to a cache. It resumes after an interruption; readers only ever see complete groups."""
 
 import datetime
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import package_cache
 from package_cache.build.pool import Filled, fill_pool
-from package_cache.cache.cleanup import is_whole, remove_unfinished, remove_unneeded
+from package_cache.cache.cleanup import is_complete, remove_unfinished, remove_unneeded
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.group_index import IndexedPackage, group_files, indexed, known_controls
 from package_cache.cache.layout import GROUPS, CacheFolder
@@ -89,7 +89,7 @@ def build(
 def up_to_date(
     cache: CacheFolder, lock_digest: str, manifest_digest: str, *, level: int | None = LEVEL
 ) -> BuildResult | None:
-    """Return the result of a build that would change nothing; None if one has something to do.
+    """Return the result of a build that would change nothing; None where one has something to do.
 
     So it is where the cache is of that lock, each file intact, and nothing else is in it. Reads each package file once.
     """
@@ -102,7 +102,7 @@ def up_to_date(
                 group.compression == str(compression_for(group.system, level=level)) for group in description.groups
             )
             and description.installer_digest == text_digest(install_group())
-            and is_whole(cache, description)
+            and is_complete(cache, description)
         )
     except (CacheError, OSError):
         return None
@@ -110,7 +110,7 @@ def up_to_date(
 
 
 def _claim(cache: CacheFolder) -> None:
-    """Make the folder, or see that it is a cache or empty: a build removes what it does not know from `pool/`.
+    """Make the folder, or check that it is a cache or empty: a build removes what it does not know from `pool/`.
 
     The next thing in it is the lock, by which a build that was killed, or one that runs, is known.
     """
@@ -151,7 +151,7 @@ def _by_group(lock: Lock, *, level: int | None) -> dict[tuple[str, str], _PerArc
 def _publish(
     lock: Lock, lock_digest: str, cache: CacheFolder, stored: Mapping[Key, StoredFile], *, level: int | None
 ) -> tuple[Description, set[str]]:
-    """Make the groups and the description of a cache whose pool is complete; give it, and the pool's files."""
+    """Make the groups and the description of a cache whose pool is complete; return it, and the pool's files."""
     packages = _indexed(lock, cache, stored)
     files, groups, sizes = {}, [], {}
     for (name, system), per_architecture in _by_group(lock, level=level).items():

@@ -1,1 +1,1 @@
-"""A cache on disk: its layout, the pool, the index of each group, and the description of the whole."""
+"""A cache on disk: its layout, the pool, the index of each group, and the description of all."""

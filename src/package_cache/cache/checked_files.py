@@ -1,4 +1,4 @@
-"""The files of a cache that its description vouches for, read whole and checked against its digests."""
+"""Files of a cache, read completely and checked against the digests of its description."""
 
 import hashlib
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def _read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
 
 
 def read_installer(cache: CacheFolder, description: Description) -> bytes:
-    """Return the installer. Raise `CacheError` as above."""
+    """Return the installer. Raises `CacheError` as above."""
     return _read(cache, INSTALLER, description.installer_digest, "the installer")
 
 

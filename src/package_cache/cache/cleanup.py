@@ -1,4 +1,4 @@
-"""What a cache has too much or too little: what killed writers left, what nobody needs any more, what is missing."""
+"""What a cache must lose or lacks: leftovers of killed writers, unneeded files, missing files."""
 
 import contextlib
 import stat
@@ -38,7 +38,7 @@ def remove_unfinished(cache: CacheFolder) -> None:
             inside.remove(name)
 
 
-def is_whole(cache: CacheFolder, description: Description) -> bool:
+def is_complete(cache: CacheFolder, description: Description) -> bool:
     """Return whether every file that a description names is intact, and nothing else is in the cache.
 
     Raises `OSError` if something other than a package file cannot be read.
@@ -60,7 +60,7 @@ def is_whole(cache: CacheFolder, description: Description) -> bool:
 def remove_unneeded(cache: CacheFolder, digests: Collection[str], groups: Collection[tuple[str, str]]) -> None:
     """Remove groups and package files that are not among those named, for the holder of the cache's lock.
 
-    Each group goes in one step, and before its package files: one that can be seen is whole.
+    Each group goes in one step, and before its package files: a visible group is complete.
     """
     folders = {group_folder(name, system) for name, system in groups}
     for name in _below(cache, GROUPS):

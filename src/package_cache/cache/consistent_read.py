@@ -1,4 +1,4 @@
-"""Reading from a cache that somebody may be writing to: what changed under a reader is looked at again."""
+"""Reading from a cache while another process may write to it: what changed during the read is read again."""
 
 import contextlib
 import fcntl
@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 
 
 def once_settled(cache: CacheFolder, read: Callable[[], Result]) -> Result:
-    """Return what `read` returns; if it raises because a writer is at work, call it again. Takes no lock for long.
+    """Return what `read` gives; where it raises because a writer is at work, call it again. Takes no lock for long.
 
-    Raise what `read` raises (`CacheError`, `FileNotFoundError`) where nobody writes, or for too long.
+    Raises what `read` raises (`CacheError`, `FileNotFoundError`) if no process writes, or one writes for too long.
     """
     deadline = time.monotonic() + WRITER_LIMIT
     while True:
@@ -44,6 +44,6 @@ def _has_writer(cache: CacheFolder) -> bool:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no lock file: nobody has written since the cache came here
+    except OSError:  # no lock file: no process has written since the cache came here
         return False
     return False

@@ -43,7 +43,7 @@ class DescribedGroup:
 
 @dataclass(frozen=True)
 class Description:
-    """A whole cache."""
+    """A complete cache."""
 
     created: str
     """When, as RFC 3339 in UTC."""
@@ -79,7 +79,7 @@ class Description:
         return replace(self, groups=ordered, packages=len(sizes), size=sum(sizes.values()))
 
     def document(self) -> dict[str, Any]:
-        """Return the content of `package-cache.json`, by key."""
+        """Return what stands in `package-cache.json`, by key."""
         facts = asdict(self)
         if not self.locked:
             del facts["locked"]

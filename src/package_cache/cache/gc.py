@@ -3,7 +3,7 @@
 What is found unneeded is noted in `pool/.unneeded` (JSON: when each was first found so), and goes when it has been so
 for the grace: by then whoever read the group that needed it has ended. It is a writer like `stage`, and like the
 script of the init form, which knows no lock: all that it removes is renamed to a `groups/.new-*` of its own first, and
-it leaves off where another process takes that away, or is at work already.
+it stops where another process removes that, or is already at work.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ OTHER_LIMIT = 600.0
 """Seconds to wait for another writer."""
 
 AT_WORK = 3600.0
-"""Seconds for which a folder of somebody who stages is taken for one at work; after that, for a killed one's."""
+"""Seconds for which the folder of a `stage` counts as in use; after that, as left by a killed process."""
 
 """Bytes: of a million files."""
 
@@ -69,8 +69,8 @@ class _Found:
 def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -> GcResult:
     """Remove what has been unneeded for `grace` seconds at `now` (of the epoch).
 
-    A dry run takes no lock and writes nothing. Raises `CacheError` if there is no cache, or where a group cannot
-    be read, so that nobody knows what it needs; then nothing is removed.
+    A dry run takes no lock and writes nothing. Raises `CacheError` where there is no cache, or where a group cannot
+    be read, so that its needs are unknown; then nothing is removed.
     """
     read_description(cache)
     if dry_run:
@@ -91,7 +91,7 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
 
 
 def _others(cache: CacheFolder, now: float, *, locked: bool) -> list[str] | None:
-    """Return the folders of killed writers; None if one may be at work. `locked`: we hold the cache's lock."""
+    """Return the folders of killed writers; None where one may be at work. `locked`: we hold the cache's lock."""
     names = [name for name in cache.inside.names(GROUPS) if name.startswith(".new-")]
     for name in names:
         if locked and _OF_LOCK_HOLDER.fullmatch(name):
@@ -136,7 +136,7 @@ def _needed(cache: CacheFolder) -> set[str]:
 
 
 def _indexes(inside: Inside, folder: str) -> list[bytes]:
-    """Return a group's indexes. Raise `CacheError` if one is not as it was: who knows what that one named?"""
+    """Return a group's indexes. Raises `CacheError` where one is not as it was: who knows what that one named?"""
     contents = []
     try:
         stated = stated_digests(inside.read(f"{folder}/Release", "cache-file-bytes"))

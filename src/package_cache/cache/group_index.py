@@ -108,7 +108,7 @@ class IndexedPackage:
 
 
 def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
-    """Make it of a control file. Raises `VerificationError` if that is of another package than the lock says."""
+    """Return it from a control file. Raises `VerificationError` if that describes another package than the lock."""
     package = IndexedPackage(locked, stored, control)
     name, *others = (str(package.fields.get(field, "none")) for field in ("Package", "Version", "Architecture"))
     found = (name.lower(), *others)  # as dpkg reads it
@@ -162,13 +162,13 @@ def _index(items: Iterable[IndexedPackage]) -> str:
 
 
 def _own(group: LockedGroup, items: Iterable[IndexedPackage]) -> list[IndexedPackage]:
-    """Return those that are not there for images only."""
+    """Return the packages that are not for images only."""
     only_for_images = set(group.every_package) - set(group.own_packages)
     return [item for item in items if item.locked.key not in only_for_images]
 
 
 def _of(one: ImageSet, group: LockedGroup, items: Sequence[IndexedPackage]) -> list[IndexedPackage]:
-    """Return an image's packages and the group's others: a container may have less than the image.
+    """Return what an image needs, and the group's packages of other names: a container may have less than the image.
 
     One version of each: of two apt would look at the newer one only, whichever fits.
     """

@@ -1,9 +1,9 @@
 """Where everything lies in a cache. This module owns the format; `docs/cache-format.md` explains it to its readers.
 
     package_cache/
-      package-cache.json            the description of the whole: format, manifest, groups, systems, sizes, digests
+      package-cache.json            the description of the cache: format, manifest, groups, systems, sizes, digests
       install_group.sh              the installer
-      proofs.json                   what came of installing groups for real, see proofs.py; may be missing
+      proofs.json                   results of real installations, see proofs.py; may be missing
       pool/<sha256>.deb             each package file once, named by the hash of its bytes
       groups/<group>-<system>/      an ordinary flat apt repository, for one OS release, all architectures
         Packages                    deb822; `Filename: pool/<sha256>.deb`
@@ -28,7 +28,7 @@ from package_cache.filesystem.confined import Inside
 from package_cache.names import PackageRequest
 
 FORMAT = 1
-"""Of the whole cache. Stands in the description and in each `.group` file; a reader refuses a greater one."""
+"""Of the cache. Stands in the description and in each `.group` file; a reader refuses a greater one."""
 
 DESCRIPTION = "package-cache.json"
 INSTALLER = "install_group.sh"

@@ -1,4 +1,4 @@
-"""What a cache holds for one architecture, read and checked: a cache of its own, whose pool is the whole one's."""
+"""What a cache holds for one architecture, read and checked: a cache of its own, with the pool of the complete one."""
 
 import hashlib
 import re
@@ -49,18 +49,18 @@ def read_part(cache: CacheFolder, architecture: str, description: Description | 
     return Part(architecture, description, tuple(groups), installer)
 
 
-def _narrowed(whole: GroupContents, architecture: str) -> GroupContents:
-    group = whole.group
+def _narrowed(full: GroupContents, architecture: str) -> GroupContents:
+    group = full.group
     if group.architectures == (architecture,):
-        return whole
+        return full
     left_out = set(group.architectures) - {architecture} - _asked_for(group.requests)
     packages = tuple(
-        item for item in whole.packages if item.architecture not in left_out or architecture in item.companion_on
+        item for item in full.packages if item.architecture not in left_out or architecture in item.companion_on
     )
     own = (f"{architecture}.group", image_index(architecture, ""))
     files = {
-        INDEX: _paragraphs(whole.files[INDEX], packages),
-        **{name: content for name, content in whole.files.items() if name.startswith(own)},
+        INDEX: _paragraphs(full.files[INDEX], packages),
+        **{name: content for name, content in full.files.items() if name.startswith(own)},
         PACKAGE_LIST: list_text(packages).encode(),
     }
     files["Release"] = release_text(files, [architecture]).encode()

@@ -1,4 +1,4 @@
-"""`proofs.json`: what came of installing groups for real, in disposable roots: a note for people, beside the cache.
+"""`proofs.json`: results of real installations in disposable roots: information for people, beside the cache.
 
 Nothing depends on it: no build, no installer looks at it, and where it cannot be read, it says nothing.
 """
@@ -55,7 +55,7 @@ class Proof:
 
 
 def release_digest(cache: CacheFolder, group: str, system: str) -> str:
-    """Return by what a proof knows a group; empty if it is missing."""
+    """Return by what a proof knows a group; empty where it is not there."""
     try:
         return cache.inside.sha256(f"{group_folder(group, system)}/Release")
     except OSError:
@@ -63,7 +63,7 @@ def release_digest(cache: CacheFolder, group: str, system: str) -> str:
 
 
 def read_proofs(cache: CacheFolder) -> tuple[Proof, ...]:
-    """Return all proofs of the current groups, oldest first; none if the file is missing or was altered."""
+    """Return all proofs of groups as they are now, oldest first; none if the file is missing or damaged."""
     return tuple(
         proof for proof in _read(cache) if proof.release == release_digest(cache, proof.group, proof.system) != ""
     )
@@ -97,7 +97,7 @@ def _read(cache: CacheFolder) -> tuple[Proof, ...]:
 
 
 def _proof(table: Any) -> Proof | None:
-    """Return one; None if it is none: the others are none the worse for it."""
+    """Return one; None where it is none: the others are none the worse for it."""
     reader = _ProofReader("")
     proof = reader.proof(table) if isinstance(table, dict) else None
     return None if reader.problems else proof

@@ -1,4 +1,4 @@
-"""From one state of a cache to the next, so that a reader finds whole things at any moment, also if it ends halfway."""
+"""From one state of a cache to the next: a reader finds complete groups at any moment, even after an interruption."""
 
 import contextlib
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def _stop_describing(cache: CacheFolder, new: Description) -> None:
 
 
 def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
-    """Write a group's folder so that a reader finds the old one or the new one, whole."""
+    """Write a group's folder so that a reader finds the old one or the new one, complete."""
     inside, place = cache.inside, group_folder(group, system_name)
     if _holds(inside, place, files):
         return

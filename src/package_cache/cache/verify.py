@@ -1,4 +1,4 @@
-"""`verify`: that every byte of a cache still fits its hash."""
+"""`verify`: check that every file of a cache still has its hash."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from package_cache.filesystem.confined import Inside
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What was looked at, and all that is wrong with it."""
+    """What was verified, and every problem."""
 
     files: int
     bytes: int

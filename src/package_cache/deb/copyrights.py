@@ -22,7 +22,7 @@ logging.getLogger("debian.copyright").setLevel(logging.CRITICAL)  # what it find
 
 
 def licences_of(package: Path, name: str) -> tuple[str, ...]:
-    """Return the names of licences as debian/copyright writes them, sorted; none if it is missing or not readable.
+    """Return the names of licences as debian/copyright writes them, sorted; none where it is not there or not readable.
 
     One that is a link into another package's folder is not followed.
     """

@@ -1,4 +1,4 @@
-"""Package files with the same content in another compression: each member decompressed by dpkg-deb, compressed anew.
+"""Package files with the same content in another compression: dpkg-deb decompresses each member, we compress it.
 
 A `.deb` is an ar archive of `debian-binary`, `control.tar*` and `data.tar*` (deb(5)). What is written is read back by
 dpkg-deb and compared with what it read from the original: only the compression can differ.
@@ -35,7 +35,7 @@ class _Compressor(Protocol):
 
 
 def recompress(source: Path, folder: Path, compression: Compression) -> tuple[str, int] | None:
-    """Write a package file's content in another compression to `folder`, as `<sha256>.deb`; give that hash and size.
+    """Write a package file's content in another compression to `folder`, as `<sha256>.deb`; return that hash and size.
 
     None where all its members are compressed so already. The same file gives the same bytes, with one version of
     zstd. Takes at most about 120 MB of memory. Raises `VerificationError` if the file is no package, or where what
@@ -126,7 +126,7 @@ def _compressor(compression: Compression, size: int) -> _Compressor:
 
 @contextmanager
 def _decompressed(package: Path, option: str) -> Iterator[IO[bytes]]:
-    """Yield what dpkg-deb reads from a package. Raise `VerificationError` at the end where it cannot."""
+    """Return what dpkg-deb reads from a package. Raises `VerificationError` at the end where it cannot."""
     try:
         with piped(["dpkg-deb", option, str(package)], silence=SILENCE) as stream:
             yield stream

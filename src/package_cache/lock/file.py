@@ -22,7 +22,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     [[system.group]]
     name = "ssh"
     requests = ["openssh-client", "openssh-server"] what the manifest asks for
-    packages = ["adduser_3.116ubuntu1_all", …]      keys of the packages below: the whole closure
+    packages = ["adduser_3.116ubuntu1_all", …]      keys of the packages below: the complete closure
     companions = ["locales_2.27-3_all", …]          what only older images need beside them: docs/skew.md
 
     [[system.group.debconf]]                        an answer for debconf, if the manifest has some
@@ -100,7 +100,7 @@ def checked_text(lock: Lock) -> str:
 
 
 def _named(field: str | None, text: str) -> str | None:
-    """Return the path of a field, with the name of the package whose it is."""
+    """Return the path of a field, with the name of its package."""
     found = re.match(r"system\[(\d+)\]\.package\[(\d+)\]", field or "")
     if found is None:
         return field

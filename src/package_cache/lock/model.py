@@ -95,10 +95,10 @@ class LockedSystem:
 
 @dataclass(frozen=True)
 class Lock:
-    """A whole lock."""
+    """A complete lock."""
 
     manifest: str
     manifest_digest: str
     systems: tuple[LockedSystem, ...]
     created: str = ""
-    """When, as RFC 3339 in UTC; empty if nobody asks for its age: then the same packages give the same lock."""
+    """RFC 3339 in UTC; empty if no age limit needs it, so that the same packages give the same lock."""

@@ -27,22 +27,22 @@ class Problems:
         self._lines = [0]
 
     def place(self, line: int | None = None, column: int | None = None, field: str | None = None) -> Place:
-        """Name a place in this manifest."""
+        """Return a place in this manifest."""
         return Place(self.file, line, column, field)
 
     def place_at(self, text: str, offset: int, field: str | None = None) -> Place:
-        """Name the place of a text's character, counted from 0."""
+        """Return the place of a text's character, counted from 0."""
         if text is not self._text:  # counted once: a manifest may have thousands of places
             self._text, self._lines = text, [0, *(match.end() for match in re.finditer("\n", text))]
         line = bisect.bisect_right(self._lines, offset)
         return self.place(line, offset - self._lines[line - 1] + 1, field)
 
     def add(self, place: Place, message: str, hint: str | None = None) -> None:
-        """Note a problem of a place."""
+        """Record a problem of a place."""
         collect(self.found, place.problem(message, hint))
 
     def refuse(self, place: Place, error: ValueError, instead: str | None = None) -> None:
-        """Note what the values' own parsers say, "what is wrong: what to write"; `instead` is a better proposal."""
+        """Record what the values' own parsers say, "what is wrong: what to write"; `instead` is a better proposal."""
         message, colon, hint = str(error).rpartition(": ")
         self.add(place, message if colon else hint, f"write {instead}" if instead else hint if colon else None)
 
@@ -61,7 +61,7 @@ class FirstPlaces:
         self._first: dict[object, Place] = {}
 
     def check(self, key: object, place: Place, what: str, hint: str) -> bool:
-        """Note a problem where this key came before, and say where that was; tell whether it is the first."""
+        """Record a problem where this key came before, and say where that was; tell whether it is the first."""
         first = self._first.setdefault(key, place)
         if first is not place:
             where = f"on line {first.line}" if first.line != place.line or not first.column else "on this line"
@@ -189,5 +189,5 @@ def _near_request(text: str) -> str | None:
 
 
 def without_blank(text: str | None) -> str | None:
-    """Return a text without blanks at its ends; None if nothing is left."""
+    """Return a text without blanks at its ends; None where nothing is left."""
     return (text or "").strip() or None

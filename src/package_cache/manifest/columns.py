@@ -62,7 +62,7 @@ class _Reader:
             self._group(fields)
 
     def _fields(self, number: int, line: str) -> list[Found]:
-        """Cut a line at its first three commas, blanks at the ends of each field taken off."""
+        """Split a line at its first three commas and strip each field."""
         found, column = [], 1
         for field in line.split(",", len(FIELDS)):
             text = field.strip()

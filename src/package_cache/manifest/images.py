@@ -1,4 +1,4 @@
-"""The `[[image]]` tables of `package-cache.toml`: in which images groups shall install, for `package-cache check`.
+"""The `[[image]]` tables of `package-cache.toml`: the images in which groups must install, for `package-cache check`.
 
 [[image]]
 name = "training"
@@ -65,7 +65,7 @@ def _reference(table: Table, beside: Beside) -> str | None:
 
 
 def _path(table: Table, key: str, beside: Beside) -> Path | None:
-    """Return a path; what lies there is looked at by whoever checks the image."""
+    """Return a path; `check` reads what lies there."""
     text = _text(table, key, '"a/path"')
     return beside.folder / text if text and beside.check(table, key, text) else None
 

@@ -25,7 +25,7 @@ class Place:
     field: str | None = None
 
     def problem(self, message: str, hint: str | None = None) -> Problem:
-        """Make a problem of this place."""
+        """Return a problem at this place."""
         return Problem(message, self.file, self.line, self.column, self.field, hint)
 
 
@@ -121,7 +121,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """An image in which groups shall install, for `check`. One of `reference`, `root` and `status` is set."""
+    """An image in which groups must install, for `check`. One of `reference`, `root` and `status` is set."""
 
     name: str
     place: Place

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 Path = tuple[str | int, ...]
-"""The way to a value: `("group", 2, "packages", 0)`."""
+"""The path of a value: `("group", 2, "packages", 0)`."""
 
 TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'  # the closing quotes may follow up to two that belong to the text
@@ -23,12 +23,12 @@ ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 
 
 def positions(text: str) -> Mapping[Path, int]:
-    """Return the offset of each table's header, each key and each value of a list, by the way to it."""
+    """Return the offset of each table's header, each key and each value of a list, by its path."""
     return _Walker(text).walk()
 
 
 def name_of(path: Path) -> str:
-    """Write a way as people read it: `group[2].packages[0]`."""
+    """Return a path as people write it: `group[2].packages[0]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return "".join(parts).removeprefix(".")
 
@@ -56,12 +56,12 @@ class _Walker:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
 
     def skip_to(self, stops: str) -> None:
-        """Go on to one of these signs, or to the end."""
+        """Advance to one of these characters, or to the end."""
         while self.peek() and self.peek() not in stops:
             self.at += 1
 
     def header(self) -> Path:
-        """Read `[table]` or `[[table]]` and give the way to it."""
+        """Read `[table]` or `[[table]]` and return its path."""
         offset = self.tokens[self.at][1]
         self.at += 1
         is_list = self.peek() == "["
@@ -75,7 +75,7 @@ class _Walker:
         return path
 
     def current(self, key: Path) -> Path:
-        """Return the way to a header's table; where a part of it is a list of tables, to the last of them."""
+        """Return the path of a header's table; where a part of it is a list of tables, of the last of them."""
         path: Path = ()
         for part in key[:-1]:
             path = (*path, part)

@@ -56,7 +56,7 @@ def _for_one_system(one: Repository, other: Repository) -> bool:
 
 
 def check_names_are_free(repositories: Iterable[Repository], groups: Iterable[Group], problems: Problems) -> None:
-    """Note each repository that is named as the lock names a distribution's own archive, such as `ubuntu`."""
+    """Record each repository that is named as the lock names a distribution's own archive, such as `ubuntu`."""
     taken = archive_names(groups)
     for repository in repositories:
         if repository.name in taken:

@@ -78,7 +78,7 @@ def _fingerprints(table: Table) -> tuple[str, ...]:
 
 
 def _chosen(table: Table, content: bytes, asked: Sequence[str], where: str = "") -> tuple[PublicKey, ...]:
-    """Read keys and give the one that is there, or those that were asked for."""
+    """Read keys and return the only one, or those that were asked for."""
     try:
         keys = read_public_keys(content)
     except ValueError as error:

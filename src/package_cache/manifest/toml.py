@@ -15,7 +15,7 @@ packages = ["openssh-client", "openssh-server"]
 
 [[repository]]                          beside the distribution's own; see repositories.py
 [[pin]]                                 whose packages, or which versions, are preferred; see pins.py
-[[image]]                               where groups shall install; see images.py
+[[image]]                               images in which groups must install; see images.py
 """
 
 import datetime
@@ -118,7 +118,7 @@ def _values(text: str, problems: Problems) -> dict[str, object] | None:
 
 
 def _groups(table: Table, places: FirstPlaces) -> list[Group]:
-    """Return one group for each OS release of a `[[group]]`; none if its name is wrong."""
+    """Return one group for each OS release of a `[[group]]`; none where its name is wrong."""
     problems = table.document.problems
     table.only(*GROUP_KEYS)
     found = table.text("name", example='"ssh"', needed=True)
@@ -237,7 +237,7 @@ def _size_budget(table: Table) -> int | None:
 
 
 def _bytes(found: Found) -> int:
-    """Return the bytes that a text means; 0 if it is no size."""
+    """Return the bytes that a text means; 0 where it is no size."""
     match = SIZE.fullmatch(found[0])
     if match is None:
         return 0

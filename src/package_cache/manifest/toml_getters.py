@@ -40,7 +40,7 @@ class Document:
 
 
 class Table:
-    """One table: reads its values by type, and notes what is missing, unknown, or of another type."""
+    """One table: returns its values by type, and records what is missing, unknown, or of another type."""
 
     def __init__(self, document: Document, values: Mapping[str, Any], way: Way = ()) -> None:
         self.document = document
@@ -57,11 +57,11 @@ class Table:
         return self.document.place((*self.way, *way))
 
     def wrong(self, way: Sequence[str | int], message: str, hint: str | None = None) -> None:
-        """Note a problem of a field of the table."""
+        """Record a problem of a field of the table."""
         self.document.problems.add(self.place_of(*way), message, hint)
 
     def only(self, *known: str, instead: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Note every key that is none of these: most are slips, and would else do nothing in silence.
+        """Record every key that is none of these: most are slips, and would else do nothing in silence.
 
         `instead` has the hints for keys that are known elsewhere.
         """
@@ -80,7 +80,7 @@ class Table:
         return [Table(self.document, value, (*self.way, key, index)) for index, value in enumerate(values)]
 
     def text(self, key: str, *, example: str, needed: bool = False, lines: bool = False) -> Found | None:
-        """Return a text; None if it is missing or empty. `lines`: it may have several."""
+        """Return a text; None where it is not there or empty. `lines`: it may have several."""
         value = self._typed(key, str, example, needed=needed)
         if value is None or not self._clean([key], value, lines=lines):
             return None
@@ -118,7 +118,7 @@ class Table:
         return found
 
     def flag(self, key: str) -> bool:
-        """Return a switch; False if it is missing."""
+        """Return a switch; False where it is not there."""
         return bool(self._typed(key, bool, "true"))
 
     def integer(self, key: str, *, example: str, needed: bool = False) -> int | None:

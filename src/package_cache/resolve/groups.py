@@ -233,7 +233,7 @@ def _explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list
 
 
 def _next_step(words: str) -> str:
-    """Return what to change in the manifest, for the first kind of obstacle that apt names."""
+    """Return the next step where apt found no plan, by the first kind of obstacle that it names."""
     found = [item for item in unmet(words) if item.relation in ("Depends", "Pre-Depends", "Recommends")]
     nowhere = [item for item in found if NOT_INSTALLABLE in item.said]
     later = [item for item in found if NOT_CHOSEN in item.said]
@@ -253,7 +253,7 @@ def _listed(relations: Iterable[Unmet]) -> str:
 
 
 def _named(system: System, group: Group) -> str:
-    """Name a system in a message; its architecture, too, where the group is for several."""
+    """Return the name of a system for a message, with its architecture if the group is for several."""
     return str(system) if len(group.architectures) > 1 else system.name
 
 

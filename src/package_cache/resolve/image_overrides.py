@@ -60,7 +60,7 @@ def lock_for_images(
 
 
 def forget_images(lock: Lock, names: Sequence[str]) -> Lock:
-    """Return the lock without these images, and what only they needed. Raise `UsageError` with all unknown."""
+    """Return the lock without these images, and what only they needed. Raises `UsageError` with all unknown."""
     known = sorted({image.name for system in lock.systems for image in system.images})
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -70,7 +70,7 @@ def forget_images(lock: Lock, names: Sequence[str]) -> Lock:
 
 
 def _seen(image: ImageToLock, lock: Lock, options: Options, listener: Listener) -> tuple[System, SeenSystem]:
-    """Look at an image, and give the system of the lock that it is of."""
+    """Read an image and return the system of the lock to which it belongs."""
     name = image.locked.name
     listener(Step(f"looking at the image {name}"))
     try:

@@ -1,4 +1,4 @@
-"""The images that a lock is to be made for: what stands behind `lock --for`, and those that the lock before was for."""
+"""The images for which a lock is made: those of `lock --for`, and those of the previous lock."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What stays as it was when a lock is made anew: the versions of the lock before, as far as they can be kept."""
+"""What stays when a manifest is locked again: the versions of the previous lock, as far as they can be kept."""
 
 import contextlib
 from collections.abc import Collection, Iterable, Sequence
@@ -49,7 +49,7 @@ class Kept:
     system: System
     packages: list[LockedPackage] = field(default_factory=list)
     loose: set[str] = field(default_factory=set)
-    """Names of those that turned out to be in the way of others."""
+    """Names of packages whose kept version conflicts with others."""
 
     @classmethod
     def of(cls, keep: Keep | None, groups: Iterable[Group], system: System) -> "Kept":

@@ -27,7 +27,7 @@ COMPUTING = (
     "gnupg2", "htop", "ibverbs-providers", "less", "libgomp1", "libibverbs-dev", "libnuma-dev",
     "librdmacm-dev", "locales", "ninja-build", "rsync", "sudo", "tmux", "vim",
 )  # fmt: skip
-"""What images for computing on accelerators have beside these."""
+"""Further packages of images for computing on accelerators."""
 
 PYTHON = ("python3", "python3-dev", "python3-distutils", "python3-pip", "python3-venv")
 

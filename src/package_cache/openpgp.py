@@ -1,6 +1,6 @@
 """OpenPGP public keys (RFC 9580) as far as a manifest needs them: which keys a file holds, and their fingerprints.
 
-Nothing is verified here: apt does that. This only tells keys from what is none, and takes one key out of many.
+Apt verifies signatures, not this module: it only recognizes keys and selects one key of several.
 """
 
 import base64
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from package_cache.escaping import visible_line
 
 FINGERPRINT = re.compile(r"[0-9A-F]{40}", re.ASCII)
-"""RFC 9580, 5.5.4.2: of a key of version 4, the only ones that every apt can check."""
+"""RFC 9580, 5.5.4.2: the fingerprint of a version 4 key, the only version that every apt can check."""
 
 ARMOUR = re.compile(
     r"^-----BEGIN PGP (?P<kind>[A-Z ,/0-9]+)-----[ \t]*\n(?P<body>.*?)^-----END PGP (?P=kind)-----", re.M | re.S
@@ -39,9 +39,9 @@ class PublicKey:
 
 
 def read_public_keys(content: bytes) -> tuple[PublicKey, ...]:
-    """Return the keys that a file or a text holds, armoured or not, at least one; each once, however often it is there.
+    """Return the keys of a file or a text, armoured or not: at least one, each once, with the packets of all copies.
 
-    Raises `ValueError`, "what is wrong: what to write", where it holds none, or a secret one.
+    Raises `ValueError`, "what is wrong: what to write", if it contains no key, or a secret one.
     """
     if content[8:12] == b"KBXf":
         raise ValueError(f"is a keybox of GnuPG and no exported key: {HOW_TO_EXPORT}")
@@ -59,13 +59,13 @@ def read_public_keys(content: bytes) -> tuple[PublicKey, ...]:
 
 
 def written_fingerprint(text: str) -> str | None:
-    """Return a fingerprint that was written with blanks, in small letters or behind `0x`; None if it is none."""
+    """Return a fingerprint without blanks and `0x`, in upper case; None if the text is not a fingerprint."""
     plain = re.sub(r"\s", "", text).upper().removeprefix("0X")
     return plain if FINGERPRINT.fullmatch(plain) else None
 
 
 Packet = tuple[int, bytes, bytes]
-"""A packet's tag, its body, and the whole of it."""
+"""A packet's tag, its body, and the packet with its header."""
 
 
 def _key(packets: list[Packet]) -> PublicKey:
@@ -80,9 +80,9 @@ def _key(packets: list[Packet]) -> PublicKey:
 
 
 def _merged(packets: Sequence[Packet]) -> list[Packet]:
-    """Return the packets of one key from those of several copies: what one of them has, such as a later expiry, counts.
+    """Merge the packets of several copies of one key, so that a later expiry in one of them counts.
 
-    Each user id and subkey comes once, with the signatures of all copies behind it (RFC 9580, 10.1.1).
+    Each user id and subkey comes once, followed by the signatures of all copies (RFC 9580, 10.1.1).
     """
     parts: dict[tuple[int, bytes], dict[Packet, None]] = {}
     for packet in packets:
@@ -102,7 +102,7 @@ def _fingerprint(body: bytes) -> str:
 
 
 def _without_armour(content: bytes) -> bytes:
-    """Return the packets of all armoured blocks (RFC 9580, 6.2), or the content itself if there is none."""
+    """Return the packets of all armoured blocks (RFC 9580, 6.2), or the content itself if it is not armoured."""
     if b"-----BEGIN" not in content:
         return content
     blocks = [*ARMOUR.finditer(content.decode("latin-1").replace("\r\n", "\n"))]
@@ -119,7 +119,7 @@ def _block(kind: str, body: str) -> bytes:
     lines = [line.strip() for line in body.split("\n")]
     if "" in lines:  # headers such as Comment: end at a blank line
         lines = lines[lines.index("") + 1 :]
-    data = "".join(line for line in lines if not line.startswith("="))  # "=" and four signs: the checksum
+    data = "".join(line for line in lines if not line.startswith("="))  # "=" and four characters: the checksum
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error:
@@ -137,7 +137,7 @@ def _packets(data: bytes) -> Iterator[Packet]:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int]:
-    """Return a packet's tag and where its body begins and ends (RFC 9580, 4.2); (0, 0, 0) if there is none."""
+    """Return a packet's tag, start and end of its body (RFC 9580, 4.2); (0, 0, 0) if there is no packet."""
     first = data[at]
     if not first & 0x80:
         return 0, 0, 0
@@ -153,4 +153,4 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
         return first & 0x3F, at + 3, at + 3 + length
     if octet == 255:
         return first & 0x3F, at + 6, at + 6 + int.from_bytes(data[at + 2 : at + 6], "big")
-    return 0, 0, 0  # a partial length, which keys do not have
+    return 0, 0, 0  # a partial length, which keys must not have

@@ -1,4 +1,4 @@
-"""Several calls at once, that end at once when they are to."""
+"""Runs calls in parallel threads, and stops all of them on an interrupt."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +11,10 @@ Result = TypeVar("Result")
 
 
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item], at_once: int | None = None) -> list[Result]:
-    """Return what a function makes of each item, in their order; at most `at_once` calls at a time.
+    """Return a function's results for all items, in their order; at most `at_once` calls run at a time.
 
-    Raises the first error once all calls that have begun are done. Ctrl-C does not wait for them: what they run is
-    ended, and they start nothing more.
+    Raises the first error after all running calls have ended. Ctrl-C does not wait for them: it ends their processes,
+    and no new ones are started.
     """
     with ThreadPoolExecutor(at_once) as pool:
         try:

@@ -1,4 +1,4 @@
-"""URIs as they may be shown, stored and handed to other programs: without user and password."""
+"""Removes users and passwords from URIs before they are printed, stored or passed to other programs."""
 
 import re
 
@@ -8,10 +8,10 @@ WANTS_A_LOGIN = (
     "into /etc/apt/auth.conf.d, or into a file for --auth-file"
 )
 UNAUTHORIZED = re.compile(r"\b401 +Unauthorized")
-"""RFC 9110, 15.5.2, in apt's words."""
+"""RFC 9110, 15.5.2, as apt prints it."""
 
 URI = re.compile(r"(?!cdrom:|mirror)[a-z][a-z0-9+.-]*:/(?:/\[[0-9A-Fa-f:.]+\])?[^\s\[\]\"'#]+", re.ASCII)
-"""RFC 3986's form. Not cdrom: (asks for a disc) and not mirror: (apt waits without a bound where one is dead)."""
+"""RFC 3986. Neither cdrom: (asks for a disc) nor mirror: (apt waits without a bound for a dead mirror)."""
 
 _USER_INFO = re.compile(r"(//)[^/\s]*@")  # to the last @ before the path: a password may hold one
 
@@ -22,5 +22,5 @@ def without_credentials(text: str) -> str:
 
 
 def has_credentials(uri: str) -> bool:
-    """Return whether a URI names a user, with a password or without."""
+    """Return whether a URI names a user, with or without a password."""
     return _USER_INFO.search(uri) is not None

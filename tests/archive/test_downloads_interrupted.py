@@ -36,7 +36,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def processes_with(text: str) -> list[str]:
-    """Return the command lines of processes that have `text` in them."""
+    """Return the command lines of processes that contain `text`."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

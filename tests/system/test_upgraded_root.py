@@ -33,7 +33,7 @@ MANIFEST = "ssh,ubuntu18.04,openssh-client openssh-server\nbuild,ubuntu18.04,bui
 
 
 def on_its_first_day(system: System) -> Release:
-    """Return a release as it was before there were updates."""
+    """Return a release without its updates."""
     release = release_of(system)
     archives = tuple(dataclasses.replace(item, suites=(release.series,)) for item in release.archives)
     return dataclasses.replace(release, archives=archives)

@@ -37,12 +37,12 @@ class Fetch:
 
     @property
     def refused(self) -> Path:
-        """Where apt-helper leaves a file whose hash was wrong."""
+        """The path where apt-helper leaves a file whose hash is wrong."""
         return self.partial.with_name(self.partial.name + ".FAILED")
 
 
 def present(path: Path) -> int:
-    """Return a file's size in bytes, 0 if there is none."""
+    """Return a file's size in bytes, 0 if it does not exist."""
     try:
         return path.stat().st_size
     except OSError:
@@ -57,13 +57,13 @@ def fetch(
     auth: Path | None,
     cancelled: Callable[[], bool],
 ) -> list[str]:
-    """Fetch files and give apt's words for each that it did not get, "" for the others; the caller checks the bytes.
+    """Fetch files. Return apt's message for each missing file, "" for the others; the caller checks the bytes.
 
     `timeout` is how many whole seconds a server may be silent; the whole call must bring `SLOWEST` bytes a second in
-    every `window` seconds. `auth` is an apt_auth.conf(5) read instead of the machine's. It ends early, with no word,
-    when `cancelled()` becomes true. Raises `ToolMissingError`.
+    every `window` seconds. `auth` is an apt_auth.conf(5) read instead of the machine's. The call ends early, with empty
+    messages, when `cancelled()` becomes true. Raises `ToolMissingError`.
     """
-    with temporary_folder() as folder:  # apt that is killed leaves files
+    with temporary_folder() as folder:  # a killed apt leaves files
         config = Path(folder, "apt.conf")
         config.write_text(_config(timeout, auth))
         process = start(_command(files), env={"APT_CONFIG": str(config), "TMPDIR": folder})
@@ -106,7 +106,7 @@ def _command(files: Sequence[Fetch]) -> list[str]:
 
 
 class _Watch:
-    """Sees that a call goes on, and that no server sends more than it should."""
+    """Checks that a call makes progress, and that no server sends more than the stated size."""
 
     def __init__(self, files: Sequence[Fetch], window: float) -> None:
         self._files = files
@@ -114,7 +114,7 @@ class _Watch:
         self._began, self._total = time.monotonic(), sum(present(file.partial) for file in files)
 
     def objection(self) -> str:
-        """Return why the call should end, "" if it should not."""
+        """Return why the call must end, "" if it may continue."""
         sizes = [present(file.partial) for file in self._files]
         for file, size in zip(self._files, sizes, strict=True):
             if size > file.size:
@@ -122,14 +122,14 @@ class _Watch:
         now, total = time.monotonic(), sum(sizes)
         if now - self._began < self._window:
             return ""
-        if 0 <= total - self._total < SLOWEST * self._window:  # less than 0: a file had to begin anew
+        if 0 <= total - self._total < SLOWEST * self._window:  # negative: a file was restarted
             return f"given up after less than {SLOWEST} bytes a second in {self._window:g} s"
         self._began, self._total = now, total
         return ""
 
 
 def _words(files: Sequence[Fetch], errors: str, reason: str = "") -> list[str]:
-    """Find what apt says about each file: `E: Failed to fetch <URI>  <words>`, perhaps with indented lines below."""
+    """Return apt's message about each file: `E: Failed to fetch <URI>  <words>`, perhaps with indented lines below."""
     said = {}
     for uri, words in re.findall(r"^E: Failed to fetch (\S+) +(.*(?:\n .*)*)", errors, re.MULTILINE):
         said[re.sub(r"^copy:", "file:", uri)] = " ".join(words.split())

@@ -28,11 +28,11 @@ OTHER_LIMIT = 600.0
 def narrowed(
     folder: Path, lists: Path, run: Runner, architecture: str, requests: Sequence[PackageRequest], *, recommends: bool
 ) -> Iterator[Apt | None]:
-    """Yield an apt like that of `run`, whose state is in `folder`, with such a copy; it lives as long as the block.
+    """Yield an apt like that of `run`, with its state in `folder`, that reads such a copy; valid inside the block.
 
     `lists` is the folder of those that `run` plans from.
 
-    None where apt knows none of the names: then the whole lists must say what is wrong.
+    Yield None if apt knows none of the names: the complete lists then explain what is wrong.
     """
     names = _reachable(run, requests, recommends=recommends)
     if names is None:
@@ -41,7 +41,7 @@ def narrowed(
     small = folder / "narrow"
     with exclusive(folder / "narrow.lock", wait=OTHER_LIMIT):
         with writing_to(folder, option=OPTION):
-            shutil.rmtree(small, ignore_errors=True)  # of one that was killed
+            shutil.rmtree(small, ignore_errors=True)  # left by a killed process
             _copy(lists, small, names)
         plain = plain_path(small)
         options = ["-o", f"Dir::State::lists={plain}/lists", "-o", f"Dir::Cache={plain}/cache"]
@@ -73,7 +73,7 @@ def _reachable(run: Runner, requests: Sequence[PackageRequest], *, recommends: b
 
 
 def _write_reachable(source: Path, target: Path, names: Collection[bytes]) -> None:
-    """Copy the paragraphs of these packages, and those that do not begin with their name, as archives publish them."""
+    """Copy the paragraphs of these packages, and every paragraph whose first field is not `Package`."""
     with source.open("rb") as reader, target.open("wb") as writer:
         rest = b""
         while block := reader.read(BLOCK):

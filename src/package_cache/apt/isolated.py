@@ -118,11 +118,10 @@ class AptRoot:
     def update(self, listener: Listener = ignore) -> None:
         """Bring the lists up to date, from the next mirror where one does not answer rightly.
 
-        Warns where a source says that it is another suite than before: what it has may be another release's.
+        Warn if a source states another Suite or Codename than before: its packages may be of another release.
 
-        Raises `ArchiveError` if no mirror of a source answers, `VerificationError` where what came cannot be
-        trusted, `ToolMissingError` without gpgv, `PackageCacheError` where the folder cannot be written. Then nothing
-        of it is used.
+        Raises `ArchiveError` if no mirror of a source answers, `VerificationError` if its lists cannot be trusted,
+        `ToolMissingError` without gpgv, `PackageCacheError` if the folder cannot be written. No list is used then.
         """
         find_tool("gpgv")
         with writing_to(self._state, option=OPTION):
@@ -137,7 +136,7 @@ class AptRoot:
 
     @contextlib.contextmanager
     def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
-        """Yield an apt that plans these requests (and any of them) as `apt` does, but faster."""
+        """Yield an apt that plans these requests, or some of them, as `apt` does, but faster."""
         lists = self.folder / self._lists
         with narrowed(self.folder, lists, self._plan_by, self.architectures[0], requests, recommends=recommends) as apt:
             yield apt or self.apt
@@ -156,10 +155,10 @@ class AptRoot:
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
 
     def _apt_update(self) -> tuple[Completed, str]:
-        """Return what `apt-get update` left, and all that it said.
+        """Run `apt-get update`. Return its result and its complete output.
 
-        It is run again only where there is no other mirror, and where that may help. apt's own tries again are no help:
-        on a full disk, and where two servers of one address fail, apt 2.6 may wait for them for ever.
+        Repeat it only if there is no other mirror and the failure may be temporary. apt's own retries are off: on a
+        full disk, or if two servers with one address fail, apt 2.6 may wait forever.
         """
         for pause in PAUSES:
             time.sleep(pause)
@@ -176,9 +175,9 @@ class AptRoot:
         return [index for index in range(len(self.sources)) if self._has_failed(index, words)]
 
     def _lacking(self) -> dict[int, str]:
-        """Return those of the archives whose Release does not state our architecture, and words that say so.
+        """Return the indexes of archives whose Release does not state our architecture, with a message for each.
 
-        apt is content with them: it passes over their lists (sources.list(5), Architectures).
+        apt accepts them and skips their lists (sources.list(5), Architectures).
         """
         own = self.architectures[0]
         found: dict[int, str] = {}
@@ -192,7 +191,7 @@ class AptRoot:
         return found
 
     def _release(self, uri: str, suite: str) -> dict[str, str]:
-        """Return some fields of the Release that is here of a mirror's suite; none if there is none."""
+        """Return some fields of the stored Release of a mirror's suite, none if there is no Release."""
         for name in ("InRelease", "Release"):
             path = self.folder / "lists" / f"{list_name(uri, suite)}{name}"
             if path.is_file():
@@ -200,7 +199,7 @@ class AptRoot:
         return {}
 
     def _names(self) -> dict[tuple[str, str, str], str]:
-        """Return what each source's suites call themselves: by name of the source, suite and field."""
+        """Return the Suite and Codename that each suite states: by name of the source, suite and field."""
         return {
             (source.name, suite, key): value
             for source, index in zip(self.sources, self._chosen, strict=True)
@@ -210,7 +209,7 @@ class AptRoot:
         }
 
     def _with_others(self, bad: Sequence[int]) -> list[int]:
-        """Return those of the sources that have another mirror, which is asked before this one again."""
+        """Return those of the failed sources that have another mirror, which is tried before this one again."""
         return [index for index in bad if self._chosen[index] + 1 < len(self.sources[index].uris)]
 
     def _prepare(self) -> None:
@@ -231,7 +230,7 @@ class AptRoot:
         write_atomically(folder / "package-cache.sources", "\n".join(texts).encode())
 
     def _plain_keyring(self, keyring: Path | None) -> Path | None:
-        """Return a copy of a keyring, with a path that Signed-By can carry; its name says whether it is armoured."""
+        """Copy a keyring to a path that Signed-By accepts, with the suffix that tells apt whether it is armoured."""
         if keyring is None:
             return None
         content = read_bounded(keyring, "keyring-bytes")
@@ -244,19 +243,19 @@ class AptRoot:
         uri = re.escape(self.sources[index].uris[self._chosen[index]])
         if re.search(rf"^[EW]: (?!Conflicting distribution).*{uri}(?:/|\s|$)", words, re.MULTILINE):
             return True
-        # Without a Release apt tries one compression after the other: what came in the end counts.
+        # Without a Release apt tries one compression after the other: the last result counts.
         last = {number: (kind, of) for kind, number, of in _STEPS.findall(words)}
         return any(kind == "Err" and re.match(rf"{uri}(?:/|\s|$)", of) for kind, of in last.values())
 
     def _words_about(self, index: int, words: str) -> str:
-        """Return the lines that name a source's mirror, with what stands indented below them; all, where none does."""
+        """Return the lines that name a source's mirror, with the indented lines below them; all lines if none does."""
         uri = self.sources[index].uris[self._chosen[index]]
         about = [text for text in re.split(r"\n(?! )", words) if re.search(rf"{re.escape(uri)}(?:/|\s|$)", text)]
         return "\n".join(about) or words
 
     def _next_mirrors(self, bad: Sequence[int], words: str) -> None:
         refuse_full_temporary_folder()
-        if not bad:  # nothing names a source: no other mirror would help
+        if not bad:  # no message names a source: another mirror would not help
             raise unusable("the sources", words)
         for index in bad:
             self._said[index].append(self._words_about(index, words))
@@ -265,7 +264,7 @@ class AptRoot:
             source = self.sources[bad[0]]
             name = f"{source.name} ({', '.join(source.suites)})"
             raise unusable(name, "\n".join(self._said[bad[0]]), source.trusted)
-        for index in others:  # the rest may have failed with them: apt gives an address up with the first server there
+        for index in others:  # the rest may fail with them: apt gives up an address with its first server
             self._chosen[index] += 1
 
     def _write_view(self) -> None:
@@ -277,19 +276,19 @@ class AptRoot:
             )
 
     def _plan_by(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
-        """Run what asks apt for its plans: from the lists, or from the view in which pins hold."""
+        """Run a command that reads the lists, or the view of them in which pins apply."""
         options = []
-        if self._pins and argv[0].startswith("apt"):  # others are asked too: sh(1), mktemp(1)
+        if self._pins and argv[0].startswith("apt"):  # not for sh(1) and mktemp(1)
             plain = plain_path(self.folder)
             options = ["-o", f"Dir::State::lists={plain}/{self._lists}/", "-o", f"Dir::Cache={plain}/{VIEW}/cache"]
         return self._run([argv[0], *options, *argv[1:]], stdin=stdin)
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
-        with temporary_folder() as temporary:  # apt that is killed leaves files
+        with temporary_folder() as temporary:  # a killed apt leaves files
             config = Path(temporary, "apt.conf")
             config.write_text(self._config())
             env = {"APT_CONFIG": str(config)}
-            if not argv[0].startswith("apt"):  # mktemp(1), whose folder is to stay; sh(1), which may download
+            if not argv[0].startswith("apt"):  # mktemp(1), whose folder must stay; sh(1), which may download
                 env["TMPDIR"] = str(plain_path(Path(tempfile.gettempdir())))
                 return run(argv, env=env, timeout=UPDATE_LIMIT, check=False, stdin=stdin)
             limits = ["prlimit", f"--fsize={bound('list-bytes')}"] if argv[1] == "update" else []
@@ -303,12 +302,12 @@ class AptRoot:
 
 
 def complaints(words: str) -> list[str]:
-    """Return what `apt-get update` says of what it could not use, each once."""
+    """Return the errors and warnings of `apt-get update`, each once."""
     return list(dict.fromkeys(text for text in re.split(r"\n(?! )", words) if text.startswith(("E:", "W:"))))
 
 
 def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
-    """Make the error of sources that `apt-get update` could not use, from its words: unreachable or not trusted."""
+    """Return the error for sources that `apt-get update` could not use: unreachable or not trusted."""
     details = "\n".join(complaints(words)) or words
     if is_untrusted(words):
         why, hint = why_untrusted(words)

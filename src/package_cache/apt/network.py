@@ -1,7 +1,7 @@
-"""What this machine's apt configuration says of the way to the net (apt.conf(5), apt-transport-https(1)).
+"""Network settings of this machine's apt configuration (apt.conf(5), apt-transport-https(1)).
 
-Proxies, certificates and the like count for our own apt, for downloads and for roots. What makes apt trust more does
-not: `Verify-Peer "false"` and `Verify-Host "false"` stay the machine's own.
+Proxies and certificates apply to our own apt, to downloads and to roots. Settings that weaken trust do not:
+`Verify-Peer "false"` and `Verify-Host "false"` are not copied.
 """
 
 import functools
@@ -18,22 +18,22 @@ NOT_THIS_MACHINES = ('Dir::Etc::main "/dev/null";', 'Dir::Etc::parts "/dev/null"
 _LINE = re.compile(r'(?P<name>[^\s"]+) "(?P<value>[^"]*)";')
 _NETWORK = re.compile(r"Acquire::(?:(?:http|https|ftp|tor|socks)::.+|ForceIPv[46])", re.IGNORECASE)
 _NOT_TAKEN = re.compile(r".*::(?:Timeout|Verify-Peer|Verify-Host)", re.IGNORECASE)
-"""Ours is the timeout."""
+"""The timeout is ours."""
 
 _WEAKENED = re.compile(r".*::(?:Verify-Peer|Verify-Host)", re.IGNORECASE)
 _CERTIFICATE = re.compile("certificate (?:verification|verify) failed|certificate issuer is unknown", re.IGNORECASE)
-"""The words of GnuTLS and, from apt 3 on, of OpenSSL."""
+"""Messages of GnuTLS and, from apt 3 on, of OpenSSL."""
 
 _AUTHORITIES = re.compile(r".*::(?:CaInfo|CaPath)", re.IGNORECASE)
 _OF_THIS_MACHINE = re.compile(
     r".*::(?:CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey|Proxy-?Auto-?Detect)(?:::.*)?", re.IGNORECASE
 )
-"""Files and programs of this machine, among them what is secret."""
+"""Files and programs of this machine, some of them secret."""
 
 
 @functools.cache
 def _settings() -> tuple[tuple[str, str], ...]:
-    """Ask this machine's apt, once, for all that it is told."""
+    """Read the complete configuration of this machine's apt, once."""
     try:
         text = run(["apt-config", "dump"], check=False, timeout=20).stdout
     except (CommandError, ToolMissingError):
@@ -43,12 +43,12 @@ def _settings() -> tuple[tuple[str, str], ...]:
 
 
 def apt_setting(name: str) -> str:
-    """Return one setting of this machine's apt, "" if it has none."""
+    """Return one setting of this machine's apt, "" if it is not set."""
     return next((value for other, value in _settings() if other == name), "")
 
 
 def network_settings() -> tuple[tuple[str, str], ...]:
-    """Return the names and values that say how to reach servers."""
+    """Return the names and values of settings that affect how servers are reached."""
     return tuple(item for item in _settings() if _NETWORK.fullmatch(item[0]) and not _NOT_TAKEN.fullmatch(item[0]))
 
 
@@ -58,14 +58,14 @@ def network_lines() -> list[str]:
 
 
 def portable_lines() -> list[str]:
-    """Return those lines that mean the same in a root, where this machine's files and programs are not."""
+    """Return those lines that are valid in a root, without this machine's files and programs."""
     return [f'{name} "{value}";' for name, value in network_settings() if not _OF_THIS_MACHINE.fullmatch(name)]
 
 
 def authorities() -> dict[str, str]:
     """Return the certificates (PEM) that `CaInfo` and `CaPath` name, by the setting's name with `CaInfo` at its end.
 
-    What cannot be read is left out: apt says so itself.
+    Unreadable files are left out: apt reports them itself.
     """
     found: dict[str, str] = {}
     for name, value in network_settings():
@@ -84,7 +84,7 @@ def _text(path: Path) -> str:
 
 
 def how_to_trust(words: str) -> str | None:
-    """Return the next step where apt's words are about a server's certificate, else None."""
+    """Return the next step if apt's output is about a server's certificate, else None."""
     if not _CERTIFICATE.search(words):
         return None
     hint = 'name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)'

@@ -1,9 +1,8 @@
-"""Pins as apt knows them (apt_preferences(5)), and a view of the lists in which a repository can be pinned by its name.
+"""Pins (apt_preferences(5)), and a view of the lists in which a repository can be pinned by its name.
 
-Apt pins a repository by the host that serves it, or by what its Release says of itself. Neither tells two repositories
-of one host apart, nor keeps one from calling itself what another is called. So where something is pinned, apt plans
-from a view of its lists whose Release files have, for Label, our own name of their source. What apt has verified stays
-as it is.
+Apt pins a repository by the host that serves it, or by fields of its Release. Two repositories of one host look the
+same to it, and a repository can state the names of another one. With pins, apt therefore plans from a view of its lists
+whose Release files have our name of the source as their Label. The verified lists stay unchanged.
 """
 
 import re
@@ -29,16 +28,16 @@ def stanza(packages: Sequence[str], priority: int, *, version: str | None = None
 
 
 def list_name(uri: str, suite: str) -> str:
-    """Return how the names of a suite's lists begin, with a `_` at the end."""
+    """Return the prefix of the file names of a suite's lists, with a `_` at the end."""
     place = f"{uri}/{suite}" if suite.endswith("/") else f"{uri}/dists/{suite}/"
     shown = re.sub(r"^[a-z0-9+.-]+:(?://)?", "", place).replace("//", "/")
     return _QUOTED.sub(lambda match: "".join(f"%{byte:02x}" for byte in match[0].encode()), shown).replace("/", "_")
 
 
 def write_view(folder: Path, sources: Iterable[tuple[str, str, str]]) -> None:
-    """Make or renew the view of `folder/lists`; `sources` are name, URI and suite of each.
+    """Write the view of `folder/lists`; `sources` are name, URI and suite of each.
 
-    Raises `ArchiveError` if one has no Release: nothing could be said of its packages.
+    Raises `ArchiveError` if one has no Release, which the pins need.
     """
     lists, view = folder / "lists", folder / VIEW / "lists"
     for name in ("lists/partial", "cache/archives/partial"):

@@ -1,4 +1,4 @@
-"""What apt's lists say of packages and of the relations between them, every version that they know."""
+"""Records of apt's lists: all versions of packages, and the relations between them."""
 
 import functools
 import re
@@ -14,7 +14,7 @@ FIELDS = (
     "Package", "Version", "Architecture", "Multi-Arch", "Essential", "Priority", "Size",
     "Depends", "Pre-Depends", "Breaks", "Conflicts", "Provides",
 )  # fmt: skip
-"""Those that a `Record` is made of."""
+"""The fields that a `Record` needs."""
 
 _LINE = re.compile(r"^([A-Za-z-]+): *(.*?) *$", re.MULTILINE)
 _NAME = re.compile(r"^Package: *(\S+)", re.MULTILINE)
@@ -22,27 +22,27 @@ _NEEDS = re.compile(r"^(?:Pre-)?Depends: (.*)$", re.MULTILINE)
 _PROVIDES = re.compile(r"^Provides: (.*)$", re.MULTILINE)
 
 Place = tuple[str, str]
-"""A package's name, and the architecture that dpkg counts it to: of each place one version is installed at most."""
+"""A package's name and the architecture that dpkg records for it: at most one version is installed for each."""
 
 
 @dataclass(frozen=True, order=True)
 class Relation:
-    """A package that another one names, and the versions of it that are meant (Debian Policy 7.1)."""
+    """A relation to a package, with the versions that it admits (Debian Policy 7.1)."""
 
     name: str
     operator: str = ""
     version: str = ""
     architecture: str = ""
-    """Behind a colon, such as `any`."""
+    """The qualifier after a colon, such as `any`."""
 
     def fits(self, version: str) -> bool:
-        """Return whether a version is one of those that are meant."""
+        """Return whether the relation admits a version."""
         return not self.operator or _compares(version, self.operator, self.version)
 
 
 @functools.lru_cache(maxsize=20_000)
 def _compares(left: str, operator: str, right: str) -> bool:
-    """Compare two versions as a relation does; `<` and `>` are old words for `<=` and `>=` (deb-control(5))."""
+    """Compare two versions by an operator; `<` and `>` are obsolete forms of `<=` and `>=` (deb-control(5))."""
     if operator == "=":
         return left == right or bool(Version(left) == Version(right))
     compare = {">>": gt, ">=": ge, ">": ge, "<<": lt, "<=": le, "<": le}[operator]
@@ -55,7 +55,7 @@ class Record:
 
     fields: Mapping[str, str]
     native: str
-    """The architecture of the system, which packages for all architectures count as."""
+    """The architecture of the system, which dpkg records for packages of architecture `all`."""
 
     @property
     def name(self) -> str:
@@ -74,38 +74,38 @@ class Record:
 
     @property
     def place(self) -> Place:
-        """Where it is installed."""
+        """Its name and the architecture that dpkg records."""
         return self.name, self.native if self.architecture == "all" else self.architecture
 
     @property
     def size(self) -> int:
-        """The bytes of its file."""
+        """The size of its file in bytes."""
         text = self.fields.get("Size", "")
         return int(text) if text.isdecimal() else 0
 
     @property
     def is_same(self) -> bool:
-        """Whether several architectures of it are installed side by side, in one version (Multi-Arch: same)."""
+        """Whether several architectures of one version can be installed together (Multi-Arch: same)."""
         return self.fields.get("Multi-Arch") == "same"
 
     @functools.cached_property
     def needs(self) -> tuple[tuple[Relation, ...], ...]:
-        """What it depends on, each with its alternatives."""
+        """Its dependencies, each with its alternatives."""
         return (*_relations(self.fields.get("Pre-Depends", "")), *_relations(self.fields.get("Depends", "")))
 
     @functools.cached_property
     def refuses(self) -> tuple[Relation, ...]:
-        """Versions of packages that cannot be installed beside it."""
+        """The relations that it conflicts with or breaks."""
         texts = (self.fields.get("Breaks", ""), self.fields.get("Conflicts", ""))
         return tuple(item for text in texts for items in _relations(text) for item in items)
 
     @functools.cached_property
     def provides(self) -> tuple[Relation, ...]:
-        """The names that it provides, with their versions if they have one."""
+        """The names that it provides, with versions if stated."""
         return tuple(item for items in _relations(self.fields.get("Provides", "")) for item in items)
 
     def meets(self, relation: Relation, of: "Record") -> bool:
-        """Return whether this package is what a relation `of` another one means."""
+        """Return whether this package satisfies a relation `of` another one."""
         if not self._is_of_architecture(relation, of):
             return False
         if relation.name == self.name:
@@ -118,11 +118,11 @@ class Record:
         )
 
     def meets_any(self, alternatives: Iterable[Relation], of: "Record") -> bool:
-        """Return whether it meets one of several relations."""
+        """Return whether it satisfies one of several relations."""
         return any(self.meets(relation, of) for relation in alternatives)
 
     def _is_of_architecture(self, relation: Relation, of: "Record") -> bool:
-        """Return whether dpkg lets a package of this architecture meet the relation (deb-control(5), Multi-Arch)."""
+        """Return whether the relation admits this architecture (deb-control(5), Multi-Arch)."""
         own, kind = self.place[1], self.fields.get("Multi-Arch", "")
         if relation.architecture not in ("", "any"):
             return own == relation.architecture
@@ -142,7 +142,7 @@ def _relation(parsed: Mapping[str, Any]) -> Relation:
 
 
 class Records:
-    """All packages that some lists know. A paragraph is parsed when it is asked for: lists have 100,000 of them."""
+    """All packages of some lists. Paragraphs are parsed on demand: lists have 100,000 of them."""
 
     def __init__(self, paragraphs: Iterable[str], native: str) -> None:
         """`paragraphs` are texts of lines `Field: value`; `native` is the system's architecture."""
@@ -179,7 +179,7 @@ class Records:
 
     @functools.cached_property
     def tied(self) -> Mapping[str, set[str]]:
-        """The names of packages that depend on one version of another one, or on those before one: by its name."""
+        """The names of packages that depend on an exact or earlier version of another package, by its name."""
         found: dict[str, set[str]] = {}
         for name, texts in self._texts.items():
             for text in texts:
@@ -191,7 +191,7 @@ class Records:
         return found
 
     def naming(self, name: str) -> set[str]:
-        """Return the names of packages whose paragraphs hold a name."""
+        """Return the names of packages whose paragraphs contain a name."""
         pattern = re.compile(rf" {re.escape(name)}(?![^\s,|:])")
         return {other for other, texts in self._texts.items() if any(map(pattern.search, texts))}
 
@@ -205,11 +205,11 @@ class Records:
         return found
 
     def providers(self, name: str) -> list[str]:
-        """Return the names of packages that have a name, or provide it."""
+        """Return the names of packages that have or provide a name."""
         return [*([name] if name in self._texts else []), *sorted({*self._providers.get(name, ())})]
 
     def closure(self, names: Iterable[str], architecture: str) -> set[Place]:
-        """Return packages of an architecture, and what they need of the same: of alternatives the first one."""
+        """Return packages of an architecture and their dependencies on it: the first available alternative of each."""
         found: set[Place] = set()
         waiting = [(name, architecture) for name in names]
         while waiting:

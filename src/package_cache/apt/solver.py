@@ -1,7 +1,7 @@
 """Apt as the solver, with an empty dpkg status: what a group needs, whatever a container already has.
 
-The machine's own apt configuration is not read, but for `auth.conf` and the way to the net (`network.py`); so what
-comes out depends on the archives alone.
+Of the machine's own apt configuration only `auth.conf` and the network settings (`network.py`) are read, so the result
+depends on the archives alone.
 """
 
 import base64
@@ -31,28 +31,28 @@ class Runner(Protocol):
 
 
 AUTH = "/etc/apt/auth.conf"
-"""Of this machine's apt: users and passwords, apt_auth.conf(5)."""
+"""Users and passwords of this machine's apt, apt_auth.conf(5)."""
 
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
 
 SILENCE = 20.0
-"""Seconds after which apt leaves a server that has fallen silent."""
+"""Seconds without data after which apt gives up a server."""
 
 _UNMET = "The following packages have unmet dependencies:\n"
 
 _OTHER_SOLVER = re.compile(r"^E: The following information from --solver .*\n(?:  .*\n?)*", re.MULTILINE)
-"""What apt 3 adds from a solver that was not asked."""
+"""Output that apt 3 adds from a second solver."""
 
 PREFERRED = 30000
-"""The priority of a version that is to be kept: above all that a manifest or a person would write."""
+"""The priority of a version to keep: above any priority that a manifest or a user would write."""
 
 
 _MEASURE = """
 folder=$(mktemp -d) && cd "$folder" && apt-get download --quiet=2 "$@" >&2 && sha256sum -- *.deb
 status=$?; cd / && rm -rf "$folder"; exit "$status"
 """
-"""Print the SHA-256 of packages, which apt verifies by what its lists state."""
+"""Print the SHA-256 of packages; apt verifies them by the hashes in its lists."""
 
 _END = "# end"
 
@@ -64,12 +64,12 @@ files=$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages') || e
     done && echo && echo '{_END}'
 }} | grep -E "$1" | gzip -1 | base64
 """
-"""Print some fields of all lists, packed: they have ten times as many bytes as a program may print."""
+"""Print some fields of all lists, compressed: plain, they are ten times the limit of a program's output."""
 
 
 @dataclass(frozen=True, order=True)
 class PlannedPackage:
-    """One package that a plan takes, and where the index says that its file lies."""
+    """One package of a plan, and the location of its file according to the index."""
 
     name: str
     version: str
@@ -83,22 +83,22 @@ class PlannedPackage:
     """Below the base URI; unescaped."""
 
     def place(self, native: str) -> Place:
-        """Return where a system of an architecture has it installed."""
+        """Return its name and architecture as dpkg records them on a system of an architecture."""
         return self.name, native if self.architecture == "all" else self.architecture
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What the archives have of a package."""
+    """The versions of a package in the archives."""
 
     candidate: str | None
-    """The version that apt would take, priorities and pins considered; None if there is none."""
+    """The version that apt would install, with priorities and pins; None if there is none."""
     suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By version: the suites that hold it."""
 
 
 class NoPlanError(Exception):
-    """Apt finds no way to install what was asked for. `words` are its own; `hint`, where one is known: what to do."""
+    """Apt cannot install the requested packages. `words` is its output; `hint` is the next step if one is known."""
 
     def __init__(self, words: str, hint: str | None = None) -> None:
         super().__init__(words)
@@ -115,8 +115,8 @@ def config_text(
 ) -> str:
     """Return the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
 
-    `architectures`: the system's own first. `own_sources`: take `etc/` in the folder as well, not the place's own.
-    `network`: lines about the way to the net. `auth`: the apt_auth.conf(5).
+    `architectures`: the system's own first. `own_sources`: read `etc/` in the folder instead of the system's own.
+    `network`: lines of network settings. `auth`: the apt_auth.conf(5).
     """
     lines = [
         f'Dir::State::status "{folder}/status";',
@@ -130,13 +130,13 @@ def config_text(
         'Acquire::Retries "3";',
         f'Acquire::http::Timeout "{SILENCE:g}";',
         f'Acquire::https::Timeout "{SILENCE:g}";',
-        'APT::Sandbox::User "root";',  # the folder is ours alone; apt's own user could not enter it
-        # sqv, which apt 3 prefers, accepts what a key signed before it expired; without gpgv nothing is accepted.
+        'APT::Sandbox::User "root";',  # only we may enter the folder; apt's own user may not
+        # sqv, which apt 3 prefers, accepts signatures made before the key expired; without gpgv nothing is accepted.
         f'APT::Key::GPGVCommand "{GPGV}";',
-        'APT::Solver "internal";',  # the default differs from apt 3.1 on, and so would the locks of two machines
-        'Acquire::AllowInsecureRepositories "false";',  # apt 1.2 warns of what is not signed, and uses it
-        'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock something else
-        'Acquire::AllowReleaseInfoChange "true";',  # a repository is known by its key, whatever it calls itself
+        'APT::Solver "internal";',  # apt 3.1 has another default, so the locks of two machines would differ
+        'Acquire::AllowInsecureRepositories "false";',  # apt 1.2 warns about unsigned lists and uses them
+        'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock other versions
+        'Acquire::AllowReleaseInfoChange "true";',  # a repository is identified by its key, not by its Label or Origin
         'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps
         *network,
     ]
@@ -151,30 +151,30 @@ def config_text(
 
 
 class Apt:
-    """Asks one isolated apt whose lists are there already."""
+    """Queries one isolated apt whose lists are downloaded already."""
 
     def __init__(self, runner: Runner, architecture: str, options: Sequence[str] = ()) -> None:
-        """`options` go to each of apt's programs."""
+        """`options` are passed to each of apt's programs."""
         self._runner = runner
         self._architecture = architecture
         self._options = tuple(options)
         self._names: frozenset[str] | None = None
 
     def names(self) -> frozenset[str]:
-        """Return the names of all packages that the lists know."""
+        """Return the names of all packages in the lists."""
         if self._names is None:
             self._names = frozenset(self._checked(["apt-cache", "pkgnames"]).split())
         return self._names
 
     def versions(self, *names: str) -> list[str]:
-        """Return the versions of packages that the lists hold, newest first of each."""
+        """Return the versions of packages in the lists, the newest of each first."""
         rows: list[str] = []
         for some in _parts(names):
             rows += self._checked(["apt-cache", "madison", *some]).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
     def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
-        """Return what the archives have of packages, by name and architecture; those that they lack are left out."""
+        """Return the offers of packages by name and architecture, without packages that no archive has."""
         names = {self._name(*package): package for package in packages}
         found = {}
         for some in _parts(sorted(names)):
@@ -184,7 +184,7 @@ class Apt:
         return found
 
     def providers(self, name: str) -> list[str]:
-        """Return the names of packages that provide a virtual one, in the versions that apt would take."""
+        """Return the names of packages whose candidate version provides a virtual package."""
         text = self._checked(["apt-cache", "showpkg", "--", name]).partition("\nReverse Provides:")[2]
         found = {tuple(line.split()[:2]) for line in text.splitlines() if len(line.split()) > 1}
         offers = self.offers((other, self._architecture) for other, _ in found)
@@ -200,10 +200,10 @@ class Apt:
         sources: Iterable[tuple[str, str]] = (),
         priority: int = PREFERRED,
     ) -> Iterator["Apt"]:
-        """Yield the same apt, which takes these versions (name, version, architecture) where the archives have them.
+        """Yield the same apt, which prefers these versions (name, version, architecture) if the archives have them.
 
-        It lives as long as the block. What apt_preferences(5) of this place say of single packages comes first.
-        `sources`: the same for all that is built of a source package (name, version), where this apt knows that.
+        It is valid inside the block. Existing preferences (apt_preferences(5)) of single packages come first.
+        `sources`: the same for all packages built from a source package (name, version), if this apt supports that.
         """
         wanted = [(self._name(name, architecture), version) for name, version, architecture in versions]
         wanted += [(f"src:{name}", version) for name, version in sources]
@@ -220,24 +220,24 @@ class Apt:
 
     @contextlib.contextmanager
     def seeing(self, status: bytes, marks: bytes) -> Iterator["Apt"]:
-        """Yield the same apt, which believes that this dpkg status is the machine's; it lives as long as the block.
+        """Yield the same apt with this dpkg status instead of the machine's; it is valid inside the block.
 
-        `marks` are apt's own, of what came as a dependency only.
+        `marks` is the content of apt's extended_states, which marks automatically installed packages.
         """
         folder = self._checked(["mktemp", "-d"]).strip()
         try:
             for name, content in (("status", status), ("extended_states", marks)):
                 self._checked(["dd", f"of={folder}/{name}", "status=none"], content.decode("utf-8", "replace"))
             options = [f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states")]
-            options.append("APT::Get::Upgrade-By-Source-Package=false")  # no more than must be
+            options.append("APT::Get::Upgrade-By-Source-Package=false")  # upgrade as little as possible
             yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{option}" for option in options)))
         finally:
             self._runner(["rm", "-rf", folder])
 
     def plan(self, requests: Iterable[PackageRequest], *, recommends: bool = False) -> tuple[PlannedPackage, ...]:
-        """Return every package that a bare system needs for the requests, in order of name.
+        """Return every package that an empty system needs for the requests, sorted by name.
 
-        Raise `NoPlanError` with apt's words where there is no way.
+        Raises `NoPlanError` with apt's output if there is no plan.
         """
         switch = "--install-recommends" if recommends else "--no-install-recommends"
         wanted = [str(request) for request in requests]
@@ -249,13 +249,13 @@ class Apt:
         return self._described(completed.stdout)
 
     def files(self, packages: Iterable[tuple[str, str, str]]) -> tuple[PlannedPackage, ...]:
-        """Return the files of packages (name, version, architecture) that the lists hold, in order of name."""
+        """Return the files of packages (name, version, architecture) in the lists, sorted by name."""
         names = [f"{self._name(name, architecture)}={version}" for name, version, architecture in packages]
         argv = ["apt-get", "download", "--quiet=2", "--print-uris"]
         return self._described("".join(self._checked([*argv, *some]) for some in _parts(names)))
 
     def records(self) -> Records:
-        """Return all that the lists say, whichever version apt would take."""
+        """Return the records of all versions in the lists, not only of candidates."""
         packed = self._checked(["sh", "-c", _RECORDS, "sh", f"^({'|'.join(FIELDS)}): |^$|^{_END}$"])
         return Records(_unpacked(base64.b64decode(packed)), self._architecture)
 
@@ -271,7 +271,7 @@ class Apt:
     def _measured(self, packages: Sequence[PlannedPackage]) -> dict[PlannedPackage, str]:
         """Return the SHA-256 of package files that apt downloads and verifies by the SHA-512 of its index.
 
-        Raises `NoPlanError` if apt does not get them.
+        Raises `NoPlanError` if apt cannot download them.
         """
         names = [f"{self._name(item.name, item.architecture)}={item.version}" for item in packages]
         completed = self._run(["sh", "-c", _MEASURE, "sh", *names])
@@ -285,7 +285,7 @@ class Apt:
         return {item: digest for item, digest in keys.items() if digest is not None}
 
     def _unmet(self, argv: Sequence[str]) -> str:
-        """Return apt's explanation of unmet dependencies, which it prints only with --quiet=1."""
+        """Return apt's explanation of unmet dependencies, which it prints only at a lower level of quiet."""
         _, head, rest = self._run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
         return head + rest
 
@@ -342,11 +342,11 @@ folder=$(mktemp -d) || exit
 for file in "${parts}"/*; do [ ! -f "${file}" ] || cp "${file}" "${folder}/" || exit; done
 cat >"${folder}/00package-cache" && echo "${folder}"
 """
-"""Keeps what stands there; a general stanza of it counts less than ours (apt_preferences(5))."""
+"""Keeps existing preferences; specific stanzas such as ours win over general ones (apt_preferences(5))."""
 
 
 def _unpacked(packed: bytes) -> Iterator[str]:
-    """Yield the paragraphs that `_RECORDS` printed. Raises `CommandError` if they are not all, or too many."""
+    """Yield the paragraphs that `_RECORDS` printed. Raises `CommandError` if the output is incomplete or too large."""
     unpacker = zlib.decompressobj(wbits=31)  # gzip
     rest, size = b"", 0
     while packed and not unpacker.eof:
@@ -377,7 +377,7 @@ def _parts(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _policies(text: str) -> dict[str, list[str]]:
-    """Return the lines that `apt-cache policy` tells of each package, by its name."""
+    """Return the lines of `apt-cache policy` about each package, by its name."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Why apt does not trust what a source sent: its words, and those of gpgv that it passes on, made plain."""
+"""Explains why apt rejected a source, from its output and that of gpgv. Apt's exit status alone decides."""
 
 import re
 
@@ -9,7 +9,7 @@ UNTRUSTED = re.compile(
 )
 
 _LASTING = re.compile(r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|weak security information|is expired \(|is not valid yet \(")
-"""What another try a few seconds later cannot change: unlike lists that are being replaced, or a broken connection."""
+"""Failures that a retry cannot fix, unlike lists that are being replaced or a broken connection."""
 
 _REFUSED = re.compile(r"^E: Failed to fetch \S+InRelease +[45][0-9][0-9] ", re.MULTILINE)
 
@@ -62,20 +62,20 @@ ELSE = "check the keyring and the clock, or name another mirror"
 
 
 def is_untrusted(words: str) -> bool:
-    """Return whether apt's words are about trust, and not about the network alone.
+    """Return whether apt's output is about trust, not only about the network.
 
-    Where a server refuses InRelease, apt adds that the repository is not signed, which nobody can know then.
+    If a server refuses InRelease, apt adds that the repository is not signed, which it cannot know.
     """
     return UNTRUSTED.search(words) is not None and _REFUSED.search(words) is None
 
 
 def stays_untrusted(words: str) -> bool:
-    """Return whether it would be so as well if apt asked again."""
+    """Return whether a retry would fail for the same reason."""
     return is_untrusted(words) and _LASTING.search(words) is not None
 
 
 def why_untrusted(words: str) -> tuple[str, str]:
-    """Return what is wrong with a source, "" if apt's words must do, and what to do about it."""
+    """Return what is wrong with a source, "" if unknown, and the next step."""
     for pattern, message, hint in _SAYINGS:
         if match := re.search(pattern, words):
             return message.format(**match.groupdict()), hint

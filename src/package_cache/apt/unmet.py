@@ -1,4 +1,4 @@
-"""Parses what apt(8) prints of unmet dependencies, for each package that has some (apt-private/private-output.cc):
+"""Parses apt's table of unmet dependencies (apt-private/private-output.cc), which explains a failure:
 
 wanted : Depends: needed (= 2.0) but 1.0 is to be installed
          Conflicts: enemy but 1.0 is to be installed
@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 
 NOT_CHOSEN = "is not going to be installed"
-"""Apt's words for a package that it could have had but for something else, which it does not tell."""
+"""Apt's message for a package that is available, but excluded by a reason that apt does not print."""
 NOT_INSTALLABLE = "is not installable"
-"""Apt's words for a package that none of its repositories has."""
+"""Apt's message for a package that no repository has."""
 
 _LINE = re.compile(
     r" (?:(\S+) :)? +(?:(Pre-?Depends|Depends|Recommends|Conflicts|Breaks): )?(\S+)(?: (\(\S+ \S+\)))?(.*)"
@@ -19,14 +19,14 @@ _LINE = re.compile(
 
 @dataclass(frozen=True)
 class Unmet:
-    """One relation that apt could not have."""
+    """One relation that apt could not satisfy."""
 
     package: str
     relation: str
     """`Depends`, `Conflicts`, ..."""
     name: str
     version: str
-    """With its sign, such as `(>= 2)`; or none."""
+    """With its operator, such as `(>= 2)`; or empty."""
     said: str
 
 

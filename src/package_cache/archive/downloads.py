@@ -1,4 +1,4 @@
-"""Many files from several mirrors: in parallel, resumed, tried again, and checked before they have their name.
+"""Downloads many files from several mirrors: in parallel, resumed, retried, and verified before they are renamed.
 
 for each round (a pause before all but the first)
   for each file that is still missing, its next mirror
@@ -29,14 +29,14 @@ from package_cache.uris import UNAUTHORIZED, WANTS_A_LOGIN, without_credentials
 __all__ = ["PARTIAL", "Download", "Patience", "download"]
 
 BATCH = 50
-"""About how many files go into one call of apt-helper: each costs a process and a connection that is slow at first, and
-tells of a broken file only at its end."""
+"""About how many files one call of apt-helper fetches: each call costs a process and a connection that starts slowly,
+and reports a broken file only at its end."""
 
 PER_FILE = 50_000
-"""Bytes that could come in the time that a file itself takes, however small it is."""
+"""The fixed cost of a file, in bytes that could be downloaded in the same time."""
 
 SILENT = re.compile(r"Could not (connect|resolve)|Cannot initiate|Unable to connect|Temporary failure|Something wicked")
-"""apt's words where a server did not even answer: then it is not asked for the next file, which could take as long."""
+"""Apt's messages if a server did not answer: it is not asked for the next file, which could take as long."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,15 @@ def download(
     auth: Path | None = None,
     patience: Patience | None = None,
 ) -> int:
-    """Fetch files so that each target appears whole, with the right size and SHA-256, or not at all.
+    """Download files so that each target appears complete, with the right size and SHA-256, or not at all.
 
-    Return the bytes that were fetched: less than the sizes together where something was resumed or already there.
+    Return the number of bytes downloaded, without resumed and existing ones.
     `auth` is an apt_auth.conf(5) instead of the machine's. One process at a time may fill a folder: the caller locks.
 
-    One broken file does not stop the others. In the end one error tells of all of them, each with its mirrors and
-    apt's words: `VerificationError` where a file came wrong from a mirror and right from none, else `ArchiveError`;
-    with the status NO_SPACE where our own disk is full. Raises `PackageCacheError` if we may not write.
+    One broken file does not stop the others. One error at the end reports all of them, each with its mirrors and
+    apt's message: `VerificationError` if a mirror sent wrong bytes for a file that no mirror sent right, else
+    `ArchiveError`, with the status NO_SPACE if our disk is full. Raises `PackageCacheError` if a file cannot be
+    written.
     """
     wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
     if not wanted:
@@ -87,7 +88,7 @@ def download(
 
 
 SHOWN = 3
-"""Of files that failed for the same reason."""
+"""The number of names in a message about files that failed for the same reason."""
 
 Batch = list[tuple[Wanted, str]]
 """Files with the URI to try."""
@@ -129,7 +130,7 @@ class _Run:
                 self._step(step)
 
     def _next_uri(self, one: Wanted) -> str:
-        """Choose a file's next URI, those of servers that do not answer last."""
+        """Return a file's next URI; servers that do not answer come last."""
         uri = min(one.untried, key=lambda uri: _server(uri) in self._silent)
         one.untried.remove(uri)
         return uri
@@ -137,7 +138,7 @@ class _Run:
     def _step(self, step: Batch) -> None:
         """Try one URI of each file."""
         by_server: dict[str, Batch] = {}
-        # A scout without bad luck so far, and a small one: the others wait for it.
+        # The first file of a server should be small and without failures: the others wait for it.
         for one, uri in sorted(step, key=lambda pair: (len(pair[0].words), pair[0].item.size)):
             by_server.setdefault(_server(uri), []).append((one, uri))
         scouts = [batch.pop(0) for server, batch in by_server.items() if server not in self._answering]
@@ -152,9 +153,9 @@ class _Run:
         self._run_batches(batches)
 
     def _split(self, batch: Batch) -> list[Batch]:
-        """Deal files out, big ones first, each to the batch with least to do, so that all take about as long.
+        """Distribute files over batches of about the same duration: large files first, each to the smallest batch.
 
-        There are as many batches as run at a time, or a multiple of that: so none runs alone at the end.
+        The number of batches is a multiple of the parallel calls, so that no batch runs alone at the end.
         """
         count = min(self._parallel * -(-len(batch) // (self._parallel * BATCH)), len(batch))
         batches: list[Batch] = [[] for _ in range(count)]
@@ -173,7 +174,7 @@ class _Run:
                 while pending:
                     _, pending = concurrent.futures.wait(pending, timeout=0.2)
                     self._tell()
-            except BaseException:  # also Ctrl-C: the threads see it at their next look, and end their processes
+            except BaseException:  # also Ctrl-C: the threads poll this, and end their processes
                 self._cancelled.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -181,7 +182,7 @@ class _Run:
             future.result()
 
     def _fetch(self, batch: Batch) -> None:
-        """Run one call, and take over what came. In a thread of its own."""
+        """Run one call in a thread, and check the files that it downloaded."""
         orders = [one.fetch_from(uri) for one, uri in batch]
         before = [present(one.partial) for one, _ in batch]
         said = fetch(
@@ -208,7 +209,7 @@ class _Run:
                 self._silent.discard(server)
 
     def clean_up(self) -> None:
-        """Sweep the folders of partial files, except what can be resumed by the next run."""
+        """Delete partial files, except those that the next run can resume."""
         keep = {one.partial for one in self.wanted if not one.done}
         for folder in {one.partial.parent for one in self.wanted}:
             with contextlib.suppress(OSError):
@@ -217,7 +218,7 @@ class _Run:
                 folder.rmdir()
 
     def _tell(self, done: int | None = None) -> None:
-        """Emit an event with the progress, if it has changed."""
+        """Report the progress if it has changed."""
         done = sum(one.arrived for one in self.wanted) if done is None else done
         if done != self._told:
             self._told = done
@@ -225,7 +226,7 @@ class _Run:
 
 
 def _told(cause: tuple[tuple[str, str], ...], files: list[Wanted]) -> Iterator[str]:
-    """Yield the lines about files that failed alike: the cause once, by URI if it is a single file."""
+    """Yield the lines about files that failed for the same reason: the cause once, by URI if it is a single file."""
     if len(files) > 1:
         names = ", ".join(one.item.name for one in files[:SHOWN])
         yield f"{len(files)} files: {names}{', ...' if len(files) > SHOWN else ''}"

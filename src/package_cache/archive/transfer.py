@@ -1,4 +1,4 @@
-"""One file on its way from its mirrors to its name: what was tried, and the check before the rename."""
+"""The download of one file: the mirrors tried so far, and the verification before the rename."""
 
 import re
 import urllib.parse
@@ -10,18 +10,18 @@ from package_cache.filesystem.paths import settle, sha256_of
 from package_cache.filesystem.write_errors import NO_SPACE
 
 PARTIAL = ".partial"
-"""The folder beside the targets where files grow. What a dead run left there is continued or swept away."""
+"""The folder beside the targets for partial files. Those of an interrupted run are resumed or deleted."""
 
 PERMANENT = re.compile(r"4(?!08|29)[0-9][0-9] ")
-"""The HTTP statuses that another try would not change (RFC 9110, 15.5; 408 and 429 ask for patience)."""
+"""The HTTP statuses that a retry would not change (RFC 9110, 15.5; 408 and 429 ask for a retry)."""
 
 GONE = re.compile(r"(?:404|410) |File not found")
-"""apt's words for a file that a server or a folder does not have (RFC 9110, 15.5.5 and 15.5.11)."""
+"""Apt's messages for a file that a server or a folder does not have (RFC 9110, 15.5.5 and 15.5.11)."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file that is wanted, and all the places that should have it, best first."""
+    """A file to download, and all URIs that should have it, best first."""
 
     uris: tuple[str, ...]
     """Escaped as in any URI."""
@@ -30,40 +30,40 @@ class Download:
     size: int
     """In bytes."""
     package: str = ""
-    """The name by which `lock --upgrade` takes a newer version of it."""
+    """The name by which `lock --upgrade` upgrades it."""
 
     @property
     def name(self) -> str:
-        """The file's name at its source, as people know it."""
+        """The file's name at its source, unescaped."""
         return urllib.parse.unquote(PurePosixPath(urllib.parse.urlsplit(self.uris[0]).path).name)
 
     @property
     def is_there(self) -> bool:
-        """Whether the target holds the right bytes already."""
+        """Whether the target has the right content already."""
         return self.is_at(self.target)
 
     def is_at(self, path: Path) -> bool:
-        """Return whether a file holds the right bytes."""
+        """Return whether a file has the right size and SHA-256."""
         return present(path) == self.size and sha256_of(path) == self.sha256
 
 
 class Wanted:
-    """A download in work."""
+    """A download in progress."""
 
     def __init__(self, item: Download) -> None:
         self.item = item
         self.partial = item.target.parent / PARTIAL / f"{item.target.name}.{item.sha256}"
         self.done = False
         self.untried: list[str] = []
-        """The URIs that this round has not come to yet."""
+        """The URIs that this round has not tried yet."""
         self.words: dict[str, str] = {}
-        """What was wrong at each URI, the last time."""
+        """The last failure of each URI."""
         self.wrong: set[str] = set()
-        """The URIs that gave other bytes."""
+        """The URIs that sent wrong bytes."""
 
     @property
     def hopeless(self) -> bool:
-        """Whether another round would change nothing: every mirror answered, and none has the file."""
+        """Whether another round is pointless: every mirror answered, and none has the file."""
         return all(uri in self.wrong or PERMANENT.match(self.words.get(uri, "")) for uri in self.item.uris)
 
     @property
@@ -78,20 +78,20 @@ class Wanted:
 
     @property
     def arrived(self) -> int:
-        """The bytes that are here, at most the file's size."""
+        """The number of bytes downloaded, at most the file's size."""
         return self.item.size if self.done else min(present(self.partial), self.item.size)
 
     def fetch_from(self, uri: str) -> Fetch:
-        """Return the order to fetch it from one mirror."""
+        """Return the call's item that fetches it from one mirror."""
         return Fetch(uri, self.partial, self.item.sha256, self.item.size)
 
     def failed(self, uri: str, words: str, *, wrong: bool = False) -> None:
-        """Remember what was wrong at a mirror."""
+        """Record the failure of a mirror."""
         self.words[uri] = words
         (self.wrong.add if wrong else self.wrong.discard)(uri)
 
     def take(self, order: Fetch, said: str, *, resumed: bool) -> None:
-        """Check what came, whatever apt said of it, and give it its name; or remember what was wrong."""
+        """Verify the downloaded file, whatever apt printed, and rename it; or record the failure."""
         refused = present(order.refused) > 0
         order.refused.unlink(missing_ok=True)
         whole = present(self.partial) >= self.item.size
@@ -102,7 +102,7 @@ class Wanted:
             self.done = True
         elif refused or whole:
             self.partial.unlink(missing_ok=True)
-            if resumed:  # what a dead run left may be to blame: the same place gets another chance, from the start
+            if resumed:  # the cause may be an interrupted run: try the same URI again, from the start
                 self.untried.insert(0, order.uri)
             self.failed(order.uri, f"other bytes than expected: {said}".rstrip(": "), wrong=True)
         else:

@@ -31,7 +31,7 @@ def root_from(
     include: Sequence[str] = (),
     listener: Listener = ignore,
 ) -> Path:
-    """Return such a root, made from the first mirrors or, where one does not answer rightly, from the next ones."""
+    """Return such a root, made from the first mirrors or, if one of them fails, from the next ones."""
     last = max(len(source.uris) for source in sources) - 1
     for number in range(last + 1):
         source = root_source(release, sources, number)
@@ -44,7 +44,7 @@ def root_from(
 
 
 def root_source(release: Release, sources: Sequence[Source], mirror: int = 0) -> RootSource:
-    """Return what a root of a release is made from: its archives, each from the mirror of that number, or its last."""
+    """Return the source of a release's root: its archives, each from the mirror of that number, or its last."""
     lines = tuple(
         f"deb {'[check-valid-until=no] ' if source.allow_expired else ''}"
         f"{source.uris[min(mirror, len(source.uris) - 1)]} {suite} {' '.join(source.components)}"

@@ -1,4 +1,4 @@
-"""The systems there are, from the distributions' own data: no release, suite or archive is listed in our code.
+"""The known systems, from the distributions' own data: our code lists no release, suite or archive.
 
 `distro-info-data` (`/usr/share/distro-info/<distribution>.csv`) has versions, series and dates of every release;
 `python-apt-common` (`/usr/share/python-apt/templates/<Distribution>.info`) has archives, suites and components.
@@ -50,7 +50,7 @@ class Support:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the ordinary support is over: what comes after may need other archives, or a contract."""
+        """Whether standard support has ended: extended support may need other archives, or a contract."""
         return "eol" in self.ends and self.applies != "eol"
 
 
@@ -63,7 +63,7 @@ class _Row:
 
 
 def known_systems(data: Path = DATA) -> tuple[str, ...]:
-    """Return the names of all OS releases that the data knows and that have been released, such as `ubuntu18.04`."""
+    """Return the names of all OS releases in the data that have been released, such as `ubuntu18.04`."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return tuple(
         f"{distribution}{row.version}"
@@ -74,7 +74,7 @@ def known_systems(data: Path = DATA) -> tuple[str, ...]:
 
 
 def newest_release(distribution: str, architecture: str, data: Path = DATA) -> Release:
-    """Return a distribution's newest release. Raise `UsageError` if the data knows none."""
+    """Return a distribution's newest release. Raises `UsageError` if the data has none."""
     names = [name for name in known_systems(data) if System.parse(name).distribution == distribution]
     if not names:
         raise UsageError(f"cannot find a release of {distribution!r} in the distributions' data")
@@ -82,7 +82,7 @@ def newest_release(distribution: str, architecture: str, data: Path = DATA) -> R
 
 
 def release_of(system: System, data: Path = DATA) -> Release:
-    """Return the release of a system. Raise `UsageError` if the distributions' data does not know it."""
+    """Return the release of a system. Raises `UsageError` if the distributions' data does not have it."""
     for row in _rows(system.distribution, data):
         if row.version == system.version:
             return Release(system, row.series, _archives(system, row, data))
@@ -99,7 +99,7 @@ def release_of(system: System, data: Path = DATA) -> Release:
 
 
 def support_of(system: System, today: datetime.date, data: Path = DATA) -> Support:
-    """Return until when a system's release is supported. Raise `UsageError` if the data does not know it."""
+    """Return the end of support of a system's release. Raises `UsageError` if the data does not have it."""
     release_of(system, data)
     [row] = [row for row in _rows(system.distribution, data) if row.version == system.version]
     ends = dict(sorted(row.ends.items(), key=lambda item: item[1]))
@@ -119,7 +119,7 @@ def _distributions(data: Path) -> list[str]:
 
 
 def _templates(data: Path) -> dict[str, Path]:
-    """Find the templates, by the distribution's name: `Ubuntu.info`, and `ubuntu.info` since python-apt 3."""
+    """Return the templates by the distribution's name: `Ubuntu.info`, and `ubuntu.info` since python-apt 3."""
     return {path.stem.lower(): path for path in (data / "python-apt" / "templates").glob("*.info")}
 
 
@@ -172,7 +172,7 @@ def _archives(system: System, row: _Row, data: Path) -> tuple[Archive, ...]:
 
 
 def _fields(stanza: str, system: System, row: _Row) -> dict[str, list[str]] | None:
-    """Read a stanza where it is about this release's own packages: name of a field → its values."""
+    """Return the fields and values of a stanza if it is about this release's own packages."""
     fields: dict[str, list[str]] = {}
     for line in stanza.splitlines():
         key, colon, value = line.partition(":")

@@ -1,7 +1,7 @@
-"""The keys that vouch for a distribution's archive, and how a machine gets those of another distribution.
+"""The keyring of a distribution's archive, from this machine or from another distribution's archive.
 
-Debian 12 has no package of Ubuntu's keys, Debian 13 has, and Ubuntu has Debian's. So where this machine lacks a
-keyring, its package is taken from the newest release of a distribution whose keys it has: those vouch for it.
+Debian 12 has no package of Ubuntu's keys, Debian 13 has one, and Ubuntu has one of Debian's. A missing keyring is
+installed from its package in the newest release of a distribution whose keyring this machine has, which verifies it.
 """
 
 import contextlib
@@ -37,11 +37,11 @@ def keyring_for(
     auth: Path | None = None,
     listener: Listener = ignore,
 ) -> Path:
-    """Return the file of the keys of a distribution's archive: this machine's, or one fetched and verified.
+    """Return the keyring file of a distribution's archive: this machine's, or one fetched and verified.
 
-    `state` keeps what was fetched; `chosen` are the user's mirrors. Raise `PackageCacheError`: with the status of
-    `VerificationError` where the keys of this machine do not vouch for those of the distribution, else with that of
-    what kept them from being fetched.
+    `state` keeps fetched keyrings; `chosen` are the user's mirrors. Raises `PackageCacheError`: with the status of
+    `VerificationError` if this machine's keys do not verify those of the distribution, else with the status of the
+    first failure.
     """
     own = _installed(distribution, data)
     if own.exists():
@@ -62,7 +62,7 @@ def keyring_for(
 
 
 def _installed(distribution: str, data: Path) -> Path:
-    """Debian and its derivatives all name the file so."""
+    """Return the path that Debian and its derivatives use for a distribution's keyring."""
     return data / "keyrings" / f"{distribution}-archive-keyring.gpg"
 
 
@@ -73,7 +73,7 @@ def _vouchers(distribution: str, data: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Way:
-    """By what a keyring is fetched."""
+    """The options for fetching a keyring."""
 
     state: Path
     chosen: Mapping[str, Sequence[str]]

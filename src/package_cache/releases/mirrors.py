@@ -1,7 +1,7 @@
-"""Which mirrors of a distribution's archive are tried, in which order. No host name stands in our code.
+"""The mirrors of a distribution's archive, in the order to try. Our code contains no host name.
 
-First what the user chose (command line, environment, manifest, in this order: the caller merges them), then this
-machine's own apt sources where it runs the same distribution, then the distribution's own base URI.
+First the user's choice (command line, environment, manifest, in this order: the caller merges them), then this
+machine's own apt sources if it runs the same distribution, then the distribution's own base URI.
 """
 
 import functools
@@ -22,7 +22,7 @@ from package_cache.uris import HOW_TO_LOG_IN, URI, has_credentials, without_cred
 SECURITY = "-security"
 
 MIRROR_LIST = re.compile(r"mirror\+(?:file|copy):(?://)?(/.+?)/?")
-"""apt-transport-mirror(1), with a list that is a file of this machine. Others are on a server, perhaps a dead one."""
+"""apt-transport-mirror(1) with a list that is a local file. Lists on a server may be unreachable."""
 
 _PRIORITY = re.compile(r"priority:([0-9]{1,9})")
 
@@ -33,14 +33,14 @@ class HostMirrors:
 
     usable: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    """Those of a kind that is not understood, or that this machine has no program for."""
+    """Sources of an unsupported kind, or without an apt method on this machine."""
 
 
 def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: Path = Path("/")) -> tuple[str, ...]:
     """Return the URIs to try for an archive, best first, each once, without a slash at the end.
 
-    `chosen` has URIs by the archive's name. Where the user chose some, no others are tried: an air-gapped site
-    must not wander off to the internet. Raises `UsageError` if one of these is not the URI of a mirror.
+    `chosen` has URIs by the archive's name. If the user chose some, no others are tried: an air-gapped site must not
+    reach for the internet. Raises `UsageError` if one of these is not the URI of a mirror.
     """
     own = tuple(chosen.get(archive.name, ()))
     for uri in own:
@@ -60,7 +60,7 @@ def _distributions_own(archive: Archive) -> tuple[str, ...]:
 
 
 def check_uri(uri: str, what: str, example: str) -> None:
-    """Raise `UsageError` if a URI that the user named as `what` has a password, or cannot be handed to apt."""
+    """Raise `UsageError` if a URI that the user named as `what` has a password, or is not valid for apt."""
     if has_credentials(uri):
         message = f"cannot use {without_credentials(uri)} as {what} with user and password in its URI"
         raise UsageError(f"{message}: everybody here could read them", hint=HOW_TO_LOG_IN)
@@ -70,14 +70,14 @@ def check_uri(uri: str, what: str, example: str) -> None:
 
 
 def host_mirrors(archive: Archive, host: Path = Path("/")) -> HostMirrors:
-    """Return this machine's own mirrors of an archive, the mirrors of its lists instead of the lists."""
+    """Return this machine's own mirrors of an archive, with mirror lists expanded."""
     if read_os_release(host).get("ID") != archive.name.removesuffix(SECURITY):
         return HostMirrors()
     usable: dict[str, None] = {}
     skipped: dict[str, None] = {}
     for uri, release, origin, component in _host_targets():
         is_security = release.endswith((SECURITY, "/updates"))
-        # Without lists apt does not know the origin yet. A wrong guess costs time only: signatures decide.
+        # Without lists apt does not know the origin. A wrong guess only costs time: signatures decide.
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
         if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
             found = [one for one in _expanded(uri) if _is_usable(one)]
@@ -87,7 +87,7 @@ def host_mirrors(archive: Archive, host: Path = Path("/")) -> HostMirrors:
 
 
 def _expanded(uri: str) -> Iterator[str]:
-    """Yield the mirrors of a list in apt's order, else the URI itself, as it is written in sources."""
+    """Yield the mirrors of a mirror list in apt's order, or any other URI itself."""
     match = MIRROR_LIST.fullmatch(uri)
     if match is None:
         yield without_credentials(uri).replace(" ", "%20").rstrip("/")
@@ -107,16 +107,16 @@ def _priority(words: Sequence[str]) -> int:
 
 
 def _is_usable(uri: str) -> bool:
-    """Return whether the URI is that of one mirror, for which this machine's apt has a method."""
+    """Return whether the URI is valid, and this machine's apt has a method for it."""
     methods = Path(apt_setting("Dir::Bin::methods") or "/usr/lib/apt/methods")
     return URI.fullmatch(uri) is not None and (methods / uri.partition(":")[0]).exists()
 
 
 @functools.cache
 def _host_targets() -> Sequence[tuple[str, str, str, str]]:
-    """Ask this machine's apt, once, for URI, release, origin and component of each of its sources.
+    """Return URI, release, origin and component of each source of this machine's apt, read once.
 
-    Only where it has lists does it know origins; it leaves sources without lists out if it is asked for them.
+    Apt knows origins only of sources with lists, and omits the other sources if it is asked for origins.
     """
     fields = ("$(REPO_URI)", "$(RELEASE)", "$(COMPONENT)")
     origins = {line.rpartition("|")[0]: line.rpartition("|")[2] for line in _indextargets((*fields, "$(ORIGIN)"))}
@@ -128,14 +128,14 @@ def _host_targets() -> Sequence[tuple[str, str, str, str]]:
 
 
 def _indextargets(fields: Sequence[str], *options: str) -> Sequence[str]:
-    """Run `apt-get indextargets`: where an image keeps no `pkgcache.bin`, as Docker's do, it takes a second."""
+    """Run `apt-get indextargets`, which takes a second in images without `pkgcache.bin`, such as Docker's."""
     argv = ["apt-get", "indextargets", *options, "--format", "|".join(fields), "Created-By: Packages"]
     try:
         return run(argv, timeout=30).stdout.splitlines()
     except (CommandError, ToolMissingError):
-        return ()  # no usable apt on this machine: the distribution's own base URI is left
+        return ()  # no usable apt on this machine: use the distribution's own base URI
 
 
 def uri_below(base: str, path: str) -> str:
-    """Return the URI of a file in an archive, escaped as apt does it (RFC 3986; `~` and `+` stay)."""
+    """Return the URI of a file in an archive, escaped as apt does (RFC 3986; `~` and `+` stay)."""
     return f"{base.rstrip('/')}/{urllib.parse.quote(path, safe='/~+')}"

@@ -9,7 +9,7 @@ OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 
 
 def fields_of(content: bytes) -> dict[str, str]:
-    """Return the fields of an os-release file. Nothing is expanded: a value that holds shell stays what it is."""
+    """Return the fields of an os-release file. Shell in values is not expanded."""
     fields = {}
     for line in content.decode("utf-8", "replace").splitlines():
         key, _, value = line.strip().partition("=")
@@ -19,7 +19,7 @@ def fields_of(content: bytes) -> dict[str, str]:
 
 
 def read_os_release(root: Path = Path("/")) -> dict[str, str]:
-    """Return the fields of a root's os-release file; none if it has no readable one."""
+    """Return the fields of a root's os-release file, none if it has no readable one."""
     for name in OS_RELEASE:
         try:
             return fields_of(read_bounded(root / name[1:], "system-file-bytes"))

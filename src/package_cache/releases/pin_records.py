@@ -1,4 +1,4 @@
-"""A manifest's pins for one system: as apt's records, and those that would do nothing."""
+"""A manifest's pins for one system: as apt's records, and the problems of pins without effect."""
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ LIMITED = "where that is meant for other systems only, name them: systems = [...
 
 
 def pins_for(system: System, pins: Sequence[Pin]) -> list[Pin]:
-    """Return those pins that are for a system."""
+    """Return the pins that apply to a system."""
     return [pin for pin in pins if pin.systems is None or system.name in pin.systems]
 
 
@@ -23,7 +23,7 @@ def pin_records(pins: Iterable[Pin]) -> list[str]:
 
 
 def pins_without_effect(pins: Iterable[Pin], apt: Apt, system: System) -> list[Problem]:
-    """Return a problem for each pin that fits nothing: apt would take no notice of it, and of the slip in it."""
+    """Return a problem for each pin that matches nothing: apt would ignore it silently."""
     return [problem for pin in pins for problem in _without_effect(pin, apt, system)]
 
 

@@ -1,6 +1,6 @@
 """A group's precommands: shell, run in a disposable root of the target system before its packages are resolved.
 
-What they did to the root's apt (sources, keys, preferences) then decides what that root's own apt finds.
+Their changes to the root's apt (sources, keys, preferences) apply when that root's apt resolves packages.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from package_cache.sandbox.network_settings import ENVIRONMENT, tell_network
 from package_cache.settings import Options
 
 FOLDER = "/var/lib/package-cache"
-"""Of our apt's state, in the disposable root."""
+"""The folder of our apt's state in the disposable root."""
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def _run_commands(container: Container, commands: str, limit: float, whose: str)
 
 
 def _answers(container: Container) -> frozenset[DebconfAnswer]:
-    """Return what the root's debconf knows."""
+    """Return the answers in the root's debconf database."""
     script = 'cd /var/cache/debconf 2>/dev/null && cat "$@" 2>/dev/null'
     config, templates = (
         container.run(["sh", "-c", script, "sh", *files], check=False).stdout
@@ -116,7 +116,7 @@ def _updated_apt(container: Container, architectures: Sequence[str], sources: Se
 
 
 def _unreadable(words: str, sources: Sequence[Source], whose: str) -> PackageCacheError:
-    """Make the error of sources that apt cannot read: those of the release, or what precommands made of them."""
+    """Return the error for sources that apt cannot read: the release's own, or those that precommands added."""
     told = complaints(words)
     uris = {uri: source for source in sources for uri in source.uris}
     for uri, source in uris.items():

@@ -1,4 +1,4 @@
-"""From a manifest and the user's options to the apt sources of one system, and from a lock's repository to URIs."""
+"""The apt sources of one system, from the manifest and the user's options; the URIs of a locked repository."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -16,13 +16,13 @@ from package_cache.settings import Options
 from package_cache.system import System
 
 MirrorFinder = Callable[[LockedSystem, LockedRepository], Sequence[str]]
-"""The URIs from which a locked repository can be had, best first."""
+"""Returns the URIs of a locked repository, best first."""
 
 
 def archive_sources(
     release: Release, mirrors: Mapping[str, Sequence[str]], options: Options, listener: Listener = ignore
 ) -> tuple[Source, ...]:
-    """Return the sources of a release's own archives. May fetch the distribution's keys."""
+    """Return the sources of a release's own archives. Fetch the distribution's keys if they are missing."""
     distribution = release.system.distribution
     keyring = options.keyrings.get(distribution) or keyring_for(
         distribution, state=options.state, chosen=mirrors, auth=options.auth, listener=listener
@@ -43,16 +43,16 @@ def archive_sources(
 
 
 def skipped_mirrors(releases: Iterable[Release], mirrors: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return this machine's own sources of these releases that cannot be used, where the user named no other ones."""
+    """Return this machine's unusable sources of these releases, unless the user named mirrors."""
     archives = {archive.name: archive for release in releases for archive in release.archives}
     skipped = [uri for name, item in archives.items() if name not in mirrors for uri in host_mirrors(item).skipped]
     return tuple(dict.fromkeys(skipped))
 
 
 def repository_sources(system: System, repositories: Sequence[Repository], options: Options) -> tuple[Source, ...]:
-    """Return the sources of those of a manifest's repositories that are for a system.
+    """Return the sources of a manifest's repositories that apply to a system.
 
-    Raise `ManifestError` with each whose key this machine does not have.
+    Raises `ManifestError` with each repository whose key is missing on this machine.
     """
     own = [item for item in repositories if item.systems is None or system.name in item.systems]
     keys = [_keys(item, options) for item in own]
@@ -96,7 +96,7 @@ def _lacking(repository: Repository, found: Sequence[PublicKey]) -> list[Problem
 
 
 def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
-    """Emit an event that names the trusted keys and their files."""
+    """Return the trusted keys and their location, for messages."""
     if repository.trusted is None:
         return ""
     file = repository.trusted.file
@@ -105,9 +105,9 @@ def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
 
 
 def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
-    """Return the function that returns the URIs of a locked repository; the manifest may name further ones.
+    """Return a function that returns the URIs of a locked repository; the manifest may add mirrors.
 
-    Those of mirrors that keep old versions come last. Raises `UsageError` if the user named one for something else.
+    Snapshots come last. Raises `UsageError` if the user named a snapshot of an unknown archive or repository.
     """
     mirrors = options.mirrors_over(manifest.mirrors)
     systems = {system for group in manifest.groups for system in group.systems}
@@ -135,7 +135,7 @@ def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
 
 
 def _now(manifest: Manifest, system: System, name: str) -> Repository | None:
-    """Return the manifest's repository of a name for a system: the name may have others for another system."""
+    """Return the manifest's repository of a name for a system: another system may have another one of that name."""
     for item in manifest.repositories:
         if item.name == name and (item.systems is None or system.name in item.systems):
             return item

@@ -1,4 +1,4 @@
-"""The apts that answer for a system's groups: one for all plain groups, one for each group that has precommands."""
+"""The apts that resolve a system's groups: one for all plain groups, one for each group with precommands."""
 
 import contextlib
 import datetime
@@ -21,7 +21,7 @@ from package_cache.tools import need_for_lock
 
 @dataclass(frozen=True)
 class SystemApt:
-    """An apt whose lists are up to date, and the groups that it is asked for."""
+    """An apt with current lists, and the groups that it resolves."""
 
     architecture: str
     """Of the system."""
@@ -29,10 +29,10 @@ class SystemApt:
     sources: tuple[Source, ...]
     apt: Apt
     root: AptRoot | None = None
-    """Its folder; None if it is that of a root in which precommands ran."""
+    """Its lists; None for the apt of a root in which precommands ran."""
 
     def narrowed(self) -> contextlib.AbstractContextManager[Apt | None]:
-        """Return an apt that plans these groups faster, where there is one; it lives as long as the block."""
+        """Return a context of an apt that plans these groups faster, or of None if there is none."""
         if self.root is None:
             return contextlib.nullcontext()
         packages = (item for group in self.groups for item in group.packages_on(self.architecture))
@@ -41,9 +41,9 @@ class SystemApt:
 
 
 def known_releases(manifest: Manifest, options: Options, listener: Listener) -> tuple[Release, ...]:
-    """Return the release of each system, its distribution's keys at hand.
+    """Return the release of each system, after fetching missing keys of its distribution.
 
-    Raise `ManifestError` with every group whose system nobody knows, `ToolMissingError`, `PackageCacheError` if this
+    Raises `ManifestError` with every group of an unknown system, `ToolMissingError`, `PackageCacheError` if this
     machine cannot run the precommands of one.
     """
     need_for_lock(manifest, options)
@@ -79,9 +79,9 @@ def each_apt(
     *,
     foreign: Iterable[str] = (),
 ) -> None:
-    """Call `use` with each apt of a system, which lives as long as the call, and knows `foreign` architectures as well.
+    """Call `use` with each apt of a system, valid during the call, with `foreign` architectures as well.
 
-    Raises `ArchiveError` and `VerificationError` where lists cannot be had, and `PrecommandError`.
+    Raises `ArchiveError` and `VerificationError` if lists cannot be updated, and `PrecommandError`.
     """
     system = release.system
     groups = [group for group in manifest.groups if system in group.systems]
@@ -134,7 +134,7 @@ def _telling_where_it_moved(system: System) -> Iterator[None]:
 
 
 def _where_it_moved(system: System) -> str:
-    """Return the next step where a release is so old that mirrors drop it, "" for others."""
+    """Return the next step if the release is past its support and mirrors may have dropped it, else ""."""
     support = support_of(system, datetime.datetime.now(datetime.UTC).date())
     if not support.has_ended:
         return ""

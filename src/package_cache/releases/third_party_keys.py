@@ -1,6 +1,6 @@
-"""Keys of repositories beside the distribution's: found by fingerprint in keyrings that are here, written for apt.
+"""Keys of third-party repositories: found by fingerprint in local keyrings, written for apt.
 
-No key server is ever asked: anybody may put a key there.
+Key servers are never asked: anybody can publish a key there.
 """
 
 import contextlib
@@ -16,22 +16,22 @@ from package_cache.openpgp import PublicKey, read_public_keys
 from package_cache.process import run
 
 FOLDERS = ("etc/apt/keyrings", "usr/share/keyrings", "etc/apt/trusted.gpg.d")
-"""sources.list(5), Signed-By: where keys are for the administrator's sources, for packages' ones, and for all."""
+"""sources.list(5), Signed-By: the keyrings of the administrator's sources, of packages, and of all sources."""
 
 
 def installed_keys(
     fingerprints: Collection[str], *, gnupg: Path | None = None, host: Path = Path("/")
 ) -> dict[str, PublicKey]:
-    """Return those keys that this machine's keyrings have, or the user's in the GnuPG home `gnupg`.
+    """Return those of the keys that this machine's keyrings have, or the user's in the GnuPG home `gnupg`.
 
-    Of a key that several have, perhaps before and after it was renewed, what one of them has counts.
+    Copies of a key, perhaps before and after a renewal, are merged.
     """
     found: dict[str, bytes] = {}
     for content in _keyrings(host, fingerprints, gnupg):
         try:
             keys = read_public_keys(content)
         except ValueError:
-            continue  # somebody else's file: an old keybox, a note
+            continue  # not ours: an old keybox, a note
         for key in keys:
             if key.fingerprint in fingerprints:
                 found[key.fingerprint] = found.get(key.fingerprint, b"") + key.content
@@ -53,9 +53,9 @@ def _keyrings(host: Path, fingerprints: Collection[str], gnupg: Path | None) -> 
 
 
 def keyring_file(keys: Sequence[PublicKey], state: Path) -> Path:
-    """Write these keys, and no others, where apt can read them; give the file.
+    """Write a keyring of exactly these keys for apt. Return its path.
 
-    Its name is of its content, and it ends in `.gpg`: apt takes a file for armoured by the end of its name alone.
+    Its name is the hash of its content with the suffix `.gpg`: apt tells armoured files by the suffix alone.
     """
     content = b"".join(key.content for key in keys)
     with writing_to(state, option=OPTION):

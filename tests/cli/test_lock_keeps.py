@@ -107,7 +107,7 @@ def test_unknown_names_are_all_listed(locked: World) -> None:
 def test_a_lock_that_cannot_be_read_is_not_kept_in_silence(locked: World) -> None:
     (locked.folder / "package-cache.lock").write_text("format = 1\nsystem = 3\n")
     status, _, err = locked.online("lock", "--keep")
-    assert (status, "make it anew: package-cache lock" in err) == (4, True)
+    assert (status, "lock again: package-cache lock" in err) == (4, True)
     assert locked.online("lock")[0] == 0
     assert versions(locked)["editor"] == "1.1"
 

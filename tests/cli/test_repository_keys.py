@@ -117,7 +117,7 @@ def test_a_key_that_was_replaced_in_the_archive(world: World, vendor: Vendor) ->
         world,
         f"it is signed with the key {new}, which is not trusted",
         "if its owner changed the key, get the new one from there, check it, and put it in the place of the old; "
-        "if not, somebody else made this",
+        "if not, another party made this",
     )
     assert vendor.lock(world, by_key("stranger", world.folder / "vendor.asc"))[::2] == (0, "")
 
@@ -140,7 +140,7 @@ def test_a_key_that_has_expired(world: World, vendor: Vendor) -> None:
     assert without_apts_words(err) == whole_error(
         world,
         f"it is signed with the key {key}, which has expired",
-        "get the key anew from its owner, who must have extended or replaced it, and check this machine's clock",
+        "get the extended or new key from its owner, and check this machine's clock",
         trusted=EXPIRED,
     )
     asked = [path for path in vendor.server.requests if path.endswith("/InRelease")]

@@ -31,7 +31,7 @@ def problems(text: str) -> list[str]:
     with pytest.raises(LockError) as caught:
         read_lock(text, file="l")
     assert caught.value.status is ExitStatus.BAD_LOCK
-    assert caught.value.hint == "make it anew: package-cache lock"
+    assert caught.value.hint == "lock again: package-cache lock"
     return [str(problem) for problem in caught.value.problems]
 
 

@@ -93,7 +93,7 @@ def test_what_is_missing_is_named_at_its_table(path: Path) -> None:
         'm.toml:4:1: repository[0].suite: is missing -> write suite = "stable"',
         'm.toml:4:1: repository[0].uris: is missing -> write uris = ["scheme://host/path"]',
         'm.toml:4:1: repository[0].components: is missing -> write components = ["main"]',
-        "m.toml:4:1: repository[0].key: nobody vouches for this repository"
+        "m.toml:4:1: repository[0].key: no key vouches for this repository"
         ' -> write key = "keys/tools.asc" with its OpenPGP key, or allow-unsigned = true',
     ]
 
@@ -129,7 +129,7 @@ def test_mirrors(path: Path) -> None:
     [
         (
             'suite = "s"\ncomponents = ["main"]',
-            ["m.toml:5:1: repository[0].key: nobody vouches for this repository"],
+            ["m.toml:5:1: repository[0].key: no key vouches for this repository"],
         ),
         (
             'suite = "s"\ncomponents = ["main"]\nkey = "nope.asc"\nallow-unsigned = true',

@@ -1,4 +1,4 @@
-"""Explains why apt rejected a source, from its output and that of gpgv. Apt's exit status alone decides."""
+"""Explains why apt rejected a source, from its output and that of gpgv; that it did, apt's status has decided."""
 
 import re
 
@@ -19,12 +19,12 @@ _SAYINGS = (
         rf"NO_PUBKEY {_KEY}",
         "it is signed with the key {key}, which is not trusted",
         "if its owner changed the key, get the new one from there, check it, and put it in the place of the old; "
-        "if not, somebody else made this",
+        "if not, another party made this",
     ),
     (
         rf"EXPKEYSIG {_KEY}",
         "it is signed with the key {key}, which has expired",
-        "get the key anew from its owner, who must have extended or replaced it, and check this machine's clock",
+        "get the extended or new key from its owner, and check this machine's clock",
     ),
     (
         rf"REVKEYSIG {_KEY}",

@@ -253,7 +253,7 @@ def _error(failed: list[Wanted]) -> PackageCacheError:
     problems = [Problem("\n".join(_told(cause, files))) for cause, files in alike.items()]
     files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
     if any(one.lacks_space for one in failed):
-        hint = f"free some space in {failed[0].item.target.parent}, then run this again: it goes on where it stopped"
+        hint = f"free some space in {failed[0].item.target.parent}, then run this again: it resumes"
         status = ExitStatus.NO_SPACE
         return ArchiveError(f"cannot download {files}: no space left", problems=problems, hint=hint, status=status)
     if any(one.wrong for one in failed):
@@ -267,5 +267,5 @@ def _error(failed: list[Wanted]) -> PackageCacheError:
         message = f"cannot download {files}: the archive no longer has {', '.join(gone)} in the locked version"
         return ArchiveError(message, problems=problems, hint=_HOW_TO_GO_ON.format(" ".join(gone)))
     trust = how_to_trust("\n".join(words for one in failed for words in one.words.values()))
-    hint = trust or "check the network, or name another mirror; then run this again: it goes on where it stopped"
+    hint = trust or "check the network, or name another mirror; then run this again: it resumes"
     return ArchiveError(f"cannot download {files}", problems=problems, hint=hint)

@@ -20,7 +20,7 @@ def control_text(path: Path) -> str:
     Raises `VerificationError` if the file is not a package that dpkg can read, `ToolMissingError`, and
     `OSError` where dpkg-deb has no place for its temporary files.
     """
-    hint = "delete the file and build the cache again, so that it is fetched anew"
+    hint = "delete the file and build the cache again: it is downloaded again"
     try:
         text = run(["dpkg-deb", "--field", str(path)], timeout=60).stdout.strip("\n") + "\n"
     except CommandError as error:

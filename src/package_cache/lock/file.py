@@ -133,7 +133,7 @@ def read_lock(text: str, *, file: str) -> Lock:
 
 
 def _unreadable(*problems: Problem) -> LockError:
-    return LockError("cannot use the lock", problems=problems, hint="make it anew: package-cache lock")
+    return LockError("cannot use the lock", problems=problems, hint="lock again: package-cache lock")
 
 
 def _system_table(locked: LockedSystem) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _check_vouched_for(table: Table) -> None:
     keyed = "key" in table.values or "fingerprint" in table.values
     if not keyed and not unsigned:
         hint = 'write key = "keys/tools.asc" with its OpenPGP key, or allow-unsigned = true'
-        table.wrong(["key"], "nobody vouches for this repository", hint)
+        table.wrong(["key"], "no key vouches for this repository", hint)
     elif keyed and unsigned:
         table.wrong(["allow-unsigned"], "it has a key and may be unsigned", "leave one of the two out")
 

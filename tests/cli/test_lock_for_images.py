@@ -221,7 +221,7 @@ def test_an_image_without_dpkg_has_no_architecture(old: World) -> None:
     (root / "var/lib/dpkg/status").write_text("")
     assert locked(old, "--for", str(root)) == (
         2,
-        "error: cannot lock for the image bare: its dpkg does not say of which architecture it is\n"
+        "error: cannot lock for the image bare: its dpkg does not report an architecture\n"
         "hint: name it in an [[image]] of the manifest: architecture\n",
     )
 

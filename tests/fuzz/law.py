@@ -12,7 +12,7 @@ LIMIT = 1.0
 
 
 WHOLE = re.compile(r"is not TOML: |is not JSON that can be read: |has no group$")
-"""What is said of a whole file. What is no TOML has its place in tomllib's own words."""
+"""Messages about a file as a whole. For invalid TOML, tomllib's message has the position."""
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def check_told(error: PackageCacheError, file: str) -> None:
     assert error.message.startswith("cannot "), error.message
     text = str(error)
     assert file in text
-    text.encode()  # else nobody could print it
+    text.encode()  # raises if the text cannot be printed
     for problem in error.problems:
         assert problem.message
         assert problem.line or problem.field or WHOLE.match(problem.message), problem

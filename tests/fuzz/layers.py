@@ -16,7 +16,7 @@ from tests.check.layouts import HandMade, base, tar_of
 from tests.fuzz.mutation import altered, mutated
 
 OUTSIDE = "/pwned"
-"""What nobody may make, wherever a member says that it lies."""
+"""A path that no image may create, whatever its members are named."""
 
 NAMES = [
     "usr/lib/os-release", "etc/os-release", "var/lib/dpkg/status", "var/lib/dpkg/arch", "var/lib/dpkg/updates/0001",
@@ -131,7 +131,7 @@ def written(tree: Any) -> bytes:
 
 
 def renamed(layout: HandMade, image: Any, random: Random) -> str:
-    """Alter the manifest, or the configuration, and whoever names it by its digest: nobody can object to the hash."""
+    """Alter the manifest or the configuration, and every digest that refers to it, so that all hashes match."""
     tree = json.loads(layout.place(image).read_bytes())
     if "config" in tree and random.randrange(2):
         config = json.loads(layout.place(tree["config"]).read_bytes())

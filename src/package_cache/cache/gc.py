@@ -44,7 +44,7 @@ class GcResult:
 
     dry_run: bool
     busy: bool
-    """Somebody stages to the cache, or began to: the rest is for the next time."""
+    """Another process stages to the cache, or began to: the next run removes the rest."""
     removed: int
     """Files, or what would be removed; leftovers of writers that were killed among them."""
     removed_bytes: int

@@ -13,10 +13,10 @@
         packages.json               the packages, and the hash of each file as the archive has it
 
 Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`
-can only be the group `ssh-server`. Nobody who reads a cache writes to it. Whoever writes: the lock
-before all, pool files first, then each group's folder in one rename, the description last; what changes is taken out
-of the description before. What is removed goes the other way round. So every group folder that can be seen is whole,
-and all that the description names fits it.
+can only be the group `ssh-server`. Reading needs no write access. A writer takes the lock
+first, then writes pool files, then each group's folder in one rename, and the description last; before a group changes,
+it is removed from the description. Removal goes in the reverse order. So every visible group folder is complete, and
+everything that the description names matches it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -28,7 +28,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True, order=True)
 class Proof:
-    """What came of one group in one container system."""
+    """The result of one group's trial installation in one container system."""
 
     group: str
     system: str

@@ -86,9 +86,7 @@ def _seen(image: ImageToLock, lock: Lock, options: Options, listener: Listener) 
         ) from error
     if seen.architecture is None:
         hint = "name it in an [[image]] of the manifest: architecture"
-        raise UsageError(
-            f"cannot lock for the image {name}: its dpkg does not report an architecture", hint=hint
-        )
+        raise UsageError(f"cannot lock for the image {name}: its dpkg does not report an architecture", hint=hint)
     for system in lock.systems:
         if (system.system.name, system.system.architecture) == (seen.system, seen.architecture):
             return system.system, seen

@@ -16,7 +16,7 @@ def median(row: Row | None) -> float | None:
 
 
 def ratio(results: Results, system: str, group: str, method: str) -> float | None:
-    """Return how many times as long as ours a method takes."""
+    """Return the ratio of a method's seconds to those of Package Cache."""
     theirs, ours = (median(results.row(system, group, name)) for name in (method, OURS))
     return None if theirs is None or ours is None else theirs / ours
 

@@ -1,4 +1,4 @@
-"""The methods that are compared. What each does stands in `methods/<script>.sh`, as a user would type it."""
+"""The methods that are compared. Each is a script, `methods/<script>.sh`, as a user would type it."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,4 +1,4 @@
-"""Small caches for the installer's tests, and the rooms it is run in: throw-away copies of real roots."""
+"""Small caches for the installer's tests, and the rooms it is run in: disposable copies of real roots."""
 
 import contextlib
 import shutil

@@ -1,7 +1,7 @@
-"""Caches of any number of groups of tiny real packages, for asking how things grow: made without apt and dpkg-deb.
+"""Caches of any number of groups of tiny real packages, made without apt and dpkg-deb: does the work grow with them?
 
 Each group has `OWN` packages of its own and `SHARED` that all groups have, as real groups share libc6. Their members
-are compressed with zstd, as a cache keeps them: what is built of them costs the work for a package, not for its bytes.
+are compressed with zstd, as a cache keeps them: building them costs the work for each package, not for its bytes.
 """
 
 import hashlib

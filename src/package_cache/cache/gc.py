@@ -167,7 +167,7 @@ def _unknown(inside: Inside, place: str, why: str) -> CacheError:
 
 
 def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
-    """Return when each file was first found. What is no time, or has not come yet, is of a wrong clock, or not ours."""
+    """Return when each file was first found unused; invalid and future times are ignored."""
     try:
         document = load_json(cache.inside.read(NOTES, "cache-file-bytes"))
     except (OSError, ValueError, RecursionError):

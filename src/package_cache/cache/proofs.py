@@ -55,7 +55,7 @@ class Proof:
 
 
 def release_digest(cache: CacheFolder, group: str, system: str) -> str:
-    """Return by what a proof knows a group; empty where it is not there."""
+    """Return the digest by which a proof identifies a group; empty if there is no such group."""
     try:
         return cache.inside.sha256(f"{group_folder(group, system)}/Release")
     except OSError:
@@ -97,7 +97,7 @@ def _read(cache: CacheFolder) -> tuple[Proof, ...]:
 
 
 def _proof(table: Any) -> Proof | None:
-    """Return one; None where it is none: the others are none the worse for it."""
+    """Return one proof, or None if the line is invalid, which does not affect the others."""
     reader = _ProofReader("")
     proof = reader.proof(table) if isinstance(table, dict) else None
     return None if reader.problems else proof

@@ -80,7 +80,7 @@ def prepare(
         write_atomically(folder / "package_cache_info", text.encode())
         manifest = read_manifest(folder / "package_cache_info")
         options = given_options(state)
-        sources = archive_sources(release, options.mirrors_over(manifest.mirrors), options, listener)
+        sources = archive_sources(release, options.with_mirrors(manifest.mirrors), listener)
         made = make_root(root_source(release, sources), state=state, isolation=strongest_isolation(), listener=listener)
         root = lab_root(made, state)
         lock_file = folder / "package-cache.lock"

@@ -123,7 +123,7 @@ def product_root(state: Path, containment: Containment, pytestconfig: pytest.Con
         options = Options(state)
         try:
             with exclusive(state / ".keyrings.lock", wait=600):
-                sources = archive_sources(release, {}, options)
+                sources = archive_sources(release, options)
             source = root_source(release, sources)
             plain = tuple(line for line in source.repositories if f" {release.series} " in line)
             source = source if upgraded else replace(source, repositories=plain)

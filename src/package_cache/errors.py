@@ -29,6 +29,10 @@ class Problem:
         text = f"{where}: {self.message}" if where else self.message
         return f"{text}\n    {self.hint}" if self.hint else text
 
+    def in_order(self) -> tuple[str, int, int]:
+        """Return the key that sorts problems by their places."""
+        return self.file or "", self.line or 0, self.column or 0
+
 
 class PackageCacheError(Exception):
     """The base of all errors of the library.

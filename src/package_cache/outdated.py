@@ -11,8 +11,9 @@ from package_cache.events import Listener, ignore
 from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedSystem
 from package_cache.manifest.model import Manifest
 from package_cache.names import PackageRequest
-from package_cache.releases.distributions import Release, Support, support_of
-from package_cache.releases.system_apt import SystemApt, each_apt, known_releases
+from package_cache.releases.distributions import Support, support_of
+from package_cache.releases.sources import SystemSources
+from package_cache.releases.system_apt import SystemApt, each_apt, each_system
 from package_cache.resolve.groups import SYSTEMS_AT_ONCE
 from package_cache.settings import Options
 from package_cache.threads import in_threads
@@ -69,18 +70,13 @@ def outdated(
 ) -> Outdated:
     """Compare the packages of a lock with the archives. Raises what `make_lock` raises."""
     locked = {item.system: item for item in lock.systems}
-    releases = [release for release in known_releases(manifest, options, listener) if release.system in locked]
-    found = in_threads(
-        lambda release: _ask(manifest, release, options, listener, locked[release.system]), releases, SYSTEMS_AT_ONCE
-    )
+    asked = [sources for sources in each_system(manifest, options, listener) if sources.system in locked]
+    found = in_threads(lambda sources: _ask(sources, options, listener, locked[sources.system]), asked, SYSTEMS_AT_ONCE)
     systems = []
-    for release, packages in zip(releases, found, strict=True):
-        support = support_of(release.system, today)
-        systems.append(
-            OutdatedSystem(
-                release.system.name, release.system.architecture, support, support.has_ended, tuple(sorted(packages))
-            )
-        )
+    for sources, packages in zip(asked, found, strict=True):
+        system, support = sources.system, support_of(sources.system, today)
+        names = system.name, system.architecture
+        systems.append(OutdatedSystem(*names, support, support.has_ended, tuple(sorted(packages))))
     every = [package for packages in found for package in packages]
     return Outdated(
         any(not package.pinned for package in every),
@@ -90,9 +86,7 @@ def outdated(
     )
 
 
-def _ask(
-    manifest: Manifest, release: Release, options: Options, listener: Listener, locked: LockedSystem
-) -> list[OutdatedPackage]:
+def _ask(sources: SystemSources, options: Options, listener: Listener, locked: LockedSystem) -> list[OutdatedPackage]:
     """Return the outdated packages of one system."""
     found: dict[tuple[str, str], OutdatedPackage] = {}  # by key and newest version: precommands may add sources
 
@@ -111,7 +105,7 @@ def _ask(
                 both = tuple(sorted({*new.groups, *before.groups}))
                 found[package.key, new.newest] = replace(new, groups=both, pinned=new.pinned or before.pinned)
 
-    each_apt(manifest, release, options, listener, compare)
+    each_apt(sources, options, listener, compare)
     return list(found.values())
 
 

@@ -1,7 +1,7 @@
 """The settings of verbs that download from archives: created once, by the command line."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -30,6 +30,6 @@ class Options:
     uncontained_precommands: bool = False
     """Run precommands as root of this machine, in a copy of a root, if it cannot isolate them."""
 
-    def mirrors_over(self, mirrors: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-        """Return the user's mirrors and, for all other archives, these mirrors of a manifest."""
-        return {**mirrors, **self.mirrors}
+    def with_mirrors(self, mirrors: Mapping[str, Sequence[str]]) -> "Options":
+        """Return these options with a manifest's mirrors of the archives for which the user named none."""
+        return replace(self, mirrors={**mirrors, **self.mirrors})

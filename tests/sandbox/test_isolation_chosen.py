@@ -21,7 +21,7 @@ from package_cache.releases.distributions import release_of
 from package_cache.sandbox.isolation import isolation_for
 from package_cache.errors import PackageCacheError
 from package_cache.system import System
-from package_cache.releases.precommands import prepared_apt
+from package_cache.releases.precommands import precommand_isolation
 from package_cache.settings import Options
 
 try:
@@ -30,8 +30,8 @@ except PackageCacheError as error:
     print(error.status.name, error)
 release, options = release_of(System.parse("ubuntu18.04")), Options(Path("/nonexistent"))
 try:
-    with prepared_apt("true", release, sources=(), architectures=(), options=options, listener=print):
-        print("the precommands ran")
+    precommand_isolation(release, options)
+    print("the precommands would run")
 except PackageCacheError as error:
     print(error.status.name, error.hint)
 print(isolation_for("amd64", uncontained=True).name)

@@ -81,6 +81,11 @@ class Source:
         ]
         return "\n".join([*fields, ""])
 
+    def one_line_style(self, uri: str) -> list[str]:
+        """Return the lines of a `sources.list` for one of its mirrors, whose keys the reader knows."""
+        options = "[check-valid-until=no] " if self.allow_expired else ""
+        return [f"deb {options}{uri} {suite} {' '.join(self.components)}" for suite in self.suites]
+
 
 class AptRoot:
     """The lists of some sources for one system, and the mirror of each source that answered."""

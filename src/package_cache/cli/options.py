@@ -247,7 +247,7 @@ def given_options(
 ) -> Options:
     """Return `Options` from the command line and the environment; the command line has priority.
 
-    `Options.mirrors_over` adds the manifest's mirrors of other archives.
+    `Options.with_mirrors` adds the manifest's mirrors of other archives.
     """
     for name, uri in snapshots:
         check_uri(uri, f"a snapshot of {name}", f"--snapshot {name}=scheme://host/path")

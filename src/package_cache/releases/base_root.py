@@ -18,7 +18,7 @@ def release_root(release: Release, options: Options, isolation: Isolation, *, in
 
     Raises what `archive_sources` and `make_root` raise.
     """
-    sources = archive_sources(release, options.mirrors, options)
+    sources = archive_sources(release, options)
     return root_from(release, sources, options, isolation, include=include)
 
 
@@ -45,12 +45,8 @@ def root_from(
 
 def root_source(release: Release, sources: Sequence[Source], mirror: int = 0) -> RootSource:
     """Return the source of a release's root: its archives, each from the mirror of that number, or its last."""
-    lines = tuple(
-        f"deb {'[check-valid-until=no] ' if source.allow_expired else ''}"
-        f"{source.uris[min(mirror, len(source.uris) - 1)]} {suite} {' '.join(source.components)}"
-        for source in sources
-        for suite in source.suites
-    )
+    chosen = ((source, source.uris[min(mirror, len(source.uris) - 1)]) for source in sources)
+    lines = tuple(line for source, uri in chosen for line in source.one_line_style(uri))
     keyring = sources[0].keyring
     assert keyring is not None
     return RootSource(release.series, release.system.architecture, lines, keyring)

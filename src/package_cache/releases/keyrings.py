@@ -6,8 +6,7 @@ installed from its package in the newest release of a distribution whose keyring
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from package_cache.apt.isolated import AptRoot, Source
@@ -22,35 +21,29 @@ from package_cache.names import PackageRequest
 from package_cache.process import run
 from package_cache.releases.distributions import DATA, known_systems, newest_release
 from package_cache.releases.mirrors import mirrors_of
+from package_cache.settings import Options
 from package_cache.system import DEFAULT_ARCHITECTURE, System
 
 MAX_AGE = 30 * 24 * 3600.0
 """Seconds after which a keyring that was fetched is fetched again: keys rotate about once in two years."""
 
 
-def keyring_for(
-    distribution: str,
-    *,
-    state: Path,
-    chosen: Mapping[str, Sequence[str]] | None = None,
-    data: Path = DATA,
-    auth: Path | None = None,
-    listener: Listener = ignore,
-) -> Path:
-    """Return the keyring file of a distribution's archive: this machine's, or one fetched and verified.
+def keyring_for(distribution: str, options: Options, listener: Listener = ignore, *, data: Path = DATA) -> Path:
+    """Return the keyring file of a distribution's archive: the user's, this machine's, or one fetched and verified.
 
-    `state` keeps fetched keyrings; `chosen` are the user's mirrors. Raises `PackageCacheError`: with the status of
-    `VerificationError` if this machine's keys do not verify those of the distribution, else with the status of the
-    first failure.
+    The state keeps fetched keyrings. Raises `PackageCacheError`: with the status of `VerificationError` if this
+    machine's keys do not verify those of the distribution, else with the status of the first failure.
     """
+    if chosen := options.keyrings.get(distribution):
+        return chosen
     own = _installed(distribution, data)
     if own.exists():
         return own
-    kept = private_folder(state) / "keyrings" / own.name
+    kept = private_folder(options.state) / "keyrings" / own.name
     if kept.exists() and time.time() - kept.stat().st_mtime < MAX_AGE:
         return kept
     try:
-        content = _fetch(distribution, _Way(state, chosen or {}, data, auth), listener)
+        content = _fetch(distribution, options, data, listener)
     except PackageCacheError as error:
         if not kept.exists():
             raise
@@ -71,39 +64,29 @@ def _vouchers(distribution: str, data: Path) -> Iterator[str]:
     yield from sorted(name for name in names if name != distribution and _installed(name, data).exists())
 
 
-@dataclass(frozen=True)
-class _Way:
-    """The options for fetching a keyring."""
-
-    state: Path
-    chosen: Mapping[str, Sequence[str]]
-    data: Path
-    auth: Path | None
-
-
-def _fetch(distribution: str, way: _Way, listener: Listener) -> bytes:
+def _fetch(distribution: str, options: Options, data: Path, listener: Listener) -> bytes:
     failures: list[PackageCacheError] = []
-    for voucher in _vouchers(distribution, way.data):
+    for voucher in _vouchers(distribution, data):
         listener(Step(f"fetching the keys of {distribution}, vouched for by those of {voucher}"))
         try:
-            return _fetch_from(voucher, distribution, way)
+            return _fetch_from(voucher, distribution, options, data)
         except PackageCacheError as error:
             failures.append(error)
     distrusted = not failures or any(isinstance(error, VerificationError) for error in failures)
     raise PackageCacheError(
         f"cannot get the keys of {distribution}'s archive",
         details="\n".join(map(str, failures)),
-        hint=f"put them at {_installed(distribution, way.data)}, or name a file: --keyring {distribution}=FILE",
+        hint=f"put them at {_installed(distribution, data)}, or name a file: --keyring {distribution}=FILE",
         status=VerificationError.status if distrusted else failures[0].status,
     )
 
 
-def _fetch_from(voucher: str, distribution: str, way: _Way) -> bytes:
-    release = newest_release(voucher, DEFAULT_ARCHITECTURE, way.data)
+def _fetch_from(voucher: str, distribution: str, options: Options, data: Path) -> bytes:
+    release = newest_release(voucher, DEFAULT_ARCHITECTURE, data)
     archive = release.archives[0]
-    keyring = _installed(voucher, way.data)
-    source = Source(voucher, mirrors_of(archive, way.chosen), (release.series,), archive.components, keyring)
-    root = AptRoot(way.state, [release.system.architecture], [source], auth=way.auth)
+    uris, keyring = mirrors_of(archive, options.mirrors), _installed(voucher, data)
+    source = Source(voucher, uris, (release.series,), archive.components, keyring)
+    root = AptRoot(options.state, [release.system.architecture], [source], auth=options.auth)
     root.update()
     path = f"usr/share/keyrings/{distribution}-archive-keyring.gpg"
     for name in sorted({f"{distribution}-archive-keyring", f"{distribution}-keyring"} & root.apt.names()):
@@ -112,7 +95,7 @@ def _fetch_from(voucher: str, distribution: str, way: _Way) -> bytes:
             deb = Path(folder) / "keyring.deb"
             check_bound("keyring-bytes", package.size, f"the package {name}")
             wanted = Download((f"{package.base_uri}/{package.path}",), deb, package.sha256, package.size)
-            download([wanted], auth=way.auth)
+            download([wanted], auth=options.auth)
             run(["dpkg-deb", "--extract", str(deb), folder], timeout=60)
             return read_bounded(Path(folder) / path, "keyring-bytes")
     raise VerificationError(f"cannot find a package of {distribution}'s keys in {voucher} {release.series}")

@@ -49,6 +49,11 @@ def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: P
     return tuple(dict.fromkeys(uri.rstrip("/") for uri in found))
 
 
+def skipped_mirrors(archive: Archive, chosen: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return this machine's unusable sources of an archive, none if the user chose mirrors for it."""
+    return () if archive.name in chosen else host_mirrors(archive).skipped
+
+
 def _distributions_own(archive: Archive) -> tuple[str, ...]:
     """Return the distribution's own URIs of an archive.
 

@@ -13,9 +13,11 @@ from package_cache.debconf import DebconfAnswer, answers_in
 from package_cache.errors import ArchiveError, PackageCacheError, PrecommandError
 from package_cache.events import Listener, Step, Warn
 from package_cache.exit_codes import ExitStatus
+from package_cache.manifest.model import Group
 from package_cache.process import CommandError, Completed
 from package_cache.releases.base_root import root_from
 from package_cache.releases.distributions import Release
+from package_cache.releases.sources import SystemSources
 from package_cache.sandbox.container import Container
 from package_cache.sandbox.isolation import Isolation, disposable_root, isolation_for
 from package_cache.sandbox.network_settings import ENVIRONMENT, tell_network
@@ -26,30 +28,22 @@ FOLDER = "/var/lib/package-cache"
 
 
 @contextlib.contextmanager
-def prepared_apt(
-    commands: str,
-    release: Release,
-    *,
-    sources: Sequence[Source],
-    architectures: Sequence[str],
-    options: Options,
-    listener: Listener,
-    whose: str = "the precommands",
-) -> Iterator[Apt]:
-    """Yield the apt of a root of the release in which the precommands have run; the block's end removes the root.
+def prepared_apt(group: Group, sources: SystemSources, options: Options, listener: Listener) -> Iterator[Apt]:
+    """Yield the apt of a root of the system in which a group's precommands have run; the block's end removes the root.
 
-    `sources` are the release's own, and `whose` names the precommands in messages, with their group. Raises
-    `PrecommandError`, with their output, where they fail or run out of time.
+    Raises `PrecommandError`, with their output, where they fail or run out of time.
     """
-    isolation = precommand_isolation(release, options)
-    root = root_from(release, sources, options, isolation, include=["gpgv"], listener=listener)
+    line = f" (line {group.place.line})" if group.place.line else ""
+    whose = f"the precommands of group {group.name!r}{line}"
+    isolation = precommand_isolation(sources.release, options)
+    root = root_from(sources.release, sources.own, options, isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
-        listener(Step(f"running precommands in a root of {release.system.name}"))
+        listener(Step(f"running precommands in a root of {sources.system.name}"))
         tell_network(container, options.proxies)
         before = _answers(container)
-        _run_commands(container, commands, options.precommand_timeout, whose)
+        _run_commands(container, group.precommands or "", options.precommand_timeout, whose)
         _warn_of_answers(_answers(container) - before, listener)
-        yield _updated_apt(container, architectures, sources, whose)
+        yield _updated_apt(container, sources, whose)
 
 
 def precommand_isolation(release: Release, options: Options) -> Isolation:
@@ -98,8 +92,8 @@ def _warn_of_answers(answers: Iterable[DebconfAnswer], listener: Listener) -> No
         listener(Warn(f"the precommands' answers to debconf are not carried: {where}: debconf = [{', '.join(tables)}]"))
 
 
-def _updated_apt(container: Container, architectures: Sequence[str], sources: Sequence[Source], whose: str) -> Apt:
-    text = config_text(FOLDER, architectures, own_sources=False)
+def _updated_apt(container: Container, sources: SystemSources, whose: str) -> Apt:
+    text = config_text(FOLDER, sources.architectures, own_sources=False)
     script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
     container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
 
@@ -111,8 +105,8 @@ def _updated_apt(container: Container, architectures: Sequence[str], sources: Se
     completed = run(["apt-get", "update", "--quiet"])
     words = completed.stdout + completed.stderr
     if completed.returncode != 0 or any(line.startswith(("Err:", "W: Failed")) for line in words.splitlines()):
-        raise _unreadable(words, sources, whose)
-    return Apt(run, architectures[0])
+        raise _unreadable(words, sources.own, whose)
+    return Apt(run, sources.architectures[0])
 
 
 def _unreadable(words: str, sources: Sequence[Source], whose: str) -> PackageCacheError:

@@ -1,36 +1,94 @@
-"""The apt sources of one system, from the manifest and the user's options; the URIs of a locked repository."""
+"""The apt sources of each system, finished in one pass from the manifest and the user's options."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from package_cache.apt.isolated import Source
 from package_cache.errors import ManifestError, Problem, UsageError
-from package_cache.events import Listener, ignore
+from package_cache.events import Listener, Warn, ignore
 from package_cache.lock.model import LockedRepository, LockedSystem
-from package_cache.manifest.model import Manifest, Repository
+from package_cache.manifest.model import Group, Manifest, Pin, Repository
 from package_cache.openpgp import PublicKey
 from package_cache.releases.distributions import Release, release_of
 from package_cache.releases.keyrings import keyring_for
-from package_cache.releases.mirrors import host_mirrors, mirrors_of
+from package_cache.releases.mirrors import mirrors_of
 from package_cache.releases.third_party_keys import installed_keys, keyring_file
 from package_cache.settings import Options
-from package_cache.system import System
+from package_cache.system import System, foreign_beside
 
 MirrorFinder = Callable[[LockedSystem, LockedRepository], Sequence[str]]
 """Returns the URIs of a locked repository, best first."""
 
 
-def archive_sources(
-    release: Release, mirrors: Mapping[str, Sequence[str]], options: Options, listener: Listener = ignore
-) -> tuple[Source, ...]:
-    """Return the sources of a release's own archives. Fetch the distribution's keys if they are missing."""
-    distribution = release.system.distribution
-    keyring = options.keyrings.get(distribution) or keyring_for(
-        distribution, state=options.state, chosen=mirrors, auth=options.auth, listener=listener
-    )
+@dataclass(frozen=True)
+class SystemSources:
+    """What a manifest and the user's options say about one system, ready for apt."""
+
+    release: Release
+    groups: tuple[Group, ...]
+    own: tuple[Source, ...]
+    """The release's own archives."""
+    added: tuple[Source, ...]
+    """The manifest's repositories."""
+    pins: tuple[Pin, ...]
+    architectures: tuple[str, ...]
+    """Whose packages apt may plan: the system's own first."""
+    foreign: tuple[str, ...]
+    """Architectures beside its own of which its images may have packages."""
+
+    @property
+    def system(self) -> System:
+        """The system itself."""
+        return self.release.system
+
+    @property
+    def every(self) -> tuple[Source, ...]:
+        """All sources, the release's own first."""
+        return (*self.own, *self.added)
+
+    def with_architectures(self, more: Iterable[str]) -> "SystemSources":
+        """Return these sources for further architectures as well."""
+        native, *others = self.architectures
+        return replace(self, architectures=(native, *sorted({*others, *more} - {native, "all", ""})))
+
+
+def system_sources(
+    manifest: Manifest, release: Release, options: Options, listener: Listener = ignore
+) -> SystemSources:
+    """Return the sources of one system of a manifest, after fetching its distribution's keys if they are missing.
+
+    Warn of each that is less trustworthy than others. Raises `ManifestError` with each repository whose key is missing
+    on this machine, and what `keyring_for` raises.
+    """
+    system = release.system
+    groups = tuple(group for group in manifest.groups if system in group.systems)
+    added = _repository_sources([item for item in manifest.repositories if _is_for(item, system)], options)
+    own = archive_sources(release, options.with_mirrors(manifest.mirrors), listener)
+    for source in added:
+        if source.allow_unsigned:
+            listener(Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs"))
+    for source in (*own, *added):
+        if source.allow_expired:
+            what = f"{source.name} for {system}"
+            listener(Warn(f"lists of {what} are used however old they are: they may lack security updates"))
+    pins = tuple(pin for pin in manifest.pins if _is_for(pin, system))
+    foreign = foreign_beside(system.architecture, manifest.companion_architectures)
+    asked = {item.request.architecture or "" for group in groups for item in group.packages_on(system.architecture)}
+    found = SystemSources(release, groups, own, added, pins, (system.architecture,), foreign)
+    return found.with_architectures(asked.union(foreign))
+
+
+def _is_for(item: Repository | Pin, system: System) -> bool:
+    return item.systems is None or system.name in item.systems
+
+
+def archive_sources(release: Release, options: Options, listener: Listener = ignore) -> tuple[Source, ...]:
+    """Return the sources of a release's own archives. Raises what `keyring_for` raises."""
+    keyring = keyring_for(release.system.distribution, options, listener)
     return tuple(
         Source(
             name=archive.name,
-            uris=mirrors_of(archive, mirrors),
+            uris=mirrors_of(archive, options.mirrors),
             suites=archive.suites,
             components=archive.components,
             keyring=keyring,
@@ -42,37 +100,28 @@ def archive_sources(
     )
 
 
-def skipped_mirrors(releases: Iterable[Release], mirrors: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return this machine's unusable sources of these releases, unless the user named mirrors."""
-    archives = {archive.name: archive for release in releases for archive in release.archives}
-    skipped = [uri for name, item in archives.items() if name not in mirrors for uri in host_mirrors(item).skipped]
-    return tuple(dict.fromkeys(skipped))
-
-
-def repository_sources(system: System, repositories: Sequence[Repository], options: Options) -> tuple[Source, ...]:
-    """Return the sources of a manifest's repositories that apply to a system.
-
-    Raises `ManifestError` with each repository whose key is missing on this machine.
-    """
-    own = [item for item in repositories if item.systems is None or system.name in item.systems]
-    keys = [_keys(item, options) for item in own]
-    problems = [problem for item, found in zip(own, keys, strict=True) for problem in _lacking(item, found)]
+def _repository_sources(repositories: Sequence[Repository], options: Options) -> tuple[Source, ...]:
+    found: list[Source] = []
+    problems: list[Problem] = []
+    for item in repositories:
+        keys = _keys(item, options)
+        problems += _lacking(item, keys)
+        found.append(
+            Source(
+                name=item.name,
+                uris=tuple(uri.rstrip("/") for uri in item.uris),
+                suites=(item.suite,),
+                components=item.components,
+                keyring=keyring_file(keys, options.state) if keys else None,
+                trusted=_words(item, keys),
+                allow_unsigned=item.allow_unsigned,
+                allow_expired=item.allow_expired or options.allow_expired,
+                priority=item.priority,
+            )
+        )
     if problems:
         raise ManifestError("cannot lock this manifest", problems=problems)
-    return tuple(
-        Source(
-            name=item.name,
-            uris=tuple(uri.rstrip("/") for uri in item.uris),
-            suites=(item.suite,),
-            components=item.components,
-            keyring=keyring_file(found, options.state) if found else None,
-            trusted=_words(item, found),
-            allow_unsigned=item.allow_unsigned,
-            allow_expired=item.allow_expired or options.allow_expired,
-            priority=item.priority,
-        )
-        for item, found in zip(own, keys, strict=True)
-    )
+    return tuple(found)
 
 
 def _keys(repository: Repository, options: Options) -> tuple[PublicKey, ...]:
@@ -109,7 +158,7 @@ def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
 
     Snapshots come last. Raises `UsageError` if the user named a snapshot of an unknown archive or repository.
     """
-    mirrors = options.mirrors_over(manifest.mirrors)
+    mirrors = options.with_mirrors(manifest.mirrors).mirrors
     systems = {system for group in manifest.groups for system in group.systems}
     names = {archive.name for system in systems for archive in release_of(system).archives}
     names.update(item.name for item in manifest.repositories)
@@ -118,7 +167,9 @@ def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
         raise UsageError(message, hint=f"there are: {', '.join(sorted(names))}")
 
     def find(system: LockedSystem, repository: LockedRepository) -> Sequence[str]:
-        name, now = repository.name, _now(manifest, system.system, repository.name)
+        name = repository.name
+        same = (item for item in manifest.repositories if item.name == name and _is_for(item, system.system))
+        now = next(same, None)
         if repository.uri is not None:
             found = (*(now.uris if now else ()), repository.uri)
             kept = now.snapshot if now else None
@@ -132,11 +183,3 @@ def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:
         return tuple(dict.fromkeys(uri.rstrip("/") for uri in (*found, *last)))
 
     return find
-
-
-def _now(manifest: Manifest, system: System, name: str) -> Repository | None:
-    """Return the manifest's repository of a name for a system: another system may have another one of that name."""
-    for item in manifest.repositories:
-        if item.name == name and (item.systems is None or system.name in item.systems):
-            return item
-    return None

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from package_cache.apt.isolated import Source
 from package_cache.apt.solver import Apt, NoPlanError, PlannedPackage
 from package_cache.apt.unmet import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, unmet
 from package_cache.errors import ManifestError, Problem
@@ -13,14 +12,13 @@ from package_cache.events import Listener, Step, Warn, ignore
 from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.manifest.model import Group, Manifest, RequestedPackage
 from package_cache.names import POLICY_NAME
-from package_cache.releases.distributions import Release
-from package_cache.releases.pin_records import pins_for, pins_without_effect
-from package_cache.releases.sources import repository_sources
-from package_cache.releases.system_apt import SystemApt, each_apt, known_releases
+from package_cache.releases.sources import SystemSources
+from package_cache.releases.system_apt import SystemApt, each_apt, each_system
+from package_cache.resolve.pins import pins_without_effect
 from package_cache.resolve.release_images import NoImageError, beside
 from package_cache.resolve.upgrade_policy import Keep, Kept
 from package_cache.settings import Options
-from package_cache.system import System, foreign_beside
+from package_cache.system import System
 from package_cache.threads import in_threads
 from package_cache.uris import without_credentials
 
@@ -35,38 +33,19 @@ def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore,
     Raises `ManifestError` with every problem of every group, `ArchiveError` where no mirror answers,
     `VerificationError` where one cannot be trusted, `PrecommandError` where precommands fail.
     """
-    releases = known_releases(manifest, options, listener)
-    _check_keys(manifest, [release.system for release in releases], options)
-    resolvers = [_Resolver(manifest, release, options, listener, keep) for release in releases]
+    resolvers = [_Resolver(item, options, listener, keep) for item in each_system(manifest, options, listener)]
     results = in_threads(_Resolver.resolve, resolvers, SYSTEMS_AT_ONCE)
     problems = [problem for _, found in results for problem in found]
     if problems:
-        raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=_in_order))
+        raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=Problem.in_order))
     return Lock(manifest.path.name, manifest.digest, tuple(sorted(system for system, _ in results)))
-
-
-def _in_order(problem: Problem) -> tuple[str, int, int]:
-    return problem.file or "", problem.line or 0, problem.column or 0
-
-
-def _check_keys(manifest: Manifest, systems: Iterable[System], options: Options) -> None:
-    """Raise `ManifestError` with each key that no keyring has, whichever systems it is for."""
-    problems: dict[Problem, None] = {}
-    for system in systems:
-        try:
-            repository_sources(system, manifest.repositories, options)
-        except ManifestError as error:
-            problems.update(dict.fromkeys(error.problems))
-    if problems:
-        raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=_in_order))
 
 
 @dataclass
 class _Resolver:
     """Resolves all groups of a manifest for one system."""
 
-    manifest: Manifest
-    release: Release
+    sources: SystemSources
     options: Options
     listener: Listener
     keep: Keep | None
@@ -76,16 +55,16 @@ class _Resolver:
     repositories: dict[str, LockedRepository] = field(default_factory=dict)
 
     def resolve(self) -> tuple[LockedSystem, list[Problem]]:
-        each_apt(self.manifest, self.release, self.options, self.listener, self._resolve)
+        each_apt(self.sources, self.options, self.listener, self._resolve)
         repositories = tuple(sorted(self.repositories.values(), key=lambda item: item.name))
         packages = tuple(sorted(self.packages.values()))
-        return LockedSystem(self.release.system, repositories, tuple(sorted(self.groups)), packages), self.problems
+        return LockedSystem(self.sources.system, repositories, tuple(sorted(self.groups)), packages), self.problems
 
     def _resolve(self, asked: SystemApt) -> None:
-        system = self.release.system
+        system = self.sources.system
         self.listener(Step(f"resolving {', '.join(group.name for group in asked.groups)} for {system}"))
         if asked.root is not None:
-            self.problems += pins_without_effect(pins_for(system, self.manifest.pins), asked.apt, system)
+            self.problems += pins_without_effect(self.sources.pins, asked.apt, system)
         kept = Kept.of(self.keep, asked.groups, system)
         with asked.narrowed() as narrow:
             found: list[tuple[Group, Sequence[PlannedPackage]]] = []
@@ -96,37 +75,31 @@ class _Resolver:
                     names = {item.name for item in plan}
                     self.problems += [*_not_answered(group, names), *_not_taken(group, names, asked.apt, system)]
                     found.append((group, plan))
-            native = system.architecture
-            foreign = foreign_beside(native, self.manifest.companion_architectures)
-            added = beside(found, asked.apt, narrow, foreign=foreign, kept=kept.versions(native))
+            versions = kept.versions(system.architecture)
+            added = beside(found, asked.apt, narrow, foreign=self.sources.foreign, kept=versions)
         for (group, plan), more in zip(found, added, strict=True):
             if isinstance(more, NoImageError):
                 self.problems += _explain(more, group, asked.apt, system)
             else:
-                self.groups.append(self._group(group, plan, more, asked.sources))
+                self.groups.append(self._group(group, plan, more))
         if not self.problems:
             kept.tell_what_was_not([item for _, plan in found for item in plan], asked.apt, self.listener)
 
-    def _group(
-        self,
-        group: Group,
-        plan: Sequence[PlannedPackage],
-        more: Sequence[PlannedPackage],
-        sources: Sequence[Source],
-    ) -> LockedGroup:
-        for asked in group.packages_on(self.release.system.architecture):
+    def _group(self, group: Group, plan: Sequence[PlannedPackage], more: Sequence[PlannedPackage]) -> LockedGroup:
+        requested = group.packages_on(self.sources.system.architecture)
+        for asked in requested:
             if not POLICY_NAME.fullmatch(asked.request.name):
                 self.listener(
                     Warn(f"{asked.request.name!r} is no package name by Debian Policy 5.6.7, but dpkg accepts it")
                 )
-        locked, companions = ([self._package(item, sources) for item in items] for items in (plan, more))
+        locked, companions = ([self._package(item) for item in items] for items in (plan, more))
         size = sum(item.size for item in (*plan, *more))
         if group.size_budget is not None and size > group.size_budget:
-            message = f"group {group.name!r} takes {size} bytes for {self.release.system}"
+            message = f"group {group.name!r} takes {size} bytes for {self.sources.system}"
             self.problems.append(group.place.problem(f"{message}, and its budget is {group.size_budget}"))
         return LockedGroup(
             group.name,
-            tuple(str(item.request) for item in group.packages_on(self.release.system.architecture)),
+            tuple(str(item.request) for item in requested),
             tuple(sorted(item.key for item in locked)),
             group.provides,
             group.recommends,
@@ -134,28 +107,26 @@ class _Resolver:
             debconf=tuple(answer for answer, _ in group.debconf if answer.package in {item.name for item in plan}),
         )
 
-    def _package(self, item: PlannedPackage, sources: Iterable[Source]) -> LockedPackage:
-        locked, repository = locked_package(item, sources, self.release)
+    def _package(self, item: PlannedPackage) -> LockedPackage:
+        locked, repository = locked_package(item, self.sources)
         self.repositories[repository.name] = repository
         # Two repositories may hold different bytes of one version; the pool keeps both, the first one's is used.
         return self.packages.setdefault(locked.key, locked)
 
 
-def locked_package(
-    item: PlannedPackage, sources: Iterable[Source], release: Release
-) -> tuple[LockedPackage, LockedRepository]:
+def locked_package(item: PlannedPackage, sources: SystemSources) -> tuple[LockedPackage, LockedRepository]:
     """Return a planned package as a lock has it, and the repository that it comes from."""
-    repository = _repository(item, sources, {archive.name for archive in release.archives})
+    repository = _repository(item, sources)
     locked = LockedPackage(
         item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
     )
     return locked, repository
 
 
-def _repository(item: PlannedPackage, sources: Iterable[Source], own: set[str]) -> LockedRepository:
-    for source in sources:
+def _repository(item: PlannedPackage, sources: SystemSources) -> LockedRepository:
+    for source in sources.every:
         if item.base_uri in source.uris:
-            uri = None if source.name in own else without_credentials(source.uris[0])
+            uri = None if source.is_archive else without_credentials(source.uris[0])
             return LockedRepository(source.name, uri, source.allow_expired)
     uri = without_credentials(item.base_uri)  # a precommand's
     return LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)

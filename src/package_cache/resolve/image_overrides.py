@@ -14,10 +14,11 @@ from package_cache.apt.unmet import unmet
 from package_cache.check.target import SeenSystem, opened
 from package_cache.errors import ManifestError, PackageCacheError, Problem, UsageError
 from package_cache.events import Listener, Step, ignore
-from package_cache.lock.model import ImageSet, Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.lock.model import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
 from package_cache.manifest.model import Manifest
 from package_cache.names import PACKAGE_NAME, VERSION, PackageRequest
-from package_cache.releases.distributions import Release, release_of
+from package_cache.releases.distributions import release_of
+from package_cache.releases.sources import SystemSources, system_sources
 from package_cache.releases.system_apt import SystemApt, each_apt
 from package_cache.resolve.groups import locked_package
 from package_cache.resolve.release_images import PREFERRED_HERE
@@ -49,8 +50,10 @@ def lock_for_images(
     for before in lock.systems:
         after = _without(before, {image.locked.name for image in images})
         if before.system in seen:
-            adder = _Adder(after, seen[before.system], manifest, release_of(before.system), listener)
-            adder.add(options)
+            foreign = [name for _, found in seen[before.system] for name in found.architectures]
+            sources = system_sources(manifest, release_of(before.system), options, listener)
+            adder = _Adder(after, seen[before.system], sources.with_architectures(foreign), listener)
+            each_apt(adder.sources, options, listener, adder.add)
             problems += adder.problems
             after = adder.result()
         systems.append(_tidied(after))
@@ -118,20 +121,15 @@ class _Adder:
 
     before: LockedSystem
     seen: Sequence[tuple[ImageToLock, SeenSystem]]
-    manifest: Manifest
-    release: Release
+    sources: SystemSources
     listener: Listener
     problems: list[Problem] = field(default_factory=list)
     sets: dict[str, list[ImageSet]] = field(default_factory=dict)
     """By group."""
-    packages: dict[str, LockedPackage] = field(default_factory=dict)
-    repositories: dict[str, LockedRepository] = field(default_factory=dict)
 
-    def add(self, options: Options) -> None:
-        foreign = [name for _, seen in self.seen for name in seen.architectures]
+    def __post_init__(self) -> None:
         self.packages = {item.key: item for item in self.before.packages}
         self.repositories = {item.name: item for item in self.before.repositories}
-        each_apt(self.manifest, self.release, options, self.listener, self._add, foreign=foreign)
 
     def result(self) -> LockedSystem:
         groups = tuple(
@@ -147,7 +145,7 @@ class _Adder:
             images=images,
         )
 
-    def _add(self, asked: SystemApt) -> None:
+    def add(self, asked: SystemApt) -> None:
         for image, seen in self.seen:
             with asked.apt.seeing(seen.status, seen.marks) as apt:
                 for group in asked.groups:
@@ -168,7 +166,7 @@ class _Adder:
             words = f"{error.words}\n{error.hint or FITS_NOTHING}".replace("\n", "\n    ")
             self.problems.append(wanted.place.problem(message, words))
             return
-        found = [locked_package(item, asked.sources, self.release) for item in planned]
+        found = [locked_package(item, self.sources) for item in planned]
         keys = tuple(sorted(item.key for item, _ in found))
         if set(keys) <= set(group.own_packages):
             return

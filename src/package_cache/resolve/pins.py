@@ -1,25 +1,14 @@
-"""A manifest's pins for one system: as apt's records, and the problems of pins without effect."""
+"""Pins of a manifest that match nothing."""
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from package_cache.apt.preferences import stanza
 from package_cache.apt.solver import Apt
 from package_cache.errors import Problem
 from package_cache.manifest.model import Pin
 from package_cache.system import System
 
 LIMITED = "where that is meant for other systems only, name them: systems = [...]"
-
-
-def pins_for(system: System, pins: Sequence[Pin]) -> list[Pin]:
-    """Return the pins that apply to a system."""
-    return [pin for pin in pins if pin.systems is None or system.name in pin.systems]
-
-
-def pin_records(pins: Iterable[Pin]) -> list[str]:
-    """Return the records of apt_preferences(5)."""
-    return [stanza(pin.packages, pin.priority, version=pin.version, source=pin.repository) for pin in pins]
 
 
 def pins_without_effect(pins: Iterable[Pin], apt: Apt, system: System) -> list[Problem]:

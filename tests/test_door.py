@@ -51,7 +51,6 @@ ALLOWED = {
     "package_cache/releases/distributions.py": MACHINE,
     "package_cache/releases/keyrings.py": OWN,
     "package_cache/releases/mirrors.py": MACHINE,
-    "package_cache/releases/third_party_keys.py": OWN,
     "package_cache/archive/downloads.py": BUILT,
     "package_cache/archive/transfer.py": BUILT,
     "package_cache/deb/recompression.py": BUILT,

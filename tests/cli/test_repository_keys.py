@@ -8,7 +8,7 @@ from tests.support.keys import EXPIRED, throwaway_key
 from tests.support.vendor import Vendor
 from tests.support.world import World
 
-from package_cache.releases.third_party_keys import installed_keys
+from package_cache.releases.keyrings import installed_keys
 
 
 def own() -> str:

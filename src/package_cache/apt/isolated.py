@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.apt.index_subset import narrowed
-from package_cache.apt.network import how_to_trust, network_lines
+from package_cache.apt.messages import distrust, has_failed, lines_about, unusable
+from package_cache.apt.network import network_lines
 from package_cache.apt.preferences import VIEW, list_name, stanza, write_view
 from package_cache.apt.solver import AUTH, Apt, config_text
-from package_cache.apt.trust import is_untrusted, stays_untrusted, why_untrusted
 from package_cache.bounds import bound
-from package_cache.errors import ArchiveError, PackageCacheError, Problem, VerificationError
+from package_cache.errors import ArchiveError
 from package_cache.events import Listener, Warn, ignore
 from package_cache.filesystem.paths import exclusive, read_bounded, write_atomically
 from package_cache.filesystem.plain_links import plain_path
@@ -24,28 +24,16 @@ from package_cache.filesystem.temporary import refuse_full_temporary_folder, tem
 from package_cache.filesystem.write_errors import NO_SPACE, no_space, writing_to
 from package_cache.names import PackageRequest
 from package_cache.process import Completed, find_tool, run
-from package_cache.uris import UNAUTHORIZED, WANTS_A_LOGIN
 
 UPDATE_LIMIT = 900.0
 """Seconds that one `apt-get update` may take: lists of 130 MB over a slow link."""
 
 
-_STEPS = re.compile(r"^(Err|Get|Hit):(\d+) (.*)", re.MULTILINE)
-"""What `apt-get update --quiet` says of each file, by the number of its line of a terminal."""
-
 _FIELD = re.compile(r"^(Architectures|Suite|Codename): *(.*)$", re.MULTILINE)
 """Of a Release file."""
 
-_WITHOUT_LISTS = re.compile(
-    r"/binary-(?P<missing>[a-z0-9-]+)/Packages\S*\s+404\s|has no packages of (?P<unstated>[a-z0-9-]+),"
-)
-"""What apt and we say of a mirror that has a release, but not for an architecture."""
-
 PAUSES = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each try, where a source has no other mirror."""
-
-
-NO_ANSWER = "check the network, or name a mirror with --mirror"
 
 
 @dataclass(frozen=True)
@@ -172,12 +160,20 @@ class AptRoot:
             words = completed.stdout + completed.stderr
             if NO_SPACE in words:
                 raise no_space(self._state, NO_SPACE)
-            if completed.returncode == 0 or self._with_others(self._failed(words)) or stays_untrusted(words):
+            if (
+                completed.returncode == 0
+                or self._with_others(self._failed(words))
+                or ((reason := distrust(words)) and reason.lasts)
+            ):
                 break
         return completed, words
 
     def _failed(self, words: str) -> list[int]:
-        return [index for index in range(len(self.sources)) if self._has_failed(index, words)]
+        return [index for index in range(len(self.sources)) if has_failed(self._uri(index), words)]
+
+    def _uri(self, index: int) -> str:
+        """Return the chosen mirror of a source."""
+        return self.sources[index].uris[self._chosen[index]]
 
     def _lacking(self) -> dict[int, str]:
         """Return the indexes of archives whose Release does not state our architecture, with a message for each.
@@ -187,7 +183,7 @@ class AptRoot:
         own = self.architectures[0]
         found: dict[int, str] = {}
         for index, source in enumerate(self.sources):
-            uri = source.uris[self._chosen[index]]
+            uri = self._uri(index)
             for suite in source.suites if source.is_archive else ():
                 stated = self._release(uri, suite).get("Architectures", "").split()
                 if stated and own not in stated:
@@ -207,9 +203,9 @@ class AptRoot:
         """Return the Suite and Codename that each suite states: by name of the source, suite and field."""
         return {
             (source.name, suite, key): value
-            for source, index in zip(self.sources, self._chosen, strict=True)
+            for index, source in enumerate(self.sources)
             for suite in source.suites
-            for key, value in self._release(source.uris[index], suite).items()
+            for key, value in self._release(self._uri(index), suite).items()
             if key in ("Suite", "Codename")
         }
 
@@ -229,8 +225,8 @@ class AptRoot:
         folder = self.folder / "etc" / "sources.list.d"
         folder.mkdir(exist_ok=True)
         texts = [
-            source.deb822(source.uris[index], self.architectures, self._plain_keyring(source.keyring))
-            for source, index in zip(self.sources, self._chosen, strict=True)
+            source.deb822(self._uri(index), self.architectures, self._plain_keyring(source.keyring))
+            for index, source in enumerate(self.sources)
         ]
         write_atomically(folder / "package-cache.sources", "\n".join(texts).encode())
 
@@ -244,26 +240,12 @@ class AptRoot:
         write_atomically(self.folder / "etc" / "keyrings" / name, content)
         return plain_path(self.folder) / "etc" / "keyrings" / name
 
-    def _has_failed(self, index: int, words: str) -> bool:
-        uri = re.escape(self.sources[index].uris[self._chosen[index]])
-        if re.search(rf"^[EW]: (?!Conflicting distribution).*{uri}(?:/|\s|$)", words, re.MULTILINE):
-            return True
-        # Without a Release apt tries one compression after the other: the last result counts.
-        last = {number: (kind, of) for kind, number, of in _STEPS.findall(words)}
-        return any(kind == "Err" and re.match(rf"{uri}(?:/|\s|$)", of) for kind, of in last.values())
-
-    def _words_about(self, index: int, words: str) -> str:
-        """Return the lines that name a source's mirror, with the indented lines below them; all lines if none does."""
-        uri = self.sources[index].uris[self._chosen[index]]
-        about = [text for text in re.split(r"\n(?! )", words) if re.search(rf"{re.escape(uri)}(?:/|\s|$)", text)]
-        return "\n".join(about) or words
-
     def _next_mirrors(self, bad: Sequence[int], words: str) -> None:
         refuse_full_temporary_folder()
         if not bad:  # no message names a source: another mirror would not help
             raise unusable("the sources", words)
         for index in bad:
-            self._said[index].append(self._words_about(index, words))
+            self._said[index].append(lines_about(self._uri(index), words))
         others = self._with_others(bad)
         if not others:
             source = self.sources[bad[0]]
@@ -274,11 +256,8 @@ class AptRoot:
 
     def _write_view(self) -> None:
         if self._pins:
-            chosen = zip(self.sources, self._chosen, strict=True)
-            write_view(
-                self.folder,
-                [(source.name, source.uris[index], suite) for source, index in chosen for suite in source.suites],
-            )
+            named = enumerate(self.sources)
+            write_view(self.folder, [(of.name, self._uri(index), suite) for index, of in named for suite in of.suites])
 
     def _plan_by(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
         """Run a command that reads the lists, or the view of them in which pins apply."""
@@ -304,23 +283,3 @@ class AptRoot:
         auth = str(plain_path(self._auth)) if self._auth else AUTH
         folder = str(plain_path(self.folder))
         return config_text(folder, self.architectures, own_sources=True, network=network_lines(), auth=auth)
-
-
-def complaints(words: str) -> list[str]:
-    """Return the errors and warnings of `apt-get update`, each once."""
-    return list(dict.fromkeys(text for text in re.split(r"\n(?! )", words) if text.startswith(("E:", "W:"))))
-
-
-def unusable(what: str, words: str, trusted: str = "") -> PackageCacheError:
-    """Return the error for sources that `apt-get update` could not use: unreachable or not trusted."""
-    details = "\n".join(complaints(words)) or words
-    if is_untrusted(words):
-        why, hint = why_untrusted(words)
-        problems = [Problem(text) for text in (why, f"trusted: {trusted}" if trusted else "") if text]
-        message = f"cannot trust what the mirrors of {what} sent"
-        return VerificationError(message, problems=problems, details=details, hint=hint)
-    hint = WANTS_A_LOGIN if UNAUTHORIZED.search(words) else how_to_trust(words) or NO_ANSWER
-    if without := _WITHOUT_LISTS.search(words):
-        architecture = without["missing"] or without["unstated"]
-        hint = f"name a mirror that has {architecture} with --mirror: it is asked where those before it fail"
-    return ArchiveError(f"cannot reach any mirror of {what}", details=details, hint=hint)

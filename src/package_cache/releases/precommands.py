@@ -7,7 +7,8 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from package_cache.apt.isolated import UPDATE_LIMIT, Source, complaints, unusable
+from package_cache.apt.isolated import UPDATE_LIMIT, Source
+from package_cache.apt.messages import complaints, unusable
 from package_cache.apt.solver import Apt, config_text
 from package_cache.debconf import DebconfAnswer, answers_in
 from package_cache.errors import ArchiveError, PackageCacheError, PrecommandError

@@ -10,9 +10,8 @@ from package_cache.lock.model import LockedRepository, LockedSystem
 from package_cache.manifest.model import Group, Manifest, Pin, Repository
 from package_cache.openpgp import PublicKey
 from package_cache.releases.distributions import Release, release_of
-from package_cache.releases.keyrings import keyring_for
+from package_cache.releases.keyrings import installed_keys, keyring_file, keyring_for
 from package_cache.releases.mirrors import mirrors_of
-from package_cache.releases.third_party_keys import installed_keys, keyring_file
 from package_cache.settings import Options
 from package_cache.system import System, foreign_beside
 

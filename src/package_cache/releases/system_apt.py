@@ -5,7 +5,8 @@ import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from package_cache.apt.isolated import NO_ANSWER, AptRoot
+from package_cache.apt.isolated import AptRoot
+from package_cache.apt.messages import NO_ANSWER
 from package_cache.apt.preferences import stanza
 from package_cache.apt.solver import Apt
 from package_cache.errors import ArchiveError, ManifestError, Problem, UsageError

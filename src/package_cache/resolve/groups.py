@@ -1,24 +1,21 @@
 """`lock`: resolve every group of a manifest for every system, to exact versions, hashes and origins."""
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from package_cache.apt.solver import Apt, NoPlanError, PlannedPackage
-from package_cache.apt.unmet import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, unmet
+from package_cache.apt.solver import NoPlanError, PlannedPackage
 from package_cache.errors import ManifestError, Problem
 from package_cache.events import Listener, Step, Warn, ignore
 from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
-from package_cache.manifest.model import Group, Manifest, RequestedPackage
+from package_cache.manifest.model import Group, Manifest
 from package_cache.names import POLICY_NAME
 from package_cache.releases.sources import SystemSources
 from package_cache.releases.system_apt import SystemApt, each_apt, each_system
-from package_cache.resolve.pins import pins_without_effect
+from package_cache.resolve.explanations import explain, not_answered, not_taken, pins_without_effect
 from package_cache.resolve.release_images import NoImageError, beside
 from package_cache.resolve.upgrade_policy import Keep, Kept
 from package_cache.settings import Options
-from package_cache.system import System
 from package_cache.threads import in_threads
 from package_cache.uris import without_credentials
 
@@ -70,16 +67,16 @@ class _Resolver:
             found: list[tuple[Group, Sequence[PlannedPackage]]] = []
             for group, plan in kept.plan_all(asked.groups, asked.apt, narrow):
                 if isinstance(plan, NoPlanError):
-                    self.problems += _explain(plan, group, asked.apt, system)
+                    self.problems += explain(plan, group, asked.apt, system)
                 else:
                     names = {item.name for item in plan}
-                    self.problems += [*_not_answered(group, names), *_not_taken(group, names, asked.apt, system)]
+                    self.problems += [*not_answered(group, names), *not_taken(group, names, asked.apt, system)]
                     found.append((group, plan))
             versions = kept.versions(system.architecture)
             added = beside(found, asked.apt, narrow, foreign=self.sources.foreign, kept=versions)
         for (group, plan), more in zip(found, added, strict=True):
             if isinstance(more, NoImageError):
-                self.problems += _explain(more, group, asked.apt, system)
+                self.problems += explain(more, group, asked.apt, system)
             else:
                 self.groups.append(self._group(group, plan, more))
         if not self.problems:
@@ -130,115 +127,3 @@ def _repository(item: PlannedPackage, sources: SystemSources) -> LockedRepositor
             return LockedRepository(source.name, uri, source.allow_expired)
     uri = without_credentials(item.base_uri)  # a precommand's
     return LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)
-
-
-def _not_taken(group: Group, names: set[str], apt: Apt, system: System) -> list[Problem]:
-    """Return a problem for each request that apt answered with another package: a virtual name, or a pattern to it."""
-    return [
-        item.place.problem(
-            f"{item.request.name!r} is no package of its own in {system.name}", _real(item.request.name, apt)
-        )
-        for item in group.packages_on(system.architecture)
-        if item.request.name not in names
-    ]
-
-
-MOST_NAMES = 20
-"""Of providers in a message: some names that interpreters provide have hundreds."""
-
-
-def _real(name: str, apt: Apt) -> str:
-    """Return which real packages can be asked for instead of a virtual one."""
-    names = apt.providers(name)
-    if not names:
-        return "name another package: none that apt would take provides it"
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"name a real package that provides it: {', '.join(names[:MOST_NAMES])}{more}"
-
-
-def _not_answered(group: Group, names: set[str]) -> list[Problem]:
-    """Return a problem for each answer to a package that a group takes nowhere."""
-    return [
-        place.problem(f"the group does not install {answer.package!r}", "name one of the packages that it installs")
-        for answer, place in group.debconf
-        if answer.package not in names and len(group.architectures) == 1
-    ]
-
-
-_APT_SAYS = {
-    "missing": re.compile(r"E: Unable to locate package (\S+)"),
-    "virtual": re.compile(r"E: Package '?(\S+?)'? has no installation candidate"),
-    "version": re.compile(r"E: Version .(\S+). for .(\S+). was not found"),
-}
-
-
-def _explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list[Problem]:
-    """Turn apt's words about a group into problems at the packages they name, else one at the group."""
-    problems: list[Problem] = []
-    words = error.words
-    for name in _APT_SAYS["missing"].findall(words):
-        near = ", ".join(_near(name.partition(":")[0], apt.names()))
-        hint = f"near names: {near}" if near else "look it up in the distribution's package search"
-        others = [other for other in group.architectures if other != system.architecture]
-        if others:
-            some = ", ".join(f'"{other}"' for other in others)
-            hint = f'{hint}\n    where only others have it: {{ name = "{name}", architectures = [{some}] }}'
-        problems += _at(group, system, name, f"there is no package {name!r} in {_named(system, group)}", hint)
-    for name in _APT_SAYS["virtual"].findall(words):
-        message = f"{name!r} is a virtual package or one that only others mention, in {_named(system, group)}"
-        problems += _at(group, system, name, message, _real(name.partition(":")[0], apt))
-    for version, name in _APT_SAYS["version"].findall(words):
-        there = ", ".join(apt.versions(name.partition(":")[0])) or "none"
-        message = f"{name!r} has no version {version!r} in {_named(system, group)}"
-        problems += _at(group, system, name, message, f"there are: {there}")
-    if not problems:
-        indented = words.replace("\n", "\n    ")
-        where, hint = system.name, error.hint or _next_step(words)
-        if isinstance(error, NoImageError):
-            hint = f"ask for another package or version: every image of {where} has what is in the way"
-            where = f"any image of {where}"
-        problems.append(
-            group.place.problem(f"group {group.name!r} cannot be installed in {where}:\n    {indented}", hint)
-        )
-    return problems
-
-
-def _next_step(words: str) -> str:
-    """Return the next step where apt found no plan, by the first kind of obstacle that it names."""
-    found = [item for item in unmet(words) if item.relation in ("Depends", "Pre-Depends", "Recommends")]
-    nowhere = [item for item in found if NOT_INSTALLABLE in item.said]
-    later = [item for item in found if NOT_CHOSEN in item.said]
-    if nowhere:
-        return f"name a repository that has {_listed(nowhere)}: a [[repository]] in package-cache.toml"
-    if found and len(later) == len(found):
-        names = ", ".join(dict.fromkeys(item.name for item in later))
-        return f"ask for {names} as well, among the packages: then apt says what is in the way"
-    if found:
-        request = f"{found[0].package.partition(':')[0]}=VERSION"
-        return f"name a version that goes with the others, such as {request}, or a repository that has {_listed(found)}"
-    return "put what does not go together into groups of their own, or name other versions, such as NAME=VERSION"
-
-
-def _listed(relations: Iterable[Unmet]) -> str:
-    return ", ".join(dict.fromkeys(f"{item.name} {item.version}".rstrip() for item in relations))
-
-
-def _named(system: System, group: Group) -> str:
-    """Return the name of a system for a message, with its architecture if the group is for several."""
-    return str(system) if len(group.architectures) > 1 else system.name
-
-
-def _at(group: Group, system: System, name: str, message: str, hint: str) -> list[Problem]:
-    def is_named(item: RequestedPackage) -> bool:
-        request = item.request
-        return name in (request.name, f"{request.name}:{request.architecture}")
-
-    there = group.packages_on(system.architecture)
-    places = [item.place for item in there if is_named(item)] or [group.place]
-    return [place.problem(message, hint) for place in places]
-
-
-def _near(name: str, names: Iterable[str]) -> list[str]:
-    """Return names like a wrong one. Only those of about its length: difflib is slow over 70,000."""
-    likely = [other for other in names if abs(len(other) - len(name)) <= 3 and set(other[:2]) & set(name[:2])]
-    return difflib.get_close_matches(name, likely, n=3, cutoff=0.75)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from debian.deb822 import Deb822
 
+from package_cache.apt.messages import unmet
 from package_cache.apt.solver import Apt, NoPlanError, PlannedPackage
-from package_cache.apt.unmet import unmet
 from package_cache.check.target import SeenSystem, opened
 from package_cache.errors import ManifestError, PackageCacheError, Problem, UsageError
 from package_cache.events import Listener, Step, ignore

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from package_cache.apt.messages import unmet
 from package_cache.apt.records import Place
 from package_cache.apt.solver import Apt, NoPlanError, PlannedPackage
-from package_cache.apt.unmet import unmet
 from package_cache.errors import UsageError
 from package_cache.events import Listener, Warn
 from package_cache.lock.model import Lock, LockedPackage, LockedSystem

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from package_cache.apt.isolated import NO_ANSWER
+from package_cache.apt.messages import NO_ANSWER, distrust
 from package_cache.apt.network import authorities, how_to_trust, portable_lines
 from package_cache.apt.solver import GPGV
-from package_cache.apt.trust import is_untrusted
 from package_cache.errors import ArchiveError, PackageCacheError, VerificationError
 from package_cache.events import Listener, Step, ignore
 from package_cache.filesystem.paths import exclusive, sha256_of, write_atomically
@@ -292,7 +291,7 @@ def _explained(source: RootSource, error: CommandError) -> PackageCacheError:
     tail = "\n".join(error.output.splitlines()[-40:])
     if error.returncode is None:
         return PackageCacheError(f"{what}: it took longer than {LIMIT:g} s", details=tail)
-    if is_untrusted(error.output):
+    if distrust(error.output):
         hint = "use the distribution's current keyring, or another mirror"
         return VerificationError(f"{what}: the archive's signature is not valid", details=tail, hint=hint)
     if any(sign in error.output for sign in _UNANSWERED):

@@ -126,7 +126,7 @@ def product_root(state: Path, containment: Containment, pytestconfig: pytest.Con
                 sources = archive_sources(release, options)
             source = root_source(release, sources)
             plain = tuple(line for line in source.repositories if f" {release.series} " in line)
-            source = source if upgraded else replace(source, repositories=plain)
+            source = source if upgraded else replace(source, repositories=plain, others=())
             return make_root(source, state=state, isolation=containment, include=include)
         except (ArchiveError, VerificationError) as error:
             unavailable(f"a root of {name}", error)

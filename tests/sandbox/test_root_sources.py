@@ -13,7 +13,7 @@ from tests.support.server import ArchiveServer
 from package_cache.apt.isolated import Source
 from package_cache.errors import PackageCacheError, VerificationError
 from package_cache.manifest import read_manifest
-from package_cache.releases.base_root import root_from
+from package_cache.releases.base_root import root_source
 from package_cache.releases.distributions import release_of
 from package_cache.resolve.groups import make_lock
 from package_cache.sandbox import bootstrap as releases
@@ -76,7 +76,7 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def made_from(source: Source, state: Path, isolation: Isolation) -> PackageCacheError:
     """Try to make a root from it; gives why that cannot be."""
     with pytest.raises(PackageCacheError) as caught:
-        root_from(BIONIC, [source], Options(state), isolation)
+        make_root(root_source(BIONIC, [source]), state=state, isolation=isolation)
     return caught.value
 
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from package_cache.apt.solver import Apt, Runner
+from package_cache.apt.solver import Apt
 from package_cache.filesystem.paths import exclusive
 from package_cache.filesystem.plain_links import plain_path
 from package_cache.filesystem.state import OPTION
@@ -26,15 +26,15 @@ OTHER_LIMIT = 600.0
 
 @contextlib.contextmanager
 def narrowed(
-    folder: Path, lists: Path, run: Runner, architecture: str, requests: Sequence[PackageRequest], *, recommends: bool
+    apt: Apt, folder: Path, lists: Path, requests: Sequence[PackageRequest], *, recommends: bool
 ) -> Iterator[Apt | None]:
-    """Yield an apt like that of `run`, with its state in `folder`, that reads such a copy; valid inside the block.
+    """Yield the same apt, with its state in `folder`, that reads such a copy; it is valid inside the block.
 
-    `lists` is the folder of those that `run` plans from.
+    `lists` is the folder of those that `apt` plans from.
 
     Yield None if apt knows none of the names: the complete lists then explain what is wrong.
     """
-    names = _reachable(run, requests, recommends=recommends)
+    names = _reachable(apt, requests, recommends=recommends)
     if names is None:
         yield None
         return
@@ -44,9 +44,8 @@ def narrowed(
             shutil.rmtree(small, ignore_errors=True)  # left by a killed process
             _copy(lists, small, names)
         plain = plain_path(small)
-        options = ["-o", f"Dir::State::lists={plain}/lists", "-o", f"Dir::Cache={plain}/cache"]
         try:
-            yield Apt(run, architecture, options)
+            yield apt.with_options(f"-oDir::State::lists={plain}/lists", f"-oDir::Cache={plain}/cache")
         finally:
             shutil.rmtree(small, ignore_errors=True)
 
@@ -61,11 +60,11 @@ def _copy(lists: Path, small: Path, names: Collection[bytes]) -> None:
             (small / "lists" / path.name).symlink_to(path.absolute())
 
 
-def _reachable(run: Runner, requests: Sequence[PackageRequest], *, recommends: bool) -> frozenset[bytes] | None:
+def _reachable(apt: Apt, requests: Sequence[PackageRequest], *, recommends: bool) -> frozenset[bytes] | None:
     """Return the names of all packages that a chain of dependencies reaches, None if no request is known."""
     kinds = ("suggests", "enhances", "conflicts", "breaks", "replaces", *([] if recommends else ["recommends"]))
     wanted = dict.fromkeys(str(request) for request in requests)
-    completed = run(["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in kinds), "--", *wanted])
+    completed = apt.run(["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in kinds), "--", *wanted])
     if completed.returncode != 0:
         return None
     heads = (line for line in completed.stdout.splitlines() if line and not line[0].isspace())

@@ -130,8 +130,7 @@ class AptRoot:
     @contextlib.contextmanager
     def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
         """Yield an apt that plans these requests, or some of them, as `apt` does, but faster."""
-        lists = self.folder / self._lists
-        with narrowed(self.folder, lists, self._plan_by, self.architectures[0], requests, recommends=recommends) as apt:
+        with narrowed(self.apt, self.folder, self.folder / self._lists, requests, recommends=recommends) as apt:
             yield apt or self.apt
 
     def _update(self) -> None:

@@ -160,6 +160,10 @@ class Apt:
         self._options = tuple(options)
         self._names: frozenset[str] | None = None
 
+    def with_options(self, *options: str) -> "Apt":
+        """Return the same apt with further options for its programs."""
+        return Apt(self._runner, self._architecture, (*self._options, *options))
+
     def names(self) -> frozenset[str]:
         """Return the names of all packages in the lists."""
         if self._names is None:
@@ -213,8 +217,7 @@ class Apt:
             return
         folder = self._checked(["sh", "-c", _WRITE_PREFERENCES], "\n".join(stanzas)).strip()
         try:
-            options = (*self._options, "-o", f"Dir::Etc::preferencesparts={folder}")
-            yield Apt(self._runner, self._architecture, options)
+            yield self.with_options(f"-oDir::Etc::preferencesparts={folder}")
         finally:
             self._runner(["rm", "-rf", folder])
 
@@ -228,9 +231,8 @@ class Apt:
         try:
             for name, content in (("status", status), ("extended_states", marks)):
                 self._checked(["dd", f"of={folder}/{name}", "status=none"], content.decode("utf-8", "replace"))
-            options = [f"Dir::State::{name}={folder}/{name}" for name in ("status", "extended_states")]
-            options.append("APT::Get::Upgrade-By-Source-Package=false")  # upgrade as little as possible
-            yield Apt(self._runner, self._architecture, (*self._options, *(f"-o{option}" for option in options)))
+            files = [f"-oDir::State::{name}={folder}/{name}" for name in ("status", "extended_states")]
+            yield self.with_options(*files, "-oAPT::Get::Upgrade-By-Source-Package=false")  # as little as possible
         finally:
             self._runner(["rm", "-rf", folder])
 
@@ -242,7 +244,7 @@ class Apt:
         switch = "--install-recommends" if recommends else "--no-install-recommends"
         wanted = [str(request) for request in requests]
         argv = ["--yes", "--print-uris", "--no-remove", switch, "--", *wanted]
-        completed = self._run(["apt-get", "install", "--quiet=2", *argv])
+        completed = self.run(["apt-get", "install", "--quiet=2", *argv])
         if completed.returncode != 0:
             words = _OTHER_SOLVER.sub("", completed.stderr + completed.stdout).strip()
             raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip())
@@ -274,7 +276,7 @@ class Apt:
         Raises `NoPlanError` if apt cannot download them.
         """
         names = [f"{self._name(item.name, item.architecture)}={item.version}" for item in packages]
-        completed = self._run(["sh", "-c", _MEASURE, "sh", *names])
+        completed = self.run(["sh", "-c", _MEASURE, "sh", *names])
         found = {}
         for line in completed.stdout.splitlines():
             digest, _, file = line.partition("  ")
@@ -286,7 +288,7 @@ class Apt:
 
     def _unmet(self, argv: Sequence[str]) -> str:
         """Return apt's explanation of unmet dependencies, which it prints only at a lower level of quiet."""
-        _, head, rest = self._run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
+        _, head, rest = self.run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
         return head + rest
 
     def _name(self, name: str, architecture: str) -> str:
@@ -325,12 +327,13 @@ class Apt:
         text = self._checked(["apt-get", "indextargets", "--format", "$(REPO_URI)"])
         return frozenset(line.rstrip("/") for line in text.splitlines())
 
-    def _run(self, argv: Sequence[str], stdin: str | None = None) -> Completed:
+    def run(self, argv: Sequence[str], stdin: str | None = None) -> Completed:
+        """Run a program of this apt, or a command beside it, whatever its status."""
         options = self._options if argv[0].startswith("apt") else ()
         return self._runner([argv[0], *options, *argv[1:]], stdin=stdin)
 
     def _checked(self, argv: Sequence[str], stdin: str | None = None) -> str:
-        completed = self._run(argv, stdin)
+        completed = self.run(argv, stdin)
         if completed.returncode != 0:
             raise CommandError(argv, completed.returncode, completed.stdout + completed.stderr)
         return completed.stdout

@@ -16,9 +16,10 @@ from package_cache.events import Listener, Step, Warn
 from package_cache.exit_codes import ExitStatus
 from package_cache.manifest.model import Group
 from package_cache.process import CommandError, Completed
-from package_cache.releases.base_root import root_from
+from package_cache.releases.base_root import root_source
 from package_cache.releases.distributions import Release
 from package_cache.releases.sources import SystemSources
+from package_cache.sandbox.bootstrap import make_root
 from package_cache.sandbox.container import Container
 from package_cache.sandbox.isolation import Isolation, disposable_root, isolation_for
 from package_cache.sandbox.network_settings import ENVIRONMENT, tell_network
@@ -37,7 +38,8 @@ def prepared_apt(group: Group, sources: SystemSources, options: Options, listene
     line = f" (line {group.place.line})" if group.place.line else ""
     whose = f"the precommands of group {group.name!r}{line}"
     isolation = precommand_isolation(sources.release, options)
-    root = root_from(sources.release, sources.own, options, isolation, include=["gpgv"], listener=listener)
+    source = root_source(sources.release, sources.own)
+    root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
     with disposable_root(root, isolation, network=True) as container:
         listener(Step(f"running precommands in a root of {sources.system.name}"))
         tell_network(container, options.proxies)

@@ -15,7 +15,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,8 @@ class RootSource:
     """Lines of sources.list(5) in one-line style."""
     keyring: Path
     """The keys that must have signed them."""
+    others: tuple[tuple[str, ...], ...] = ()
+    """The same lines with other mirrors, in the order to try where one does not answer rightly."""
 
 
 def make_root(
@@ -77,6 +79,17 @@ def make_root(
     `ToolMissingError`, else `PackageCacheError`, with mmdebstrap's last words.
     """
     include = sorted({"apt", *include})  # not every release calls it required
+    for repositories in (source.repositories, *source.others):
+        try:
+            return _made_from(replace(source, repositories=repositories), include, state, isolation, listener)
+        except (ArchiveError, VerificationError) as error:
+            failure = error
+    raise failure
+
+
+def _made_from(
+    source: RootSource, include: Sequence[str], state: Path, isolation: Isolation, listener: Listener
+) -> Path:
     inputs = {
         "format": FORMAT,
         "suite": source.suite,

@@ -11,13 +11,13 @@ layout."""
 DEFAULT_ARCHITECTURE = "amd64"
 """What a manifest means that names no architecture; the seed's file knows only this one."""
 
-RUN_BESIDE = {"amd64": ("i386",), "arm64": ("armel", "armhf")}
+COMPATIBLE = {"amd64": ("i386",), "arm64": ("armel", "armhf")}
 """Architectures whose programs the processors of another one run as well."""
 
 
-def foreign_beside(architecture: str, some: Collection[str]) -> tuple[str, ...]:
+def foreign_architectures(architecture: str, some: Collection[str]) -> tuple[str, ...]:
     """Return those of `some` architectures whose programs a machine of this architecture runs as well."""
-    return tuple(name for name in RUN_BESIDE.get(architecture, ()) if name in some)
+    return tuple(name for name in COMPATIBLE.get(architecture, ()) if name in some)
 
 
 @dataclass(frozen=True, order=True)

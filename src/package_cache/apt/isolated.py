@@ -94,8 +94,8 @@ class AptRoot:
         """
         priorities = [stanza(["*"], item.priority, source=item.name) for item in sources if item.priority is not None]
         self._pins = (*priorities, *pins)
-        told = (tuple(architectures), tuple(sources), *([self._pins] if self._pins else []))
-        key = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        decisive = (tuple(architectures), tuple(sources), *([self._pins] if self._pins else []))
+        key = hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]
         self._state = state
         self.folder = state / "lists" / key
         self.architectures = tuple(architectures)

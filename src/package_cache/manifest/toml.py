@@ -54,7 +54,7 @@ from package_cache.manifest.repositories import (
 )
 from package_cache.manifest.toml_getters import Document, Table
 from package_cache.names import ARCHITECTURE, NO_MACHINE
-from package_cache.system import DEFAULT_ARCHITECTURE, RUN_BESIDE, System
+from package_cache.system import COMPATIBLE, DEFAULT_ARCHITECTURE, System
 
 GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
@@ -256,7 +256,7 @@ def _max_age(root: Table) -> datetime.timedelta | None:
 
 
 def _companion_architectures(root: Table) -> tuple[str, ...]:
-    known = sorted(name for names in RUN_BESIDE.values() for name in names)
+    known = sorted(name for names in COMPATIBLE.values() for name in names)
     found = _architectures(root, key="companion-architectures", example='["i386"]')
     for index, text in enumerate(found):
         if text not in known:

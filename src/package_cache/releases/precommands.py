@@ -36,7 +36,7 @@ def prepared_apt(group: Group, sources: SystemSources, options: Options, listene
     Raises `PrecommandError`, with their output, where they fail or run out of time.
     """
     line = f" (line {group.place.line})" if group.place.line else ""
-    whose = f"the precommands of group {group.name!r}{line}"
+    subject = f"the precommands of group {group.name!r}{line}"
     isolation = precommand_isolation(sources.release, options)
     source = root_source(sources.release, sources.own)
     root = make_root(source, state=options.state, isolation=isolation, include=["gpgv"], listener=listener)
@@ -44,9 +44,9 @@ def prepared_apt(group: Group, sources: SystemSources, options: Options, listene
         listener(Step(f"running precommands in a root of {sources.system.name}"))
         tell_network(container, options.proxies)
         before = _answers(container)
-        _run_commands(container, group.precommands or "", options.precommand_timeout, whose)
+        _run_commands(container, group.precommands or "", options.precommand_timeout, subject)
         _warn_of_answers(_answers(container) - before, listener)
-        yield _updated_apt(container, sources, whose)
+        yield _updated_apt(container, sources, subject)
 
 
 def precommand_isolation(release: Release, options: Options) -> Isolation:
@@ -59,13 +59,13 @@ def precommand_isolation(release: Release, options: Options) -> Isolation:
         raise
 
 
-def _run_commands(container: Container, commands: str, limit: float, whose: str) -> None:
+def _run_commands(container: Container, commands: str, limit: float, subject: str) -> None:
     try:
         container.run(["sh", "-e", "-c", f". {ENVIRONMENT}\n{commands}"], timeout=limit)
     except CommandError as error:
         how = f"did not end within {limit:g} s" if error.returncode is None else f"ended with status {error.returncode}"
         raise PrecommandError(
-            f"cannot go on: {whose} {how}: {commands}",
+            f"cannot go on: {subject} {how}: {commands}",
             details=error.output,
             hint="try them in a container of that system",
         ) from error
@@ -95,7 +95,7 @@ def _warn_of_answers(answers: Iterable[DebconfAnswer], listener: Listener) -> No
         listener(Warn(f"the precommands' answers to debconf are not carried: {where}: debconf = [{', '.join(tables)}]"))
 
 
-def _updated_apt(container: Container, sources: SystemSources, whose: str) -> Apt:
+def _updated_apt(container: Container, sources: SystemSources, subject: str) -> Apt:
     text = config_text(FOLDER, sources.architectures, own_sources=False)
     script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
     container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
@@ -108,23 +108,23 @@ def _updated_apt(container: Container, sources: SystemSources, whose: str) -> Ap
     completed = run(["apt-get", "update", "--quiet"])
     words = completed.stdout + completed.stderr
     if completed.returncode != 0 or any(line.startswith(("Err:", "W: Failed")) for line in words.splitlines()):
-        raise _unreadable(words, sources.own, whose)
+        raise _unreadable(words, sources.own, subject)
     return Apt(run, sources.architectures[0])
 
 
-def _unreadable(words: str, sources: Sequence[Source], whose: str) -> PackageCacheError:
+def _unreadable(words: str, sources: Sequence[Source], subject: str) -> PackageCacheError:
     """Return the error for sources that apt cannot read: the release's own, or those that precommands added."""
-    told = complaints(words)
+    found = complaints(words)
     uris = {uri: source for source in sources for uri in source.uris}
     for uri, source in uris.items():
-        if told and all(uri in text or "://" not in text for text in told) and any(uri in text for text in told):
+        if found and all(uri in text or "://" not in text for text in found) and any(uri in text for text in found):
             return unusable(source.name, words)
-    error = unusable(f"the sources that {whose} added", words)
+    error = unusable(f"the sources that {subject} added", words)
     if not isinstance(error, ArchiveError):
         return error
-    cause = " ".join(told[0].split()) if told else f"apt-get update said:\n{words}"
+    cause = " ".join(found[0].split()) if found else f"apt-get update said:\n{words}"
     return ArchiveError(
-        f"cannot go on: apt cannot read the sources that {whose} added: {cause}",
-        details="\n".join(told[1:]),
+        f"cannot go on: apt cannot read the sources that {subject} added: {cause}",
+        details="\n".join(found[1:]),
         hint="correct what they write to /etc/apt, and try them in a container of that system",
     )

@@ -13,7 +13,7 @@ from package_cache.releases.distributions import Release, release_of
 from package_cache.releases.keyrings import installed_keys, keyring_file, keyring_for
 from package_cache.releases.mirrors import mirrors_of
 from package_cache.settings import Options
-from package_cache.system import System, foreign_beside
+from package_cache.system import System, foreign_architectures
 
 MirrorFinder = Callable[[LockedSystem, LockedRepository], Sequence[str]]
 """Returns the URIs of a locked repository, best first."""
@@ -71,7 +71,7 @@ def system_sources(
             what = f"{source.name} for {system}"
             listener(Warn(f"lists of {what} are used however old they are: they may lack security updates"))
     pins = tuple(pin for pin in manifest.pins if _is_for(pin, system))
-    foreign = foreign_beside(system.architecture, manifest.companion_architectures)
+    foreign = foreign_architectures(system.architecture, manifest.companion_architectures)
     asked = {item.request.architecture or "" for group in groups for item in group.packages_on(system.architecture)}
     found = SystemSources(release, groups, own, added, pins, (system.architecture,), foreign)
     return found.with_architectures(asked.union(foreign))

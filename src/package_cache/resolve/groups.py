@@ -13,7 +13,7 @@ from package_cache.names import POLICY_NAME
 from package_cache.releases.sources import SystemSources
 from package_cache.releases.system_apt import SystemApt, each_apt, each_system
 from package_cache.resolve.explanations import explain, not_answered, not_taken, pins_without_effect
-from package_cache.resolve.release_images import NoImageError, beside
+from package_cache.resolve.release_images import NoImageError, additions
 from package_cache.resolve.upgrade_policy import Keep, Kept
 from package_cache.settings import Options
 from package_cache.threads import in_threads
@@ -73,7 +73,7 @@ class _Resolver:
                     self.problems += [*not_answered(group, names), *not_taken(group, names, asked.apt, system)]
                     found.append((group, plan))
             versions = kept.versions(system.architecture)
-            added = beside(found, asked.apt, narrow, foreign=self.sources.foreign, kept=versions)
+            added = additions(found, asked.apt, narrow, foreign=self.sources.foreign, kept=versions)
         for (group, plan), more in zip(found, added, strict=True):
             if isinstance(more, NoImageError):
                 self.problems += explain(more, group, asked.apt, system)

@@ -25,7 +25,7 @@ class NoImageError(NoPlanError):
     """Apt finds no way to install a group in a minimal image, neither in the newest one nor in the oldest one."""
 
 
-def beside(
+def additions(
     plans: Sequence[tuple[Group, Plan]],
     apt: Apt,
     narrow: Apt | None,

@@ -264,13 +264,19 @@ def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isola
     try:
         with (
             temporary_folder() as folder,
-            as_root(isolation, target, source.keyring, tools, Path(folder)) as (prefix, place, keyring, first, told),
+            as_root(isolation, target, source.keyring, tools, Path(folder)) as (
+                prefix,
+                place,
+                keyring,
+                first,
+                settings,
+            ),
         ):
             path = os.pathsep.join((str(first), *os.get_exec_path()))
             # mmdebstrap writes apt's configuration below the new root; nothing else of this machine's is read.
             clean = ("env", "--unset=APT_CONFIG", "--unset=TMPDIR", f"PATH={path}")
-            settings = _tell_network(Path(folder), told, isolation)
-            last = (settings, f"--keyring={keyring}", source.suite, str(place), *source.repositories)
+            option = _tell_network(Path(folder), settings, isolation)
+            last = (option, f"--keyring={keyring}", source.suite, str(place), *source.repositories)
             run([*prefix, *clean, *command, *last], timeout=LIMIT)
             sources = "".join(f"{line}\n" for line in source.repositories)
             run([*prefix, "sh", "-euc", _FORGET_THE_HOST, "sh", str(place)], stdin=sources)
@@ -279,20 +285,20 @@ def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isola
     shutil.rmtree(tools)
 
 
-def _tell_network(folder: Path, told: Path, isolation: Isolation) -> str:
-    """Write the way to the net into a folder that mmdebstrap sees as `told`; return the option that names the file.
+def _tell_network(folder: Path, seen: Path, isolation: Isolation) -> str:
+    """Write the way to the net into a folder that mmdebstrap sees as `seen`; return the option that names the file.
 
     A proxy's password stands in it, which an argument would show to all (ps(1)).
     """
     lines = portable_lines()
     for number, (name, text) in enumerate(authorities().items()):
         (folder / f"{number}.crt").write_text(text)
-        lines.append(f'{name} "{told}/{number}.crt";')
+        lines.append(f'{name} "{seen}/{number}.crt";')
     (folder / "apt.conf").write_text("".join(f"{line}\n" for line in lines))
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
             os.chown(path, *root_owner(isolation))
-    return f"--aptopt={told}/apt.conf"
+    return f"--aptopt={seen}/apt.conf"
 
 
 _UNANSWERED = ("Could not connect", "Failed to fetch", "Could not resolve", "does not have a Release file")

@@ -53,24 +53,13 @@ def _compares(left: str, operator: str, right: str) -> bool:
 class Record:
     """One version of a package."""
 
-    fields: Mapping[str, str]
+    name: str
+    version: str
+    architecture: str
+    """Its own, `all` among them."""
     native: str
     """The architecture of the system, which dpkg records for packages of architecture `all`."""
-
-    @property
-    def name(self) -> str:
-        """The package's name."""
-        return self.fields["Package"]
-
-    @property
-    def version(self) -> str:
-        """Its version."""
-        return self.fields["Version"]
-
-    @property
-    def architecture(self) -> str:
-        """Its architecture, `all` among them."""
-        return self.fields["Architecture"]
+    fields: Mapping[str, str]
 
     @property
     def place(self) -> Place:
@@ -161,7 +150,9 @@ class Records:
         if name not in self._parsed:
             fields = (dict(_LINE.findall(text)) for text in self._texts.get(name, ()))
             self._parsed[name] = [
-                Record(item, self.native) for item in fields if item.get("Version") and item.get("Architecture")
+                Record(name, item["Version"], item["Architecture"], self.native, item)
+                for item in fields
+                if item.get("Version") and item.get("Architecture")
             ]
         return self._parsed[name]
 

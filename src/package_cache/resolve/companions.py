@@ -93,7 +93,7 @@ class _Search:
         oldest = self.records.at(record.place)[-1]
         if oldest.version != record.version:
             return oldest
-        return replace(record, fields={**record.fields, "Version": f"{record.version}~"})
+        return replace(record, version=f"{record.version}~")
 
     def _follow_needs(self, record: Record) -> None:
         """Change those that meet a need only in their new version."""

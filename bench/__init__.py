@@ -1,12 +1,12 @@
 """Compare methods of installing a group of packages, in disposable roots: `./run bench` (docs/benchmarks.md).
 
 groups, methods                                    what is compared
-material, mirror, debs                          what the methods install from: made once for each system, then kept
+material, mirror                                what the methods install from: made once for each system, then kept
 roots, archive, server, link, cacher            where they run, and what is around them
 measure, rounds, concurrency                    running them
 machine, results, figures, targets              the results
 markdown, tables, plots, report                 how it is shown
-names, __main__                                 the command line
+__main__                                        the command line
 
 Each by itself, as `python -m bench.<name>`, in the environment that `./run bench` makes:
 

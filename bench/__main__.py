@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,13 +15,11 @@ from bench.archive import measured_link, served_slowly
 from bench.concurrency import crowds
 from bench.groups import GROUPS, SYSTEMS
 from bench.machine import machine_facts
-from bench.material import prepare
-from bench.measure import Place
-from bench.methods import METHODS, NAMES, Method, Sources
-from bench.names import Names
+from bench.material import Material, prepare
+from bench.methods import METHODS, Sources
 from bench.report import PROFILES, write_all, write_beside
 from bench.results import results_to_merge
-from bench.roots import root_isolation
+from bench.roots import need_root_namespaces
 from bench.rounds import Tell, run_rounds
 from package_cache.cli.options import default_state
 from package_cache.errors import PackageCacheError
@@ -34,11 +33,24 @@ DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 console = Console(stderr=True, highlight=False)
 
 
+def names(known: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of an option that takes names of a known set with commas between, all by default."""
+
+    def chosen(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[str, ...]:
+        for name in value.split(","):
+            if name not in known:
+                raise click.BadParameter(f"{name!r} is not one of {', '.join(known)}")
+        return tuple(name for name in known if name in value.split(","))
+
+    listed = ",".join(known)
+    return {"metavar": "NAME,...", "default": listed, "callback": chosen, "help": f"Of {', '.join(known)}."}
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("what", type=click.Choice(["methods", "concurrency"]), default="methods")
-@click.option("--systems", type=Names(SYSTEMS), default=SYSTEMS, help=f"Of {', '.join(SYSTEMS)}.")
-@click.option("--groups", type=Names(tuple(GROUPS)), default=tuple(GROUPS), help=f"Of {', '.join(GROUPS)}.")
-@click.option("--methods", "method_names", type=Names(NAMES), default=NAMES, help=f"Of {', '.join(NAMES)}.")
+@click.option("--systems", **names(SYSTEMS))
+@click.option("--groups", **names(tuple(GROUPS)))
+@click.option("--methods", "method_names", **names([method.name for method in METHODS]))
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
 @click.option("--profile", type=click.Choice(PROFILES), default="memory", show_default=True, help="Where roots are.")
 @click.option(
@@ -75,44 +87,40 @@ def main(
     crowd = what == "concurrency"
     with telling(3 if crowd else len(systems) * len(groups) * len(methods) * (rounds + 1)) as tell:
         for system in systems[:1] if crowd else systems:
-            place = prepared(system, state, disk=profile == "disk")
+            material = prepared(system, state, disk=profile == "disk")
             if crowd:
-                results = results.merged(crowds=crowds(place, tell))
+                results = results.merged(crowds=crowds(material, tell))
                 continue
             if any(method.sources is Sources.SLOW_ARCHIVE for method in methods):
-                results = results.merged(links=link_of(place))
+                results = results.merged(links=link_of(material))
+            # Recompressed files where the cache has the archive's would measure the same as another method.
+            chosen = [one for one in methods if material.recompressed or not (one.recompressed and one.checked)]
             for group in groups:
-                results = results.merged(run_rounds(group, methods_in(place, methods), rounds, place, tell))
+                results = results.merged(run_rounds(group, chosen, rounds, material, tell))
                 results.write(output)
     results.write(output)
     write_beside(results, output)
     console.print(f"written: {output}")
 
 
-def prepared(system: str, state: Path, *, disk: bool) -> Place:
+def prepared(system: str, state: Path, *, disk: bool) -> Material:
     """Make a system's material, for all groups: so it is the same whichever are measured."""
-    isolation = root_isolation()
+    need_root_namespaces()
     with console.status(f"preparing {system}") as status:
 
         def listen(event: Event) -> None:
             if isinstance(event, Step):
                 status.update(f"preparing {system}: {event.text}")
 
-        material = prepare(system, tuple(GROUPS), state=state, isolation=isolation, listener=listen)
-    return Place(material, isolation, state, disk)
+        return prepare(system, tuple(GROUPS), state=state, disk=disk, listener=listen)
 
 
-def link_of(place: Place) -> dict[str, dict[str, float]]:
+def link_of(material: Material) -> dict[str, dict[str, float]]:
     """Measure the slow link; nothing where there can be none: the method that needs it then says why."""
-    archive = place.material.archive
-    with contextlib.suppress(CommandError), place.root() as container, served_slowly(archive, container):
-        return {place.material.release.system.name: measured_link(container, archive)}
+    archive = material.archive
+    with contextlib.suppress(CommandError), material.container() as container, served_slowly(archive, container):
+        return {material.release.system.name: measured_link(container, archive)}
     return {}
-
-
-def methods_in(place: Place, methods: Sequence[Method]) -> list[Method]:
-    """Leave out what would measure the same as another method: recompressed files where the cache has the archive's."""
-    return [method for method in methods if place.material.recompressed or not (method.recompressed and method.checked)]
 
 
 @contextlib.contextmanager

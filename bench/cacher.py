@@ -34,10 +34,10 @@ Offlinemode: 0
 
 
 @contextlib.contextmanager
-def cacher(container: Container, *, state: Path, cache: Path) -> Iterator[None]:
-    """Run it in a root's network while the block runs; `cache` keeps what came through it, for the next time."""
-    unpacked = obtain(state)
-    cache.mkdir(parents=True, exist_ok=True)
+def cacher(container: Container, material: Path) -> Iterator[None]:
+    """Run it in a root's network while the block runs; the material's folder keeps what came through it."""
+    unpacked = obtain(material.parent / PACKAGE)
+    (cache := material / PACKAGE).mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
         config = Path(folder) / "acng.conf"
         config.write_text(_CONFIG.format(cache=cache, log=folder), encoding="utf-8")
@@ -48,10 +48,9 @@ def cacher(container: Container, *, state: Path, cache: Path) -> Iterator[None]:
             yield
 
 
-def obtain(state: Path) -> Path:
-    """Return the folder with apt-cacher-ng, downloaded and unpacked by this machine's apt at the first call."""
-    folder = state / "bench" / PACKAGE
-    folder.mkdir(parents=True, exist_ok=True)
+def obtain(folder: Path) -> Path:
+    """Return the folder with apt-cacher-ng, downloaded and unpacked below `folder` by this machine's apt."""
+    folder.mkdir(exist_ok=True)
     place = folder / "unpacked"
     with exclusive(folder / ".lock", wait=600):
         if not place.exists():

@@ -2,31 +2,37 @@
 
 <state>/bench/<system>-<key>/
   package_cache_info, package-cache.lock
-  archive/           a partial mirror (mirror.py), served on loopback
-  package_cache/     the cache, as `package-cache build` makes it
-  debs/              package files by name, and file: repositories (debs.py)
-  laid-out           from which cache and root the rest was made
-  plans/<group>      which files apt would install in the root, in its order: the file's name and apt's own for it
+  archive/                 a partial mirror (mirror.py), served on loopback
+  package_cache/           the cache, as `package-cache build` makes it
+  original/                the cache that `--no-recompress` makes; its groups are file: repositories
+  planned                  from which caches and root the plans were made
+  plans/<cache>/<group>    which files apt would install in the root, in its order: the name in the pool of one of the
+                           two caches, and apt's own name
 """
 
+import contextlib
+import os
+import tempfile
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
-from tests.support.lab import Isolation, lab_root
+from tests.support.lab import Container, Isolation, lab_root, throwaway
 
-from bench.debs import are_recompressed, lay_out_debs
 from bench.groups import manifest_text
 from bench.mirror import make_mirror
-from bench.roots import bench_root, repository_line, set_up
+from bench.roots import SCRIPTS, repository_line, set_up
 from package_cache.build.builder import build
+from package_cache.cache.checked_files import read_list
+from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.options import given_options
+from package_cache.deb.compression import LEVEL
 from package_cache.events import Listener, ignore
 from package_cache.filesystem.paths import exclusive, sha256_of, text_digest, write_atomically
 from package_cache.lock.file import lock_text, read_lock
-from package_cache.lock.model import LockedSystem
 from package_cache.manifest import read_manifest
 from package_cache.releases.base_root import root_source
 from package_cache.releases.distributions import Release, release_of
@@ -36,9 +42,10 @@ from package_cache.sandbox.bootstrap import make_root
 from package_cache.sandbox.isolation import strongest_isolation
 from package_cache.system import System
 
-QUOTE = "'"
-FORMAT = 1
-"""Raised when the material is made in another method."""
+FORMAT = 2
+"""Raised when the material is made in another way."""
+
+ORIGINAL, RECOMPRESSED = "original", "package_cache"
 
 
 @dataclass(frozen=True)
@@ -50,26 +57,53 @@ class Material:
     root: Path
     groups: dict[str, tuple[str, ...]]
     """The packages that each group asks for."""
-    recompressed: bool
-    """Whether the cache's package files are others than the archive's."""
+    disk: bool = False
+    """Whether the roots are on disk instead of in memory."""
 
     @property
-    def cache(self) -> Path:
+    def cache(self) -> CacheFolder:
         """The cache."""
-        return self.folder / "package_cache"
+        return CacheFolder(self.folder / RECOMPRESSED)
 
     @property
     def archive(self) -> Path:
         """The mirror's folder."""
         return self.folder / "archive"
 
-    def plan(self, group: str) -> list[list[str]]:
-        """Return the files that apt would install, in its order: name in `debs/`, apt's own name."""
-        return [line.split() for line in (self.folder / "plans" / group).read_text(encoding="utf-8").splitlines()]
+    def stored(self) -> dict[str, str]:
+        """Return the SHA-256 of the cache's package files, by that of the archive's."""
+        groups = read_description(self.cache).groups
+        return {item.original_sha256: item.sha256 for group in groups for item in read_list(self.cache, group)}
+
+    @property
+    def recompressed(self) -> bool:
+        """Whether the cache's package files are others than the archive's."""
+        return any(digest != stored for digest, stored in self.stored().items())
+
+    def plan(self, group: str, cache: str = ORIGINAL) -> list[list[str]]:
+        """Return the files that apt would install, in its order: name in a cache's pool, apt's own name."""
+        text = (self.folder / "plans" / cache / group).read_text(encoding="utf-8")
+        return [line.split() for line in text.splitlines()]
+
+    @contextlib.contextmanager
+    def container(self, binds: Mapping[str, Path] = MappingProxyType({})) -> Iterator[Container]:
+        """Yield a fresh root without a network that sees our scripts in /bench, the material and `binds`.
+
+        What it writes stays in memory or, with `disk`, goes to a folder that is removed afterwards.
+        """
+        shown = {f"/bench/{name}": SCRIPTS / name for name in ("methods", "inside")}
+        shown |= {"/bench/files": self.folder, "/opt/package_cache": self.cache.path, **binds}
+        with contextlib.ExitStack() as stack:
+            written = None
+            if self.disk:
+                (roots := self.folder.parent / "roots").mkdir(exist_ok=True)
+                written = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=roots)))
+                stack.callback(os.sync)  # what is still to be written must not fall into the next one's time
+            yield stack.enter_context(throwaway(self.root, Isolation.ROOT_NAMESPACES, binds=shown, written=written))
 
 
 def prepare(
-    system: str, groups: Sequence[str], *, state: Path, isolation: Isolation, listener: Listener = ignore
+    system: str, groups: Sequence[str], *, state: Path, disk: bool = False, listener: Listener = ignore
 ) -> Material:
     """Make what is missing of a system's material, for these groups."""
     text = manifest_text(system, groups)
@@ -82,43 +116,40 @@ def prepare(
         options = given_options(state)
         sources = archive_sources(release, options.with_mirrors(manifest.mirrors), listener)
         made = make_root(root_source(release, sources), state=state, isolation=strongest_isolation(), listener=listener)
-        root = lab_root(made, state)
         lock_file = folder / "package-cache.lock"
         if not lock_file.exists():  # written last: then the mirror is whole, and of the same moment
             [chosen] = (lock := make_lock(manifest, options, listener)).systems
             make_mirror(folder / "archive", chosen, sources, state=state, listener=listener)
             write_atomically(lock_file, lock_text(lock).encode())
         lock = read_lock(lock_file.read_text(encoding="utf-8"), file=str(lock_file))
-        [locked] = lock.systems
-        cache = CacheFolder(folder / "package_cache")
-        build(lock, cache, lambda _, repository: (f"copy:{folder}/archive/{repository.name}",), listener)
-        packages = {group.name: group.requests for group in locked.groups}
-        _lay_out(folder, cache=cache, locked=locked, root=root, isolation=isolation, packages=packages)
-    return Material(release, folder, root, packages, are_recompressed(cache, locked))
+        packages = {group.name: group.requests for group in lock.systems[0].groups}
+        material = Material(release, folder, lab_root(made, state), packages, disk)
+        for name, level in ((RECOMPRESSED, LEVEL), (ORIGINAL, None)):
+            cache = CacheFolder(folder / name)
+            build(lock, cache, lambda _, place: (f"copy:{folder}/archive/{place.name}",), listener, level=level)
+        _plan(material)
+    return material
 
 
-def _lay_out(
-    folder: Path,
-    *,
-    cache: CacheFolder,
-    locked: LockedSystem,
-    root: Path,
-    isolation: Isolation,
-    packages: Mapping[str, Sequence[str]],
-) -> None:
-    """Make `debs/` and `plans/`, unless they are there and of this cache and root."""
-    made_from = f"{sha256_of(cache.description)} {root.parent.name}\n"
-    marker = folder / "laid-out"
+def _plan(material: Material) -> None:
+    """Make the plans, unless they are there and of these caches and this root."""
+    caches = [sha256_of(CacheFolder(material.folder / name).description) for name in (ORIGINAL, RECOMPRESSED)]
+    made_from = f"{' '.join(caches)} {material.root.parent.name}\n"
+    marker = material.folder / "planned"
     if marker.exists() and marker.read_text(encoding="utf-8") == made_from:
         return
-    lay_out_debs(folder / "debs", folder / "archive", cache, locked)
-    (folder / "plans").mkdir(exist_ok=True)
-    with bench_root(root, isolation, {"/bench/files": folder}) as container:
-        for group, names in packages.items():
-            set_up(container, sources=repository_line(group))
+    stored = material.stored()
+    for cache in (ORIGINAL, RECOMPRESSED):
+        (material.folder / "plans" / cache).mkdir(parents=True, exist_ok=True)
+    with material.container() as container:
+        for group, names in material.groups.items():
+            set_up(container, sources=repository_line(group, material.release))
             container.run(["apt-get", "update"], timeout=120)
             argv = ["apt-get", "install", "-y", "-qq", "--print-uris", "--no-install-recommends", *names]
-            uris = [line.split() for line in container.run(argv, timeout=120).stdout.splitlines() if line[:1] == "'"]
-            lines = [f"{PurePosixPath(urllib.parse.unquote(uri.strip(QUOTE))).name} {name}" for uri, name, *_ in uris]
-            write_atomically(folder / "plans" / group, "\n".join([*lines, ""]).encode())
+            printed = container.run(argv, timeout=120).stdout.splitlines()
+            uris = [line.split()[:2] for line in printed if line.startswith("'")]
+            files = [(PurePosixPath(urllib.parse.unquote(uri.strip("'"))).stem, name) for uri, name in uris]
+            for cache, names_in_pool in ((ORIGINAL, {}), (RECOMPRESSED, stored)):
+                lines = [f"{names_in_pool.get(digest, digest)}.deb {name}\n" for digest, name in files]
+                write_atomically(material.folder / "plans" / cache / group, "".join(lines).encode())
     write_atomically(marker, made_from.encode())

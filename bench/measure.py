@@ -5,15 +5,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from decimal import Decimal
 
-from tests.support.lab import Container, Isolation
+from tests.support.lab import Container
 
 from bench.archive import SLOW_ADDRESS, served, served_slowly
 from bench.cacher import PROXY, cacher
-from bench.material import Material
+from bench.material import ORIGINAL, RECOMPRESSED, Material
 from bench.methods import Method, Sources
-from bench.roots import archive_lines, bench_root, repository_line, set_up
+from bench.roots import archive_lines, repository_line, set_up
 from package_cache.errors import PackageCacheError
 
 LIMIT = 1800.0
@@ -35,46 +35,18 @@ class FailedError(PackageCacheError):
     """A method did not install what it should."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the methods run."""
-
-    material: Material
-    isolation: Isolation
-    state: Path
-    disk: bool
-    """Whether the roots are on disk instead of in memory."""
-
-    @contextlib.contextmanager
-    def root(self) -> Iterator[Container]:
-        """Yield a fresh root that sees the material."""
-        binds = {"/bench/files": self.material.folder, "/opt/package_cache": self.material.cache}
-        disk = self.state / "bench" / "roots" if self.disk else None
-        with bench_root(self.material.root, self.isolation, binds, disk=disk) as container:
-            yield container
-
-
-def measure(method: Method, group: str, place: Place) -> Sample:
+def measure(method: Method, group: str, material: Material) -> Sample:
     """Run a method once in a fresh root. Raise `FailedError` if it does not install, with its last words."""
-    packages = place.material.groups[group]
-    with place.root() as container, _surroundings(method, container, place):
-        set_up(container, sources=_sources(method, group, place.material), proxy=PROXY if method.proxy else "")
-        folder = "recompressed" if method.recompressed else "original"
-        environment = {
-            "LC_ALL": "C",
-            "DEBIAN_FRONTEND": "noninteractive",
-            "GROUP": group,
-            "PACKAGES": " ".join(packages),
-            "DEBS": f"/bench/files/debs/{folder}",
-            "PLAN": f"/bench/files/plans/{group}",
-        }
+    packages = material.groups[group]
+    with material.container() as container, _surroundings(method, container, material):
+        set_up(container, sources=_sources(method, group, material), proxy=PROXY if method.proxy else "")
+        environment = dpkg_environment(group, RECOMPRESSED if method.recompressed else ORIGINAL)
+        environment |= {"GROUP": group, "PACKAGES": " ".join(packages)}
         if method.prepare:
             container.run(["sh", f"/bench/methods/prepare/{method.prepare}.sh"], env=environment, timeout=LIMIT)
-        if place.disk:
+        if material.disk:
             os.sync()  # what the preparations wrote
-        argv = ["sh", "/bench/inside/measure.sh", f"/bench/methods/{method.script}.sh"]
-        printed = container.run(argv, env=environment, timeout=LIMIT).stdout
-        status, sample = read_measurement(printed, _phases(container) if method.script == "ours" else {})
+        status, sample = run_script(container, method.script, environment)
         missing = _not_installed(container, packages) if method.checked else []
         if status != 0 or missing:
             log = container.run(["tail", "-n", "15", "/run/bench.log"]).stdout
@@ -84,23 +56,35 @@ def measure(method: Method, group: str, place: Place) -> Sample:
 
 
 @contextlib.contextmanager
-def _surroundings(method: Method, container: Container, place: Place) -> Iterator[None]:
-    archive = place.material.archive
+def _surroundings(method: Method, container: Container, material: Material) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if method.served:
             slow = method.sources is Sources.SLOW_ARCHIVE
-            stack.enter_context((served_slowly if slow else served)(archive, container))
+            stack.enter_context((served_slowly if slow else served)(material.archive, container))
         if method.proxy:
-            stack.enter_context(cacher(container, state=place.state, cache=place.material.folder / "apt-cacher-ng"))
+            stack.enter_context(cacher(container, material.folder))
         yield
 
 
 def _sources(method: Method, group: str, material: Material) -> str:
     if method.sources is Sources.REPOSITORY:
-        return repository_line(group)
+        return repository_line(group, material.release)
     if method.sources is Sources.SLOW_ARCHIVE:
         return archive_lines(material.release, SLOW_ADDRESS)
     return archive_lines(material.release)
+
+
+def dpkg_environment(group: str, pool: str) -> dict[str, str]:
+    """Return the environment of a script that installs a group's files from the pool of a cache of the material."""
+    plan, debs = f"/bench/files/plans/{pool}/{group}", f"/bench/files/{pool}/pool"
+    return {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "DEBS": debs, "PLAN": plan}
+
+
+def run_script(container: Container, script: str, environment: Mapping[str, str]) -> tuple[int, Sample]:
+    """Run a script of `methods/` in a root; return its status and what it took."""
+    argv = ["sh", "/bench/inside/measure.sh", f"/bench/methods/{script}.sh"]
+    printed = container.run(argv, env=environment, timeout=LIMIT).stdout
+    return read_measurement(printed, _phases(container) if script == "ours" else {})
 
 
 def read_measurement(printed: str, phases: Mapping[str, float]) -> tuple[int, Sample]:
@@ -108,9 +92,7 @@ def read_measurement(printed: str, phases: Mapping[str, float]) -> tuple[int, Sa
     first, *_, children = printed.splitlines()
     begin, end, status = first.split()
     user, system = (int(minutes) * 60 + float(rest) for minutes, rest in re.findall(r"(\d+)m([\d.]+)s", children))
-    whole_seconds = int(end.split(".")[0]) - int(begin.split(".")[0])  # a float does not hold all digits of both
-    seconds = whole_seconds + float(f"0.{end.split('.')[1]}") - float(f"0.{begin.split('.')[1]}")
-    return int(status), Sample(seconds, user, system, phases)
+    return int(status), Sample(float(Decimal(end) - Decimal(begin)), user, system, phases)
 
 
 def _phases(container: Container) -> Mapping[str, float]:

@@ -51,10 +51,3 @@ METHODS = (
     Method(PRESENT, "ours", "Package Cache, all there", prepare="ours"),
 )
 """In the order of the tables."""
-
-NAMES = tuple(method.name for method in METHODS)
-
-
-def method_named(name: str) -> Method:
-    """Return a method by its name. Raise `KeyError`."""
-    return {method.name: method for method in METHODS}[name]

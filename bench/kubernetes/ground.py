@@ -1,26 +1,27 @@
 """What every pod needs: podman with a store of its own, a registry on loopback, the cache and the images."""
 
 import contextlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from containers.podman import Podman, throwaway_podman
 from containers.registry import Registry, loopback_registry
 
 from bench.material import Material, prepare
-from bench.roots import SCRIPTS, archive_lines, root_isolation
+from bench.roots import SCRIPTS, archive_lines, need_root_namespaces
 from package_cache.build.builder import build
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.options import given_options
-from package_cache.filesystem.paths import exclusive, write_atomically
+from package_cache.errors import LockError
+from package_cache.filesystem.paths import exclusive
 from package_cache.image.export import image
 from package_cache.image.variant import Form
-from package_cache.lock.file import lock_text, read_lock
 from package_cache.manifest import read_manifest
+from package_cache.manifest_lock import current_lock, save_lock
 from package_cache.oci.skopeo import Destination
 from package_cache.process import run
 from package_cache.releases.sources import mirror_finder
@@ -32,14 +33,16 @@ SYSTEM = "ubuntu18.04"
 
 UBUNTU = "localhost/ubuntu:18.04"
 """A container image of the system, whose apt knows the archive on loopback."""
+WITH_SSH = f"{UBUNTU}-ssh"
+"""The same with the group `ssh` installed."""
 
 LIMIT = 300.0
 """Seconds that one command may take."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ground:
-    """What runs while pods are measured. Images are made when they are first used."""
+    """What runs while pods are measured."""
 
     cache: CacheFolder
     """The cache of `package_cache_info`."""
@@ -51,61 +54,41 @@ class Ground:
     folder: Path
     """On disk, removed afterwards."""
 
-    @cached_property
-    def init_image(self) -> str:
-        """The cache's init form, pulled."""
-        return self._pulled(Form.INIT)
+    def make_images(self, install: str) -> dict[str, str]:
+        """Make the job's images, `UBUNTU` and, by a command that installs, `WITH_SSH`; pull the others.
 
-    @cached_property
-    def volume_image(self) -> str:
-        """The cache's volume form, pulled."""
-        return self._pulled(Form.VOLUME)
-
-    def _pulled(self, form: Form) -> str:
-        name = f"{self.registry.host}/package-cache:{form.value}"
-        image(self.cache, Destination.parse(f"docker://{name}"), form, self.options)
-        self.podman.pull(name)
-        return name
-
-    @cached_property
-    def runtime_image(self) -> str:
-        """The image of the runtime's init container, pulled."""
-        name = f"{self.registry.host}/runtime:1"
+        Return the names of these: `init` and `volume`, the cache's, and `runtime`.
+        """
+        bare = f"{UBUNTU}-bare"
+        self.podman.import_root(self.material.root, bare)
+        options = ["--volume", f"{SCRIPTS / 'inside'}:/bench/inside:ro", "--env", "PROXY="]
+        options += ["--env", f"SOURCES={archive_lines(self.material.release)}"]
+        self._commit(bare, UBUNTU, ["sh", "/bench/inside/setup.sh"], options)
+        self._commit(UBUNTU, WITH_SSH, ["sh", "-c", install], ["--volume", f"{self.cache.path}:/package_cache:ro"])
+        images = {name: f"{self.registry.host}/package-cache:{name}" for name in ("init", "volume", "runtime")}
+        for form in (Form.INIT, Form.VOLUME):
+            image(self.cache, Destination.parse(f"docker://{images[form.value]}"), form, self.options)
         argv = [sys.executable, str(PROJECT / "runtime" / "build_image.py"), "--cache", str(self.cache.path)]
-        argv += ["--output", f"docker://{name}", "--state", str(self.options.state)]
+        argv += ["--output", f"docker://{images['runtime']}", "--state", str(self.options.state)]
         run(argv, env={"TMPDIR": str(self.folder)}, timeout=900)
-        self.podman.pull(name)
-        return name
+        for name in images.values():
+            self.podman.pull(name)
+        return images
 
-    @cached_property
-    def job_image(self) -> str:
-        """Ubuntu as its container images are set up."""
-        material = self.material
-        self.podman.import_root(material.root, f"{UBUNTU}-bare")
-        self.commit(
-            f"{UBUNTU}-bare", UBUNTU, ["sh", "/bench/inside/setup.sh"],
-            "--volume", f"{SCRIPTS / 'inside'}:/bench/inside:ro",
-            "--env", f"SOURCES={archive_lines(material.release)}", "--env", "PROXY=",
-        )  # fmt: skip
-        return UBUNTU
-
-    def commit(self, base: str, name: str, argv: Sequence[str], *options: str) -> None:
+    def _commit(self, base: str, name: str, argv: Sequence[str], options: Sequence[str]) -> None:
         """Make an image of what a command makes of another image, without network."""
         self.podman("run", "--name", "made", "--network", "none", *options, base, *argv, timeout=LIMIT)
         self.podman("commit", "--quiet", "made", name)
         self.podman("rm", "made")
 
-    def remove(self, *names: str) -> None:
-        """Remove containers, running or not."""
-        self.podman("rm", "--force", "--time", "0", "--ignore", *names, check=False)
-
 
 @contextlib.contextmanager
 def ground(state: Path) -> Iterator[Ground]:
     """Yield everything; what runs is stopped after the block, the cache stays below `state`."""
+    need_root_namespaces()
     options = given_options(state)
     cache = _cache(state / "bench" / "kubernetes", options)
-    material = prepare(SYSTEM, ("ssh", "nfs"), state=state, isolation=root_isolation())
+    material = prepare(SYSTEM, ("ssh", "nfs"), state=state)
     with contextlib.ExitStack() as stack:
         place = tempfile.TemporaryDirectory(prefix="run-", dir=cache.path.parent, ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(place))
@@ -119,12 +102,12 @@ def _cache(folder: Path, options: Options) -> CacheFolder:
     """Return the cache of `package_cache_info`, locked anew if the manifest has changed."""
     folder.mkdir(parents=True, exist_ok=True)
     cache = CacheFolder(folder / "package_cache")
-    manifest = read_manifest(PROJECT / "package_cache_info")
     with exclusive(folder / ".lock", wait=3600):
-        file = folder / "package-cache.lock"
-        lock = read_lock(file.read_text(encoding="utf-8"), file=str(file)) if file.exists() else None
-        if lock is None or lock.manifest_digest != manifest.digest:
+        manifest = read_manifest(Path(shutil.copy(PROJECT / "package_cache_info", folder)))
+        try:
+            lock = current_lock(manifest)
+        except LockError:  # there is none, or it is stale
             lock = make_lock(manifest, options)
-            write_atomically(file, lock_text(lock).encode())
+            save_lock(lock, manifest)
         build(lock, cache, mirror_finder(options, manifest))
     return cache

@@ -5,13 +5,11 @@ containers in that network. The clock starts before podman creates the first con
 to the port receives `SSH-2.0`.
 """
 
-import base64
 import contextlib
 import json
-import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from typing import Any
 from tests.support.lab import Container, Isolation
 
 from bench.archive import SLOW_ADDRESS, measured_link, served, served_slowly
-from bench.kubernetes.ground import LIMIT, SYSTEM, UBUNTU, Ground
+from bench.kubernetes.ground import LIMIT, SYSTEM, UBUNTU, WITH_SSH, Ground
 from bench.roots import archive_lines
-from bench.rounds import Tell
+from bench.rounds import Tell, orders
 from package_cache.errors import PackageCacheError
 from package_cache.process import end, find_tool, start
 from package_cache.sandbox.namespaces import hold
@@ -29,10 +27,10 @@ from package_cache.stage import stage
 
 GROUP = "ssh"
 PORT = 2222
-WITH_SSH = f"{UBUNTU}-ssh"
 COMPARED = "init form"
 """The method that the others are compared with."""
 JOB_LIMIT = 120.0
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody"
 
 ONLINE = "apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server"
 BY_CACHE = f"sh /package_cache/install_group.sh {GROUP}"
@@ -56,134 +54,98 @@ sys.exit("no banner came")
 
 
 @dataclass(frozen=True)
-class Pod:
-    """Where a pod's containers run, and what they share."""
-
-    ground: Ground
-    network: str
-    """For podman's --network."""
-    volume: str
-    """The name of a volume that podman creates at its first use."""
-    staged: Path
-    """A node's cache."""
-    files: Path
-    """Files of this machine that are mounted: the job's YAML, and apt's sources for the slow link."""
-
-    def init(self, image: str, *words: str, options: Sequence[str]) -> None:
-        """Run an init container to its end."""
-        self.ground.podman("run", "--rm", "--network", self.network, *options, image, *words, timeout=LIMIT)
-
-    def job(self, command: str, *options: str, image: str = UBUNTU) -> None:
-        """Start the job's container."""
-        argv = ("run", "--detach", "--name", "job", "--network", self.network, *options, image, "sh", "-c", command)
-        self.ground.podman(*argv, timeout=LIMIT)
-
-
-def _in_image(pod: Pod) -> None:
-    pod.job(SERVE, image=WITH_SSH)
-
-
-def _runtime(pod: Pod) -> None:
-    work = f"{pod.volume}:/usr/local/pai"
-    job = f"{pod.files}/job.yaml:/etc/pai/job.yaml:ro"
-    pod.init(pod.ground.runtime_image, options=["--volume", work, "--volume", job])
-    pod.job("exec sh /usr/local/pai/runtime.d/job.sh", "--volume", work)
-
-
-def _init_form(pod: Pod) -> None:
-    words = [GROUP, "--system", SYSTEM, "--to", "/package_cache"]
-    pod.init(pod.ground.init_image, *words, options=["--volume", f"{pod.volume}:/package_cache"])
-    pod.job(f"{BY_CACHE} && {SERVE}", "--volume", f"{pod.volume}:/package_cache:ro")
-
-
-def _image_volume(pod: Pod) -> None:
-    mount = f"type=image,source={pod.ground.volume_image},destination=/package_cache"
-    pod.job(f"{BY_CACHE} && {SERVE}", "--mount", mount)
-
-
-def _node_cache(pod: Pod) -> None:
-    pod.job(f"{BY_CACHE} && {SERVE}", "--volume", f"{pod.staged}:/package_cache:ro")
-
-
-def _online(pod: Pod) -> None:
-    pod.job(f"{ONLINE} && {SERVE}")
-
-
-def _online_slowly(pod: Pod) -> None:
-    pod.job(f"{ONLINE} && {SERVE}", "--volume", f"{pod.files}/sources.list:/etc/apt/sources.list:ro")
-
-
-@dataclass(frozen=True)
 class Method:
-    """A method of bringing sshd into the pod."""
+    """A method of bringing sshd into the pod.
+
+    Podman's words may name `{init}`, `{volume}` and `{runtime}`, which are images; `{staged}`, a node's cache; and
+    `{files}`: the job's YAML, and apt's sources for the slow link. The volume `pod` is created at its first use.
+    """
 
     name: str
-    begin: Callable[[Pod], None]
+    command: str
+    """What the job's container runs."""
+    options: Sequence[str] = ()
+    """Of the job's container."""
+    image: str = UBUNTU
+    init: Sequence[str] = ()
+    """Options, image and arguments of an init container that runs before it; empty: none."""
     archive: str = ""
     """Where the archive is: `loopback` or `slow`; empty: nowhere."""
 
 
 METHODS = (
-    Method("sshd in the job's image", _in_image),
-    Method("node cache", _node_cache),
-    Method("image volume", _image_volume),
-    Method("init form", _init_form),
-    Method("runtime image", _runtime),
-    Method("online apt, archive on loopback", _online, "loopback"),
-    Method("online apt, 50 Mbit/s and 40 ms away", _online_slowly, "slow"),
+    Method("sshd in the job's image", SERVE, image=WITH_SSH),
+    Method("node cache", f"{BY_CACHE} && {SERVE}", ["--volume={staged}:/package_cache:ro"]),
+    Method(
+        "image volume",
+        f"{BY_CACHE} && {SERVE}",
+        ["--mount=type=image,source={volume},destination=/package_cache"],
+    ),
+    Method(
+        "init form",
+        f"{BY_CACHE} && {SERVE}",
+        ["--volume=pod:/package_cache:ro"],
+        init=["--volume=pod:/package_cache", "{init}", GROUP, "--system", SYSTEM, "--to", "/package_cache"],
+    ),
+    Method(
+        "runtime image",
+        "exec sh /usr/local/pai/runtime.d/job.sh",
+        ["--volume=pod:/usr/local/pai"],
+        init=["--volume=pod:/usr/local/pai", "--volume={files}/job.yaml:/etc/pai/job.yaml:ro", "{runtime}"],
+    ),
+    Method("online apt, archive on loopback", f"{ONLINE} && {SERVE}", archive="loopback"),
+    Method(
+        "online apt, 50 Mbit/s and 40 ms away",
+        f"{ONLINE} && {SERVE}",
+        ["--volume={files}/sources.list:/etc/apt/sources.list:ro"],
+        archive="slow",
+    ),
 )
 
 
 def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
     """Measure all methods, after a round that does not count."""
     tell("making images")
-    _make_images(ground)
+    places = {**ground.make_images(BY_CACHE), "files": str(ground.folder), "staged": str(ground.folder / "staged")}
     archive = ground.material.archive
     with _network() as (container, _), served_slowly(archive, container):
         link = measured_link(container, archive)
-    seconds: dict[str, list[float]] = {method.name: [] for method in METHODS}
-    shuffled = random.Random("sshd")  # noqa: S311  (nothing is kept secret)
-    files, staged = ground.folder / "files", ground.folder / "staged"
-    files.mkdir()
-    staged.mkdir()
-    (files / "job.yaml").write_text(job_yaml(), encoding="utf-8")
+    (ground.folder / "job.yaml").write_text(job_yaml(), encoding="utf-8")
     lines = archive_lines(ground.material.release, SLOW_ADDRESS)
-    (files / "sources.list").write_text(f"{lines}\n", encoding="utf-8")
-    stage([GROUP], ground.cache, staged / "cache")
-    for number in range(rounds + 1):
-        for method in shuffled.sample(METHODS, len(METHODS)):
+    (ground.folder / "sources.list").write_text(f"{lines}\n", encoding="utf-8")
+    stage([GROUP], ground.cache, ground.folder / "staged")
+    seconds: dict[str, list[float]] = {method.name: [] for method in METHODS}
+    for number, order in enumerate(orders(METHODS, rounds + 1, "sshd")):
+        for method in order:
             tell(f"{f'round {number}' if number else 'warm-up'}: {method.name}")
-            took = _timed(ground, method, files, staged / "cache")
+            took = _timed(ground, method, places)
             seconds[method.name] += [took] if number else []
     return {"link": link, "rows": [{"method": name, "seconds": values} for name, values in seconds.items()]}
 
 
-def _make_images(ground: Ground) -> None:
-    cache = f"{ground.cache.path}:/package_cache:ro"
-    ground.commit(ground.job_image, WITH_SSH, ["sh", "-c", BY_CACHE], "--volume", cache)
-    assert ground.init_image, ground.volume_image
-    assert ground.runtime_image
-
-
-def _timed(ground: Ground, method: Method, files: Path, staged: Path) -> float:
+def _timed(ground: Ground, method: Method, places: Mapping[str, str]) -> float:
     """Return the seconds from the start of a pod until the banner; remove the pod."""
-    archive = ground.material.archive
+    podman = ground.podman
+    options, init = ([word.format(**places) for word in words] for words in (method.options, method.init))
     with contextlib.ExitStack() as stack:
         container, network = stack.enter_context(_network())
         if method.archive:
-            stack.enter_context((served_slowly if method.archive == "slow" else served)(archive, container))
-        stack.callback(ground.podman, "volume", "rm", "--force", "pod", check=False)
-        stack.callback(ground.remove, "job")
-        argv = [*container.enter, sys.executable, "-I", "-S", "-c", _BANNER, str(PORT), str(JOB_LIMIT)]
-        looking = start(argv)
+            serve = served_slowly if method.archive == "slow" else served
+            stack.enter_context(serve(ground.material.archive, container))
+        stack.callback(podman, "volume", "rm", "--force", "pod", check=False)
+        stack.callback(podman, "rm", "--force", "--time", "0", "--ignore", "job", check=False)
+        looking = start([*container.enter, sys.executable, "-I", "-S", "-c", _BANNER, str(PORT), str(JOB_LIMIT)])
         try:
             began = time.monotonic()
-            method.begin(Pod(ground, network, "pod", staged, files))
+            if init:
+                podman("run", "--rm", "--network", network, *init, timeout=LIMIT)
+            job = ["--detach", "--name", "job", "--network", network, *options, method.image]
+            podman("run", *job, "sh", "-c", method.command, timeout=LIMIT)
             output, _ = looking.communicate(timeout=JOB_LIMIT + 10)
         finally:
             end(looking)
         if looking.returncode != 0:
-            log = ground.podman("logs", "--tail", "30", "job", check=False)
+            log = podman("logs", "--tail", "30", "job", check=False)
             raise PackageCacheError(f"cannot reach sshd by the method '{method.name}'", details=log.stdout + log.stderr)
         return float(output) - began
 
@@ -197,9 +159,7 @@ def _network() -> Iterator[tuple[Container, str]]:
 
 def job_yaml() -> str:
     """Return a job with the ssh plugin and a key without owner, for the runtime. JSON is YAML."""
-    name = b"ssh-ed25519"
-    blob = len(name).to_bytes(4, "big") + name + (32).to_bytes(4, "big") + bytes(range(32))
-    parameters = {"public-key": f"{name.decode()} {base64.b64encode(blob).decode()} nobody", "port": PORT}
+    parameters = {"public-key": KEY, "port": PORT}
     document: Mapping[str, Any] = {
         "protocolVersion": 2,
         "name": "bench",

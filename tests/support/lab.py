@@ -125,12 +125,13 @@ def throwaway(
     network: bool = False,
     binds: Mapping[str, Path] | None = None,
     writable_binds: Mapping[str, Path] | None = None,
+    written: Path | None = None,
 ) -> Iterator[Container]:
     """Yield a running disposable copy of `root` while the block runs; `root` itself is never changed.
 
     `binds` shows files and folders of the host inside, read-only, by their absolute paths there; what is written
-    below a path of `writable_binds` lands on the host. With `network` the host's network is kept, otherwise there is
-    only an own loopback.
+    below a path of `writable_binds` lands on the host; all else stays in memory, or goes below the folder `written`.
+    With `network` the host's network is kept, otherwise there is only an own loopback.
     """
     if not root.is_dir():
         raise PackageCacheError(f"cannot find the root {root}")
@@ -139,7 +140,7 @@ def throwaway(
     seen.sort(key=lambda bind: bind.inside)  # a folder before what lies in it
     user = isolation is Isolation.USER_NAMESPACE
     flags = ["--mount", "--pid", "--ipc", "--uts"] + ([] if network else ["--net"])
-    with hold(_mounts(root, seen, user=user, network=network), flags, user=user) as holder:
+    with hold(_mounts(root, seen, written, user=user, network=network), flags, user=user) as holder:
         run([*enter_mounts(holder), sys.executable, "-I", "-S", "-c", _PIVOT, f"{STAGE}/merged"], timeout=30)
         yield Container(isolation, holder.enter, Path(f"/proc/{holder.pid}/root"))
 
@@ -159,12 +160,13 @@ def _seen(root: Path, binds: Mapping[str, Path], *, writable: bool) -> Iterator[
         yield Bind(source.resolve(), resolved_inside(root, inside), writable)
 
 
-def _mounts(root: Path, binds: Sequence[Bind], *, user: bool, network: bool) -> list[str]:
+def _mounts(root: Path, binds: Sequence[Bind], written: Path | None, *, user: bool, network: bool) -> list[str]:
     """Return the lines that put the new root together in `STAGE`/merged."""
     overlay = "lowerdir=lower,upperdir=upper,workdir=work" + (",userxattr" if user else "")
     return [
         *([] if network else [f"{shlex.quote(find_tool('ip'))} link set lo up", "hostname localhost"]),
-        f"mount -t tmpfs -o mode=755 tmpfs {STAGE}; cd {STAGE}; mkdir merged lower upper work",
+        f"mount --bind {shlex.quote(str(written))} {STAGE}" if written else f"mount -t tmpfs -o mode=755 tmpfs {STAGE}",
+        f"cd {STAGE}; mkdir merged lower upper work",
         f"mount --bind {shlex.quote(str(root))} lower; chmod --reference=lower upper; chown --reference=lower upper",
         f"mount -t overlay overlay -o {overlay} merged",
         "cd merged; umask 022; mkdir -p proc sys dev etc; [ -d tmp ] || mkdir -m 1777 tmp",

@@ -4,7 +4,7 @@ groups, methods                                    what is compared
 material, mirror                                what the methods install from: made once for each system, then kept
 roots, archive, server, link, cacher            where they run, and what is around them
 measure, rounds, concurrency                    running them
-machine, results, figures, targets              the results
+machine, results                                the results
 markdown, tables, plots, report                 how it is shown
 __main__                                        the command line
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.figures import groups_of, median
 from bench.methods import METHODS, OURS, PRESENT, Method
 from bench.results import Results
 
@@ -23,9 +22,9 @@ MAIN_GROUPS = ("ssh", "nfs", "build")
 
 def draw(results: Results, system: str, groups: Sequence[str], path: Path) -> None:
     """Write a plot of some groups of a system, one panel a group."""
-    found = [group for group in groups if group in groups_of(results, system)]
+    found = [group for group in groups if group in results.groups(system)]
     methods = [method for method in METHODS if method.name != PRESENT]
-    methods = [method for method in methods if any(median(results.row(system, group, method.name)) for group in found)]
+    methods = [method for method in methods if any(results.median(system, group, method.name) for group in found)]
     if not methods:
         return
     columns = min(3, len(found))
@@ -43,7 +42,7 @@ def draw(results: Results, system: str, groups: Sequence[str], path: Path) -> No
 
 
 def _panel(panel: "Axes", results: Results, system: str, group: str, methods: Sequence[Method]) -> None:
-    values = [median(results.row(system, group, method.name)) for method in methods]
+    values = [results.median(system, group, method.name) for method in methods]
     colours = [COLOURS[method.name == OURS] for method in methods]
     bars = panel.barh(range(len(methods)), [value or 0 for value in values], color=colours)
     panel.bar_label(bars, ["failed" if value is None else f"{value:.2f}" for value in values], padding=2, fontsize=8)

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from bench.figures import groups_of, systems_of
 from bench.markdown import write_between
 from bench.plots import MAIN_GROUPS, draw
 from bench.results import Results, read_results
@@ -18,9 +17,9 @@ MAIN_SYSTEM = "ubuntu18.04"
 def write_beside(results: Results, folder: Path) -> None:
     """Write `<profile>.md` and the plots into the folder of the results."""
     write_atomically(folder / f"{results.profile}.md", report(results).encode())
-    systems = systems_of(results)
+    systems = results.systems
     for system in systems:
-        draw(results, system, groups_of(results, system), folder / f"{results.profile}-{system}.svg")
+        draw(results, system, results.groups(system), folder / f"{results.profile}-{system}.svg")
     if systems:
         main = MAIN_SYSTEM if MAIN_SYSTEM in systems else systems[0]
         draw(results, main, MAIN_GROUPS, folder / f"{results.profile}.svg")
@@ -39,7 +38,7 @@ def write_all(document: Path, folder: Path) -> None:
 
 def _with_plots(results: Results, folder: Path, document: Path) -> str:
     text = report(results)
-    for system in systems_of(results):
+    for system in results.systems:
         plot = folder / f"{results.profile}-{system}.svg"
         if plot.exists():
             link = os.path.relpath(plot, document.parent)

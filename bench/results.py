@@ -1,13 +1,14 @@
-"""What was measured: `<folder>/<profile>.json`, into which further runs on the same machine are merged."""
+"""What was measured, and its figures: `<folder>/<profile>.json`; later runs on the same machine are merged into it."""
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bench.measure import Sample
+from bench.methods import OURS
 from package_cache.errors import UsageError
 from package_cache.filesystem.paths import write_atomically
 
@@ -67,9 +68,29 @@ class Results:
             links={**self.links, **(links or {})},
         )
 
+    @property
+    def systems(self) -> list[str]:
+        """The systems in the order in which they were first measured."""
+        return list(dict.fromkeys(row.system for row in self.rows))
+
+    def groups(self, system: str | None = None) -> list[str]:
+        """Return the groups of a system, or of all, in the same order."""
+        return list(dict.fromkeys(row.group for row in self.rows if system in (None, row.system)))
+
     def row(self, system: str, group: str, method: str) -> Row | None:
         """Return the row of a method, or None."""
         return next((row for row in self.rows if row.key == (system, group, method)), None)
+
+    def median(self, system: str, group: str, method: str) -> float | None:
+        """Return the median seconds of a method; None if it failed or was not measured."""
+        row = self.row(system, group, method)
+        measured = row is not None and row.failure is None and row.samples
+        return statistics.median(sample.seconds for sample in measured) if measured else None
+
+    def ratio(self, system: str, group: str, method: str) -> float | None:
+        """Return the ratio of a method's seconds to those of Package Cache."""
+        theirs, ours = (self.median(system, group, name) for name in (method, OURS))
+        return None if theirs is None or ours is None else theirs / ours
 
     def write(self, folder: Path) -> None:
         """Write the file."""
@@ -83,18 +104,15 @@ def read_results(path: Path) -> Results:
     document = json.loads(path.read_text(encoding="utf-8"))
     if document.get("format") != FORMAT:
         raise UsageError(f"cannot read {path}: its format is not {FORMAT}", hint="name another folder with --output")
+    rows = [{**row, "samples": tuple(Sample(**sample) for sample in row["samples"])} for row in document["rows"]]
+    crowds = [{**crowd, "seconds": tuple(crowd["seconds"])} for crowd in document["crowds"]]
     return Results(
         document["profile"],
         document["machine"],
-        tuple(_row(item) for item in document["rows"]),
-        tuple(Crowd(item["what"], tuple(item["seconds"]), item["total"]) for item in document["crowds"]),
+        tuple(Row(**row) for row in rows),
+        tuple(Crowd(**crowd) for crowd in crowds),
         document["links"],
     )
-
-
-def _row(item: Mapping[str, Any]) -> Row:
-    samples = tuple(Sample(**sample) for sample in item["samples"])
-    return Row(**{**item, "samples": samples})
 
 
 def results_to_merge(folder: Path, profile: str, machine: Mapping[str, str]) -> Results:

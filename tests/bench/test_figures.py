@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
-from bench.figures import geometric_mean, mean_ratio, median, percentile, ratio, slowest_presence
 from bench.measure import Sample, read_measurement
 from bench.methods import METHODS
 from bench.report import BEGIN, END, write_all
 from bench.results import Crowd, Results, Row, read_results, results_to_merge
 from bench.rounds import orders
-from bench.tables import report
+from bench.tables import mean_ratio, percentile, report, slowest_presence
 
 from package_cache.errors import UsageError
 
@@ -38,13 +37,13 @@ RESULTS = Results(
 
 
 def test_figures_of_known_samples() -> None:
-    assert median(RESULTS.row("debian12", "ssh", "ours")) == 2.0
-    assert ratio(RESULTS, "debian12", "ssh", "online") == 4.0
+    assert RESULTS.median("debian12", "ssh", "ours") == 2.0
+    assert RESULTS.ratio("debian12", "ssh", "online") == 4.0
     assert mean_ratio(RESULTS, "online", ["debian12"]) == pytest.approx(6.0)  # of 4 and 9
-    assert median(RESULTS.row("debian12", "nfs", "seed")) is None
-    assert ratio(RESULTS, "debian12", "nfs", "seed") is None
+    assert RESULTS.median("debian12", "nfs", "seed") is None
+    assert RESULTS.ratio("debian12", "nfs", "seed") is None
     assert slowest_presence(RESULTS, ["debian12"]) == 0.031
-    assert geometric_mean([]) is None
+    assert mean_ratio(RESULTS, "seed", ["debian12"]) is None
     assert [percentile(range(1, 21), part) for part in (50, 95, 100)] == [10, 19, 20]
 
 
@@ -67,7 +66,7 @@ def test_results_are_kept_and_merged(tmp_path: Path) -> None:
         [row("ssh", "ours", 5.0), row("build", "ours", 6.0)],
         links={"debian12": {"round_trip_ms": 41.0, "megabits_per_second": 47.9}},
     )
-    assert median(merged.row("debian12", "ssh", "ours")) == 5.0
+    assert merged.median("debian12", "ssh", "ours") == 5.0
     assert len(merged.rows) == len(RESULTS.rows) + 1
     assert "The slow link, measured by a download: debian12 47.9 Mbit/s, 41.0 ms.\n" in report(merged)
     merged.write(tmp_path)

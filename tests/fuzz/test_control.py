@@ -49,8 +49,8 @@ def test_control(tmp_path: Path, tried: Tried, content: bytes) -> None:
         assert error.status is ExitStatus.NOT_VERIFIED
         assert str(path) in str(error) or TOOL.key in str(error)
     else:
-        check_packages(files["Packages"], packages)
-        check_group(files["amd64.group"])
+        check_packages(files["Packages"].decode(), packages)
+        check_group(files["amd64.group"].decode())
 
 
 def test_a_file_of_another_package_is_refused() -> None:

@@ -69,7 +69,7 @@ class SyntheticCache:
         answers = tuple(DebconfAnswer(*line.split(" ", 3)) for line in debconf)
         locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets, debconf=answers)
         files = group_files({architecture: (locked, list(packages.values()))})
-        publish_group(folder, group, system or self.system, {name: text.encode() for name, text in files.items()})
+        publish_group(folder, group, system or self.system, files)
         return folder.group(group, system or self.system)
 
     def pool_file(self, deb: Path) -> Path:

@@ -33,8 +33,7 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     deb.rename(cache.package(package.sha256))
     stored = StoredFile(package.sha256, package.size)
     indexed = IndexedPackage(package, stored, control_text(cache.package(package.sha256)))
-    texts = group_files({"amd64": (LockedGroup("tools", ("tool",), (package.key,)), [indexed])})
-    files = {name: text.encode() for name, text in texts.items()}
+    files = group_files({"amd64": (LockedGroup("tools", ("tool",), (package.key,)), [indexed])})
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), "original", 1, package.size, digests)
     description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", text_digest(install_group()))

@@ -160,7 +160,7 @@ def _publish(
             for architecture, (group, keys) in per_architecture.items()
         }
         own = {item.stored.sha256: item.stored.size for _, items in contents.values() for item in items}
-        files[name, system] = {file: text.encode() for file, text in group_files(contents).items()}
+        files[name, system] = group_files(contents)
         groups.append(
             DescribedGroup(
                 name=name,

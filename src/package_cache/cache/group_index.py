@@ -5,18 +5,18 @@ import functools
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from debian.deb822 import Deb822
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import (
+    FORMAT,
     INDEX,
     PACKAGE_LIST,
     POOL,
     CacheFolder,
-    group_file,
     group_folder,
     image_index,
     is_index,
@@ -31,7 +31,6 @@ from package_cache.names import PackageRequest
 
 NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
 """Apt wants a date in a Release file. The same group gives the same bytes, whenever it is built."""
-
 
 INSTALLED_SIZE = re.compile(r"[0-9]{1,12}", re.ASCII)
 """What the installer can count with: shells have numbers of 64 bits."""
@@ -60,14 +59,6 @@ class IndexedPackage:
     def fields(self) -> Deb822:
         """The fields of its control file. Many groups ask for these: parsing them takes longer than all the rest."""
         return Deb822(self.control)
-
-    @functools.cached_property
-    def described(self) -> DescribedPackage:
-        """What `packages.json` says of it."""
-        locked, stored = self.locked, self.stored
-        return DescribedPackage(
-            locked.name, locked.version, locked.architecture, stored.size, stored.sha256, locked.sha256
-        )
 
     @functools.cached_property
     def installed_kib(self) -> int:
@@ -120,39 +111,57 @@ def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedP
     return package
 
 
-def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, str]:
-    """Return the texts of a group's folder, by file name, from all that it takes on each architecture."""
-    unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
-    files = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
+def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, bytes]:
+    """Return a group's folder, by file name, from all that it takes on each architecture."""
+    texts = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
     for architecture, (group, items) in architectures.items():
-        requests = [PackageRequest.parse(text) for text in group.requests]
-        needed = set(group.packages)
-        own = [item for item in items if item.locked.key in needed]
-        files.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
-        files[f"{architecture}.group"] = group_file(
-            requests,
-            group.provides,
-            sum(item.installed_kib for item in own),
-            space=sum((item.space for item in own), Counter()),
-            probe=min(own, key=lambda item: item.stored.size).stored.sha256 if own else "",
-            debconf=[str(answer) for answer in group.debconf],
-            pre_dependencies=_pre_dependencies(items),
-            recommends=group.recommends,
-            images=[one.image for one in group.images],
-        )
-    files[PACKAGE_LIST] = list_text(_described(architectures, unique.values()))
-    encoded = {name: text.encode() for name, text in files.items()}
-    return {**files, "Release": release_text(encoded, sorted(architectures))}
-
-
-def _described(
-    architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]], items: Iterable[IndexedPackage]
-) -> Iterator[DescribedPackage]:
-    """Yield what `packages.json` says of some package files."""
+        texts.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
+        texts[f"{architecture}.group"] = _group_file(group, items)
+    unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
     companions = {name: set(group.companions) for name, (group, _) in architectures.items()}
-    for item in items:
-        on = tuple(sorted(name for name, keys in companions.items() if item.locked.key in keys))
-        yield replace(item.described, companion_on=on)
+    texts[PACKAGE_LIST] = list_text(_described(item, companions) for item in unique.values())
+    files = {name: text.encode() for name, text in texts.items()}
+    return {**files, "Release": release_file(files, sorted(architectures))}
+
+
+def _group_file(group: LockedGroup, items: Sequence[IndexedPackage]) -> str:
+    """Return the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
+
+    format 1
+    recommends yes                only where the group takes recommended packages as well
+    installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
+    installed-kib 23000 /usr/lib  how much of the closure lies there, in whole blocks; one line for each folder
+    probe 1f0e…                   the hash of the smallest package file: whether dpkg starts is tried with that
+    package openssh-server        a request, in apt-get's syntax; one line each
+    debconf krb5-config krb5-config/default_realm string EXAMPLE.ORG
+                                  an answer for debconf, as debconf-set-selections(1) reads it; one line each
+    provides /usr/sbin/sshd       a file that must exist after installing; one line each
+    pre-dependency libc6          a package on which another of the closure Pre-Depends; one line each
+    image training                another index, for where `Packages` has no plan: Packages.<architecture>.training
+    end                           the last line: a file without it was cut short
+    """
+    needed = set(group.packages)
+    own = [item for item in items if item.locked.key in needed]
+    space = sum((item.space for item in own), Counter())
+    lines = [f"format {FORMAT}", *(["recommends yes"] if group.recommends else [])]
+    lines += [f"installed-kib {sum(item.installed_kib for item in own)}"]
+    lines += [f"installed-kib {size} {folder}" for folder, size in sorted(space.items())]
+    lines += [f"probe {min(own, key=lambda item: item.stored.size).stored.sha256}"] if own else []
+    lines += [f"package {PackageRequest.parse(text)}" for text in group.requests]
+    lines += [f"debconf {answer}" for answer in group.debconf]
+    lines += [f"provides {path}" for path in group.provides]
+    lines += [f"pre-dependency {name}" for name in _pre_dependencies(items)]
+    lines += [f"image {one.image}" for one in group.images]
+    return "\n".join([*lines, "end", ""])
+
+
+def _described(item: IndexedPackage, companions: Mapping[str, Collection[str]]) -> DescribedPackage:
+    """Return what `packages.json` says of a package file; `companions` are the keys of all, by architecture."""
+    locked, stored = item.locked, item.stored
+    on = tuple(sorted(name for name, keys in companions.items() if locked.key in keys))
+    return DescribedPackage(
+        locked.name, locked.version, locked.architecture, stored.size, stored.sha256, locked.sha256, on
+    )
 
 
 def _index(items: Iterable[IndexedPackage]) -> str:
@@ -209,20 +218,21 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
     return found
 
 
-def release_text(files: Mapping[str, bytes], architectures: Sequence[str]) -> str:
+def release_file(files: Mapping[str, bytes], architectures: Sequence[str]) -> bytes:
     """Return the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
 
     It states the hash of each file: apt reads those of its indexes, the installer those of the others.
     """
     lines = ["Origin: Package Cache", f"Date: {NO_DATE}", f"Architectures: {' '.join(architectures)}", "SHA256:"]
-    for name, content in sorted(files.items()):
-        lines.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}")
-    return "\n".join([*lines, ""])
+    lines += [
+        f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}" for name, content in sorted(files.items())
+    ]
+    return "\n".join([*lines, ""]).encode()
 
 
 _STATED = re.compile(rb"^ ([0-9a-f]{64}) [0-9]+ (\S+)$", re.MULTILINE)
 
 
 def stated_digests(release: bytes) -> dict[str, str]:
-    """Return the SHA-256 that a Release file states of each file; `release_text` writes it."""
+    """Return the SHA-256 that a Release file states of each file; `release_file` writes it."""
     return {name.decode("ascii", "replace"): digest.decode() for digest, name in _STATED.findall(release)}

@@ -9,7 +9,7 @@
         Packages                    deb822; `Filename: pool/<sha256>.deb`
         Packages.<architecture>.<image>    the same for containers that those do not fit, see docs/skew.md; mostly none
         Release                     SHA256 of the other files of this folder
-        <architecture>.group        for the installer, one fact a line: "<key> <value>", see `group_file`
+        <architecture>.group        for the installer, one fact a line: "<key> <value>", see group_index.py
         packages.json               the packages, and the hash of each file as the archive has it
 
 Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`
@@ -19,13 +19,10 @@ it is removed from the description. Removal goes in the reverse order. So every 
 everything that the description names matches it.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from package_cache.filesystem.confined import Inside
-from package_cache.names import PackageRequest
 
 FORMAT = 1
 """Of the cache. Stands in the description and in each `.group` file; a reader refuses a greater one."""
@@ -58,44 +55,6 @@ def pool_file(sha256: str) -> str:
 def group_folder(group: str, system_name: str) -> str:
     """Return the place of a group's repository below the cache."""
     return f"{GROUPS}/{group}-{system_name}"
-
-
-def group_file(
-    requests: Sequence[PackageRequest],
-    provides: Sequence[str],
-    installed_kib: int,
-    *,
-    space: Mapping[str, int] = MappingProxyType({}),
-    probe: str = "",
-    debconf: Sequence[str] = (),
-    pre_dependencies: Sequence[str] = (),
-    recommends: bool = False,
-    images: Sequence[str] = (),
-) -> str:
-    """Return the content of `<architecture>.group`: what the installer must know and a shell can read line by line.
-
-    format 1
-    recommends yes                only where the group takes recommended packages as well
-    installed-kib 24000           the closure's Installed-Size, in KiB: what a bare container would take at most
-    installed-kib 23000 /usr/lib  how much of the closure lies there, in whole blocks; one line for each folder
-    probe 1f0e…                   the hash of the smallest package file: whether dpkg starts is tried with that
-    package openssh-server        a request, in apt-get's syntax; one line each
-    debconf krb5-config krb5-config/default_realm string EXAMPLE.ORG
-                                  an answer for debconf, as debconf-set-selections(1) reads it; one line each
-    provides /usr/sbin/sshd       a file that must exist after installing; one line each
-    pre-dependency libc6          a package on which another of the closure Pre-Depends; one line each
-    image training                another index, for where `Packages` has no plan: Packages.<architecture>.training
-    end                           the last line: a file without it was cut short
-    """
-    lines = [f"format {FORMAT}", *(["recommends yes"] if recommends else []), f"installed-kib {installed_kib}"]
-    lines += [f"installed-kib {size} {folder}" for folder, size in sorted(space.items())]
-    lines += [f"probe {probe}"] if probe else []
-    lines += [f"package {request}" for request in requests]
-    lines += [f"debconf {answer}" for answer in debconf]
-    lines += [f"provides {path}" for path in provides]
-    lines += [f"pre-dependency {name}" for name in pre_dependencies]
-    lines += [f"image {name}" for name in images]
-    return "\n".join([*lines, "end", ""])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from package_cache.ages import TIME
 from package_cache.cache.checked_files import GroupContents, read_group, read_installer
 from package_cache.cache.description import Description, read_description
-from package_cache.cache.group_index import release_text
+from package_cache.cache.group_index import release_file
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, image_index, pool_file
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.errors import CacheError
@@ -63,7 +63,7 @@ def _narrowed(full: GroupContents, architecture: str) -> GroupContents:
         **{name: content for name, content in full.files.items() if name.startswith(own)},
         PACKAGE_LIST: list_text(packages).encode(),
     }
-    files["Release"] = release_text(files, [architecture]).encode()
+    files["Release"] = release_file(files, [architecture])
     narrowed = replace(
         group,
         architectures=(architecture,),

@@ -98,7 +98,7 @@ miss_architecture() {
     miss not-for-architecture "the group ${group} is not for ${architecture}; it is for:${others}" "add ${architecture} to the group in the manifest and build again"
 }
 
-# read_group_file FILE (cache/layout.py, group_file): add to what the groups ask for. 31 32
+# read_group_file FILE (cache/group_index.py, _group_file): add to what the groups ask for. 31 32
 read_group_file() {
     local key='' value='' seen=''
     while read -r key value; do

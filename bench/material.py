@@ -25,6 +25,7 @@ from bench.groups import manifest_text
 from bench.mirror import make_mirror
 from bench.roots import SCRIPTS, repository_line, set_up
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
@@ -126,7 +127,7 @@ def prepare(
         material = Material(release, folder, lab_root(made, state), packages, disk)
         for name, level in ((RECOMPRESSED, LEVEL), (ORIGINAL, None)):
             cache = CacheFolder(folder / name)
-            build(lock, cache, lambda _, place: (f"copy:{folder}/archive/{place.name}",), listener, level=level)
+            build(Order(lock, cache, lambda _, place: (f"copy:{folder}/archive/{place.name}",), listener, level))
         _plan(material)
     return material
 

@@ -15,6 +15,7 @@ from typing import Any
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import in_bytes
@@ -110,7 +111,7 @@ def cache_of(system: System, groups: Mapping[str, str], folder: Path) -> CacheFo
     manifest = read_manifest(path)
     options = given_options()
     cache = CacheFolder(folder / "package_cache")
-    build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
+    build(Order(make_lock(manifest, options), cache, mirror_finder(options, manifest)))
     return cache
 
 

@@ -26,6 +26,7 @@ from tests.tiers import (  # noqa: F401  # hooks
 )
 
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli import plain_log
 from package_cache.cli.options import default_state, given_options
@@ -152,7 +153,7 @@ def real_cache(state: Path, pytestconfig: pytest.Config) -> CacheFolder:
             if not lock_file.exists():
                 write_atomically(lock_file, lock_text(make_lock(manifest, options)).encode())
             lock = read_lock(lock_file.read_text(), file=str(lock_file))
-            build(lock, cache, mirror_finder(options, manifest))
+            build(Order(lock, cache, mirror_finder(options, manifest)))
         except (ArchiveError, VerificationError) as error:
             lock_file.unlink(missing_ok=True)  # perhaps only too old: the archive has moved on
             unavailable("a cache of real packages", error)

@@ -14,6 +14,7 @@ from containers.registry import Registry, loopback_registry
 from bench.material import Material, prepare
 from bench.roots import SCRIPTS, archive_lines, need_root_namespaces
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.options import given_options
 from package_cache.errors import LockError
@@ -109,5 +110,5 @@ def _cache(folder: Path, options: Options) -> CacheFolder:
         except LockError:  # there is none, or it is stale
             lock = make_lock(manifest, options)
             save_lock(lock, manifest)
-        build(lock, cache, mirror_finder(options, manifest))
+        build(Order(lock, cache, mirror_finder(options, manifest)))
     return cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.filesystem.paths import read_bounded
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.process import end, start
@@ -30,7 +30,7 @@ def install(groups: Sequence[str], cache: CacheFolder, *, quiet: bool = False) -
     read_description(cache)
     with temporary_folder() as folder, Path("/dev/null").open("w") as nothing:
         file = Path(folder) / "result"
-        argv = ["sh", str(cache.installer), "--cache", str(cache.path), "--result", str(file), "--", *groups]
+        argv = ["sh", str(cache.path / INSTALLER), "--cache", str(cache.path), "--result", str(file), "--", *groups]
         process = start(argv, stdout=nothing if quiet else None, stderr=None)
         try:
             status = process.wait()

@@ -10,7 +10,7 @@ from tests.check.layouts import base, package, write_root
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import INSTALLER, LOCK, CacheFolder
 from package_cache.check import dry_run
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
@@ -129,7 +129,7 @@ def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_pa
     aside = tmp_path / "aside"
     folder.group("tools", "ubuntu18.04").rename(aside)
     seen = seen_in_files("it", RootFiles(write_root(tmp_path / "root")))
-    with exclusive(folder.lock):
+    with exclusive(folder.path / LOCK):
         timer = threading.Timer(0.5, aside.rename, [folder.group("tools", "ubuntu18.04")])
         timer.start()
         (verdict,) = check(["tools"], folder, seen).verdicts
@@ -182,7 +182,7 @@ def test_a_provided_file_never_leads_out_of_the_root(
 
 
 def test_the_script_of_a_cache_never_runs_here(cache: SyntheticCache, tmp_path: Path) -> None:
-    CacheFolder(cache.path).installer.write_text(f"touch {tmp_path}/owned; exit 0\n")
+    (cache.path / INSTALLER).write_text(f"touch {tmp_path}/owned; exit 0\n")
     assert predicted(cache, write_root(tmp_path / "root"), "tools")[0] is Prediction.HIT
     assert not (tmp_path / "owned").exists()
 

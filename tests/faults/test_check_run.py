@@ -22,7 +22,7 @@ from tests.installer.synthetic import SyntheticCache, restate
 from tests.support.debs import make_deb
 from tests.support.mounts import mounts_that_may_be_ours
 
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import INSTALLER, LOCK, PROOFS, CacheFolder
 from package_cache.cache.proofs import read_proofs
 from package_cache.check import trial_install
 from package_cache.process import Completed
@@ -91,8 +91,8 @@ def proving(product_root: Callable[..., Path], tmp_path: Path) -> Iterator[Provi
 def judge_intact(one: Proving) -> None:
     """Check that all that is noted can be read, and nothing else lies in the cache but what a killed writer leaves."""
     with verdict(Verdict.UNTRUE):
-        if one.cache.proofs.exists():
-            noted = json.loads(one.cache.proofs.read_text())["proofs"]
+        if (one.cache.path / PROOFS).exists():
+            noted = json.loads((one.cache.path / PROOFS).read_text())["proofs"]
             assert len(read_proofs(one.cache)) == len(noted) > 0
     with verdict(Verdict.LEFT_BEHIND):
         hidden = [path.name for path in one.cache.path.iterdir() if path.name[0] == "."]
@@ -121,7 +121,7 @@ def seconds(one: Proving) -> float:
         began = time.monotonic()
         judge_proved(one, ended(process))
         _seconds.append(time.monotonic() - began)
-        one.cache.proofs.unlink()
+        (one.cache.path / PROOFS).unlink()
     return _seconds[0]
 
 
@@ -145,7 +145,7 @@ def test_a_signal_and_the_same_command_again(way: str, moment: int, proving: Pro
 def test_something_happens_right_before_a_change_of_the_cache(way: str, step: int, proving: Proving) -> None:
     program = Path(__file__).with_name("at_step.py")
     done = ended(proving.start(sys.executable, str(program), str(step), way, str(proving.cache.path)))
-    if way == "full" and not proving.cache.proofs.exists():
+    if way == "full" and not (proving.cache.path / PROOFS).exists():
         with verdict(Verdict.WRONG_REASON):
             assert done.returncode == 0
             assert "cannot record the trial installation in the cache: cannot write to" in done.stderr
@@ -163,11 +163,11 @@ def make_read_only(cache: CacheFolder) -> None:
 
 
 def make_a_folder(cache: CacheFolder) -> None:
-    (cache.proofs / "below").mkdir(parents=True)
+    (cache.path / PROOFS / "below").mkdir(parents=True)
 
 
 def link_the_lock(cache: CacheFolder) -> None:
-    cache.lock.symlink_to("/nowhere")
+    (cache.path / LOCK).symlink_to("/nowhere")
 
 
 @pytest.mark.parametrize("damage", [make_read_only, make_a_folder, link_the_lock])
@@ -213,7 +213,7 @@ NASTY_RESULTS = {
 def test_what_runs_inside_writes_a_result_of_its_own(kind: str, proving: Proving) -> None:
     script = NASTY_RESULTS[kind]
     target = "" if "/result-of-package-cache" in script else " >/result-of-package-cache"
-    installer = proving.cache.installer
+    installer = proving.cache.path / INSTALLER
     installer.write_text(f"{script}{target}\nkill -9 $$\n")
     proving.more = ("plain",)
     done = run_in_process(proving.words)

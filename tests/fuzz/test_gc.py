@@ -17,7 +17,7 @@ from tests.fuzz.law import bounded
 
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.gc import gc
-from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder
+from package_cache.cache.layout import INDEX, INSTALLER, PACKAGE_LIST, CacheFolder
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.verify import verify
 from package_cache.errors import CacheError
@@ -45,7 +45,7 @@ class Model:
     def __post_init__(self) -> None:
         for folder in (self.cache.pool, self.cache.path / "groups"):
             folder.mkdir(parents=True)
-        self.cache.installer.write_text("#!/bin/sh\n")
+        (self.cache.path / INSTALLER).write_text("#!/bin/sh\n")
 
     def put_group(self) -> None:
         """Add a group, or replace one."""
@@ -96,7 +96,8 @@ class Model:
             groups.append(
                 DescribedGroup(name, "ubuntu18.04", ("amd64",), ("aa",), "zstd-9", len(own), sum(own.values()), files)
             )
-        description = Description("2024-01-01T00:00:00+00:00", "x", "m", "d", "l", sha256_of(self.cache.installer))
+        installer = sha256_of(self.cache.path / INSTALLER)
+        description = Description("2024-01-01T00:00:00+00:00", "x", "m", "d", "l", installer)
         description.with_groups(groups, sizes).write(self.cache)
 
     def put_rubbish(self) -> None:

@@ -14,7 +14,7 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded
 from tests.fuzz.strategies import of_json, of_text
 
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import PROOFS, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, read_proofs
 from package_cache.names import ARCHITECTURE
 
@@ -64,7 +64,7 @@ def edited(old: str, new: str) -> bytes:
 @given(content=st.one_of(of_json(TREE), of_text(TEXT)))
 def test_proofs(cache: CacheFolder, tried: Tried, content: bytes) -> None:
     tried("proofs")
-    cache.proofs.write_bytes(content)
+    (cache.path / PROOFS).write_bytes(content)
     with bounded():
         found = read_proofs(cache)
     for proof in found:
@@ -90,5 +90,5 @@ def check_believed(proof: Proof) -> None:
 
 @pytest.mark.parametrize("wrong", [asdict(replace(PROOF, status=-9)), 7, None, {}, []])
 def test_one_that_is_wrong_takes_no_other_with_it(wrong: Any, cache: CacheFolder) -> None:
-    cache.proofs.write_text(json.dumps({**TREE, "proofs": [wrong, *TREE["proofs"]]}))
+    (cache.path / PROOFS).write_text(json.dumps({**TREE, "proofs": [wrong, *TREE["proofs"]]}))
     assert set(read_proofs(cache)) == {PROOF, OTHERS[0]}

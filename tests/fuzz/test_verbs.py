@@ -64,7 +64,7 @@ def try_one(world: World, runner: Runner, random: Random) -> None:
 def files_of(world: World) -> Sequence[Path]:
     """Return the files of the cache that a description names."""
     folder = world.cache.path
-    return sorted([*folder.glob("groups/*/*"), *folder.glob("pool/*.deb"), world.cache.installer])
+    return sorted([*folder.glob("groups/*/*"), *folder.glob("pool/*.deb"), world.cache.path / "install_group.sh"])
 
 
 def wrong(path: Path, random: Random) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.support.lab import Container
 
 from package_cache.cache.group_index import IndexedPackage, group_files
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.pool_index import StoredFile
 from package_cache.cache.publish import publish_group
 from package_cache.deb.control import control_with_space
@@ -39,7 +39,7 @@ class SyntheticCache:
         folder = CacheFolder(self.path)
         folder.pool.mkdir(parents=True)
         (self.path / "groups").mkdir()
-        folder.installer.write_text(install_group())
+        (self.path / INSTALLER).write_text(install_group())
 
     def add(
         self,

@@ -11,6 +11,7 @@ import pytest
 from tests.support.lab import Isolation, throwaway
 
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
@@ -63,11 +64,11 @@ def pair(state: Path, real_root: Callable[..., Path]) -> Pair:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(system_apt, "release_of", on_its_first_day)
             lock = make_lock(manifest, options)
-        build(lock, old, mirror_finder(options, manifest))
+        build(Order(lock, old, mirror_finder(options, manifest)))
         for_both = lock_for_images(lock, [image_to_lock(str(root), manifest, lock)], manifest, options)
         if not both.path.exists():  # what both have need not be fetched and compressed again
             shutil.copytree(old.path, both.path, copy_function=os.link)
-        build(for_both, both, mirror_finder(options, manifest))
+        build(Order(for_both, both, mirror_finder(options, manifest)))
     return Pair(old, both, for_both)
 
 
@@ -128,7 +129,7 @@ def today(state: Path, pair: Pair) -> CacheFolder:
         path.write_text("bzip2,ubuntu18.04,libbz2-dev\n")
         manifest = read_manifest(path)
         options = Options(state)
-        build(make_lock(manifest, options), cache, mirror_finder(options, manifest))
+        build(Order(make_lock(manifest, options), cache, mirror_finder(options, manifest)))
     return cache
 
 

@@ -11,6 +11,7 @@ from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
 
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifest import read_manifest
 from package_cache.releases.sources import mirror_finder
@@ -73,7 +74,7 @@ def test_from_the_manifest_to_a_container_without_a_network(
     assert {origin[name][0] for name in ("pciutils", "kmod", "libc6")} == {"ubuntu"}
 
     cache = CacheFolder(tmp_path / "package_cache")
-    build(lock, cache, mirror_finder(options, manifest))
+    build(Order(lock, cache, mirror_finder(options, manifest)))
     with throwaway(root, isolation, binds={"/cache": cache.path}) as container:
         completed = container.run(["sh", "/cache/install_group.sh", "gpu"], check=False, timeout=300)
         assert completed.returncode == 0, completed.stdout + completed.stderr

@@ -4,27 +4,24 @@ import datetime
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import package_cache
-from package_cache.build.pool import Filled, fill_pool
+from package_cache.build.pool import Filled, Order, fill_pool
 from package_cache.cache.cleanup import is_complete, remove_unfinished, remove_unneeded
 from package_cache.cache.description import DescribedGroup, Description, read_description
-from package_cache.cache.group_index import IndexedPackage, group_files, indexed, known_controls
-from package_cache.cache.layout import GROUPS, CacheFolder
+from package_cache.cache.group_index import GroupPackages, IndexedPackage, group_files, indexed, known_controls
+from package_cache.cache.layout import DESCRIPTION, GROUPS, LOCK, POOL, CacheFolder
 from package_cache.cache.pool_index import Key, StoredFile
 from package_cache.cache.publish import publish
 from package_cache.deb.compression import LEVEL, compression_for
 from package_cache.deb.control import control_with_space
 from package_cache.errors import CacheError
-from package_cache.events import Listener, Step, ignore
-from package_cache.filesystem.paths import exclusive, text_digest
+from package_cache.events import Step
+from package_cache.filesystem.paths import text_digest
 from package_cache.filesystem.write_errors import writing_to
 from package_cache.installer import install_group
 from package_cache.lock.file import lock_text
-from package_cache.lock.model import Lock, LockedGroup
 from package_cache.process import need_tools
-from package_cache.releases.sources import MirrorFinder
 from package_cache.threads import in_threads
 from package_cache.tools import PACKAGES
 
@@ -50,38 +47,30 @@ class BuildResult:
     """Package files; those that were so before, here or in the archive, are not counted."""
 
 
-def build(
-    lock: Lock,
-    cache: CacheFolder,
-    find_mirrors: MirrorFinder,
-    listener: Listener = ignore,
-    *,
-    level: int | None = LEVEL,
-    auth: Path | None = None,
-) -> BuildResult:
+def build(order: Order) -> BuildResult:
     """Make a cache hold what a lock says, downloading what is missing.
 
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
-    goes at the end. The members of package files are stored as each system's dpkg reads them best, compressed by
-    zstd's `level`; None: as the archive has them. `auth` is an apt_auth.conf(5) instead of the machine's.
+    goes at the end.
 
     Raises `ArchiveError`, `VerificationError`, `CacheError` where another process's folder is there, and
     `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
     """
     need_tools(*PACKAGES)
+    cache = order.cache
     with writing_to(cache.path, option="--output"):
         _claim(cache)
-        with exclusive(cache.lock, wait=OTHER_BUILD_LIMIT):
-            for folder in (cache.pool, cache.path / GROUPS):
-                folder.mkdir(exist_ok=True)
+        with cache.inside.locked(LOCK, wait=OTHER_BUILD_LIMIT):
+            for folder in (POOL, GROUPS):
+                (cache.path / folder).mkdir(exist_ok=True)
             remove_unfinished(cache)
-            lock_digest = text_digest(lock_text(lock))
-            before = up_to_date(cache, lock_digest, lock.manifest_digest, level=level)
+            lock_digest = text_digest(lock_text(order.lock))
+            before = up_to_date(cache, lock_digest, order.lock.manifest_digest, level=order.level)
             if before is not None:
                 return before
-            filled = fill_pool(lock, cache, find_mirrors, listener, level=level, auth=auth)
-            listener(Step("writing the index of each group"))
-            description, digests = _publish(lock, lock_digest, cache, filled.files, level=level)
+            filled = fill_pool(order)
+            order.listener(Step("writing the index of each group"))
+            description, digests = _publish(order, lock_digest, filled.files)
             remove_unneeded(cache, digests, [(group.name, group.system) for group in description.groups])
     return _result(description, filled)
 
@@ -116,7 +105,7 @@ def _claim(cache: CacheFolder) -> None:
     """
     if cache.path.exists():
         names = {path.name for path in cache.path.iterdir()} if cache.path.is_dir() else {"a file"}
-        if names and not names & {cache.description.name, cache.lock.name}:
+        if names and not names & {DESCRIPTION, LOCK}:
             raise CacheError(
                 f"cannot build a cache in {cache.path}: something else is there ({', '.join(sorted(names)[:3])})",
                 hint="name a new or empty folder with --output",
@@ -124,41 +113,32 @@ def _claim(cache: CacheFolder) -> None:
     cache.path.mkdir(parents=True, exist_ok=True)
 
 
-def _indexed(lock: Lock, cache: CacheFolder, files: Mapping[Key, StoredFile]) -> dict[Key, IndexedPackage]:
+def _indexed(order: Order, files: Mapping[Key, StoredFile]) -> dict[Key, IndexedPackage]:
     """Return every package with its control file, by its key."""
-    packages = {package.sha256: package for system in lock.systems for package in system.packages}
-    texts = known_controls(cache, BUILT_BY)
+    packages = {package.sha256: package for system in order.lock.systems for package in system.packages}
+    texts = known_controls(order.cache, BUILT_BY)
     unknown = list({file.sha256 for file in files.values()} - set(texts))
-    texts.update(zip(unknown, in_threads(control_with_space, map(cache.package, unknown)), strict=True))
+    texts.update(zip(unknown, in_threads(control_with_space, map(order.cache.package, unknown)), strict=True))
     return {key: indexed(packages[key[0]], file, texts[file.sha256]) for key, file in files.items()}
 
 
-_PerArchitecture = dict[str, tuple[LockedGroup, list[Key]]]
-
-
-def _by_group(lock: Lock, *, level: int | None) -> dict[tuple[str, str], _PerArchitecture]:
+def _contents(order: Order, stored: Mapping[Key, StoredFile]) -> dict[tuple[str, str], GroupPackages]:
     """Return what each group of each OS release takes on each architecture."""
-    found: dict[tuple[str, str], _PerArchitecture] = {}
-    for system in lock.systems:
-        compression = compression_for(system.system.name, level=level)
-        keys = {package.key: (package.sha256, compression) for package in system.packages}
+    packages = _indexed(order, stored)
+    found: dict[tuple[str, str], GroupPackages] = {}
+    for system in order.lock.systems:
+        compression = order.compression(system.system.name)
+        items = {package.key: packages[package.sha256, compression] for package in system.packages}
         for group in system.groups:
             place = found.setdefault((group.name, system.system.name), {})
-            place[system.system.architecture] = (group, [keys[key] for key in group.every_package])
+            place[system.system.architecture] = (group, [items[key] for key in group.every_package])
     return dict(sorted(found.items()))
 
 
-def _publish(
-    lock: Lock, lock_digest: str, cache: CacheFolder, stored: Mapping[Key, StoredFile], *, level: int | None
-) -> tuple[Description, set[str]]:
+def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -> tuple[Description, set[str]]:
     """Make the groups and the description of a cache whose pool is complete; return it, and the pool's files."""
-    packages = _indexed(lock, cache, stored)
     files, groups, sizes = {}, [], {}
-    for (name, system), per_architecture in _by_group(lock, level=level).items():
-        contents = {
-            architecture: (group, [packages[key] for key in keys])
-            for architecture, (group, keys) in per_architecture.items()
-        }
+    for (name, system), contents in _contents(order, stored).items():
         own = {item.stored.sha256: item.stored.size for _, items in contents.values() for item in items}
         files[name, system] = group_files(contents)
         groups.append(
@@ -167,7 +147,7 @@ def _publish(
                 system=system,
                 architectures=tuple(sorted(contents)),
                 requests=tuple(dict.fromkeys(text for group, _ in contents.values() for text in group.requests)),
-                compression=str(compression_for(system, level=level)),
+                compression=str(order.compression(system)),
                 packages=len(own),
                 size=sum(own.values()),
                 files={file: hashlib.sha256(content).hexdigest() for file, content in files[name, system].items()},
@@ -177,13 +157,13 @@ def _publish(
     description = Description(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         built_by=BUILT_BY,
-        manifest=lock.manifest,
-        manifest_digest=lock.manifest_digest,
+        manifest=order.lock.manifest,
+        manifest_digest=order.lock.manifest_digest,
         lock_digest=lock_digest,
         installer_digest=text_digest(install_group()),
-        locked=lock.created,
+        locked=order.lock.created,
     ).with_groups(groups, sizes)
-    publish(cache, description, files, install_group().encode())
+    publish(order.cache, description, files, install_group().encode())
     return description, set(sizes)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from package_cache.archive.downloads import Download, download
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.pool_index import Journal, Key, StoredFile, intact_packages, known_files
-from package_cache.deb.compression import ORIGINAL, compression_for
+from package_cache.deb.compression import LEVEL, ORIGINAL, Compression, compression_for
 from package_cache.deb.recompression import recompress
-from package_cache.events import Listener, Progress, Step
+from package_cache.events import Listener, Progress, Step, ignore
 from package_cache.lock.model import Lock, LockedPackage
 from package_cache.releases.mirrors import uri_below
 from package_cache.releases.sources import MirrorFinder
@@ -19,6 +19,24 @@ from package_cache.threads import in_threads
 
 AT_ONCE = 16
 """Package files that are recompressed at a time, at most: each takes up to 120 MB of memory."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built, where, and how."""
+
+    lock: Lock
+    cache: CacheFolder
+    find_mirrors: MirrorFinder
+    listener: Listener = ignore
+    level: int | None = LEVEL
+    """Of zstd, by which the members of package files are stored; None: as the archive has them."""
+    auth: Path | None = None
+    """An apt_auth.conf(5) instead of the machine's."""
+
+    def compression(self, system_name: str) -> Compression:
+        """Return how the members of a system's package files are stored: as its dpkg reads them best."""
+        return compression_for(system_name, level=self.level)
 
 
 @dataclass(frozen=True)
@@ -31,57 +49,40 @@ class Filled:
     """Package files; those that the archive has so already are not counted."""
 
 
-def fill_pool(
-    lock: Lock,
-    cache: CacheFolder,
-    find_mirrors: MirrorFinder,
-    listener: Listener,
-    *,
-    level: int | None,
-    auth: Path | None = None,
-) -> Filled:
+def fill_pool(order: Order) -> Filled:
     """Make the pool hold each package of a lock intact, for the holder of the cache's lock.
 
     Files that were recompressed before are taken as they are; damaged ones are replaced. Originals stay until the build
     removes what is unneeded: an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
     """
-    listener(Step("checking the package files that are here already"))
-    wanted = _wanted(lock, level=level)
-    intact = intact_packages(cache)
-    known = known_files(cache, intact)
+    order.listener(Step("checking the package files that are here already"))
+    wanted = {
+        (package.sha256, order.compression(system.system.name)): package
+        for system in order.lock.systems
+        for package in system.packages
+    }
+    intact = intact_packages(order.cache)
+    known = known_files(order.cache, intact)
     files = {key: known[key] for key in wanted if key in known}
     lacking = {key: package for key, package in wanted.items() if key not in files}
-    downloaded = download(
-        _downloads(lock, cache, {package.sha256 for package in lacking.values()} - intact, find_mirrors),
-        listener=listener,
-        auth=auth,
-    )
+    downloads = _downloads(order, {package.sha256 for package in lacking.values()} - intact)
+    downloaded = download(downloads, listener=order.listener, auth=order.auth)
     for (original, compression), package in lacking.items():
         if compression == ORIGINAL:
             files[original, compression] = _original(package)
-    journal = Journal(cache)
+    journal = Journal(order.cache)
     journal.note(files)  # what publishing may take out of the description before it ends
     rest = {key: package for key, package in lacking.items() if key not in files}
-    recompressed = _recompress(rest, cache, journal, listener)
+    recompressed = _recompress(rest, order, journal)
     changed = sum(stored.sha256 != original for (original, _), stored in recompressed.items())
     return Filled({**files, **recompressed}, downloaded, changed)
-
-
-def _wanted(lock: Lock, *, level: int | None) -> dict[Key, LockedPackage]:
-    return {
-        (package.sha256, compression_for(system.system.name, level=level)): package
-        for system in lock.systems
-        for package in system.packages
-    }
 
 
 def _original(package: LockedPackage) -> StoredFile:
     return StoredFile(package.sha256, package.size)
 
 
-def _recompress(
-    packages: Mapping[Key, LockedPackage], cache: CacheFolder, journal: Journal, listener: Listener
-) -> dict[Key, StoredFile]:
+def _recompress(packages: Mapping[Key, LockedPackage], order: Order, journal: Journal) -> dict[Key, StoredFile]:
     """Recompress originals that are in the pool, on all processors; the largest first, so that none waits for it."""
     counting = threading.Lock()
     total, done = sum(package.size for package in packages.values()), 0
@@ -89,31 +90,31 @@ def _recompress(
     def one(item: tuple[Key, LockedPackage]) -> tuple[Key, StoredFile]:
         nonlocal done
         key, package = item
-        result = recompress(cache.package(package.sha256), cache.pool, key[1])
+        result = recompress(order.cache.package(package.sha256), order.cache.pool, key[1])
         stored = StoredFile(*result) if result else _original(package)
         with counting:
             journal.note({key: stored})
             done += package.size
-            listener(Progress("recompressing", done, total))
+            order.listener(Progress("recompressing", done, total))
         return key, stored
 
     if packages:
-        listener(Progress("recompressing", 0, total))
+        order.listener(Progress("recompressing", 0, total))
     largest_first = sorted(packages.items(), key=lambda item: -item[1].size)
     return dict(in_threads(one, largest_first, min(len(os.sched_getaffinity(0)), AT_ONCE)))
 
 
-def _downloads(lock: Lock, cache: CacheFolder, wanted: Collection[str], find_mirrors: MirrorFinder) -> list[Download]:
+def _downloads(order: Order, wanted: Collection[str]) -> list[Download]:
     """Return what is to be fetched for these SHA-256 of originals."""
     items: dict[str, Download] = {}
-    for system in lock.systems:
+    for system in order.lock.systems:
         repositories = {item.name: item for item in system.repositories}
         bases: dict[str, Sequence[str]] = {}  # of repositories, each looked up once, and only where a file is missing
         for package in system.packages:
             if package.sha256 in wanted and package.sha256 not in items:
                 name = package.repository
-                bases[name] = bases.get(name) or find_mirrors(system, repositories[name])
+                bases[name] = bases.get(name) or order.find_mirrors(system, repositories[name])
                 uris = tuple(uri_below(base, package.path) for base in bases[name])
-                target = cache.package(package.sha256)
+                target = order.cache.package(package.sha256)
                 items[package.sha256] = Download(uris, target, package.sha256, package.size, package.name)
     return list(items.values())

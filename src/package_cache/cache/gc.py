@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from package_cache.bounded_json import load_json
@@ -29,8 +28,6 @@ OTHER_LIMIT = 600.0
 
 AT_WORK = 3600.0
 """Seconds for which the folder of a `stage` counts as in use; after that, as left by a killed process."""
-
-"""Bytes: of a million files."""
 
 _OF_LOCK_HOLDER = re.compile(r"\.new-[a-z0-9_]{8}(?:\.old)?", re.ASCII)
 """The folders of those who hold the lock (tempfile's names); the init form's script takes a UUID."""
@@ -65,6 +62,12 @@ class _Found:
     notes: dict[str, float]
     """When each of what is waiting was first found, by name."""
 
+    def result(self, removed: dict[str, int], *, dry_run: bool = False, busy: bool = False) -> GcResult:
+        """Return the result where these files were removed, or would be."""
+        waiting = {**self.waiting, **{name: size for name, size in self.old.items() if name not in removed}}
+        counts = (number for files in (removed, waiting, self.kept) for number in (len(files), sum(files.values())))
+        return GcResult(dry_run, busy, *counts)
+
 
 def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -> GcResult:
     """Remove what has been unneeded for `grace` seconds at `now` (of the epoch).
@@ -74,20 +77,23 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
     """
     read_description(cache)
     if dry_run:
-        return _result(_look(cache, grace, now), dry_run=True, busy=_others(cache, now, locked=False) is None)
+        found = _look(cache, grace, now)
+        return found.result(found.old, dry_run=True, busy=_others(cache, now, locked=False) is None)
     with writing_to(cache.path), cache.inside.locked(LOCK, wait=OTHER_LIMIT):
         killed = _others(cache, now, locked=True)
         found = _look(cache, grace, now)
         if killed is None:
-            return _result(found, removed={}, busy=True)
+            return found.result({}, busy=True)
         if cache.inside.kind(NOTES) == stat.S_IFDIR:  # no writer makes one
             killed.append(NOTES)
-        sizes = {**found.old, **{name: _size(cache.inside, name) for name in killed}}
-        removed = _remove([*killed, *found.old], cache.inside, sizes)
+        removed = _remove({**{name: _size(cache.inside, name) for name in killed}, **found.old}, cache.inside)
         if removed is None:
-            return _result(_look(cache, grace, now), removed={}, busy=True)
-        _note(cache, found)
-        return _result(found, removed=removed)
+            return _look(cache, grace, now).result({}, busy=True)
+        if found.notes:
+            cache.inside.write(NOTES, json.dumps(found.notes, indent=1, sort_keys=True).encode())
+        else:
+            cache.inside.remove(NOTES)
+        return found.result(removed)
 
 
 def _others(cache: CacheFolder, now: float, *, locked: bool) -> list[str] | None:
@@ -176,16 +182,9 @@ def _notes(cache: CacheFolder, now: float) -> dict[str, float]:
     return {name: time for name, time in found if type(time) in (int, float) and 0 < time <= now}
 
 
-def _note(cache: CacheFolder, found: _Found) -> None:
-    if found.notes:
-        cache.inside.write(NOTES, json.dumps(found.notes, indent=1, sort_keys=True).encode())
-    else:
-        cache.inside.remove(NOTES)
-
-
-def _remove(names: Iterable[str], inside: Inside, sizes: dict[str, int]) -> dict[str, int] | None:
+def _remove(sizes: dict[str, int], inside: Inside) -> dict[str, int] | None:
     """Remove what lies in the cache, as the script of the init form does. None if another process began meanwhile."""
-    waiting = list(names)
+    waiting = list(sizes)
     removed = {}
     try:
         own = inside.make_new_folder(GROUPS)
@@ -200,11 +199,10 @@ def _remove(names: Iterable[str], inside: Inside, sizes: dict[str, int]) -> dict
         for number, name in enumerate(waiting):
             try:
                 inside.rename(name, f"{own}/{number}")
+                removed[name] = sizes[name]
             except FileNotFoundError:
                 if not inside.kind(own):
                     return None
-                continue
-            removed[name] = sizes[name]
     finally:
         with contextlib.suppress(OSError):
             inside.remove(own)
@@ -216,20 +214,3 @@ def _size(inside: Inside, name: str) -> int:
     with contextlib.suppress(OSError):
         return inside.size(name)
     return 0
-
-
-def _result(
-    found: _Found, removed: dict[str, int] | None = None, *, dry_run: bool = False, busy: bool = False
-) -> GcResult:
-    gone = found.old if removed is None else removed
-    waiting = {**found.waiting, **{name: size for name, size in found.old.items() if name not in gone}}
-    return GcResult(
-        dry_run,
-        busy,
-        len(gone),
-        sum(gone.values()),
-        len(waiting),
-        sum(waiting.values()),
-        len(found.kept),
-        sum(found.kept.values()),
-    )

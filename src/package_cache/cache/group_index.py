@@ -98,6 +98,10 @@ class IndexedPackage:
         return "\n".join([control.strip("\n"), *own, ""])
 
 
+GroupPackages = dict[str, tuple[LockedGroup, Sequence[IndexedPackage]]]
+"""What a group takes, by architecture: what was locked, and every package."""
+
+
 def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedPackage:
     """Return it from a control file. Raises `VerificationError` if that describes another package than the lock."""
     package = IndexedPackage(locked, stored, control)
@@ -111,7 +115,7 @@ def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedP
     return package
 
 
-def group_files(architectures: Mapping[str, tuple[LockedGroup, Sequence[IndexedPackage]]]) -> dict[str, bytes]:
+def group_files(architectures: GroupPackages) -> dict[str, bytes]:
     """Return a group's folder, by file name, from all that it takes on each architecture."""
     texts = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
     for architecture, (group, items) in architectures.items():

@@ -76,21 +76,6 @@ class CacheFolder:
         return self.path / DESCRIPTION
 
     @property
-    def installer(self) -> Path:
-        """The path of the installer."""
-        return self.path / INSTALLER
-
-    @property
-    def lock(self) -> Path:
-        """The path of the file that writers lock."""
-        return self.path / LOCK
-
-    @property
-    def proofs(self) -> Path:
-        """The path of what is noted of installing groups for real."""
-        return self.path / PROOFS
-
-    @property
     def pool(self) -> Path:
         """The path of the pool's folder."""
         return self.path / POOL

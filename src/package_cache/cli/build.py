@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from package_cache.build.builder import BuildResult, build, up_to_date
+from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.lock import current_or_new_lock
@@ -98,7 +99,7 @@ def build_cache(
     lock = lock or current_or_new_lock(renderer, manifest, options)
     with renderer.listening() as listener:
         find = mirror_finder(options, manifest)
-        return build(lock, cache, find, listener, level=level, auth=options.auth)
+        return build(Order(lock, cache, find, listener, level, options.auth))
 
 
 def _text(output: Path, result: BuildResult) -> str:

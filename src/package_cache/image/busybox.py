@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.build.builder import build
+from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
 from package_cache.errors import PackageCacheError, ToolMissingError, UsageError
 from package_cache.events import Listener, Step, Warn, ignore
@@ -52,7 +53,7 @@ def static_busybox(architecture: str, options: Options, listener: Listener = ign
         manifest = _manifest(architecture, folder)
         lock = _lock(manifest, folder / "package-cache.lock", options, listener)
         cache = CacheFolder(folder / "package_cache")
-        build(lock, cache, mirror_finder(options, manifest), listener, level=None, auth=options.auth)
+        build(Order(lock, cache, mirror_finder(options, manifest), listener, level=None, auth=options.auth))
         package = next(item for item in lock.systems[0].packages if item.name == PACKAGE)
         return Busybox(package.version, _extracted(cache.package(package.sha256)))
 

@@ -23,7 +23,7 @@ def test_a_server_that_stalls_at_every_file_is_given_up(source: Source) -> None:
         items += [source.item(f"{number}.deb", 400, server) for number in range(10)]
         server.fail("/[0-9].deb", "stall")
         with pytest.raises(ArchiveError, match=r"given up after less than 1024 bytes a second in 1\.5 s"):
-            download(items, parallel=1, patience=Patience(1, window=1.5, pauses=()))
+            download(items, patience=Patience(1, window=1.5, pauses=(), parallel=1))
         assert len(server.requests) <= 4
     assert items[0].target.exists()
 

@@ -41,7 +41,7 @@ SILENT = re.compile(r"Could not (connect|resolve)|Cannot initiate|Unable to conn
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for others."""
+    """How much to ask of others, and how long to wait for them."""
 
     timeout: float = 15.0
     """Whole seconds that a server may be silent."""
@@ -49,13 +49,14 @@ class Patience:
     """Seconds in which a call must bring at least `apt_helper.SLOWEST` bytes a second on average."""
     pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Seconds before each further round over the mirrors."""
+    parallel: int = 4
+    """Calls at a time."""
 
 
 def download(
     items: Sequence[Download],
     *,
     listener: Listener = ignore,
-    parallel: int = 4,
     auth: Path | None = None,
     patience: Patience | None = None,
 ) -> int:
@@ -69,12 +70,12 @@ def download(
     `ArchiveError`, with the status NO_SPACE if our disk is full. Raises `PackageCacheError` if a file cannot be
     written.
     """
-    wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_there]
+    wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_at(item.target)]
     if not wanted:
         return 0
     for one in wanted:
         check_bound("package-bytes", one.item.size, one.item.name)
-    run = _Run(wanted, parallel, auth, patience or Patience(), listener)
+    run = _Run(wanted, auth, patience or Patience(), listener)
     try:
         with writing_to(wanted[0].item.target.parent, what="write downloads"):
             run.all_rounds()
@@ -104,21 +105,24 @@ class _Run:
     """All rounds over all files of one call of `download`."""
 
     wanted: list[Wanted]
-    _parallel: int
     _auth: Path | None
     _patience: Patience
     _listener: Listener
     fetched: int = 0
-    _told: int = -1
+    _told: int = 0
     _answering: set[str] = field(default_factory=set)
     _silent: set[str] = field(default_factory=set)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def _size(self) -> int:
+        return sum(one.item.size for one in self.wanted)
+
     def all_rounds(self) -> None:
         for folder in {one.partial.parent for one in self.wanted}:
             folder.mkdir(parents=True, exist_ok=True)
-        self._tell(0)
+        self._listener(Progress("downloading", 0, self._size))
         for pause in (0.0, *self._patience.pauses):
             missing = [one for one in self.wanted if not one.done and not (one.words and one.hopeless)]
             if not missing or any(one.lacks_space for one in missing):
@@ -157,7 +161,7 @@ class _Run:
 
         The number of batches is a multiple of the parallel calls, so that no batch runs alone at the end.
         """
-        count = min(self._parallel * -(-len(batch) // (self._parallel * BATCH)), len(batch))
+        count = min(self._patience.parallel * -(-len(batch) // (self._patience.parallel * BATCH)), len(batch))
         batches: list[Batch] = [[] for _ in range(count)]
         work = [(0, index) for index in range(count)]
         for one, uri in sorted(batch, key=lambda pair: -pair[0].item.size):
@@ -167,7 +171,7 @@ class _Run:
         return batches
 
     def _run_batches(self, batches: list[Batch]) -> None:
-        with concurrent.futures.ThreadPoolExecutor(self._parallel) as pool:
+        with concurrent.futures.ThreadPoolExecutor(self._patience.parallel) as pool:
             try:
                 futures = [pool.submit(self._fetch, batch) for batch in batches]
                 pending = set(futures)
@@ -183,30 +187,21 @@ class _Run:
 
     def _fetch(self, batch: Batch) -> None:
         """Run one call in a thread, and check the files that it downloaded."""
-        orders = [one.fetch_from(uri) for one, uri in batch]
+        orders = [Fetch(uri, one.partial, one.item.sha256, one.item.size) for one, uri in batch]
         before = [present(one.partial) for one, _ in batch]
-        said = fetch(
-            orders,
-            timeout=self._patience.timeout,
-            window=self._patience.window,
-            auth=self._auth,
-            cancelled=self._cancelled.is_set,
-        )
+        patience, cancelled = self._patience, self._cancelled.is_set
+        said = fetch(orders, timeout=patience.timeout, window=patience.window, auth=self._auth, cancelled=cancelled)
         if self._cancelled.is_set():
             return
-        for (one, _), order, size, words in zip(batch, orders, before, said, strict=True):
-            self._count(order, words, size)
+        for (one, uri), order, size, words in zip(batch, orders, before, said, strict=True):
+            with self._lock:
+                self.fetched += max((present(order.partial) or present(order.refused)) - size, 0)
+                if SILENT.match(words):
+                    self._silent.add(_server(uri))
+                else:
+                    self._answering.add(_server(uri))
+                    self._silent.discard(_server(uri))
             one.take(order, words, resumed=size > 0)
-
-    def _count(self, order: Fetch, words: str, before: int) -> None:
-        silent, server = SILENT.match(words) is not None, _server(order.uri)
-        with self._lock:
-            self.fetched += max((present(order.partial) or present(order.refused)) - before, 0)
-            if silent:
-                self._silent.add(server)
-            else:
-                self._answering.add(server)
-                self._silent.discard(server)
 
     def clean_up(self) -> None:
         """Delete partial files, except those that the next run can resume."""
@@ -217,12 +212,12 @@ class _Run:
                     path.unlink()
                 folder.rmdir()
 
-    def _tell(self, done: int | None = None) -> None:
+    def _tell(self) -> None:
         """Report the progress if it has changed."""
-        done = sum(one.arrived for one in self.wanted) if done is None else done
+        done = sum(one.arrived for one in self.wanted)
         if done != self._told:
             self._told = done
-            self._listener(Progress("downloading", done, sum(one.item.size for one in self.wanted)))
+            self._listener(Progress("downloading", done, self._size))
 
 
 def _told(cause: tuple[tuple[str, str], ...], files: list[Wanted]) -> Iterator[str]:
@@ -247,25 +242,25 @@ _HOW_TO_GO_ON = (
 def _error(failed: list[Wanted]) -> PackageCacheError:
     alike: dict[tuple[tuple[str, str], ...], list[Wanted]] = {}
     for one in failed:
-        alike.setdefault(tuple((_server(uri), one.words.get(uri, "not tried")) for uri in one.item.uris), []).append(
-            one
-        )
+        cause = tuple((_server(uri), one.words.get(uri, "not tried")) for uri in one.item.uris)
+        alike.setdefault(cause, []).append(one)
     problems = [Problem("\n".join(_told(cause, files))) for cause, files in alike.items()]
     files = "1 file" if len(failed) == 1 else f"{len(failed)} files"
+    words = "\n".join(text for one in failed for text in one.words.values())
+    gone = sorted({one.item.package for one in failed if one.is_gone and one.item.package})
+    message = f"cannot download {files}"
     if any(one.lacks_space for one in failed):
         hint = f"free some space in {failed[0].item.target.parent}, then run this again: it resumes"
-        status = ExitStatus.NO_SPACE
-        return ArchiveError(f"cannot download {files}: no space left", problems=problems, hint=hint, status=status)
+        return ArchiveError(f"{message}: no space left", problems=problems, hint=hint, status=ExitStatus.NO_SPACE)
     if any(one.wrong for one in failed):
-        hint = "try another mirror; if the archive itself has changed the file, lock again"
         message = f"cannot get {files} with the bytes that the lock states"
+        hint = "try another mirror; if the archive itself has changed the file, lock again"
         return VerificationError(message, problems=problems, hint=hint)
-    if any(UNAUTHORIZED.search(words) for one in failed for words in one.words.values()):
-        return ArchiveError(f"cannot download {files}", problems=problems, hint=WANTS_A_LOGIN)
-    gone = sorted({one.item.package for one in failed if one.is_gone and one.item.package})
-    if gone:
-        message = f"cannot download {files}: the archive no longer has {', '.join(gone)} in the locked version"
-        return ArchiveError(message, problems=problems, hint=_HOW_TO_GO_ON.format(" ".join(gone)))
-    trust = how_to_trust("\n".join(words for one in failed for words in one.words.values()))
-    hint = trust or "check the network, or name another mirror; then run this again: it resumes"
-    return ArchiveError(f"cannot download {files}", problems=problems, hint=hint)
+    if UNAUTHORIZED.search(words):
+        hint = WANTS_A_LOGIN
+    elif gone:
+        message += f": the archive no longer has {', '.join(gone)} in the locked version"
+        hint = _HOW_TO_GO_ON.format(" ".join(gone))
+    else:
+        hint = how_to_trust(words) or "check the network, or name another mirror; then run this again: it resumes"
+    return ArchiveError(message, problems=problems, hint=hint)

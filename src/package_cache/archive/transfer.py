@@ -37,11 +37,6 @@ class Download:
         """The file's name at its source, unescaped."""
         return urllib.parse.unquote(PurePosixPath(urllib.parse.urlsplit(self.uris[0]).path).name)
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the target has the right content already."""
-        return self.is_at(self.target)
-
     def is_at(self, path: Path) -> bool:
         """Return whether a file has the right size and SHA-256."""
         return present(path) == self.size and sha256_of(path) == self.sha256
@@ -80,10 +75,6 @@ class Wanted:
     def arrived(self) -> int:
         """The number of bytes downloaded, at most the file's size."""
         return self.item.size if self.done else min(present(self.partial), self.item.size)
-
-    def fetch_from(self, uri: str) -> Fetch:
-        """Return the call's item that fetches it from one mirror."""
-        return Fetch(uri, self.partial, self.item.sha256, self.item.size)
 
     def failed(self, uri: str, words: str, *, wrong: bool = False) -> None:
         """Record the failure of a mirror."""

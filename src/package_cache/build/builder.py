@@ -71,7 +71,7 @@ def build(order: Order) -> BuildResult:
             filled = fill_pool(order)
             order.listener(Step("writing the index of each group"))
             description, digests = _publish(order, lock_digest, filled.files)
-            remove_unneeded(cache, digests, [(group.name, group.system) for group in description.groups])
+            remove_unneeded(cache, description, digests)
     return _result(description, filled)
 
 

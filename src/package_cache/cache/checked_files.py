@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from package_cache.cache.description import DescribedGroup, Description
-from package_cache.cache.layout import INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
+from package_cache.cache.layout import INSTALLER, PACKAGE_LIST, CacheFolder
 from package_cache.cache.package_list import DescribedPackage, parse_list
 from package_cache.errors import CacheError
 
@@ -22,20 +22,22 @@ class GroupContents:
 
 def read_group(cache: CacheFolder, group: DescribedGroup) -> GroupContents:
     """Read all files of a group's folder. Raises `CacheError` if one is not what the description states."""
-    files = {name: _read_file(cache, group, name) for name in group.files}
-    place = cache.group(group.name, group.system) / PACKAGE_LIST
-    return GroupContents(group, files, parse_list(files[PACKAGE_LIST], str(place)))
+    files = {name: read_file(cache, group, name) for name in group.files}
+    return GroupContents(group, files, _parsed(cache, group, files[PACKAGE_LIST]))
 
 
 def read_list(cache: CacheFolder, group: DescribedGroup) -> tuple[DescribedPackage, ...]:
     """Read the packages of a group, and nothing else of it. Raises `CacheError` as above."""
-    place = cache.group(group.name, group.system) / PACKAGE_LIST
-    return parse_list(_read_file(cache, group, PACKAGE_LIST), str(place))
+    return _parsed(cache, group, read_file(cache, group, PACKAGE_LIST))
 
 
-def _read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
-    what = f"the group {group.name} for {group.system}"
-    return _read(cache, f"{group_folder(group.name, group.system)}/{name}", group.files[name], what)
+def _parsed(cache: CacheFolder, group: DescribedGroup, content: bytes) -> tuple[DescribedPackage, ...]:
+    return parse_list(content, str(cache.path / group.folder / PACKAGE_LIST))
+
+
+def read_file(cache: CacheFolder, group: DescribedGroup, name: str) -> bytes:
+    """Return a file of a group's folder. Raises `CacheError` as above."""
+    return _read(cache, f"{group.folder}/{name}", group.files[name], f"the group {group.name} for {group.system}")
 
 
 def read_installer(cache: CacheFolder, description: Description) -> bytes:

@@ -5,17 +5,7 @@ import stat
 from collections.abc import Collection
 
 from package_cache.cache.description import Description
-from package_cache.cache.layout import (
-    DESCRIPTION,
-    GROUPS,
-    INSTALLER,
-    LOCK,
-    POOL,
-    PROOFS,
-    CacheFolder,
-    group_folder,
-    pool_file,
-)
+from package_cache.cache.layout import DESCRIPTION, GROUPS, INSTALLER, LOCK, POOL, PROOFS, CacheFolder, pool_file
 from package_cache.cache.pool_index import intact_packages
 
 
@@ -32,9 +22,8 @@ def remove_unfinished(cache: CacheFolder) -> None:
             with contextlib.suppress(OSError):
                 inside.remove_folder(name)  # in one rename, by which an init form's script that is still at work ends
     for name in _below(cache, POOL):
-        if name.startswith(f"{POOL}/.new-") or (
-            name.endswith(".deb") and inside.kind(name) == stat.S_IFDIR
-        ):  # no rename replaces one
+        no_rename_replaces = name.endswith(".deb") and inside.kind(name) == stat.S_IFDIR
+        if name.startswith(f"{POOL}/.new-") or no_rename_replaces:
             inside.remove(name)
 
 
@@ -45,24 +34,21 @@ def is_complete(cache: CacheFolder, description: Description) -> bool:
     """
     inside = cache.inside
     sizes = [status.st_size for status in map(inside.status, _below(cache, POOL)) if stat.S_ISREG(status.st_mode)]
-    folders = {group_folder(group.name, group.system): group.files for group in description.groups}
-    digests = {INSTALLER: description.installer_digest}
-    digests |= {f"{folder}/{name}": digest for folder, files in folders.items() for name, digest in files.items()}
     return (
         (len(sizes), sum(sizes)) == (description.packages, description.size)
-        and set(_below(cache, GROUPS)) == set(folders)
+        and set(_below(cache, GROUPS)) == {group.folder for group in description.groups}
         and not any(name[0] == "." for name in inside.names() if name != LOCK)
-        and all(inside.sha256(name) == digest for name, digest in digests.items())
+        and all(inside.sha256(name) == digest for name, digest in description.digests().items())
         and len(intact_packages(cache)) == description.packages
     )
 
 
-def remove_unneeded(cache: CacheFolder, digests: Collection[str], groups: Collection[tuple[str, str]]) -> None:
-    """Remove groups and package files that are not among those named, for the holder of the cache's lock.
+def remove_unneeded(cache: CacheFolder, description: Description, digests: Collection[str]) -> None:
+    """Remove other groups than those described, and other package files, for the holder of the cache's lock.
 
     Each group goes in one step, and before its package files: a visible group is complete.
     """
-    folders = {group_folder(name, system) for name, system in groups}
+    folders = {group.folder for group in description.groups}
     for name in _below(cache, GROUPS):
         if name not in folders:
             cache.inside.remove_folder(name)

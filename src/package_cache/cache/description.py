@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from package_cache.bounded_json import load_json
-from package_cache.cache.layout import DESCRIPTION, FORMAT, PACKAGE_LIST, CacheFolder
+from package_cache.cache.layout import DESCRIPTION, FORMAT, INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
 from package_cache.errors import MAY_NOT, CacheError, Problem
 from package_cache.exit_codes import ExitStatus
 from package_cache.fields import FieldReader
@@ -40,6 +40,11 @@ class DescribedGroup:
     files: dict[str, str]
     """SHA-256 of each file in the group's folder, by its name."""
 
+    @property
+    def folder(self) -> str:
+        """Its place below the cache."""
+        return group_folder(self.name, self.system)
+
 
 @dataclass(frozen=True)
 class Description:
@@ -60,6 +65,13 @@ class Description:
     """The bytes of these."""
     locked: str = ""
     """When the lock was made, as RFC 3339 in UTC; empty if that does not say it."""
+
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of the installer and of every file of a group, by its place below the cache."""
+        places = {INSTALLER: self.installer_digest} if self.installer_digest else {}
+        for group in self.groups:
+            places |= {f"{group.folder}/{name}": digest for name, digest in sorted(group.files.items())}
+        return places
 
     def chosen(self, names: Collection[str]) -> list[DescribedGroup]:
         """Return the groups of these names, for every OS release. Raises `CacheError` with all unknown ones."""

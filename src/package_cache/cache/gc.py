@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from package_cache.bounded_json import load_json
 from package_cache.cache.description import read_description
 from package_cache.cache.group_index import stated_digests
-from package_cache.cache.layout import GROUPS, INDEX, LOCK, POOL, CacheFolder, group_folder, is_index
+from package_cache.cache.layout import GROUPS, INDEX, LOCK, POOL, CacheFolder, is_index
 from package_cache.errors import CacheError
 from package_cache.filesystem.confined import Inside
 from package_cache.filesystem.write_errors import writing_to
@@ -132,7 +132,7 @@ def _needed(cache: CacheFolder) -> set[str]:
         if cache.inside.kind(folder) != stat.S_IFDIR:
             message = f"cannot tidy {cache.path}: {cache.path / folder} is no folder"
             raise CacheError(message, hint="build or stage the cache again")
-    described = {group_folder(group.name, group.system) for group in read_description(cache).groups}
+    described = {group.folder for group in read_description(cache).groups}
     seen = {f"{GROUPS}/{name}" for name in cache.inside.names(GROUPS) if not name.startswith(".")}
     needed: set[str] = set()
     for folder in sorted(described | seen):

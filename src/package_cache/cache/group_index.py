@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from debian.deb822 import Deb822
 
+from package_cache.cache.checked_files import read_file
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import (
     FORMAT,
@@ -17,7 +18,6 @@ from package_cache.cache.layout import (
     PACKAGE_LIST,
     POOL,
     CacheFolder,
-    group_folder,
     image_index,
     is_index,
     pool_file,
@@ -89,13 +89,9 @@ class IndexedPackage:
     @functools.cached_property
     def paragraph(self) -> str:
         """Its paragraph in `Packages`."""
-        own = (
-            f"Filename: {pool_file(self.stored.sha256)}",
-            f"Size: {self.stored.size}",
-            f"SHA256: {self.stored.sha256}",
-        )
-        control = OWN_FIELDS.sub("", self.control.strip("\n") + "\n")
-        return "\n".join([control.strip("\n"), *own, ""])
+        control = OWN_FIELDS.sub("", self.control.strip("\n") + "\n").strip("\n")
+        sha256, size = self.stored.sha256, self.stored.size
+        return f"{control}\nFilename: {pool_file(sha256)}\nSize: {size}\nSHA256: {sha256}\n"
 
 
 GroupPackages = dict[str, tuple[LockedGroup, Sequence[IndexedPackage]]]
@@ -213,12 +209,11 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
     with contextlib.suppress(CacheError):
         description = read_description(cache)
         for group in description.groups if description.built_by == built_by else ():
-            with contextlib.suppress(OSError, UnicodeDecodeError):
+            with contextlib.suppress(CacheError, UnicodeDecodeError):
                 for name in filter(is_index, group.files):
-                    content = cache.inside.read(f"{group_folder(group.name, group.system)}/{name}", "cache-file-bytes")
-                    if hashlib.sha256(content).hexdigest() == group.files[name]:
-                        matches = filter(None, map(_PARAGRAPH.fullmatch, content.decode().split("\n\n")))
-                        found.update((match[2], match[1] + "\n") for match in matches)
+                    paragraphs = read_file(cache, group, name).decode().split("\n\n")
+                    matches = filter(None, map(_PARAGRAPH.fullmatch, paragraphs))
+                    found.update((match[2], match[1] + "\n") for match in matches)
     return found
 
 

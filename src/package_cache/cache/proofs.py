@@ -92,27 +92,21 @@ def _read(cache: CacheFolder) -> tuple[Proof, ...]:
     if not isinstance(document, dict) or type(document.get("format")) is not int or document["format"] != FORMAT:
         return ()
     tables = document.get("proofs")
-    found = [_proof(table) for table in tables] if isinstance(tables, list) else []
+    found = map(_proof, tables if isinstance(tables, list) else ())
     return tuple(proof for proof in found if proof is not None)
 
 
 def _proof(table: Any) -> Proof | None:
     """Return one proof, or None if the line is invalid, which does not affect the others."""
-    reader = _ProofReader("")
-    proof = reader.proof(table) if isinstance(table, dict) else None
-    return None if reader.problems else proof
-
-
-class _ProofReader(FieldReader):
-    def proof(self, table: dict[str, Any]) -> Proof:
-        numbers = {key: self.count(table, "", key) for key in ("status", "installed")}
-        digest, agreed = self.text(table, "", "digest", empty=True), self.flag(table, "", "agreed")
-        proof = self.record(Proof, table, "", digest=digest, agreed=agreed, **numbers)
-        self.match(GROUP_NAME, proof.group, "group", "a group's name")
-        self.match(re.compile(r"[a-z0-9._]+", re.ASCII), proof.system, "system", "an OS release")
-        self.match(SHA256, proof.release, "release", "a sha256")
-        self.match(TIME, proof.when, "when", "a time")
-        self.match(_DIGEST, proof.digest, "digest", "a digest")
-        if not proof.where.isprintable():
-            self.wrong("where", "holds control characters")
-        return proof
+    if not isinstance(table, dict):
+        return None
+    reader = FieldReader("")
+    numbers = {key: reader.count(table, "", key) for key in ("status", "installed")}
+    digest, agreed = reader.text(table, "", "digest", empty=True), reader.flag(table, "", "agreed")
+    proof = reader.record(Proof, table, "", digest=digest, agreed=agreed, **numbers)
+    reader.match(GROUP_NAME, proof.group, "group", "a group's name")
+    reader.match(re.compile(r"[a-z0-9._]+", re.ASCII), proof.system, "system", "an OS release")
+    reader.match(SHA256, proof.release, "release", "a sha256")
+    reader.match(TIME, proof.when, "when", "a time")
+    reader.match(_DIGEST, proof.digest, "digest", "a digest")
+    return proof if proof.where.isprintable() and not reader.problems else None

@@ -1,13 +1,12 @@
 """`verify`: check that every file of a cache still has its hash."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import INSTALLER, CacheFolder, group_folder, pool_file
+from package_cache.cache.layout import CacheFolder, pool_file
 from package_cache.errors import CacheError
 from package_cache.events import Listener, Progress, ignore
 from package_cache.filesystem.confined import Inside
@@ -24,8 +23,15 @@ class VerifyResult:
 
 def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
     """Hash every file that the description names. Raises `CacheError` if there is no description to go by."""
-    problems: list[str] = []
-    expected = dict(_expected(cache, problems))
+    description = read_description(cache)
+    expected, problems = description.digests(), []
+    packages: set[str] = set()
+    for group in description.groups:
+        try:
+            packages.update(package.sha256 for package in read_list(cache, group))
+        except CacheError as error:
+            problems.append(error.message)
+    expected |= {pool_file(digest): digest for digest in sorted(packages)}
     size = 0
     listener(Progress("verifying", 0, len(expected), "files"))
     with ThreadPoolExecutor() as pool:
@@ -35,23 +41,6 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
             size += read
             listener(Progress("verifying", number, len(expected), "files"))
     return VerifyResult(len(expected), size, tuple(problems))
-
-
-def _expected(cache: CacheFolder, problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield each file's name with the SHA-256 that it should have; adds to `problems` where a group does not say it."""
-    description = read_description(cache)
-    if description.installer_digest:
-        yield INSTALLER, description.installer_digest
-    digests: set[str] = set()
-    for group in description.groups:
-        for name, digest in sorted(group.files.items()):
-            yield f"{group_folder(group.name, group.system)}/{name}", digest
-        try:
-            digests.update(package.sha256 for package in read_list(cache, group))
-        except CacheError as error:
-            problems.append(error.message)
-    for digest in sorted(digests):
-        yield pool_file(digest), digest
 
 
 def _look(inside: Inside, name: str, sha256: str) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from package_cache.cache.layout import DESCRIPTION, INSTALLER, CacheFolder, group_folder, pool_file
+from package_cache.cache.layout import DESCRIPTION, INSTALLER, CacheFolder, pool_file
 from package_cache.cache.platform_subset import Part
 from package_cache.events import Listener, Progress, ignore
 from package_cache.image.layers import Cut, PooledPackage, cut
@@ -52,11 +52,7 @@ def _title(item: Cut) -> str:
 
 
 def _add_indexes(layout: Layout, part: Part, at: str) -> Layer:
-    files = {
-        f"{group_folder(item.group.name, item.group.system)}/{name}": content
-        for item in part.groups
-        for name, content in item.files.items()
-    }
+    files = {f"{item.group.folder}/{name}": content for item in part.groups for name, content in item.files.items()}
     files[DESCRIPTION] = part.description.content()
     entries = [LayerFile(at + name, content) for name, content in files.items()]
     entries.append(LayerFile(at + INSTALLER, part.installer, 0o755))

@@ -136,10 +136,8 @@ def _decompressed(package: Path, option: str) -> Iterator[IO[bytes]]:
 
 def _prove(new: Path, digests: dict[str, str], source: Path) -> None:
     for tar, expected in digests.items():
-        digest = hashlib.sha256()
         with _decompressed(new, TARS[tar]) as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
+            digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]
         if digest.hexdigest() != expected:
             raise VerificationError(
                 f"cannot recompress {source}: its {tar} does not read back as it was",

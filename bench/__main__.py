@@ -1,13 +1,12 @@
 """The command line of the benchmark: `./run bench --help`."""
 
 import contextlib
-import logging
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from containers.program import run_program
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -22,7 +21,6 @@ from bench.results import results_to_merge
 from bench.roots import need_root_namespaces
 from bench.rounds import Tell, run_rounds
 from package_cache.cli.options import default_state
-from package_cache.errors import PackageCacheError
 from package_cache.events import Event, Step
 from package_cache.filesystem.state import private_folder
 from package_cache.process import CommandError
@@ -137,9 +135,4 @@ def telling(total: int) -> Iterator[Tell]:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR)
-    try:
-        main()
-    except PackageCacheError as error:
-        console.print(f"[red]error:[/red] {error}")
-        sys.exit(error.status.code)
+    run_program(main, console)

@@ -5,12 +5,15 @@
 Makes a lock and a cache for each system by itself, so that one whose archive does not answer hides no other one.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import click
+from containers.program import run_program
+from rich.console import Console
 
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
@@ -40,6 +43,8 @@ SYSTEMS = (
     *(f"ubuntu{version}" for version in ("16.04", "18.04", "20.04", "22.04", "24.04", "26.04")),
     *(f"debian{version}" for version in ("11", "12", "13")),
 )
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
 GROUPS = {
     "ssh": "openssh-client openssh-server",
     "nfs": "nfs-common",
@@ -49,36 +54,30 @@ GROUPS = {
 }
 
 
-def main() -> int:
-    """Measure and write; status 1 where a group did not install."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--systems", default=",".join(SYSTEMS), help="names, with commas between them")
-    parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE, help="another one than amd64 is emulated")
-    parser.add_argument("--report", action="store_true", help="measure nothing: write the table into the document")
-    arguments = parser.parse_args()
-    if not arguments.report:
-        measure([System.parse(name, arguments.architecture) for name in arguments.systems.split(",")])
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    write_between(DOCUMENT, BEGIN, END, report(results))
-    return 0 if all(row.get("status") == 0 for row in results["rows"]) else 1
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--systems", default=",".join(SYSTEMS), show_default=True, help="Names, with commas between them.")
+@click.option("--architecture", default=DEFAULT_ARCHITECTURE, help="Another one than amd64 is emulated.")
+@click.option("--report", "only_report", is_flag=True, help="Measure nothing: write the table into the document.")
+def main(*, systems: str, architecture: str, only_report: bool) -> None:
+    """Try each common group in each system; status 1 where one did not install."""
+    rows: list[dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    if not only_report:
+        state, isolation = private_folder(default_state()), isolation_for(architecture)
+        for system in (System.parse(name, architecture) for name in systems.split(",")):
+            console.print(f"{system} ...")
+            folder = state / "bench" / "systems" / title(system)
+            rows = [row for row in rows if row["system"] != title(system)]
+            rows += rows_of(system, GROUPS, folder, isolation)
+        rows.sort(key=lambda row: (*_place(SYSTEMS, row["system"]), *_place(list(GROUPS), row["group"])))
+        results = {"machine": machine_facts(state), "rows": rows}
+        write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
+    write_between(DOCUMENT, BEGIN, END, report(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    sys.exit(0 if all(row.get("status") == 0 for row in rows) else 1)
 
 
-def measure(systems: Sequence[System]) -> None:
-    """Try all groups in these systems; rows of other systems stay as they were."""
-    isolation, state = isolation_for(systems[0].architecture), private_folder(default_state())
-    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
-    rows = {(row["system"], row["group"]): row for row in known}
-    for system in systems:
-        print(f"{system} ...", file=sys.stderr, flush=True)  # noqa: T201
-        folder = state / "bench" / "systems" / title(system)
-        rows.update({(row["system"], row["group"]): row for row in rows_of(system, GROUPS, folder, isolation)})
-    place, groups = {name: number for number, name in enumerate(SYSTEMS)}, list(GROUPS)
-    ordered = sorted(
-        rows.values(),
-        key=lambda row: (place.get(row["system"], len(place)), row["system"], groups.index(row["group"])),
-    )
-    results = {"machine": machine_facts(state), "rows": ordered}
-    write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
+def _place(known: Sequence[str], name: str) -> tuple[int, str]:
+    """Return the order of a name: after the known ones by its letters."""
+    return known.index(name) if name in known else len(known), name
 
 
 def title(system: System) -> str:
@@ -86,9 +85,7 @@ def title(system: System) -> str:
     return system.name if system.architecture == DEFAULT_ARCHITECTURE else str(system)
 
 
-def rows_of(
-    system: System, groups: Mapping[str, str], folder: Path, isolation: Isolation
-) -> Iterator[Mapping[str, Any]]:
+def rows_of(system: System, groups: Mapping[str, str], folder: Path, isolation: Isolation) -> Iterator[dict[str, Any]]:
     """Lock, build and install groups (names and packages) for one system; a group's row says what came of it."""
     name = title(system)
     try:
@@ -150,8 +147,4 @@ def report(results: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PackageCacheError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.status.code)
+    run_program(main, console)

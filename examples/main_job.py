@@ -7,10 +7,8 @@ runs in a root without a network. At the end it asks for a group that the cache 
 """
 
 import dataclasses
-import logging
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from containers.program import run_program
 from rich.console import Console
 
 from package_cache import try_to_install_by_cache
@@ -25,7 +24,6 @@ from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.main import run as package_cache
 from package_cache.cli.options import given_options
-from package_cache.errors import PackageCacheError
 from package_cache.exit_codes import ExitStatus
 from package_cache.plugin.api import CACHE_VARIABLE, WORK_VARIABLE
 from package_cache.releases.base_root import release_root
@@ -58,7 +56,6 @@ class Outcome:
 
 def main() -> int:
     """Run the demo and return the exit status."""
-    logging.basicConfig(level=logging.ERROR)
     began = time.monotonic()
     isolation = strongest_isolation()
     if not build_a_cache():
@@ -199,10 +196,4 @@ def network_bytes(container: Container, isolation: Isolation) -> int | None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except PackageCacheError as error:
-        console.print(f"[red]error:[/red] {error}")
-        sys.exit(error.status.code)
-    except KeyboardInterrupt:
-        sys.exit(ExitStatus.INTERRUPTED.code)
+    run_program(main, console)

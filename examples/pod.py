@@ -7,7 +7,6 @@ container filled, and a job of the runtime that the owner of a key logs in to.
     ./run pod
 """
 
-import logging
 import os
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from containers.jobs import LOGIN, RuntimeJob
 from containers.podman import Podman, can_run, throwaway_podman
 from containers.pods import documents, played, pods_of
+from containers.program import run_program
 from containers.registry import Registry, loopback_registry
 from examples.main_job import a_root, build_a_cache, cache_folder, console, heading
 
@@ -25,7 +25,6 @@ from package_cache.cli.formatting import in_bytes
 from package_cache.cli.main import run as package_cache
 from package_cache.cli.options import given_options
 from package_cache.errors import PackageCacheError, ToolMissingError
-from package_cache.exit_codes import ExitStatus
 from package_cache.process import run
 from package_cache.sandbox.bootstrap import archive_root
 from package_cache.sandbox.isolation import strongest_isolation
@@ -37,7 +36,6 @@ FORMS = ("init", "runtime")
 
 def main() -> int:
     """Show it all and give the exit status."""
-    logging.basicConfig(level=logging.ERROR)
     if reason := can_run():
         raise ToolMissingError(f"cannot run a pod: {reason}")
     if not build_a_cache():
@@ -114,10 +112,4 @@ def show_pod(podman: Podman, folder: Path, container: str, *pod_and_config: dict
 
 if __name__ == "__main__":
     os.chdir(PROJECT)
-    try:
-        sys.exit(main())
-    except PackageCacheError as error:
-        console.print(f"[red]error:[/red] {error}")
-        sys.exit(error.status.code)
-    except KeyboardInterrupt:
-        sys.exit(ExitStatus.INTERRUPTED.code)
+    run_program(main, console)

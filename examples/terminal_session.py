@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.markdown import write_between
+
 from package_cache.cli.options import given_options
-from package_cache.filesystem.paths import write_atomically
 from package_cache.process import run
 from package_cache.releases.base_root import release_root
 from package_cache.releases.distributions import release_of
@@ -63,9 +64,7 @@ def main() -> None:
                 return completed.stdout
 
             session = rendered(machine, played(CONTAINER, inside))
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    write_atomically(README, f"{before}{BEGIN}\n\n{session}\n{END}{after}".encode())
+    write_between(README, BEGIN, END, f"\n{session}\n")
 
 
 def played(commands: Sequence[str], shell: Shell) -> list[Step]:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import logging
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import click
 from containers.podman import can_run, throwaway_podman
+from containers.program import run_program
 from rich.console import Console
 
 from bench import markdown
@@ -26,8 +25,7 @@ from hosts.cells import (
     make_image,
     play,
 )
-from package_cache.errors import PackageCacheError, ToolMissingError
-from package_cache.exit_codes import ExitStatus
+from package_cache.errors import ToolMissingError
 from package_cache.filesystem.paths import write_atomically
 
 RESULTS = PROJECT / "hosts" / "results.json"
@@ -107,23 +105,6 @@ def table(outcomes: Iterable[Outcome]) -> str:
     return markdown.table(["host", "user", *PARTS], rows)
 
 
-def interrupted(*_: object) -> None:
-    """Raise `KeyboardInterrupt`, so that containers end with this process."""
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
     os.chdir(PROJECT)
-    logging.basicConfig(level=logging.ERROR)
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, interrupted)
-    try:
-        main(standalone_mode=False)
-    except click.ClickException as refused:
-        refused.show()
-        sys.exit(refused.exit_code)
-    except PackageCacheError as error:
-        console.print(f"[red]error:[/red] {error}")
-        sys.exit(error.status.code)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(ExitStatus.INTERRUPTED.code)
+    run_program(lambda: main(standalone_mode=False), console)

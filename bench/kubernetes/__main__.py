@@ -1,9 +1,7 @@
 """The seconds from a pod's start to sshd, measured with real containers: `./run bench kubernetes --help`."""
 
 import json
-import logging
 import os
-import signal
 import statistics
 import sys
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from typing import Any
 
 import click
 from containers.podman import can_run
+from containers.program import run_program
 from rich.console import Console
 
 from bench.kubernetes.ground import PROJECT, ground
@@ -19,7 +18,7 @@ from bench.kubernetes.pods import COMPARED, measure
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
 from package_cache.cli.options import default_state
-from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.errors import ToolMissingError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.state import private_folder
 
@@ -80,16 +79,5 @@ def report(results: Mapping[str, Any]) -> str:
     )
 
 
-def interrupted(*_: object) -> None:
-    """Raise `KeyboardInterrupt`, so that containers end with this process."""
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR)
-    signal.signal(signal.SIGTERM, interrupted)
-    try:
-        main()
-    except PackageCacheError as error:
-        console.print(f"[red]error:[/red] {error}")
-        sys.exit(error.status.code)
+    run_program(main, console)

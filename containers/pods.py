@@ -13,7 +13,6 @@ import yaml
 
 from containers.podman import PATH, Podman
 from package_cache.errors import PackageCacheError
-from package_cache.process import run
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -55,44 +54,18 @@ class PlayedPod:
         """Wait for a container's end. Raise `PackageCacheError` after `within` seconds."""
         name = f"{self._name}-{container}"
         deadline = time.monotonic() + within
-        while (state := self._state(name))["Status"] not in ("exited", "stopped"):
-            self._be_in_time(deadline, f"the end of {name}", container)
-        return Ended(state["ExitCode"], self.log(container))
-
-    def said(self, container: str, words: str, within: float = 60) -> None:
-        """Wait until a container says something. Raise `PackageCacheError` after `within` seconds."""
-        deadline = time.monotonic() + within
-        while words not in self.log(container):
-            self._be_in_time(deadline, f"the words {words!r}", container)
+        while True:
+            state = json.loads(self._podman("inspect", "--format", "{{json .State}}", name).stdout)
+            if state["Status"] in ("exited", "stopped"):
+                return Ended(state["ExitCode"], self.log(container))
+            if time.monotonic() > deadline:
+                raise PackageCacheError(f"cannot wait for the end of {name} any longer", details=self.log(container))
+            time.sleep(0.1)
 
     def log(self, container: str) -> str:
         """Return all that a container has said."""
         done = self._podman("logs", f"{self._name}-{container}", check=False)
         return done.stdout + done.stderr
-
-    @property
-    def pid(self) -> int:
-        """The process that holds the pod's network namespace."""
-        infra = self._podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self._name).stdout.strip()
-        return int(self._podman("inspect", "--format", "{{.State.Pid}}", infra).stdout)
-
-    def _state(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._podman("inspect", "--format", "{{json .State}}", name).stdout)
-        return found
-
-    def _be_in_time(self, deadline: float, what: str, container: str) -> None:
-        if time.monotonic() > deadline:
-            raise PackageCacheError(f"cannot wait for {what} any longer", details=self.log(container))
-        time.sleep(0.1)
-
-
-def connect(one: PlayedPod, other: PlayedPod) -> None:
-    """Lay a cable between two pods that have no other network: 10.9.0.1 and 10.9.0.2."""
-    run(["ip", "link", "add", "cable", "netns", str(one.pid), "type", "veth", "peer", "cable", "netns", str(other.pid)])
-    for number, pod in enumerate((one, other), 1):
-        inside = ["nsenter", "--target", str(pod.pid), "--net", "ip"]
-        run([*inside, "address", "add", f"10.9.0.{number}/24", "dev", "cable"])
-        run([*inside, "link", "set", "cable", "up"])
 
 
 @contextmanager

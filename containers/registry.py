@@ -1,14 +1,11 @@
 """Debian's docker-registry on loopback, and what it has served: its own log of requests is the measure."""
 
-import http.client
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,18 +51,17 @@ class Registry:
 
 @contextmanager
 def loopback_registry(
-    folder: Path, *, login: tuple[str, str] | None = None, logged: bool = True, port: int | None = None
+    folder: Path, *, login: tuple[str, str] | None = None, port: int | None = None
 ) -> Iterator[Registry]:
     """Run one that keeps its images in `folder`, on 127.0.0.1, until the block ends; without a `port` on a free one.
 
-    With `login`, a name and a password, it serves nobody else. Where it is not `logged`, what was asked for is not
-    known, and it is a little faster.
+    With `login`, a name and a password, it serves nobody else.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log, port = folder / "registry.log", port or free_port()
     config: dict[str, Any] = {
         "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": not logged}},
+        "log": {"level": "error"},
         "storage": {
             "cache": {"blobdescriptor": "inmemory"},
             "filesystem": {"rootdirectory": str(folder / "storage")},
@@ -90,25 +86,6 @@ def loopback_registry(
         end(process)
 
 
-@contextmanager
-def late_registry(folder: Path, *, after: float) -> Iterator[str]:
-    """Yield the host of one that is there only some seconds after the block began."""
-    port, ended = free_port(), threading.Event()
-
-    def serve() -> None:
-        if not ended.wait(after):
-            with loopback_registry(folder, port=port):
-                ended.wait()
-
-    with ThreadPoolExecutor(1) as pool:
-        served = pool.submit(serve)
-        try:
-            yield f"localhost:{port}"
-        finally:
-            ended.set()
-            served.result()
-
-
 def free_port() -> int:
     """Return a port of 127.0.0.1 where nobody listens."""
     with socket.socket() as found:
@@ -118,16 +95,8 @@ def free_port() -> int:
 
 def _wait_until_it_answers(port: int, log: Path) -> None:
     deadline = time.monotonic() + 20
-    while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/v2/")
-            if connection.getresponse().status in (200, 401):
-                return
-        except OSError:
-            pass
-        finally:
-            connection.close()
-        if time.monotonic() > deadline:
-            raise PackageCacheError("cannot start a registry on loopback", details=log.read_text(errors="replace"))
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2):
+            return
         time.sleep(0.05)
+    raise PackageCacheError("cannot start a registry on loopback", details=log.read_text(errors="replace"))

@@ -6,7 +6,6 @@ runs in a root without a network. At the end it asks for a group that the cache 
     ./run demo
 """
 
-import dataclasses
 import os
 import shutil
 import tempfile
@@ -37,21 +36,11 @@ from package_cache.system import System
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / f".demo-{os.geteuid()}"
 """One for each user: another user cannot overwrite files that root made."""
+CACHE = CacheFolder(FOLDER / "package_cache")
 PACKAGES = {"ssh": "openssh-client openssh-server", "nfs": "nfs-common"}
 SHOWN = {"ssh": "mkdir -p /run/sshd && ssh -V && /usr/sbin/sshd -t && echo 'sshd -t: fine'", "nfs": "mount.nfs -V"}
 
 console = Console(highlight=False, soft_wrap=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """One group in one root."""
-
-    system: str
-    group: str
-    packages: int
-    seconds: float
-    network_bytes: int | None
 
 
 def main() -> int:
@@ -61,35 +50,26 @@ def main() -> int:
     if not build_a_cache():
         return 1
     options = given_options()
-    systems = sorted({group.system for group in read_description(cache_folder()).groups})
+    systems = sorted({group.system for group in read_description(CACHE).groups})
     heading("disposable roots")
     console.print(f"isolation: {isolation.value}")
     with ThreadPoolExecutor(2) as pool:  # debootstrapping waits for dpkg more than for the processor
         roots = dict(zip(systems, pool.map(lambda name: a_root(name, options, isolation), systems), strict=True))
-    outcomes = [outcome for name, root in roots.items() for outcome in show_groups(name, root, isolation)]
+    installed = [line for name, root in roots.items() for line in show_groups(name, root, isolation)]
     show_fallback(systems[0], roots[systems[0]], isolation)
     heading("results: installed from the cache")
-    for outcome in outcomes:
-        received = outcome.network_bytes
-        network = "network not isolated" if received is None else f"{received} bytes from the network"
-        console.print(
-            f"  {outcome.system}  {outcome.group:4}  {outcome.packages:3} packages  {outcome.seconds:5.2f} s  {network}"
-        )
+    for line in installed:
+        console.print(line)
     expected = len(PACKAGES) * len(systems)
     console.print(f"\nNext: list the cache with .venv/bin/package-cache list --cache {FOLDER.name}/package_cache")
     took = time.monotonic() - began
-    console.print(f"{len(outcomes)} of {expected} installations succeeded; the demo took {took:.1f} s")
-    return 0 if len(outcomes) == expected else 1
+    console.print(f"{len(installed)} of {expected} installations succeeded; the demo took {took:.1f} s")
+    return 0 if len(installed) == expected else 1
 
 
 def heading(text: str) -> None:
     """Print a heading."""
     console.print(f"\n[bold]== {text}[/bold]")
-
-
-def cache_folder() -> CacheFolder:
-    """Return the cache that the demo builds."""
-    return CacheFolder(FOLDER / "package_cache")
 
 
 def build_a_cache() -> bool:
@@ -114,14 +94,10 @@ def build_a_cache() -> bool:
 
 def build(manifest: Path) -> int:
     """Print the command line and build the cache as it does."""
-    cache = cache_folder().path
     heading("build the cache")
-    console.print(f"$ package-cache build --manifest {_short(manifest)} --output {_short(cache)}")
-    return package_cache(["build", "--manifest", str(manifest), "--output", str(cache)])
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(PROJECT))
+    short, cache = manifest.relative_to(PROJECT), CACHE.path.relative_to(PROJECT)
+    console.print(f"$ package-cache build --manifest {short} --output {cache}")
+    return package_cache(["build", "--manifest", str(manifest), "--output", str(CACHE.path)])
 
 
 def a_root(name: str, options: Options, isolation: Isolation) -> Path:
@@ -132,20 +108,23 @@ def a_root(name: str, options: Options, isolation: Isolation) -> Path:
     return root
 
 
-def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[Outcome]:
-    """Install each group in a new root and run a program of it."""
+def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[str]:
+    """Install each group in a new root and run a program of it. Yield a line for each one that succeeds."""
     for group, packages in PACKAGES.items():
         heading(f"install {group} in {name}, without a network")
         with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
             command = generate(group, ["apt-get update", f"apt-get install -y {packages}"], volume)
             with job_container(root, isolation, volume) as container:
-                before, network = installed(container), network_bytes(container, isolation)
+                before, network = count_installed(container), network_bytes(container)
                 began = time.monotonic()
                 status = run_and_show(container, command)
                 seconds = time.monotonic() - began
                 if status == 0 and run_and_show(container, SHOWN[group]) == 0:
-                    received = None if network is None else (network_bytes(container, isolation) or 0) - network
-                    yield Outcome(name, group, installed(container) - before, seconds, received)
+                    received = f"{network_bytes(container) - network} bytes from the network"
+                    if not isolation.cuts_network:  # the container's network is the host's
+                        received = "network not isolated"
+                    number = count_installed(container) - before
+                    yield f"  {name}  {group:4}  {number:3} packages  {seconds:5.2f} s  {received}"
 
 
 def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
@@ -167,7 +146,7 @@ def job_container(root: Path, isolation: Isolation, volume: str) -> AbstractCont
 
 def generate(group: str, fallback: list[str], volume: str) -> str:
     """Return the command that a plugin makes in the init container."""
-    os.environ.update({CACHE_VARIABLE: str(cache_folder().path), WORK_VARIABLE: volume})
+    os.environ.update({CACHE_VARIABLE: str(CACHE.path), WORK_VARIABLE: volume})
     console.print(f"try_to_install_by_cache({group!r}, fallback_cmds={fallback!r})")
     return try_to_install_by_cache(group, fallback)
 
@@ -181,16 +160,14 @@ def run_and_show(container: Container, command: str) -> int:
     return completed.returncode
 
 
-def installed(container: Container) -> int:
+def count_installed(container: Container) -> int:
     """Return the number of packages that dpkg has installed."""
     states = container.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\\n"]).stdout
     return sum(state.startswith("ii") for state in states.splitlines())
 
 
-def network_bytes(container: Container, isolation: Isolation) -> int | None:
-    """Return the bytes received on all interfaces but loopback (/proc/net/dev); None: the network is the host's."""
-    if not isolation.cuts_network:
-        return None
+def network_bytes(container: Container) -> int:
+    """Return the bytes received on all interfaces but loopback (/proc/net/dev)."""
     rows = container.run(["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
     return sum(int(row.split(":")[1].split()[0]) for row in rows if row.split(":")[0].strip() != "lo")
 

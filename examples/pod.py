@@ -19,7 +19,7 @@ from containers.podman import Podman, can_run, throwaway_podman
 from containers.pods import documents, played, pods_of
 from containers.program import run_program
 from containers.registry import Registry, loopback_registry
-from examples.main_job import a_root, build_a_cache, cache_folder, console, heading
+from examples.main_job import CACHE, a_root, build_a_cache, console, heading
 
 from package_cache.cli.formatting import in_bytes
 from package_cache.cli.main import run as package_cache
@@ -59,14 +59,14 @@ def main() -> int:
 def push_images(registry: Registry) -> None:
     """Make the images and push them, showing the commands."""
     heading("images in a registry")
-    cache = str(cache_folder().path.relative_to(PROJECT))
+    cache = CACHE.path.relative_to(PROJECT)
     to = [f"docker://{registry.host}/package-cache:{form}" for form in FORMS]
     console.print(f"$ package-cache image --form init --cache {cache} --output {to[0]}")
-    if package_cache(["image", "--form", "init", "--cache", str(cache_folder().path), "--output", to[0]]) != 0:
+    if package_cache(["image", "--form", "init", "--cache", str(CACHE.path), "--output", to[0]]) != 0:
         raise PackageCacheError("cannot go on without the image")
     console.print(f"$ python runtime/build_image.py --cache {cache} --output {to[1]}")
     script = str(PROJECT / "runtime" / "build_image.py")
-    made = run([sys.executable, script, "--cache", str(cache_folder().path), "--output", to[1]], timeout=1800)
+    made = run([sys.executable, script, "--cache", str(CACHE.path), "--output", to[1]], timeout=1800)
     console.print(made.stdout, end="", markup=False)
 
 

@@ -18,6 +18,7 @@ from hosts.cells import (
     ALL,
     PARTS,
     PROJECT,
+    USERS,
     Outcome,
     chosen_cells,
     clone_of_project,
@@ -98,10 +99,10 @@ def table(outcomes: Iterable[Outcome]) -> str:
     found = {outcome.key: outcome for outcome in outcomes}
     rows = []
     for cell in ALL:
-        parts = [found.get((cell.release, cell.user.value, part)) for part in PARTS]
+        parts = [found.get((cell.release, cell.user, part)) for part in PARTS]
         if any(parts):
             name = cell.release.replace("debian", "Debian ").replace("ubuntu", "Ubuntu ")
-            rows.append([name, cell.user.description, *(in_words(part) if part else "" for part in parts)])
+            rows.append([name, USERS[cell.user], *(in_words(part) if part else "" for part in parts)])
     return markdown.table(["host", "user", *PARTS], rows)
 
 

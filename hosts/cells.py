@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from containers.pip import pip_settings
@@ -43,21 +42,12 @@ _REFUSALS = {status.code for status in (ExitStatus.TOOL_MISSING, ExitStatus.NOT_
 """Statuses of a command that this host or user cannot run, and that has said so."""
 
 
-class User(Enum):
-    """Who clones the project, and where."""
-
-    ROOT = "root"
-    SUDO = "sudo"
-    CONTAINER = "container"
-
-    @property
-    def description(self) -> str:
-        """What the README calls it."""
-        return {
-            User.ROOT: "root",
-            User.SUDO: "a user with sudo and umask 0002",
-            User.CONTAINER: "root in an unprivileged container",
-        }[self]
+USERS = {
+    "root": "root",
+    "sudo": "a user with sudo and umask 0002",
+    "container": "root in an unprivileged container",
+}
+"""Who clones the project, and where; with what the README calls it."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +55,13 @@ class Cell:
     """A release as host, and a user of it."""
 
     release: str
-    user: User
+    user: str
 
     def __str__(self) -> str:
-        return f"{self.release}/{self.user.value}"
+        return f"{self.release}/{self.user}"
 
 
-ALL = tuple(Cell(release, user) for release in RELEASES for user in User)
+ALL = tuple(Cell(release, user) for release in RELEASES for user in USERS)
 
 
 @dataclass(frozen=True)
@@ -150,13 +140,13 @@ echo 'dev ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/dev
 def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
     """Yield the name of a running container of the cell that has the clone in the home of `dev`."""
     name = str(cell).replace("/", "-")
-    rights = [] if cell.user is User.CONTAINER else ["--privileged"]
+    rights = [] if cell.user == "container" else ["--privileged"]
     # podman in the container keeps its store on this volume: an overlay cannot lie on an overlay
     podman("run", "--detach", "--name", name, *rights, *_options(), "--volume", "/var/lib/containers",
            f"localhost/host:{cell.release}", "sleep", "infinity")  # fmt: skip
     try:
         podman("cp", str(clone), f"{name}:{CLONE}")
-        owner = "dev" if cell.user is User.SUDO else "root"
+        owner = "dev" if cell.user == "sudo" else "root"
         podman("exec", name, "chown", "--recursive", f"{owner}:{owner}", CLONE)
         yield name
     finally:
@@ -165,7 +155,7 @@ def host(podman: Podman, cell: Cell, clone: Path) -> Iterator[str]:
 
 def play(podman: Podman, name: str, cell: Cell, part: str) -> tuple[Outcome, str]:
     """Run one part in a running host. Return how it went and, if it failed, the end of its output."""
-    ordinary = cell.user is User.SUDO
+    ordinary = cell.user == "sudo"
     script = f"umask {'0002' if ordinary else '0022'}; exec {PARTS[part]} >{LOG} 2>&1 </dev/null"
     user = "dev" if ordinary else "root"
     home = "/home/dev" if ordinary else "/root"
@@ -174,9 +164,8 @@ def play(podman: Podman, name: str, cell: Cell, part: str) -> tuple[Outcome, str
                    check=False, timeout=LIMIT)  # fmt: skip
     seconds = round(time.monotonic() - began)
     output = podman("exec", name, "tail", "--lines", "60", LOG, check=False).stdout.strip()
-    outcome = Outcome(
-        cell.release, cell.user.value, part, ended.returncode, seconds, output.rpartition("\n")[2].strip()
-    )
+    last = output.rpartition("\n")[2].strip()
+    outcome = Outcome(cell.release, cell.user, part, ended.returncode, seconds, last)
     return outcome, "" if outcome.good else output
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from containers.registry import Registry, late_registry, loopback_registry
+from containers.registry import Registry, loopback_registry
 from tests.check.layouts import HandMade, base, package
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.registry import late_registry
 
 from package_cache.cli.main import run as run_command
 from package_cache.oci.reader import source_image

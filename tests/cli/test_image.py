@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from containers.registry import late_registry
 from tests.support.layout import document, entries, images, unpacked
+from tests.support.registry import late_registry
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder

@@ -1,5 +1,6 @@
 """The seed's system whole: an init container with the runtime, a job's container of the user's image, no network."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,13 +8,26 @@ from pathlib import Path
 import pytest
 from containers.jobs import LOGIN, RuntimeJob
 from containers.podman import Podman
-from containers.pods import connect, played
+from containers.pods import played
 
-from package_cache.process import CommandError
+from package_cache.process import CommandError, run
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("runtime_image")]
 
 JobImage = Callable[[str], str]
+
+
+def connect(podman: Podman, one: str, other: str) -> None:
+    """Lay a cable between two pods that have no other network: 10.9.0.1 and 10.9.0.2."""
+    pids = []
+    for name in (one, other):
+        infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", name).stdout.strip()
+        pids.append(podman("inspect", "--format", "{{.State.Pid}}", infra).stdout.strip())
+    run(["ip", "link", "add", "cable", "netns", pids[0], "type", "veth", "peer", "cable", "netns", pids[1]])
+    for number, pid in enumerate(pids, 1):
+        inside = ["nsenter", "--target", pid, "--net", "ip"]
+        run([*inside, "address", "add", f"10.9.0.{number}/24", "dev", "cable"])
+        run([*inside, "link", "set", "cable", "up"])
 
 
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
@@ -49,7 +63,7 @@ def test_two_tasks_log_in_to_each_other(podman: Podman, job_image: JobImage, tmp
             ]
             pod_and_config = job.pod(job_image(system), commands, [job.ssh])
             pods.append(stack.enter_context(played(podman, tmp_path, f"task-{number}", *pod_and_config)))
-        connect(*pods)
+        connect(podman, "task-1", "task-2")
         workers = [pod.ended("worker") for pod in pods]
     assert [worker.status for worker in workers] == [0, 0], [worker.log for worker in workers]
     assert "in 18.04" in workers[0].log
@@ -68,7 +82,10 @@ def test_a_signal_ends_the_job_in_order(podman: Podman, job_image: JobImage, tmp
     commands = ["trap 'echo hears it; exit 5' TERM", "echo ready", "while :; do sleep 0.1; done"]
     pod_and_config = job.pod(job_image("ubuntu18.04"), commands, [])
     with played(podman, tmp_path, "signal", *pod_and_config) as pod:
-        pod.said("worker", "ready")
+        deadline = time.monotonic() + 60
+        while "ready" not in pod.log("worker"):
+            assert time.monotonic() < deadline, pod.log("worker")
+            time.sleep(0.1)
         podman("stop", "--time", "20", "signal-worker")
         worker = pod.ended("worker")
     assert worker.status == 5, worker.log

@@ -6,6 +6,8 @@ import re
 import resource
 from pathlib import Path
 
+from package_cache.process import run
+
 
 def machine_facts(folder: Path) -> dict[str, str]:
     """Return the facts for people; `folder` is where the roots are in profile `disk`."""
@@ -21,19 +23,17 @@ def machine_facts(folder: Path) -> dict[str, str]:
 
 
 def _storage(folder: Path) -> str:
-    """Return the file system and the kind of disk below a folder (proc(5), mountinfo; sysfs, queue/rotational)."""
-    device = folder.stat().st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    rows = (line.split() for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines())
-    kinds = [row[row.index("-") + 1] for row in rows if row[2] == number]
+    """Return the file system and the kind of disk below a folder (findmnt(8); sysfs, queue/rotational)."""
+    argv = ["findmnt", "--noheadings", "--output", "FSTYPE,MAJ:MIN", "--target", str(folder)]
+    *_, kind, number = run(argv).stdout.split()  # of several mounts the topmost is the last
     block = Path("/sys/dev/block") / number
     if not block.exists():
-        return kinds[0] if kinds else "unknown"
+        return kind
     disk = block.resolve()
     rotational = next((path for path in (disk / "queue", disk.parent / "queue") if path.is_dir()), disk) / "rotational"
     turns = rotational.exists() and rotational.read_text(encoding="utf-8").strip() == "1"
-    kind = "virtual disk" if disk.name.startswith(("vd", "xvd")) else "rotating disk" if turns else "solid-state disk"
-    return f"{kinds[0] if kinds else 'unknown'} on a {kind}"
+    drive = "virtual disk" if disk.name.startswith(("vd", "xvd")) else "rotating disk" if turns else "solid-state disk"
+    return f"{kind} on a {drive}"
 
 
 def processor_seconds() -> float:

@@ -32,16 +32,7 @@ def write_all(document: Path, folder: Path) -> None:
         if path.exists():
             results = read_results(path)
             write_beside(results, folder)
-            parts += ["\n", _with_plots(results, folder, document)]
+            plots = {system: folder / f"{results.profile}-{system}.svg" for system in results.systems}
+            links = {name: os.path.relpath(plot, document.parent) for name, plot in plots.items() if plot.exists()}
+            parts += ["\n", report(results, links)]
     write_between(document, BEGIN, END, "".join([*parts, "\n"]))
-
-
-def _with_plots(results: Results, folder: Path, document: Path) -> str:
-    text = report(results)
-    for system in results.systems:
-        plot = folder / f"{results.profile}-{system}.svg"
-        if plot.exists():
-            link = os.path.relpath(plot, document.parent)
-            heading = f"### {system}, profile `{results.profile}`\n"
-            text = text.replace(heading, f"{heading}\n![Seconds by method and group in {system}]({link})\n")
-    return text

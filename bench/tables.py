@@ -2,7 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from bench.markdown import table
 from bench.methods import METHODS, OURS, PRESENT
@@ -24,17 +25,19 @@ PRESENT_BELOW = 0.030
 """Seconds, for each group."""
 
 
-def report(results: Results) -> str:
-    """Return all tables of one profile, with their headings."""
-    return "\n".join(_parts(results))
+def report(results: Results, plots: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return all tables of one profile, with their headings, and with the plots of systems at these places."""
+    return "\n".join(_parts(results, plots))
 
 
-def _parts(results: Results) -> Iterator[str]:
+def _parts(results: Results, plots: Mapping[str, str]) -> Iterator[str]:
     yield f"## Profile `{results.profile}`\n"
     yield _machine(results)
     yield _targets(results)
     for system in results.systems:
         yield f"### {system}, profile `{results.profile}`\n"
+        if system in plots:
+            yield f"![Seconds by method and group in {system}]({plots[system]})\n"
         counts = {row.group: row.packages for row in results.rows if row.system == system}
         yield "Seconds: median [least–most], and the ratio to Package Cache.\n"
         heads = [f"{group} ({counts[group]} files)" for group in results.groups(system)]

@@ -5,12 +5,11 @@
 The cache is built from an empty folder. The installer runs in a minimal root of Ubuntu 18.04 without a network.
 """
 
-import dataclasses
 import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.markdown import write_between
@@ -36,17 +35,6 @@ HEADINGS = (
     "# In each container, here Ubuntu 18.04, offline:",
 )
 
-Shell = Callable[[str], str]
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One command, what it printed, and how long it took."""
-
-    command: str
-    output: str
-    seconds: float
-
 
 def main() -> None:
     """Run the commands and replace the session between the README's markers."""
@@ -55,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
         Path(folder).chmod(0o755)  # root in the container is another user here
         shutil.copy(PROJECT / "package_cache_info", folder)
-        machine = played(MACHINE, lambda command: on_machine(command, Path(folder)))
+        lines = [HEADINGS[0], "", *played("$", MACHINE, lambda command: on_machine(command, Path(folder))), ""]
         binds = {"/package_cache": Path(folder) / "package_cache"}
         with disposable_root(root, strongest_isolation(), binds=binds) as container:
 
@@ -63,18 +51,21 @@ def main() -> None:
                 completed = container.run(["sh", "-c", f"exec 2>&1; cd / && {command}"], check=False, timeout=300)
                 return completed.stdout
 
-            session = rendered(machine, played(CONTAINER, inside))
+            lines += [HEADINGS[1], "", *played("#", CONTAINER, inside)]
+    session = "".join(f"    {line}".rstrip() + "\n" for line in lines)
     write_between(README, BEGIN, END, f"\n{session}\n")
 
 
-def played(commands: Sequence[str], shell: Shell) -> list[Step]:
-    """Run the commands one after the other."""
-    steps = []
+def played(prompt: str, commands: Sequence[str], shell: Callable[[str], str]) -> Iterator[str]:
+    """Run commands one after the other. Yield the lines of a terminal, with the time of what takes long as a user."""
     for command in commands:
         began = time.monotonic()
         output = shell(command)
-        steps.append(Step(command, output, time.monotonic() - began))
-    return steps
+        seconds = time.monotonic() - began
+        yield f"{prompt} {command}"
+        yield from output.rstrip().splitlines()
+        if seconds >= 1 and prompt == "$":
+            yield f"({seconds:.0f} s)"
 
 
 def on_machine(command: str, folder: Path) -> str:
@@ -82,20 +73,6 @@ def on_machine(command: str, folder: Path) -> str:
     path = f"PATH={shlex.quote(str(PROJECT / '.venv/bin'))}:$PATH; export PATH"
     completed = run(["sh", "-c", f"{path}; {command}"], cwd=folder, check=False, timeout=3600)
     return completed.stdout.replace(f"{folder}/", "")
-
-
-def rendered(machine: Sequence[Step], container: Sequence[Step]) -> str:
-    """Return the session as the README shows it: commands after a prompt, with the time of what takes long."""
-    lines = []
-    for heading, prompt, steps in zip(HEADINGS, ("$", "#"), (machine, container), strict=True):
-        lines += [heading, ""]
-        for step in steps:
-            lines.append(f"{prompt} {step.command}")
-            lines += step.output.rstrip().splitlines()
-            if step.seconds >= 1 and prompt == "$":
-                lines.append(f"({step.seconds:.0f} s)")
-        lines.append("")
-    return "".join(f"    {line}".rstrip() + "\n" for line in lines[:-1])
 
 
 if __name__ == "__main__":

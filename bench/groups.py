@@ -1,6 +1,6 @@
 """What is installed, and on which systems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12", "ubuntu24.04")
 
@@ -12,8 +12,3 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "python": ("python3-dev",),
     "java": ("default-jre-headless",),
 }
-
-
-def manifest_text(system: str, groups: Sequence[str]) -> str:
-    """Return the manifest of some groups for one system."""
-    return "".join(f"{group},{system},{' '.join(GROUPS[group])}\n" for group in groups)

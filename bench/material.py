@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from tests.support.lab import Container, Isolation, lab_root, throwaway
 
-from bench.groups import manifest_text
+from bench.groups import GROUPS
 from bench.mirror import make_mirror
 from bench.roots import SCRIPTS, repository_line, set_up
 from package_cache.build.builder import build
@@ -107,7 +107,7 @@ def prepare(
     system: str, groups: Sequence[str], *, state: Path, disk: bool = False, listener: Listener = ignore
 ) -> Material:
     """Make what is missing of a system's material, for these groups."""
-    text = manifest_text(system, groups)
+    text = "".join(f"{group},{system},{' '.join(GROUPS[group])}\n" for group in groups)
     folder = state / "bench" / f"{system}-{text_digest(f'{FORMAT} {text}')[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     release = release_of(System.parse(system))

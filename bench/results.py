@@ -102,17 +102,12 @@ class Results:
 def read_results(path: Path) -> Results:
     """Read a file of results. Raise `UsageError` if it is of another format."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    if document.get("format") != FORMAT:
+    if document.pop("format", None) != FORMAT:
         raise UsageError(f"cannot read {path}: its format is not {FORMAT}", hint="name another folder with --output")
     rows = [{**row, "samples": tuple(Sample(**sample) for sample in row["samples"])} for row in document["rows"]]
     crowds = [{**crowd, "seconds": tuple(crowd["seconds"])} for crowd in document["crowds"]]
-    return Results(
-        document["profile"],
-        document["machine"],
-        tuple(Row(**row) for row in rows),
-        tuple(Crowd(**crowd) for crowd in crowds),
-        document["links"],
-    )
+    found = {"rows": tuple(Row(**row) for row in rows), "crowds": tuple(Crowd(**crowd) for crowd in crowds)}
+    return Results(**{**document, **found})
 
 
 def results_to_merge(folder: Path, profile: str, machine: Mapping[str, str]) -> Results:

@@ -10,7 +10,7 @@ from tests.check.layouts import base, package, write_root
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
-from package_cache.cache.layout import INSTALLER, LOCK, CacheFolder
+from package_cache.cache.layout import INSTALLER, LOCK, CacheFolder, group_folder
 from package_cache.check import dry_run
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
@@ -127,10 +127,10 @@ def test_control_characters_of_the_checked_system_are_escaped(say: Run) -> None:
 def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_path: Path) -> None:
     folder = CacheFolder(cache.path)
     aside = tmp_path / "aside"
-    folder.group("tools", "ubuntu18.04").rename(aside)
+    (folder.path / group_folder("tools", "ubuntu18.04")).rename(aside)
     seen = seen_in_files("it", RootFiles(write_root(tmp_path / "root")))
     with exclusive(folder.path / LOCK):
-        timer = threading.Timer(0.5, aside.rename, [folder.group("tools", "ubuntu18.04")])
+        timer = threading.Timer(0.5, aside.rename, [folder.path / group_folder("tools", "ubuntu18.04")])
         timer.start()
         (verdict,) = check(["tools"], folder, seen).verdicts
         timer.join()

@@ -10,7 +10,7 @@ from tests.support.layout import document, entries, images, unpacked
 from tests.support.registry import late_registry
 from tests.support.world import World
 
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import CacheFolder, group_folder
 from package_cache.cache.verify import verify
 
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
@@ -97,7 +97,7 @@ def test_each_architecture_gets_its_own_part(world: World) -> None:
     for architecture, own in found.items():
         folder = CacheFolder(unpacked(layout, own, world.folder / architecture))
         assert verify(folder).problems == ()
-        group = folder.group("tools", "ubuntu18.04")
+        group = folder.path / group_folder("tools", "ubuntu18.04")
         index = (group / "Packages").read_text()
         assert index.count("Package: ") == 2
         assert f"Architecture: {architecture}\n" in index

@@ -22,7 +22,7 @@ from tests.installer.synthetic import SyntheticCache, restate
 from tests.support.debs import make_deb
 from tests.support.mounts import mounts_that_may_be_ours
 
-from package_cache.cache.layout import INSTALLER, LOCK, PROOFS, CacheFolder
+from package_cache.cache.layout import INSTALLER, LOCK, PROOFS, CacheFolder, group_folder
 from package_cache.cache.proofs import read_proofs
 from package_cache.check import trial_install
 from package_cache.process import Completed
@@ -188,7 +188,7 @@ def test_what_is_built_meanwhile_is_not_taken_for_proved(proving: Proving, monke
     def and_then_built(*words: Any, **more: Any) -> Iterator[Container]:
         with disposable_root(*words, **more) as container:
             yield container
-        group = proving.cache.group("plain", SYSTEM)
+        group = proving.cache.path / group_folder("plain", SYSTEM)
         restate(group / "amd64.group", (group / "amd64.group").read_text().replace("end\n", "provides /x\nend\n"))
 
     monkeypatch.setattr(trial_install, "disposable_root", and_then_built)

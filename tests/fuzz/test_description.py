@@ -12,7 +12,7 @@ from tests.fuzz.law import bounded, check_told
 from tests.fuzz.strategies import descriptions
 
 from package_cache.cache.description import Description, read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import CacheFolder, group_folder
 from package_cache.cli.formatting import in_bytes
 from package_cache.errors import CacheError
 from package_cache.exit_codes import ExitStatus
@@ -56,7 +56,7 @@ def check_read(description: Description, cache: CacheFolder) -> None:
     description.write(cache)
     assert read_description(cache) == description
     in_bytes(description.size)
-    folders = [cache.group(group.name, group.system) for group in description.groups]
+    folders = [cache.path / group_folder(group.name, group.system) for group in description.groups]
     assert len(set(folders)) == len(folders)
     for group, folder in zip(description.groups, folders, strict=True):
         check_below(folder, cache.path / "groups")

@@ -17,7 +17,7 @@ from tests.fuzz.law import bounded
 
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.gc import gc
-from package_cache.cache.layout import INDEX, INSTALLER, PACKAGE_LIST, CacheFolder
+from package_cache.cache.layout import INDEX, INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
 from package_cache.cache.package_list import DescribedPackage, list_text
 from package_cache.cache.verify import verify
 from package_cache.errors import CacheError
@@ -65,7 +65,7 @@ class Model:
             for item in items
         )
         files = {INDEX: index, PACKAGE_LIST: list_text(items), "amd64.group": "format 1\nend\n"}
-        folder = self.cache.group(name, "ubuntu18.04")
+        folder = self.cache.path / group_folder(name, "ubuntu18.04")
         folder.mkdir(exist_ok=True)
         for file, text in files.items():
             (folder / file).write_text(text)
@@ -82,14 +82,14 @@ class Model:
             del self.groups[name]
             self.described.discard(name)
             self.describe()
-            shutil.rmtree(self.cache.group(name, "ubuntu18.04"))
+            shutil.rmtree(self.cache.path / group_folder(name, "ubuntu18.04"))
 
     def describe(self) -> None:
         """Write the description."""
         groups = []
         sizes: dict[str, int] = {}
         for name in sorted(self.described):
-            folder = self.cache.group(name, "ubuntu18.04")
+            folder = self.cache.path / group_folder(name, "ubuntu18.04")
             own = {digest: self.cache.package(digest).stat().st_size for digest in self.groups[name]}
             files = {path.name: sha256_of(path) for path in folder.iterdir()}
             sizes |= own

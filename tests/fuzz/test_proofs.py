@@ -14,7 +14,7 @@ from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded
 from tests.fuzz.strategies import of_json, of_text
 
-from package_cache.cache.layout import PROOFS, CacheFolder
+from package_cache.cache.layout import PROOFS, CacheFolder, group_folder
 from package_cache.cache.proofs import Proof, add_proofs, read_proofs
 from package_cache.names import ARCHITECTURE
 
@@ -37,7 +37,7 @@ LATER = replace(PROOF, digest=f"sha256:{3:064x}", when="2024-02-01T00:00:00+00:0
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> CacheFolder:
     cache = CacheFolder(tmp_path_factory.mktemp("cache"))
-    folder = cache.group("ssh", "ubuntu18.04")
+    folder = cache.path / group_folder("ssh", "ubuntu18.04")
     folder.mkdir(parents=True)
     (folder / "Release").write_text(RELEASE)
     return cache

@@ -11,7 +11,7 @@ from tests.support.layout import images, unpacked
 from tests.support.world import World
 
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import CacheFolder, group_folder
 from package_cache.cache.verify import verify
 
 MANIFEST = """\
@@ -58,7 +58,7 @@ def parts(world: World) -> dict[str, CacheFolder]:
 
 
 def architectures(cache: CacheFolder, group: str) -> list[str]:
-    text = (cache.group(group, "ubuntu18.04") / "Packages").read_text()
+    text = (cache.path / group_folder(group, "ubuntu18.04") / "Packages").read_text()
     return sorted({line.split()[1] for line in text.splitlines() if line.startswith("Architecture: ")})
 
 

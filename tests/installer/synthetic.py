@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.support.lab import Container
 
 from package_cache.cache.group_index import IndexedPackage, group_files
-from package_cache.cache.layout import INSTALLER, CacheFolder
+from package_cache.cache.layout import INSTALLER, CacheFolder, group_folder
 from package_cache.cache.pool_index import StoredFile
 from package_cache.cache.publish import publish_group
 from package_cache.deb.control import control_with_space
@@ -70,7 +70,7 @@ class SyntheticCache:
         locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets, debconf=answers)
         files = group_files({architecture: (locked, list(packages.values()))})
         publish_group(folder, group, system or self.system, files)
-        return folder.group(group, system or self.system)
+        return folder.path / group_folder(group, system or self.system)
 
     def pool_file(self, deb: Path) -> Path:
         """Return the pool's file of a package."""

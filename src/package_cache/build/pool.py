@@ -8,7 +8,7 @@ from pathlib import Path
 
 from package_cache.archive.downloads import Download, download
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.pool_index import Journal, Key, StoredFile, intact_packages, known_files
+from package_cache.cache.pool_index import Key, StoredFile, intact_packages, known_files, note
 from package_cache.deb.compression import LEVEL, ORIGINAL, Compression, compression_for
 from package_cache.deb.recompression import recompress
 from package_cache.events import Listener, Progress, Step, ignore
@@ -70,10 +70,9 @@ def fill_pool(order: Order) -> Filled:
     for (original, compression), package in lacking.items():
         if compression == ORIGINAL:
             files[original, compression] = _original(package)
-    journal = Journal(order.cache)
-    journal.note(files)  # what publishing may take out of the description before it ends
+    note(order.cache, files)  # what publishing may take out of the description before it ends
     rest = {key: package for key, package in lacking.items() if key not in files}
-    recompressed = _recompress(rest, order, journal)
+    recompressed = _recompress(rest, order)
     changed = sum(stored.sha256 != original for (original, _), stored in recompressed.items())
     return Filled({**files, **recompressed}, downloaded, changed)
 
@@ -82,7 +81,7 @@ def _original(package: LockedPackage) -> StoredFile:
     return StoredFile(package.sha256, package.size)
 
 
-def _recompress(packages: Mapping[Key, LockedPackage], order: Order, journal: Journal) -> dict[Key, StoredFile]:
+def _recompress(packages: Mapping[Key, LockedPackage], order: Order) -> dict[Key, StoredFile]:
     """Recompress originals that are in the pool, on all processors; the largest first, so that none waits for it."""
     counting = threading.Lock()
     total, done = sum(package.size for package in packages.values()), 0
@@ -93,7 +92,7 @@ def _recompress(packages: Mapping[Key, LockedPackage], order: Order, journal: Jo
         result = recompress(order.cache.package(package.sha256), order.cache.pool, key[1])
         stored = StoredFile(*result) if result else _original(package)
         with counting:
-            journal.note({key: stored})
+            note(order.cache, {key: stored})
             done += package.size
             order.listener(Progress("recompressing", done, total))
         return key, stored

@@ -83,7 +83,3 @@ class CacheFolder:
     def package(self, sha256: str) -> Path:
         """Return the path of a package file."""
         return self.path / pool_file(sha256)
-
-    def group(self, group: str, system_name: str) -> Path:
-        """Return the path of a group's repository."""
-        return self.path / group_folder(group, system_name)

@@ -1,9 +1,8 @@
 """`packages.json` of a group's folder: which package files the group takes, and of which files of the archive."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from package_cache.bounded_json import load_json
 from package_cache.errors import CacheError
@@ -44,17 +43,12 @@ def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
         tables = reader.tables({"packages": load_json(content)}, "", "packages")
     except (ValueError, RecursionError) as error:
         raise CacheError(f"cannot read {file}: {error}", hint="build the cache again") from error
-    packages = tuple(
-        reader.record(DescribedPackage, table, f"[{index}]", companion_on=_architectures(reader, table, f"[{index}]"))
-        for index, table in enumerate(tables)
-    )
+    packages = []
+    for number, table in enumerate(tables):
+        companion_on = reader.texts(table, at := f"[{number}]", "companion_on")
+        for index, name in enumerate(companion_on):
+            reader.match(ARCHITECTURE, name or "?", f"{at}.companion_on[{index}]", "an architecture")
+        packages.append(reader.record(DescribedPackage, table, at, companion_on=companion_on))
     if reader.problems:
         raise CacheError(f"cannot read {file}", problems=reader.problems, hint="build the cache again")
-    return packages
-
-
-def _architectures(reader: FieldReader, table: Mapping[str, Any], at: str) -> tuple[str, ...]:
-    found = reader.texts(table, at, "companion_on")
-    for index, name in enumerate(found):
-        reader.match(ARCHITECTURE, name or "?", f"{at}.companion_on[{index}]", "an architecture")
-    return found
+    return tuple(packages)

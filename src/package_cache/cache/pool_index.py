@@ -21,6 +21,7 @@ from package_cache.threads import in_threads
 Key = tuple[str, Compression]
 """The SHA-256 of the archive's file, and how its members are to be compressed."""
 
+_NOTES = f"{POOL}/.recompressed"
 _LINE = re.compile(r"([0-9a-f]{64}) ([a-z0-9-]+) ([0-9a-f]{64}) ([0-9]{1,15})", re.ASCII)
 
 
@@ -40,27 +41,21 @@ class StoredFile:
         return False
 
 
-class Journal:
-    """What a build has recompressed. For the holder of the cache's lock."""
+def note(cache: CacheFolder, files: Mapping[Key, StoredFile]) -> None:
+    """Note what a build has recompressed, whose bytes are on the disk. For the holder of the cache's lock."""
+    lines = [f"{key[0]} {key[1]} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
+    cache.inside.append(_NOTES, "".join(lines).encode("ascii"))
 
-    def __init__(self, cache: CacheFolder) -> None:
-        self._cache = cache
-        self._name = f"{POOL}/.recompressed"
 
-    def note(self, files: Mapping[Key, StoredFile]) -> None:
-        """Add files whose bytes are on the disk."""
-        lines = [f"{key[0]} {key[1]} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
-        self._cache.inside.append(self._name, "".join(lines).encode("ascii"))
-
-    def read(self) -> dict[Key, StoredFile]:
-        """Return what was noted; a line that a kill cut short says nothing."""
-        found = {}
-        with contextlib.suppress(OSError):
-            for line in self._cache.inside.read(self._name, "cache-file-bytes").decode("ascii", "replace").splitlines():
-                if match := _LINE.fullmatch(line):
-                    with contextlib.suppress(ValueError):  # of another version
-                        found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))
-        return found
+def _noted(cache: CacheFolder) -> dict[Key, StoredFile]:
+    """Return what was noted; a line that a kill cut short says nothing."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for line in cache.inside.read(_NOTES, "cache-file-bytes").decode("ascii", "replace").splitlines():
+            if match := _LINE.fullmatch(line):
+                with contextlib.suppress(ValueError):  # of another version
+                    found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))
+    return found
 
 
 def intact_packages(cache: CacheFolder, digests: Iterable[str] | None = None) -> frozenset[str]:
@@ -86,7 +81,7 @@ def _names(cache: CacheFolder) -> set[str]:
 
 def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, StoredFile]:
     """Return the intact files of the pool whose content is known."""
-    found = Journal(cache).read()
+    found = _noted(cache)
     with contextlib.suppress(CacheError):
         for group in read_description(cache).groups:
             with contextlib.suppress(CacheError, ValueError):

@@ -1,16 +1,16 @@
 """Compare methods of installing a group of packages, in disposable roots: `./run bench` (docs/benchmarks.md).
 
-groups, methods                                    what is compared
-material, mirror                                what the methods install from: made once for each system, then kept
-roots, archive, server, link, cacher            where they run, and what is around them
-measure, rounds, concurrency                    running them
-machine, results                                the results
-markdown, tables, plots, report                 how it is shown
-__main__                                        the command line
+methods                             what is compared
+material, mirror                    what the methods install from: made once for each system, then kept
+archive, server, link, cacher       what is around the roots in which they run
+measure, concurrency                running them
+machine, results                    the results
+markdown, tables, plots, report     how it is shown
+__main__                            the command line
 
 Each by itself, as `python -m bench.<name>`, in the environment that `./run bench` makes:
 
-compressing                                     what each compression costs and brings
-scale                                           what clusters ask of a registry, by a formula
-systems                                         each common group installed in each system
+compressing                         what each compression costs and brings
+scale                               what clusters ask of a registry, by a formula
+systems                             each common group installed in each system
 """

@@ -12,14 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.archive import measured_link, served_slowly
 from bench.concurrency import crowds
-from bench.groups import GROUPS, SYSTEMS
 from bench.machine import machine_facts
 from bench.material import Material, prepare
-from bench.methods import METHODS, Sources
+from bench.measure import Tell, run_rounds
+from bench.methods import GROUPS, METHODS, SYSTEMS, Sources
 from bench.report import PROFILES, write_all, write_beside
 from bench.results import results_to_merge
-from bench.roots import need_root_namespaces
-from bench.rounds import Tell, run_rounds
 from package_cache.cli.options import default_state
 from package_cache.events import Event, Step
 from package_cache.filesystem.state import private_folder
@@ -103,7 +101,6 @@ def main(
 
 def prepared(system: str, state: Path, *, disk: bool) -> Material:
     """Make a system's material, for all groups: so it is the same whichever are measured."""
-    need_root_namespaces()
     with console.status(f"preparing {system}") as status:
 
         def listen(event: Event) -> None:

@@ -8,9 +8,14 @@ from pathlib import Path
 
 from tests.support.lab import Container
 
-from bench.roots import ADDRESS, SCRIPTS, network_prefix
 from package_cache.process import end, find_tool, run, start
+from package_cache.releases.distributions import Release
 from package_cache.sandbox.namespaces import hold
+
+SCRIPTS = Path(__file__).parent
+
+ADDRESS = "127.0.0.1:8000"
+"""Of the archive, on the root's own loopback."""
 
 RATE = 50e6
 """Bits a second of the slow link."""
@@ -49,6 +54,21 @@ print(connected - began, len(answer.read()), time.monotonic() - head)
 """Prints the seconds of a TCP handshake, which is one round trip, and bytes and seconds of a file."""
 
 
+def network_prefix(container: Container) -> tuple[str, ...]:
+    """Return the argv prefix that runs a program of this machine in a root's network."""
+    pid = container.enter[container.enter.index("--target") + 1]
+    return (find_tool("nsenter"), "--target", pid, "--net")
+
+
+def archive_lines(release: Release, address: str = ADDRESS) -> str:
+    """Return the lines of sources.list for the mirror at an address."""
+    return "\n".join(
+        f"deb http://{address}/{archive.name} {suite} {' '.join(archive.components)}"
+        for archive in release.archives
+        for suite in archive.suites
+    )
+
+
 @contextlib.contextmanager
 def running(argv: Sequence[str], network: Sequence[str], address: str | None) -> Iterator[None]:
     """Keep a program running in a network while the block runs, which begins when it answers at `address`."""
@@ -68,7 +88,7 @@ def wait_for(network: Sequence[str], address: str) -> None:
 
 @contextlib.contextmanager
 def served(archive: Path, container: Container) -> Iterator[None]:
-    """Serve the mirror on a root's own loopback, at `roots.ADDRESS`."""
+    """Serve the mirror on a root's own loopback, at `ADDRESS`."""
     with running(_server(archive, ADDRESS), network_prefix(container), ADDRESS):
         yield
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tests.support.lab import Container
 
-from bench.archive import running
-from bench.roots import network_prefix
+from bench.archive import network_prefix, running
 from package_cache.filesystem.paths import exclusive
 from package_cache.process import run
 

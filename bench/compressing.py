@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 
-from bench.groups import GROUPS
 from bench.machine import processor_seconds
-from bench.material import ORIGINAL, Material, prepare
-from bench.measure import Sample, dpkg_environment, run_script
-from bench.roots import need_root_namespaces, set_up
+from bench.material import ORIGINAL, Material, prepare, set_up
+from bench.measure import dpkg_environment, run_script
+from bench.methods import GROUPS
+from bench.results import Sample
 from package_cache.cli.options import default_state
 from package_cache.filesystem.state import private_folder
 from package_cache.process import run
@@ -54,7 +54,6 @@ def install(group: str, folder: Path, material: Material) -> Sample:
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="After one to warm up.")
 def main(system: str, rounds: int) -> None:
     """Measure, and print a table."""
-    need_root_namespaces()
     state = private_folder(default_state())
     material = prepare(system, tuple(GROUPS), state=state)
     names = {line[0] for group in MEASURED for line in material.plan(group)}

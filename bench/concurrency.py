@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from tests.support.lab import Container
 
-from bench.material import Material
+from bench.archive import archive_lines
+from bench.material import Material, set_up
 from bench.measure import LIMIT
 from bench.results import Crowd
-from bench.roots import archive_lines, set_up
 from package_cache.process import run
 
 MANY = 20

@@ -19,18 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from tests.support.lab import Container, Isolation, lab_root, throwaway
+from tests.support.lab import Container, Isolation, lab_isolation, lab_root, throwaway
 
-from bench.groups import GROUPS
+from bench.archive import SCRIPTS
+from bench.methods import GROUPS
 from bench.mirror import make_mirror
-from bench.roots import SCRIPTS, repository_line, set_up
 from package_cache.build.builder import build
 from package_cache.build.pool import Order
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import CacheFolder, group_folder
 from package_cache.cli.options import given_options
 from package_cache.deb.compression import LEVEL
+from package_cache.errors import PackageCacheError
 from package_cache.events import Listener, ignore
 from package_cache.filesystem.paths import exclusive, sha256_of, text_digest, write_atomically
 from package_cache.lock.file import lock_text, read_lock
@@ -103,10 +104,29 @@ class Material:
             yield stack.enter_context(throwaway(self.root, Isolation.ROOT_NAMESPACES, binds=shown, written=written))
 
 
+def set_up(container: Container, *, sources: str, proxy: str = "") -> None:
+    """Make a fresh root what container images are, with these lines of sources.list."""
+    container.run(["sh", "/bench/inside/setup.sh"], env={"SOURCES": sources, "PROXY": proxy}, timeout=60)
+
+
+def repository_line(group: str, release: Release) -> str:
+    """Return the line of sources.list for a group's file: repository."""
+    return f"deb [trusted=yes] file:/bench/files/original {group_folder(group, release.system.name)}/"
+
+
 def prepare(
     system: str, groups: Sequence[str], *, state: Path, disk: bool = False, listener: Listener = ignore
 ) -> Material:
-    """Make what is missing of a system's material, for these groups."""
+    """Make what is missing of a system's material, for these groups.
+
+    Raise `PackageCacheError` if this machine forbids the roots that a benchmark needs.
+    """
+    isolation = lab_isolation()
+    if isolation is not Isolation.ROOT_NAMESPACES:
+        raise PackageCacheError(
+            f"cannot measure here: the methods need roots with namespaces of their own, and there is {isolation}",
+            hint="run this as root, where namespaces may be made",
+        )
     text = "".join(f"{group},{system},{' '.join(GROUPS[group])}\n" for group in groups)
     folder = state / "bench" / f"{system}-{text_digest(f'{FORMAT} {text}')[:16]}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,34 +1,32 @@
-"""One method in one fresh root, timed, and checked afterwards."""
+"""One method in one fresh root, timed, and checked afterwards; and the rounds.
+
+In each round every method runs once, in an order of its own: what disturbs the machine disturbs all alike.
+"""
 
 import contextlib
 import os
+import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
 from tests.support.lab import Container
 
-from bench.archive import SLOW_ADDRESS, served, served_slowly
+from bench.archive import SLOW_ADDRESS, archive_lines, served, served_slowly
 from bench.cacher import PROXY, cacher
-from bench.material import ORIGINAL, RECOMPRESSED, Material
+from bench.material import ORIGINAL, RECOMPRESSED, Material, repository_line, set_up
 from bench.methods import Method, Sources
-from bench.roots import archive_lines, repository_line, set_up
+from bench.results import Row, Sample
 from package_cache.errors import PackageCacheError
 
 LIMIT = 1800.0
 """Seconds that one method may take."""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """What one run took, in seconds: by the clock, and of the processors, by its own code and for it in the kernel."""
-
-    seconds: float
-    user: float
-    system: float
-    phases: Mapping[str, float] = field(default_factory=dict)
-    """As our installer's result file tells them."""
+Item = TypeVar("Item")
+Tell = Callable[[str], None]
+"""Hears, before each run, what it is."""
 
 
 class FailedError(PackageCacheError):
@@ -105,3 +103,34 @@ def _not_installed(container: Container, packages: Sequence[str]) -> list[str]:
     rows = [line.split() for line in container.run(argv, check=False).stdout.splitlines()]
     there = {row[0] for row in rows if len(row) > 1 and row[1] == "ii"}
     return [name for name in packages if name not in there]
+
+
+def orders(methods: Sequence[Item], rounds: int, seed: str) -> list[list[Item]]:
+    """Return the order of the methods for each round; the same seed gives the same orders."""
+    shuffled = random.Random(seed)  # noqa: S311  (nothing is kept secret)
+    return [shuffled.sample(list(methods), len(methods)) for _ in range(rounds)]
+
+
+def run_rounds(
+    group: str, methods: Sequence[Method], rounds: int, material: Material, tell: Tell, *, warm_up: bool = True
+) -> list[Row]:
+    """Measure the methods of a group, after a round that does not count. A method that failed is not tried again."""
+    system = material.release.system.name
+    samples: dict[str, list[Sample]] = {method.name: [] for method in methods}
+    failures: dict[str, str] = {}
+    first = 0 if warm_up else 1
+    for number, order in enumerate(orders(methods, rounds + 1 - first, f"{system} {group}"), first):
+        for method in order:
+            tell(f"{system} {group}: {'warm-up' if number == 0 else f'round {number}'}: {method.name}")
+            if method.name not in failures:
+                try:
+                    sample = measure(method, group, material)
+                except PackageCacheError as error:
+                    failures[method.name] = f"{error.message}\n{error.details}".strip()
+                else:
+                    samples[method.name] += [sample] if number > 0 else []
+    packages = len(material.plan(group))
+    return [
+        Row(system, group, method.name, packages, tuple(samples[method.name]), failures.get(method.name))
+        for method in methods
+    ]

@@ -1,7 +1,19 @@
-"""The methods that are compared. Each is a script, `methods/<script>.sh`, as a user would type it."""
+"""What is compared. Each method is a script, `methods/<script>.sh`, as a user would type it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12", "ubuntu24.04")
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "ssh": ("openssh-client", "openssh-server"),
+    "nfs": ("nfs-common",),
+    "build": ("build-essential",),
+    "mpi": ("openmpi-bin", "libopenmpi-dev"),
+    "python": ("python3-dev",),
+    "java": ("default-jre-headless",),
+}
 
 
 class Sources(Enum):

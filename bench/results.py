@@ -7,12 +7,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.measure import Sample
 from bench.methods import OURS
 from package_cache.errors import UsageError
 from package_cache.filesystem.paths import write_atomically
 
 FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one run took, in seconds: by the clock, and of the processors, by its own code and for it in the kernel."""
+
+    seconds: float
+    user: float
+    system: float
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """As our installer's result file tells them."""
 
 
 @dataclass(frozen=True)

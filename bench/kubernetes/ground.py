@@ -11,8 +11,8 @@ from pathlib import Path
 from containers.podman import Podman, throwaway_podman
 from containers.registry import Registry, loopback_registry
 
+from bench.archive import SCRIPTS, archive_lines
 from bench.material import Material, prepare
-from bench.roots import SCRIPTS, archive_lines, need_root_namespaces
 from package_cache.build.builder import build
 from package_cache.build.pool import Order
 from package_cache.cache.layout import CacheFolder
@@ -86,7 +86,6 @@ class Ground:
 @contextlib.contextmanager
 def ground(state: Path) -> Iterator[Ground]:
     """Yield everything; what runs is stopped after the block, the cache stays below `state`."""
-    need_root_namespaces()
     options = given_options(state)
     cache = _cache(state / "bench" / "kubernetes", options)
     material = prepare(SYSTEM, ("ssh", "nfs"), state=state)

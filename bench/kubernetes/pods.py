@@ -16,10 +16,9 @@ from typing import Any
 
 from tests.support.lab import Container, Isolation
 
-from bench.archive import SLOW_ADDRESS, measured_link, served, served_slowly
+from bench.archive import SLOW_ADDRESS, archive_lines, measured_link, served, served_slowly
 from bench.kubernetes.ground import LIMIT, SYSTEM, UBUNTU, WITH_SSH, Ground
-from bench.roots import archive_lines
-from bench.rounds import Tell, orders
+from bench.measure import Tell, orders
 from package_cache.errors import PackageCacheError
 from package_cache.process import end, find_tool, start
 from package_cache.sandbox.namespaces import hold

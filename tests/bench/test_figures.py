@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from bench.measure import Sample, read_measurement
+from bench.measure import orders, read_measurement
 from bench.methods import METHODS
 from bench.report import BEGIN, END, write_all
-from bench.results import Crowd, Results, Row, read_results, results_to_merge
-from bench.rounds import orders
+from bench.results import Crowd, Results, Row, Sample, read_results, results_to_merge
 from bench.tables import mean_ratio, percentile, report, slowest_presence
 
 from package_cache.errors import UsageError

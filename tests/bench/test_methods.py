@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from bench.archive import DELAY, RATE, measured_link, served_slowly
 from bench.material import Material, prepare
-from bench.measure import FailedError, measure
+from bench.measure import FailedError, measure, run_rounds
 from bench.methods import METHODS, Method
-from bench.rounds import run_rounds
 from tests.conftest import unavailable
 from tests.support.lab import Isolation
 

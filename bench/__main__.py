@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from containers.program import run_program
-from rich.console import Console
+from containers.program import console, run_program
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.archive import measured_link, served_slowly
@@ -25,8 +24,6 @@ from package_cache.process import CommandError
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
-
-console = Console(stderr=True, highlight=False)
 
 
 def names(known: Sequence[str]) -> dict[str, Any]:
@@ -132,4 +129,4 @@ def telling(total: int) -> Iterator[Tell]:
 
 
 if __name__ == "__main__":
-    run_program(main, console)
+    run_program(main)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from containers.program import run_program
-from rich.console import Console
+from containers.program import console, run_program
 
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
@@ -43,8 +42,6 @@ SYSTEMS = (
     *(f"ubuntu{version}" for version in ("16.04", "18.04", "20.04", "22.04", "24.04", "26.04")),
     *(f"debian{version}" for version in ("11", "12", "13")),
 )
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-
 GROUPS = {
     "ssh": "openssh-client openssh-server",
     "nfs": "nfs-common",
@@ -147,4 +144,4 @@ def report(results: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    run_program(main, console)
+    run_program(main)

@@ -12,8 +12,10 @@ from rich.console import Console
 from package_cache.errors import PackageCacheError
 from package_cache.exit_codes import ExitStatus
 
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-def run_program(main: Callable[[], int | None], console: Console) -> NoReturn:
+
+def run_program(main: Callable[[], int | None], console: Console = console) -> NoReturn:
     """Exit with what a main function returns. An error goes to the console; its status is that of the command.
 
     A signal is an interruption, so that the containers end with this process.

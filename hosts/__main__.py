@@ -10,8 +10,7 @@ from pathlib import Path
 
 import click
 from containers.podman import can_run, throwaway_podman
-from containers.program import run_program
-from rich.console import Console
+from containers.program import console, run_program
 
 from bench import markdown
 from hosts.cells import (
@@ -32,8 +31,6 @@ from package_cache.filesystem.paths import write_atomically
 RESULTS = PROJECT / "hosts" / "results.json"
 README = PROJECT / "README.md"
 BEGIN, END = "<!-- table of ./run hosts: begin -->", "<!-- table of ./run hosts: end -->"
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -108,4 +105,4 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 if __name__ == "__main__":
     os.chdir(PROJECT)
-    run_program(lambda: main(standalone_mode=False), console)
+    run_program(lambda: main(standalone_mode=False))

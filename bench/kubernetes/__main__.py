@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 from containers.podman import can_run
-from containers.program import run_program
-from rich.console import Console
+from containers.program import console, run_program
 
 from bench.kubernetes.ground import PROJECT, ground
 from bench.kubernetes.pods import COMPARED, measure
@@ -25,8 +24,6 @@ from package_cache.filesystem.state import private_folder
 DOCUMENT = PROJECT / "docs" / "kubernetes.md"
 RESULTS = PROJECT / "bench" / "results" / "kubernetes.json"
 BEGIN, END = "<!-- table of ./run bench kubernetes: begin -->", "<!-- table of ./run bench kubernetes: end -->"
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,4 +77,4 @@ def report(results: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    run_program(main, console)
+    run_program(main)

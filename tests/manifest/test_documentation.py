@@ -8,8 +8,7 @@ from tests.support.keys import throwaway_key
 
 from package_cache.manifest import read_manifest
 from package_cache.manifest.images import KEYS as IMAGE_KEYS
-from package_cache.manifest.pins import PIN_KEYS
-from package_cache.manifest.repositories import KEYS
+from package_cache.manifest.repositories import PIN_KEYS, REPOSITORY_KEYS
 from package_cache.manifest.toml import GROUP_KEYS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "manifests.md").read_text(encoding="utf-8")
@@ -31,6 +30,6 @@ def test_the_examples_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_table_has_every_key_and_no_other() -> None:
     fields = re.findall(r"^\| `(group|repository|pin|image)\.([a-z-]+)`", TEXT, re.MULTILINE)
     assert {key for table, key in fields if table == "group"} == set(GROUP_KEYS)
-    assert {key for table, key in fields if table == "repository"} == set(KEYS)
+    assert {key for table, key in fields if table == "repository"} == set(REPOSITORY_KEYS)
     assert {key for table, key in fields if table == "pin"} == set(PIN_KEYS)
     assert {key for table, key in fields if table == "image"} == set(IMAGE_KEYS)

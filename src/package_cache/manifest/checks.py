@@ -2,16 +2,19 @@
 
 import bisect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from package_cache.bounds import collect
 from package_cache.errors import ManifestError, Problem
 from package_cache.manifest.model import Place, RequestedPackage
 from package_cache.names import GROUP_NAME, PackageRequest
-from package_cache.system import DEFAULT_ARCHITECTURE, System
+from package_cache.system import DEFAULT_ARCHITECTURE, SYSTEM_NAME, System
 
 Found = tuple[str, Place]
 """A text and where it stands."""
+
+Check = Callable[[str], tuple[str, str | None] | None]
+"""Returns what is wrong with a text, and what to write instead; None if it is right."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Characters that no field may hold; the tab and the line feed are left to each field."""
@@ -20,20 +23,18 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Problems:
     """Collects every problem of one manifest, so that all are shown at once."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, text: str = "") -> None:
         self.file = file
+        self.text = text
         self.found: list[Problem] = []
-        self._text = ""
-        self._lines = [0]
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def place(self, line: int | None = None, column: int | None = None, field: str | None = None) -> Place:
         """Return a place in this manifest."""
         return Place(self.file, line, column, field)
 
-    def place_at(self, text: str, offset: int, field: str | None = None) -> Place:
-        """Return the place of a text's character, counted from 0."""
-        if text is not self._text:  # counted once: a manifest may have thousands of places
-            self._text, self._lines = text, [0, *(match.end() for match in re.finditer("\n", text))]
+    def place_at(self, offset: int, field: str | None = None) -> Place:
+        """Return the place of a character of the text, counted from 0."""
         line = bisect.bisect_right(self._lines, offset)
         return self.place(line, offset - self._lines[line - 1] + 1, field)
 
@@ -41,10 +42,13 @@ class Problems:
         """Record a problem of a place."""
         collect(self.found, place.problem(message, hint))
 
-    def refuse(self, place: Place, error: ValueError, instead: str | None = None) -> None:
-        """Record what the values' own parsers say, "what is wrong: what to write"; `instead` is a better proposal."""
-        message, colon, hint = str(error).rpartition(": ")
-        self.add(place, message if colon else hint, f"write {instead}" if instead else hint if colon else None)
+    def right(self, found: Found, check: Check) -> bool:
+        """Return whether a text passes a check; record a problem if not."""
+        text, place = found
+        wrong = check(text)
+        if wrong:
+            self.add(place, *wrong)
+        return wrong is None
 
     def raise_if_any(self) -> None:
         """Raise `ManifestError` with all problems, in the order of their lines; return if there is none."""
@@ -60,7 +64,7 @@ class FirstPlaces:
         self._problems = problems
         self._first: dict[object, Place] = {}
 
-    def check(self, key: object, place: Place, what: str, hint: str) -> bool:
+    def check(self, key: object, place: Place, what: str, hint: str = "leave one of them out") -> bool:
         """Record a problem where this key came before, and say where that was; tell whether it is the first."""
         first = self._first.setdefault(key, place)
         if first is not place:
@@ -69,33 +73,55 @@ class FirstPlaces:
         return first is place
 
 
-def check_group_name(found: Found, problems: Problems, of: str = "a group") -> str | None:
-    """Return the name of a group (a repository's has the same syntax), or None and a problem."""
-    text, place = found
-    if GROUP_NAME.fullmatch(text):
-        return text
-    near = re.sub(r"[^a-z0-9+._-]+", "-", text.lower()).strip("-+._")[:64]
-    rule = "write at most 64 of a-z 0-9 + - . _, a letter or digit first"
-    problems.add(place, f"{text!r} is not a name for {of}", f"{rule}, such as {near}" if near else rule)
-    return None
+def form(pattern: re.Pattern[str], noun: str, hint: str) -> Check:
+    """Return the check that a text has the form of a noun, such as "a suite"."""
+    return lambda text: None if pattern.fullmatch(text) else (f"{text!r} is not {noun}", hint)
 
 
-def check_system(found: Found, problems: Problems) -> System | None:
-    """Return an OS release (of no certain architecture), or None and a problem."""
-    text, place = found
-    try:
-        return System.parse(text)
-    except ValueError as error:
-        problems.refuse(place, error, _near_system(text))
+def known(names: Collection[str], noun: str) -> Check:
+    """Return the check that a text is one of these names; `noun` has `{}` in its place."""
+    hint = f"there are: {', '.join(sorted(names)) or 'none'}"
+    return lambda text: None if text in names else (f"there is no {noun.format(repr(text))}", hint)
+
+
+def parsed(parse: Callable[[str], object], near: Callable[[str], str | None] = lambda _: None) -> Check:
+    """Return the check that a parser accepts a text, whose errors say "what is wrong: what to write".
+
+    `near` returns a better proposal, if it has one.
+    """
+
+    def check(text: str) -> tuple[str, str | None] | None:
+        try:
+            parse(text)
+        except ValueError as error:
+            message, _, hint = str(error).rpartition(": ")
+            instead = near(text)
+            return message, f"write {instead}" if instead else hint
         return None
+
+    return check
+
+
+def a_name(of: str) -> Check:
+    """Return the check that a text can be the name of a group, or of something else with the same syntax."""
+
+    def check(text: str) -> tuple[str, str] | None:
+        if GROUP_NAME.fullmatch(text):
+            return None
+        near = re.sub(r"[^a-z0-9+._-]+", "-", text.lower()).strip("-+._")[:64]
+        rule = "write at most 64 of a-z 0-9 + - . _, a letter or digit first"
+        return f"{text!r} is not a name for {of}", f"{rule}, such as {near}" if near else rule
+
+    return check
 
 
 def _near_system(text: str) -> str | None:
     near = re.sub(r"[\s:_-]", "", text.lower())
-    try:
-        return System.parse(near).name
-    except ValueError:
-        return None
+    return near if SYSTEM_NAME.fullmatch(near) else None
+
+
+check_system = parsed(System.parse, _near_system)
+"""That a text is an OS release."""
 
 
 def check_packages(
@@ -111,12 +137,12 @@ def check_packages(
     packages = []
     places = FirstPlaces(problems)
     for text, place in items:
-        request = _request(text, place, problems)
-        if request is not None:
+        if problems.right((text, place), _check_package):
+            request = PackageRequest.parse(text)
             own = (only or {}).get(place, ())
             name = str(PackageRequest(request.name, request.architecture))
             for architecture in own or architectures:
-                if not places.check((name, architecture), place, f"package {name!r}", "leave one of them out"):
+                if not places.check((name, architecture), place, f"package {name!r}"):
                     break
             packages.append(RequestedPackage(request, place, own))
     return tuple(packages)
@@ -165,17 +191,12 @@ priority = 1001""",
 """What else apt-get(8) installs, by its form: what is wrong with it in a manifest, and what to write instead."""
 
 
-def _request(text: str, place: Place, problems: Problems) -> PackageRequest | None:
-    for form, (message, hint) in _OTHER_WAYS.items():
-        if found := form.fullmatch(text):
+def _check_package(text: str) -> tuple[str, str | None] | None:
+    for pattern, (message, hint) in _OTHER_WAYS.items():
+        if found := pattern.fullmatch(text):
             parts = {key: value or "" for key, value in found.groupdict().items()}
-            problems.add(place, f"{text!r} {message}", hint.format(**parts).replace("\n", "\n    "))
-            return None
-    try:
-        return PackageRequest.parse(text)
-    except ValueError as error:
-        problems.refuse(place, error, _near_request(text))
-        return None
+            return f"{text!r} {message}", hint.format(**parts).replace("\n", "\n    ")
+    return parsed(PackageRequest.parse, _near_request)(text)
 
 
 def _near_request(text: str) -> str | None:
@@ -186,8 +207,3 @@ def _near_request(text: str) -> str | None:
         return str(PackageRequest.parse(text.strip("\"' \t,;").lower()))
     except ValueError:
         return None
-
-
-def without_blank(text: str | None) -> str | None:
-    """Return a text without blanks at its ends; None where nothing is left."""
-    return (text or "").strip() or None

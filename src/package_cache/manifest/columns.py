@@ -11,92 +11,73 @@ Lines that are blank or begin with `#` say nothing. Everything after the third c
 import re
 from pathlib import Path
 
-from package_cache.manifest.checks import (
-    CONTROL,
-    FirstPlaces,
-    Found,
-    Problems,
-    check_group_name,
-    check_packages,
-    check_system,
-    without_blank,
-)
-from package_cache.manifest.model import Group, Manifest, Place, RequestedPackage
+from package_cache.manifest.checks import CONTROL, FirstPlaces, Found, Problems, a_name, check_packages, check_system
+from package_cache.manifest.model import Group, Manifest, RequestedPackage
 from package_cache.names import POLICY_NAME
+from package_cache.system import System
 
 SHAPE = "write: group,system,packages with spaces between them[,precommands]"
 FIELDS = ("group's name", "OS release", "list of packages")
+CHECKS = (a_name("a group"), check_system)
 
 
-def read_columns(text: str, path: Path, digest: str, problems: Problems) -> Manifest:
-    """Read the text of `path` (a name for messages only); what is wrong goes to `problems`."""
-    reader = _Reader(problems)
+def read_columns(path: Path, digest: str, problems: Problems) -> Manifest:
+    """Read the text in `problems`, to which goes what is wrong; `path` is a name for messages only."""
+    groups = []
+    places = FirstPlaces(problems)
     # Not splitlines(): it would also break lines at form feeds and Unicode's separators, which shells keep.
-    for number, line in enumerate(text.split("\n"), start=1):
-        reader.line(number, line.removesuffix("\r"))
-    return Manifest(path, digest, tuple(reader.groups))
+    for number, line in enumerate(problems.text.split("\n"), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            fields = _fields(number, line.removesuffix("\r"), problems)
+            group = _group(fields, problems, places) if len(fields) >= len(FIELDS) else None
+            groups += [group] if group else []
+    return Manifest(path, digest, tuple(groups))
 
 
-class _Reader:
-    def __init__(self, problems: Problems) -> None:
-        self.problems = problems
-        self.groups: list[Group] = []
-        self.places = FirstPlaces(problems)
+def _fields(number: int, line: str, problems: Problems) -> list[Found]:
+    """Split a line at its first three commas and strip each field; return none if it has control characters."""
+    control = CONTROL.search(line)
+    if control:
+        place = problems.place(number, control.start() + 1)
+        problems.add(place, f"holds the control character {control.group()!r}", "leave it out")
+        return []
+    found, column = [], 1
+    for field in line.split(",", len(FIELDS)):
+        text = field.strip()
+        blank = len(field) - len(field.lstrip()) if text else 0
+        found.append((text, problems.place(number, column + blank)))
+        column += len(field) + 1
+    if len(found) < len(FIELDS):
+        place = problems.place(number, len(line) - len(line.lstrip()) + 1)
+        problems.add(place, f"has {len(found)} of at least {len(FIELDS)} columns", SHAPE)
+    for name, (text, place) in zip(FIELDS, found, strict=False):
+        if not text:
+            problems.add(place, f"the {name} is empty", SHAPE)
+    return found
 
-    def line(self, number: int, line: str) -> None:
-        if not line.strip() or line.lstrip().startswith("#"):
-            return
-        control = CONTROL.search(line)
-        if control:
-            place = self.problems.place(number, control.start() + 1)
-            self.problems.add(place, f"holds the control character {control.group()!r}", "leave it out")
-            return
-        fields = self._fields(number, line)
-        if len(fields) < len(FIELDS):
-            place = self.problems.place(number, len(line) - len(line.lstrip()) + 1)
-            self.problems.add(place, f"has {len(fields)} of at least {len(FIELDS)} columns", SHAPE)
-        for name, (text, place) in zip(FIELDS, fields, strict=False):
-            if not text:
-                self.problems.add(place, f"the {name} is empty", SHAPE)
-        if len(fields) >= len(FIELDS):
-            self._group(fields)
 
-    def _fields(self, number: int, line: str) -> list[Found]:
-        """Split a line at its first three commas and strip each field."""
-        found, column = [], 1
-        for field in line.split(",", len(FIELDS)):
-            text = field.strip()
-            blank = len(field) - len(field.lstrip()) if text else 0
-            found.append((text, self.problems.place(number, column + blank)))
-            column += len(field) + 1
-        return found
+def _group(fields: list[Found], problems: Problems, places: FirstPlaces) -> Group | None:
+    (name, _), (release, place) = fields[:2]
+    right = [bool(field[0]) and problems.right(field, check) for field, check in zip(fields, CHECKS, strict=False)]
+    packages = _packages(fields[2], problems)
+    if not all(right):
+        return None
+    places.check((name, release), place, f"group {name!r} for {release}", "put all its packages on one line")
+    precommands = fields[3][0] if len(fields) > len(FIELDS) else ""
+    # What reads like further packages is refused: it would run as shell.
+    if precommands and all(POLICY_NAME.fullmatch(word.strip()) for word in precommands.split(",")):
+        problems.add(fields[3][1], f"{precommands!r} stands where precommands do", "separate packages with spaces")
+    system = System.parse(release)
+    return Group(name, system.distribution, system.version, packages, place, precommands=precommands or None)
 
-    def _group(self, fields: list[Found]) -> None:
-        name = check_group_name(fields[0], self.problems) if fields[0][0] else None
-        system = check_system(fields[1], self.problems) if fields[1][0] else None
-        packages = self._packages(fields[2])
-        if name is None or system is None:
-            return
-        place = fields[1][1]
-        what = f"group {name!r} for {system.name}"
-        self.places.check((name, system.name), place, what, "put all its packages on one line")
-        precommands = self._precommands(*fields[3]) if len(fields) > len(FIELDS) else None
-        self.groups.append(Group(name, system.distribution, system.version, packages, place, precommands=precommands))
 
-    def _precommands(self, text: str, place: Place) -> str | None:
-        """Return the precommands; what reads like further packages is refused: it would run as shell."""
-        if text and all(POLICY_NAME.fullmatch(word.strip()) for word in text.split(",")):
-            self.problems.add(place, f"{text!r} stands where precommands do", "separate packages with spaces")
-        return without_blank(text)
-
-    def _packages(self, found: Found) -> tuple[RequestedPackage, ...]:
-        text, place = found
-        column = place.column or 1
-        words: list[Found] = []
-        for match in re.finditer(r"\S+", text):
-            at = self.problems.place(place.line, column + match.start())
-            if match.group().startswith("#"):
-                self.problems.add(at, "a comment stands behind packages", "give it a line of its own")
-                break
-            words.append((match.group(), at))
-        return check_packages(words, self.problems)
+def _packages(found: Found, problems: Problems) -> tuple[RequestedPackage, ...]:
+    text, place = found
+    words: list[Found] = []
+    for match in re.finditer(r"\S+", text):
+        at = problems.place(place.line, (place.column or 1) + match.start())
+        if match.group().startswith("#"):
+            problems.add(at, "a comment stands behind packages", "give it a line of its own")
+            break
+        words.append((match.group(), at))
+    return check_packages(words, problems)

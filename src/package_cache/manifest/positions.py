@@ -4,6 +4,7 @@ Only for documents that `tomllib` has read without complaint; what is not unders
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 
 Path = tuple[str | int, ...]
@@ -19,7 +20,6 @@ TOKEN = re.compile(
     r"|[^\s\[\]{}=,.\"'\#]+",
     re.DOTALL,
 )
-ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 
 
 def positions(text: str) -> Mapping[Path, int]:
@@ -87,8 +87,9 @@ class _Walker:
         """Read a dotted key up to its end."""
         parts: list[str] = []
         while self.peek() and self.peek() not in end + "\n":
-            if self.peek() != ".":
-                parts.append(_unquoted(self.peek()))
+            part = self.peek()
+            if part != ".":
+                parts.append(tomllib.loads(f"key = {part}")["key"] if part[0] in "'\"" else part)
             self.at += 1
         return tuple(parts)
 
@@ -119,18 +120,3 @@ class _Walker:
                 self.value((*path, index))
                 index += 1
         self.at += 1
-
-
-def _unquoted(token: str) -> str:
-    if token[0] == "'":
-        return token[1:-1]
-    if token[0] != '"':
-        return token
-    return ESCAPE.sub(_character, token[1:-1])
-
-
-def _character(match: re.Match[str]) -> str:
-    digits = match[1] or match[2]
-    if digits:
-        return chr(int(digits, 16))
-    return {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r"}.get(match[3], match[3])

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import re
 from pathlib import Path
 
 from package_cache.errors import ManifestError, Problem
@@ -30,13 +31,12 @@ def read_manifest(path: Path, *, allow_outside: bool = False, name: str | None =
     """
     name = name or str(path)
     content = _content(path, name, allow_outside=allow_outside)
-    problems = Problems(name)
-    text = _text(content, problems)
+    problems = _decoded(content, name)
     digest, is_toml = f"sha256:{hashlib.sha256(content).hexdigest()}", path.suffix.lower() == ".toml"
     if is_toml:
-        manifest = read_toml(text, path, digest, problems, allow_outside=allow_outside)
+        manifest = read_toml(path, digest, problems, allow_outside=allow_outside)
     else:
-        manifest = read_columns(text, path, digest, problems)
+        manifest = read_columns(path, digest, problems)
     if not manifest.groups and not problems.found:
         problems.add(problems.place(), "has no group", EXAMPLE[is_toml])
     problems.raise_if_any()
@@ -57,29 +57,23 @@ def _content(path: Path, name: str, *, allow_outside: bool) -> bytes:
     except IsADirectoryError:
         message, hint = "is a folder", "name the manifest's file in it"
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        message, hint = f"cannot be read: {getattr(error, 'strerror', None) or error}", "name a file that can be read"
         if getattr(error, "errno", None) == errno.EXDEV:
             message, hint = "is a link that leads out of its folder", f"name the file itself, or write {ALLOW_OUTSIDE}"
-        else:
-            message, hint = (
-                f"cannot be read: {getattr(error, 'strerror', None) or error}",
-                "name a file that can be read",
-            )
     raise ManifestError(f"cannot use the manifest {name}", problems=[Problem(message, name, hint=hint)])
 
 
-def _text(content: bytes, problems: Problems) -> str:
+def _decoded(content: bytes, name: str) -> Problems:
     """Decode the bytes, without a byte order mark. Raises `ManifestError` if they are no text."""
     try:
-        text = content.decode("utf-8-sig")
+        problems = Problems(name, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode()  # its object and its start are without the mark
-        place = problems.place_at(before, len(before))
-        problems.add(place, f"is not UTF-8: the byte 0x{error.object[error.start]:02x}", "save the file as UTF-8")
-        text = ""
-    start = text.find("\0")
-    while start >= 0:  # one problem a line is enough: a file in UTF-16 has a NUL in every other byte
-        problems.add(problems.place_at(text, start), "holds a NUL byte", "save the file as UTF-8 text")
-        end = text.find("\n", start)
-        start = text.find("\0", end) if end >= 0 else -1
+        problems = Problems(name, before)
+        byte = error.object[error.start]
+        problems.add(problems.place_at(len(before)), f"is not UTF-8: the byte 0x{byte:02x}", "save the file as UTF-8")
+        problems.raise_if_any()
+    for match in re.finditer(r"\0[^\n]*", problems.text):  # one a line: a file in UTF-16 has a NUL in every other byte
+        problems.add(problems.place_at(match.start()), "holds a NUL byte", "save the file as UTF-8 text")
     problems.raise_if_any()
-    return text
+    return problems

@@ -9,7 +9,6 @@ from package_cache.filesystem.confined import Inside
 from package_cache.filesystem.openat2 import Links
 from package_cache.filesystem.paths import read_bounded
 from package_cache.manifest.model import ALLOW_OUTSIDE
-from package_cache.manifest.toml_getters import Table
 
 
 @dataclass(frozen=True)
@@ -19,13 +18,12 @@ class Beside:
     folder: Path
     allow_outside: bool = False
 
-    def check(self, table: Table, key: str, text: str) -> bool:
-        """Return whether a path may be used; note a problem of the field `key` where it leads out of the folder."""
+    def check(self, text: str) -> tuple[str, str] | None:
+        """Return what is wrong with a path that leads out of the folder, and what to write instead; else None."""
         if self.allow_outside or not self._leads_out(text):
-            return True
+            return None
         hint = f"name one below that folder, or allow others with {ALLOW_OUTSIDE}"
-        table.wrong([key], f"{text!r} leads out of the manifest's folder", hint)
-        return False
+        return f"{text!r} leads out of the manifest's folder", hint
 
     def read(self, text: str, bound: str) -> bytes | None:
         """Return the bytes of a file, up to the bound of that name; None if no such file may be read."""

@@ -1,6 +1,6 @@
-"""The `[[repository]]` tables of `package-cache.toml`: the fields of sources.list(5), and who vouches for them.
+"""The `[[repository]]` and `[[pin]]` tables of `package-cache.toml`: what apt may install besides, and what it prefers.
 
-[[repository]]
+[[repository]]                          the fields of sources.list(5), and who vouches for them
 name = "tools"
 uris = ["scheme://host/path"]
 suite = "stable"
@@ -11,33 +11,45 @@ allow-unsigned = true                   instead of a key
 priority = 700                          apt_preferences(5)
 allow-expired = true                    its lists are used also after their Valid-Until
 snapshot = "scheme://host/path"         has files that the others dropped
+
+[[pin]]                                 which version, or whose, of a package is preferred, as apt does it
+packages = ["gpu-driver", "libgpu*"]    names, or patterns with * and ?
+version = "535.*"                       this, or the next
+repository = "vendor"                   one of the manifest's, or the distribution's: ubuntu, ubuntu-security
+priority = 1001                         apt_preferences(5)
+systems = ["ubuntu22.04"]               all of the manifest, if it is missing
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from package_cache.fields import shown
-from package_cache.manifest.checks import FirstPlaces, Found, Problems, check_group_name, check_system
-from package_cache.manifest.model import Group, Repository
+from package_cache.manifest.checks import Problems, a_name, check_system, form, known
+from package_cache.manifest.model import Group, Pin, Repository
 from package_cache.manifest.referenced_files import Beside
 from package_cache.manifest.repository_keys import trusted_keys
 from package_cache.manifest.toml_getters import Table
 from package_cache.uris import HOW_TO_LOG_IN, URI, has_credentials
 
-KEYS = (
+REPOSITORY_KEYS = (
     "name", "uris", "suite", "components", "systems", "key", "fingerprint", "allow-unsigned", "priority",
     "allow-expired", "snapshot",
 )  # fmt: skip
-MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
+PIN_KEYS = ("packages", "version", "repository", "priority", "systems")
+INSTEAD = {"origin": "name whose it is with repository, such as a [[repository]] of this manifest"}
+"""What apt_preferences(5) pins by and a manifest does not: hosts, which change with the mirror."""
+
+URI_EXAMPLE = '"scheme://host/path"'
 SUITE = re.compile(r"[A-Za-z0-9._+~/-]+", re.ASCII)
+PATTERN = re.compile(r"[a-z0-9*?][a-z0-9*?+.-]*", re.ASCII)
+VERSION_PATTERN = re.compile(r"[0-9*?][A-Za-z0-9*?.+~:-]*", re.ASCII)
 PRIORITIES = range(-32768, 32768)
 """apt keeps a priority in a short; apt_preferences(5) says that 0 has no defined behaviour."""
 
 
 def read_repositories(tables: Sequence[Table], beside: Beside, problems: Problems) -> tuple[Repository, ...]:
     """Read all `[[repository]]` tables; keys are looked up `beside` the manifest."""
-    read = (_repository(table, beside) for table in tables)
-    found = [repository for repository in read if repository is not None]
+    found = [repository for table in tables if (repository := _repository(table, beside)).name]
     named: dict[str, list[Repository]] = {}
     for repository in found:
         same = named.setdefault(repository.name, [])
@@ -71,87 +83,52 @@ def archive_names(groups: Iterable[Group]) -> set[str]:
 
 def uris(table: Table, key: str) -> tuple[str, ...]:
     """Return the list of URIs under a key, in its order."""
-    example = '["scheme://host/path"]'
-    found = table.texts(key, example=example, needed=True)
-    places = FirstPlaces(table.document.problems)
-    for text, place in found:
-        if _check_uri((text, place), table.document.problems):
-            places.check(text, place, f"URI {text!r}", "leave one of them out")
-    return tuple(text for text, _ in found)
+    return table.texts(key, f"[{URI_EXAMPLE}]", _check_uri, needed=True, what="URI")
 
 
 def snapshot(table: Table, key: str) -> str | None:
     """Return the URI of a mirror that keeps old versions, None if there is none."""
-    found = table.text(key, example='"scheme://host/path"', needed=key in table.values)
-    return found[0] if found and _check_uri(found, table.document.problems) else None
+    return table.text(key, URI_EXAMPLE, _check_uri)
 
 
-def _check_uri(found: Found, problems: Problems) -> bool:
-    """Note a text that is not the URI of a repository; return whether it may be repeated in further messages."""
-    text, place = found
-    if has_credentials(text):
-        problems.add(place, "holds a user or a password, which everybody here could read", HOW_TO_LOG_IN)
-        return False
-    if not URI.fullmatch(text):
-        hint = "write scheme://host/path, with a scheme of apt's such as https or file"
-        problems.add(place, f"{text!r} is not the URI of a repository", hint)
-    return True
+def _check_uri(text: str) -> tuple[str, str | None] | None:
+    if has_credentials(text):  # not repeated in the message
+        return "holds a user or a password, which everybody here could read", HOW_TO_LOG_IN
+    hint = "write scheme://host/path, with a scheme of apt's such as https or file"
+    return form(URI, "the URI of a repository", hint)(text)
 
 
-def _repository(table: Table, beside: Beside) -> Repository | None:
-    table.only(*KEYS)
-    found = table.text("name", example='"tools"', needed=True)
-    name = check_group_name(found, table.document.problems, "a repository") if found else None
-    suite = _suite(table)
+def _repository(table: Table, beside: Beside) -> Repository:
+    table.only(*REPOSITORY_KEYS)
+    name = table.text("name", '"tools"', a_name("a repository"), needed=True)
+    is_suite = form(SUITE, "a suite", "write one like stable, or ./ for a flat repository")
+    suite = table.text("suite", '"stable"', is_suite, needed=True)
     repository = Repository(
         name or "",
         uris(table, "uris"),
-        suite,
-        table.place,
-        _components(table, suite),
-        systems_of(table),
+        suite or "",
+        table.place(),
+        _components(table),
+        _systems(table),
         trusted_keys(table, beside),
         table.flag("allow-unsigned"),
-        priority_of(table),
+        _priority(table),
         table.flag("allow-expired"),
         snapshot(table, "snapshot"),
     )
     _check_vouched_for(table)
-    return repository if name else None
+    return repository
 
 
-def _suite(table: Table) -> str:
-    found = table.text("suite", example='"stable"', needed=True)
-    if found and not SUITE.fullmatch(found[0]):
-        table.wrong(["suite"], f"{found[0]!r} is not a suite", "write one like stable, or ./ for a flat repository")
-    return found[0] if found else ""
-
-
-def _components(table: Table, suite: str) -> tuple[str, ...]:
+def _components(table: Table) -> tuple[str, ...]:
     """Return the components; sources.list(5): a suite that ends in a slash has none, any other at least one."""
-    if suite.endswith("/"):
-        if "components" in table.values:
-            table.wrong(["components"], f"the suite {suite!r} is a path and has no components", "leave them out")
-        return ()
-    found = table.texts("components", example='["main"]', needed=True)
-    for text, place in found:
-        if not SUITE.fullmatch(text):
-            table.document.problems.add(place, f"{text!r} is not a component", "write one like main")
-    return tuple(text for text, _ in found)
-
-
-def systems_of(table: Table) -> tuple[str, ...] | None:
-    """Return the OS releases it is for; None: for all."""
-    if "systems" not in table.values:
-        return None
-    systems = []
-    places = FirstPlaces(table.document.problems)
-    for item in table.texts("systems", example='["ubuntu18.04"]'):
-        system = check_system(item, table.document.problems)
-        if system is not None:
-            places.check(system.name, item[1], f"OS release {system.name!r}", "leave one of them out")
-            systems.append(system.name)
-    return tuple(systems)
+    suite = table.values.get("suite")
+    if not isinstance(suite, str) or not suite.strip().endswith("/"):
+        return table.texts("components", '["main"]', form(SUITE, "a component", "write one like main"), needed=True)
+    if "components" in table.values:
+        message = f"the suite {suite.strip()!r} is a path and has no components"
+        table.wrong(["components"], message, "leave them out")
+    return ()
 
 
 def _check_vouched_for(table: Table) -> None:
@@ -164,10 +141,34 @@ def _check_vouched_for(table: Table) -> None:
         table.wrong(["allow-unsigned"], "it has a key and may be unsigned", "leave one of the two out")
 
 
-def priority_of(table: Table, *, needed: bool = False) -> int | None:
+def _systems(table: Table) -> tuple[str, ...] | None:
+    """Return the OS releases that a repository or a pin is for; None: for all."""
+    found = table.texts("systems", '["ubuntu18.04"]', check_system, what="OS release")
+    return found if "systems" in table.values else None
+
+
+def _priority(table: Table, *, needed: bool = False) -> int | None:
     """Return the priority of a repository or a pin."""
-    priority = table.integer("priority", example="700", needed=needed)
+    priority = table.integer("priority", "700", needed=needed)
     if priority is not None and (priority == 0 or priority not in PRIORITIES):
         hint = "write a number such as 700, as in apt_preferences(5)"
         table.wrong(["priority"], f"{shown(priority)} is not a priority", hint)
     return priority
+
+
+def read_pin(table: Table, repositories: Collection[str]) -> Pin:
+    """Read a `[[pin]]` table; `repositories` are the names that may be pinned."""
+    table.only(*PIN_KEYS, instead=INSTEAD)
+    pattern = form(PATTERN, "a package name", "write a name, or a pattern with * and ?")
+    packages = table.texts("packages", '["gpu-driver", "libgpu*"]', pattern, needed=True, what="package")
+    is_version = form(VERSION_PATTERN, "a version", 'write one, or a pattern such as "1.2.*"')
+    version = table.text("version", '"1.2.*"', is_version)
+    if "version" in table.values and "*" in packages:  # apt would take no notice of it
+        table.wrong(["version"], "all packages cannot be pinned to one version", "name the packages")
+    repository = table.text("repository", '"tools"', known(repositories, "repository {}"))
+    if "version" not in table.values and "repository" not in table.values:
+        table.wrong([], "says neither a version nor a repository", 'write version = "1.2.*" or repository = "tools"')
+    elif "version" in table.values and "repository" in table.values:
+        table.wrong(["repository"], "it pins by a version already", "make two pins of it, or leave one of them out")
+    priority = _priority(table, needed=True)
+    return Pin(packages, priority or 0, table.place(), version, repository, _systems(table))

@@ -8,9 +8,8 @@ fingerprint = "0123…CDEF"               the same; beside a key: the one of it 
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from package_cache.manifest.checks import FirstPlaces, Found
+from package_cache.manifest.checks import FirstPlaces
 from package_cache.manifest.model import TrustedKeys
 from package_cache.manifest.referenced_files import Beside
 from package_cache.manifest.toml_getters import Table
@@ -22,29 +21,23 @@ HOW_TO_WRITE = "write all 40 digits, as gpg --show-keys FILE shows them: a short
 
 
 def trusted_keys(table: Table, beside: Beside) -> TrustedKeys | None:
-    """Return who must have signed a repository."""
+    """Return who must have signed a repository; a `key` that is no file is a fingerprint, or a slip."""
     asked = _fingerprints(table)
-    found = table.text("key", example=EXAMPLE, lines=True)
-    if found is None:
-        return TrustedKeys(table.place_of("fingerprint"), fingerprints=asked) if asked else None
-    text, place = found
+    text = table.text("key", EXAMPLE, empty=True, lines=True)
+    if text is None:
+        return TrustedKeys(table.place("fingerprint"), fingerprints=asked) if asked else None
+    place = table.place("key")
     if text.startswith("-----BEGIN"):
         return TrustedKeys(place, _chosen(table, text.encode(), asked))
     if "\n" in text or "\t" in text:
         table.wrong(["key"], "has several lines and is no OpenPGP key", f"write key = {EXAMPLE}, or the armoured key")
         return None
-    if not beside.check(table, "key", text):
+    if not table.problems.right((text, place), beside.check):
         return None
     path = beside.folder / text
     content = beside.read(text, "keyring-bytes")
-    if content is None:
-        return _by_fingerprint(table, found, asked, path)
-    return TrustedKeys(place, _chosen(table, content, asked, f"{path} "), file=path)
-
-
-def _by_fingerprint(table: Table, found: Found, asked: Sequence[str], path: Path) -> TrustedKeys | None:
-    """Read a `key` that is no file: a fingerprint, or a slip."""
-    text, place = found
+    if content is not None:
+        return TrustedKeys(place, _chosen(table, content, asked, f"{path} "), file=path)
     fingerprint = written_fingerprint(text)
     if fingerprint is None and HEX.fullmatch(text):
         table.wrong(["key"], f"{text!r} is not the fingerprint of a key", HOW_TO_WRITE)
@@ -52,28 +45,25 @@ def _by_fingerprint(table: Table, found: Found, asked: Sequence[str], path: Path
         table.wrong(["key"], f"there is no file {path}", "write the key's path as seen from the manifest's folder")
     elif asked:
         table.wrong(["fingerprint"], "the key is a fingerprint already", "leave one of the two out")
-    else:
-        return TrustedKeys(place, fingerprints=(fingerprint,))
-    return None
+    return TrustedKeys(place, fingerprints=(fingerprint,)) if fingerprint else None
 
 
 def _fingerprints(table: Table) -> tuple[str, ...]:
     """Return the field `fingerprint`: one, or a list, as while a key is being replaced by the next."""
     key, example = "fingerprint", '"0123456789ABCDEF0123456789ABCDEF01234567"'
     if isinstance(table.values.get(key), list):
-        found = table.texts(key, example=f"[{example}]")
+        found = table.items(key, f"[{example}]")
     else:
-        one = table.text(key, example=example, needed=key in table.values)
-        found = [one] if one else []
-    places = FirstPlaces(table.document.problems)
+        one = table.text(key, example)
+        found = [(one, table.place(key))] if one else []
+    places = FirstPlaces(table.problems)
     fingerprints = []
     for text, place in found:
-        fingerprint = written_fingerprint(text)
-        if fingerprint is None:
-            table.document.problems.add(place, f"{text!r} is not the fingerprint of a key", HOW_TO_WRITE)
-        else:
-            places.check(fingerprint, place, f"fingerprint {fingerprint}", "leave one of them out")
+        if fingerprint := written_fingerprint(text):
+            places.check(fingerprint, place, f"fingerprint {fingerprint}")
             fingerprints.append(fingerprint)
+        else:
+            table.problems.add(place, f"{text!r} is not the fingerprint of a key", HOW_TO_WRITE)
     return tuple(fingerprints)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from package_cache.manifest.checks import CONTROL, Found, Problems
+from package_cache.manifest.checks import CONTROL, Check, FirstPlaces, Found, Problems
 from package_cache.manifest.model import Place
 from package_cache.manifest.positions import Path as Way
 from package_cache.manifest.positions import name_of
+from package_cache.uris import has_credentials
 
 KINDS = {
     str: "a text",
@@ -21,44 +22,32 @@ KINDS = {
 }
 
 
-class Document:
-    """The text of a TOML manifest and where its parts stand."""
+class Table:
+    """One table: returns its values by type, and records what is missing, unknown, wrong, or of another type."""
 
-    def __init__(self, text: str, found: Mapping[Way, int], problems: Problems) -> None:
-        self.text = text
+    def __init__(
+        self, problems: Problems, positions: Mapping[Way, int], values: Mapping[str, Any], way: Way = ()
+    ) -> None:
         self.problems = problems
-        self._found = found
+        self.values = values
+        self.way = way
+        self._positions = positions
 
-    def place(self, way: Way) -> Place:
-        """Return the place of a field; the line of what holds it, where the field itself is not written."""
-        written = way
-        while written and written not in self._found:
+    def _inner(self, values: Mapping[str, Any], *way: str | int) -> "Table":
+        return Table(self.problems, self._positions, values, (*self.way, *way))
+
+    def place(self, *way: str | int) -> Place:
+        """Return where the table or a field of it stands; of a field that is not written, where its table does."""
+        written = way = (*self.way, *way)
+        while written and written not in self._positions:
             written = written[:-1]
         if not written:
             return self.problems.place(field=name_of(way) or None)
-        return self.problems.place_at(self.text, self._found[written], name_of(way))
-
-
-class Table:
-    """One table: returns its values by type, and records what is missing, unknown, or of another type."""
-
-    def __init__(self, document: Document, values: Mapping[str, Any], way: Way = ()) -> None:
-        self.document = document
-        self.values = values
-        self.way = way
-
-    @property
-    def place(self) -> Place:
-        """Where the table begins."""
-        return self.document.place(self.way)
-
-    def place_of(self, *way: str | int) -> Place:
-        """Where a field of the table stands."""
-        return self.document.place((*self.way, *way))
+        return self.problems.place_at(self._positions[written], name_of(way))
 
     def wrong(self, way: Sequence[str | int], message: str, hint: str | None = None) -> None:
         """Record a problem of a field of the table."""
-        self.document.problems.add(self.place_of(*way), message, hint)
+        self.problems.add(self.place(*way), message, hint)
 
     def only(self, *known: str, instead: Mapping[str, str] = MappingProxyType({})) -> None:
         """Record every key that is none of these: most are slips, and would else do nothing in silence.
@@ -77,51 +66,80 @@ class Table:
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             self.wrong([key], f"is {_kind(values)}", f"begin each with [[{key}]] on a line of its own")
             return []
-        return [Table(self.document, value, (*self.way, key, index)) for index, value in enumerate(values)]
+        return [self._inner(value, key, index) for index, value in enumerate(values)]
 
-    def text(self, key: str, *, example: str, needed: bool = False, lines: bool = False) -> Found | None:
-        """Return a text; None where it is not there or empty. `lines`: it may have several."""
+    def table(self, key: str, example: str) -> "Table":
+        """Return the table `[key]`; an empty one where it is not there."""
+        values = self.values.get(key, {})
+        if not isinstance(values, dict):
+            self.wrong([key], "must be a table", f"write [{key}] and below it {example}")
+            values = {}
+        return self._inner(values, key)
+
+    def text(
+        self,
+        key: str,
+        example: str,
+        check: Check = lambda _: None,
+        *,
+        needed: bool = False,
+        empty: bool = False,
+        lines: bool = False,
+    ) -> str | None:
+        """Return a text that passes a check; None where there is none, or it is empty.
+
+        It must be there if it is `needed`, may be `empty`, and may have several `lines`.
+        """
         value = self._typed(key, str, example, needed=needed)
         if value is None or not self._clean([key], value, lines=lines):
             return None
-        if not value.strip():
-            if needed:
-                self.wrong([key], "is empty", f"write {key} = {example}")
-            return None
-        return value.strip(), self.place_of(key)
+        text: str = value.strip()
+        if text:
+            return text if self.problems.right((text, self.place(key)), check) else None
+        if not empty:
+            self.wrong([key], "is empty", f"write {key} = {example}")
+        return None
 
-    def texts(self, key: str, *, example: str, needed: bool = False) -> list[Found]:
+    def texts(
+        self, key: str, example: str, check: Check = lambda _: None, *, needed: bool = False, what: str = ""
+    ) -> tuple[str, ...]:
+        """Return a list of texts. Records those that fail a check or, if said `what` they are, are there twice."""
+        found = self.items(key, example, needed=needed)
+        places = FirstPlaces(self.problems)
+        for text, place in found:
+            self.problems.right((text, place), check)
+            if what and not has_credentials(text):  # which no message may repeat
+                places.check(text, place, f"{what} {text!r}")
+        return tuple(text for text, _ in found)
+
+    def items(self, key: str, example: str, *, needed: bool = False) -> list[Found]:
         """Return a list of texts, each with its place; a list that is written must have at least one."""
-        found = self._items(key, example, needed=needed, tables=False)
-        return [item for item in found if not isinstance(item, Table)]
+        return [item for item in self.texts_and_tables(key, example, needed=needed) if not isinstance(item, Table)]
 
-    def texts_and_tables(self, key: str, *, example: str, needed: bool = False) -> "list[Found | Table]":
-        """Return a list of texts and of tables such as `{name = "…"}`, in its order."""
-        return self._items(key, example, needed=needed, tables=True)
-
-    def _items(self, key: str, example: str, *, needed: bool, tables: bool) -> "list[Found | Table]":
+    def texts_and_tables(
+        self, key: str, example: str, *, needed: bool = False, tables: bool = False
+    ) -> "list[Found | Table]":
+        """Return a list of texts and, where they may be in it, of `tables` such as `{name = "…"}`, in its order."""
         values = self._typed(key, list, example, needed=needed)
-        if values is None:
-            return []
-        if not values:
+        if values == []:
             self.wrong([key], "is an empty list", f"write {key} = {example}")
         found: list[Found | Table] = []
-        for index, value in enumerate(values):
+        for index, value in enumerate(values or ()):
             if tables and isinstance(value, dict):
-                found.append(Table(self.document, value, (*self.way, key, index)))
+                found.append(self._inner(value, key, index))
             elif not isinstance(value, str):
                 self.wrong([key, index], f"is {_kind(value)}", f"write {key} = {example}")
             elif not value.strip():
                 self.wrong([key, index], "is empty", "leave it out")
             elif self._clean([key, index], value):
-                found.append((value.strip(), self.place_of(key, index)))
+                found.append((value.strip(), self.place(key, index)))
         return found
 
     def flag(self, key: str) -> bool:
         """Return a switch; False where it is not there."""
         return bool(self._typed(key, bool, "true"))
 
-    def integer(self, key: str, *, example: str, needed: bool = False) -> int | None:
+    def integer(self, key: str, example: str, *, needed: bool = False) -> int | None:
         """Return a whole number."""
         value: int | None = self._typed(key, int, example, needed=needed)
         return value

@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 
 from package_cache.bounds import collect
 from package_cache.errors import Problem
-from package_cache.names import ARCHITECTURE, PACKAGE_NAME, SHA256, VERSION
+from package_cache.names import ARCHITECTURE, PACKAGE_NAME, SHA256, VERSION, PackageRequest
 
 SIZE_LIMIT = 2**63
 """No file is larger: off_t of <sys/types.h> has 64 bits."""
-
 
 PATTERNS = {
     "name": PACKAGE_NAME, "version": VERSION, "architecture": ARCHITECTURE, "sha256": SHA256, "original_sha256": SHA256,
@@ -20,86 +19,115 @@ PATTERNS = {
 Record = TypeVar("Record")
 
 
-class FieldReader:
-    """Reads the tables of one file. Where a value is wrong, the problem is noted and a harmless value given."""
+class Fields:
+    """The fields of one table of a file. Where a value is wrong, the problem is noted and a harmless value given."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
+    def __init__(self, values: Mapping[str, Any], file: str, at: str = "", problems: list[Problem] | None = None):
+        """Read `values`; `at` is the table's own path, "" for the document itself."""
+        self.values = values
+        self.problems: list[Problem] = [] if problems is None else problems
+        self._file = file
+        self._at = at
 
     def wrong(self, field: str, message: str) -> None:
         """Record a problem of a field."""
-        collect(self.problems, Problem(message, self.file, field=field))
+        collect(self.problems, Problem(message, self._file, field=f"{self._at}.{field}".lstrip(".")))
 
-    def text(self, table: Mapping[str, Any], at: str, key: str, *, empty: bool = False) -> str:
-        """Return a text, which may be `empty`; `at` is the table's own path, "" for the document itself."""
-        value = table.get(key)
-        if isinstance(value, str) and (value or empty) and is_unicode(value):
-            return value
-        self.wrong(f"{at}.{key}".lstrip("."), "must be a text" if empty else "must be a text that is not empty")
-        return ""
+    def text(self, key: str, form: re.Pattern[str] | None = None, what: str = "", *, empty: bool = False) -> str:
+        """Return a text, which may be `empty`; if not, it must have a form, which is `what`: "a version"."""
+        value = self.values.get(key)
+        if not isinstance(value, str) or not (value or empty) or not is_unicode(value):
+            self.wrong(key, "must be a text" if empty else "must be a text that is not empty")
+            return ""
+        if form:
+            self.match(form, value, key, what)
+        return value
 
-    def texts(self, table: Mapping[str, Any], at: str, key: str) -> tuple[str, ...]:
-        """Return a list of texts; none where it is not there."""
-        value = table.get(key, [])
-        if isinstance(value, list) and all(isinstance(item, str) and is_unicode(item) for item in value):
-            return tuple(value)
-        self.wrong(f"{at}.{key}", "must be a list of texts")
-        return ()
+    def optional(self, key: str, form: re.Pattern[str] | None = None, what: str = "") -> str:
+        """Return a text that is not empty; "" where it is not there."""
+        return self.text(key, form, what) if key in self.values else ""
 
-    def flag(self, table: Mapping[str, Any], at: str, key: str) -> bool:
+    def texts(self, key: str, form: re.Pattern[str] | None = None, what: str = "") -> tuple[str, ...]:
+        """Return a list of texts, all of a form, which is `what`; none where it is not there."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) and is_unicode(item) for item in value):
+            self.wrong(key, "must be a list of texts")
+            return ()
+        if form:
+            for index, text in enumerate(value):
+                self.match(form, text or "?", f"{key}[{index}]", what)
+        return tuple(value)
+
+    def requests(self, key: str) -> tuple[str, ...]:
+        """Return a list of package requests, as texts."""
+        found = self.texts(key)
+        for index, text in enumerate(found):
+            try:
+                PackageRequest.parse(text)
+            except ValueError as error:
+                self.wrong(f"{key}[{index}]", str(error))
+        return found
+
+    def flag(self, key: str) -> bool:
         """Return a switch; False where it is not there."""
-        value = table.get(key, False)
+        value = self.values.get(key, False)
         if isinstance(value, bool):
             return value
-        self.wrong(f"{at}.{key}", "must be true or false")
+        self.wrong(key, "must be true or false")
         return False
 
-    def count(self, table: Mapping[str, Any], at: str, key: str) -> int:
+    def count(self, key: str) -> int:
         """Return a number of things, or of bytes together: also none."""
-        value = table.get(key)
+        value = self.values.get(key)
         if type(value) is int and 0 <= value < SIZE_LIMIT:
             return value
-        self.wrong(f"{at}.{key}".lstrip("."), "must be a whole number, and less than 2^63")
+        self.wrong(key, "must be a whole number, and less than 2^63")
         return 0
 
-    def size(self, table: Mapping[str, Any], at: str, key: str) -> int:
+    def size(self, key: str) -> int:
         """Return a file's size in bytes."""
-        value = table.get(key)
+        value = self.values.get(key)
         if type(value) is int and 0 < value < SIZE_LIMIT:  # not isinstance(): true is an int, too
             return value
-        self.wrong(f"{at}.{key}", f"must be a number of bytes greater than 0{' and less than 2^63' if value else ''}")
+        self.wrong(key, f"must be a number of bytes greater than 0{' and less than 2^63' if value else ''}")
         return 0
 
-    def tables(self, table: Mapping[str, Any], at: str, key: str) -> list[dict[str, Any]]:
+    def tables(self, key: str) -> "list[Fields]":
         """Return a list of tables; none where it is not there."""
-        value = table.get(key, [])
-        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            return value
-        self.wrong(f"{at}.{key}".lstrip("."), "must be a list of tables")
-        return []
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.wrong(key, "must be a list of tables")
+            return []
+        at = f"{self._at}.{key}".lstrip(".")
+        return [Fields(item, self._file, f"{at}[{index}]", self.problems) for index, item in enumerate(value)]
 
-    def record(self, kind: type[Record], table: Mapping[str, Any], at: str, **others: Any) -> Record:
+    def table(self, key: str) -> "Fields":
+        """Return a table; an empty one where it is not there, and the problem is noted."""
+        value = self.values.get(key)
+        if not isinstance(value, dict):
+            self.wrong(key, "must be a table")
+            value = {}
+        return Fields(value, self._file, f"{self._at}.{key}".lstrip("."), self.problems)
+
+    def record(self, kind: type[Record], **others: Any) -> Record:
         """Read a dataclass whose fields are texts and sizes in bytes, by their names; `others` are given."""
         values = dict(others)
         for key, type_ in kind.__annotations__.items():
             if key not in others:
-                values[key] = self.size(table, at, key) if type_ is int else self.text(table, at, key)
-        for key, pattern in PATTERNS.items():
-            self.match(pattern, values.get(key, ""), f"{at}.{key}", f"a {key}")
+                values[key] = self.size(key) if type_ is int else self.text(key, PATTERNS.get(key), f"a {key}")
         return kind(**values)
 
-    def match(self, pattern: re.Pattern[str], value: str, field: str, what: str) -> None:
+    def match(self, form: re.Pattern[str], value: str, field: str, what: str) -> None:
         """Record a problem where a value that is there is not `what`: "a version"."""
-        if value and not pattern.fullmatch(value):
+        if value and not form.fullmatch(value):
             self.wrong(field, f"{value!r} is not {what}")
 
-    def once(self, keys: Iterable[str], at: str, what: str) -> None:
-        """Record each key that an earlier table has too; `at` is the path of the tables."""
+    def once(self, keys: Iterable[str], field: str, what: str) -> None:
+        """Record each key of the tables of a field that an earlier table has too."""
         seen: set[str] = set()
         for index, key in enumerate(keys):
             if key and key in seen:
-                self.wrong(f"{at}[{index}]", f"{what} {key!r} is there already")
+                self.wrong(f"{field}[{index}]", f"{what} {key!r} is there already")
             seen.add(key)
 
 

@@ -16,8 +16,8 @@ from package_cache.bounded_json import load_json
 from package_cache.cache.layout import DESCRIPTION, FORMAT, INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
 from package_cache.errors import MAY_NOT, CacheError, Problem
 from package_cache.exit_codes import ExitStatus
-from package_cache.fields import FieldReader
-from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
+from package_cache.fields import Fields
+from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256
 from package_cache.system import SYSTEM_NAME
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
@@ -134,10 +134,10 @@ def read_description(cache: CacheFolder) -> Description:
     except (ValueError, RecursionError) as error:  # not UTF-8, a number of too many digits, nested too deeply
         raise _damaged(path, Problem(f"is not JSON that can be read: {error}", str(path))) from error
     _check_format(document, path)
-    reader = _DescriptionReader(str(path))
-    description = reader.description(document)
-    if reader.problems:
-        raise _damaged(path, *reader.problems)
+    fields = Fields(document, str(path))
+    description = _description(fields)
+    if fields.problems:
+        raise _damaged(path, *fields.problems)
     return description
 
 
@@ -165,48 +165,35 @@ _FILE = re.compile(
 """The files of a group's folder: cache/layout.py."""
 
 
-class _DescriptionReader(FieldReader):
-    """The parts of a description."""
+def _description(fields: Fields) -> Description:
+    texts = {key: fields.text(key, empty=True) for key in _TEXTS}
+    groups = tuple(map(_group, fields.tables("groups")))
+    fields.once((f"{group.name} for {group.system}" for group in groups), "groups", "group")
+    packages, size = fields.count("packages"), fields.count("size")
+    locked = fields.text("locked", empty=True) if "locked" in fields.values else ""
+    return Description(**texts, packages=packages, size=size, groups=groups, locked=locked)
 
-    def description(self, document: dict[str, Any]) -> Description:
-        texts = {key: self.text(document, "", key, empty=True) for key in _TEXTS}
-        groups = [self.group(item, f"groups[{i}]") for i, item in enumerate(self.tables(document, "", "groups"))]
-        self.once((f"{group.name} for {group.system}" for group in groups), "groups", "group")
-        packages, size = self.count(document, "", "packages"), self.count(document, "", "size")
-        locked = self.text(document, "", "locked", empty=True) if "locked" in document else ""
-        return Description(**texts, packages=packages, size=size, groups=tuple(groups), locked=locked)
 
-    def group(self, table: dict[str, Any], at: str) -> DescribedGroup:
-        group = DescribedGroup(
-            self.text(table, at, "name"),
-            self.text(table, at, "system"),
-            self.texts(table, at, "architectures"),
-            self.texts(table, at, "requests"),
-            self.text(table, at, "compression"),
-            self.count(table, at, "packages"),
-            self.count(table, at, "size"),
-            self.files(table, f"{at}.files"),
-        )
-        self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
-        self.match(SYSTEM_NAME, group.system, f"{at}.system", "an OS release")
-        for index, name in enumerate(group.architectures):
-            self.match(ARCHITECTURE, name or "?", f"{at}.architectures[{index}]", "an architecture")
-        for index, text in enumerate(group.requests):
-            try:
-                PackageRequest.parse(text)
-            except ValueError as error:
-                self.wrong(f"{at}.requests[{index}]", str(error))
-        for name in ("Packages", "Release", PACKAGE_LIST, *(f"{name}.group" for name in group.architectures)):
-            if name not in group.files:
-                self.wrong(f"{at}.files", f"does not have {name!r}")
-        return group
+def _group(fields: Fields) -> DescribedGroup:
+    group = DescribedGroup(
+        fields.text("name", GROUP_NAME, "a group's name"),
+        fields.text("system", SYSTEM_NAME, "an OS release"),
+        fields.texts("architectures", ARCHITECTURE, "an architecture"),
+        fields.requests("requests"),
+        fields.text("compression"),
+        fields.count("packages"),
+        fields.count("size"),
+        _files(fields),
+    )
+    for name in ("Packages", "Release", PACKAGE_LIST, *(f"{name}.group" for name in group.architectures)):
+        if name not in group.files:
+            fields.wrong("files", f"does not have {name!r}")
+    return group
 
-    def files(self, table: dict[str, Any], at: str) -> dict[str, str]:
-        value = table.get("files")
-        if not isinstance(value, dict):
-            self.wrong(at, "must be a table")
-            return {}
-        for name, digest in value.items():
-            self.match(_FILE, name or "?", at, "a file of a group's folder")
-            self.match(SHA256, digest if isinstance(digest, str) else "?", f"{at}.{name!a}", "a sha256")
-        return {name: self.text(value, at, name) for name in value}
+
+def _files(fields: Fields) -> dict[str, str]:
+    digests = fields.table("files")
+    for name, digest in digests.values.items():
+        fields.match(_FILE, name or "?", "files", "a file of a group's folder")
+        digests.match(SHA256, digest if isinstance(digest, str) else "?", f"{name!a}", "a sha256")
+    return {name: digests.text(name) for name in digests.values}

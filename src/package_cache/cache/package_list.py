@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from package_cache.bounded_json import load_json
 from package_cache.errors import CacheError
-from package_cache.fields import FieldReader
+from package_cache.fields import Fields
 from package_cache.names import ARCHITECTURE
 
 
@@ -38,17 +38,16 @@ def list_text(packages: Iterable[DescribedPackage]) -> str:
 
 def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
     """Read the file's content. Raises `CacheError` with every field that is wrong: hashes become parts of paths."""
-    reader = FieldReader(file)
     try:
-        tables = reader.tables({"packages": load_json(content)}, "", "packages")
+        fields = Fields({"packages": load_json(content)}, file)
     except (ValueError, RecursionError) as error:
         raise CacheError(f"cannot read {file}: {error}", hint="build the cache again") from error
-    packages = []
-    for number, table in enumerate(tables):
-        companion_on = reader.texts(table, at := f"[{number}]", "companion_on")
-        for index, name in enumerate(companion_on):
-            reader.match(ARCHITECTURE, name or "?", f"{at}.companion_on[{index}]", "an architecture")
-        packages.append(reader.record(DescribedPackage, table, at, companion_on=companion_on))
-    if reader.problems:
-        raise CacheError(f"cannot read {file}", problems=reader.problems, hint="build the cache again")
-    return tuple(packages)
+    tables = [item.values for item in fields.tables("packages")]
+    rows = [Fields(table, file, f"[{index}]", fields.problems) for index, table in enumerate(tables)]
+    packages = tuple(
+        row.record(DescribedPackage, companion_on=row.texts("companion_on", ARCHITECTURE, "an architecture"))
+        for row in rows
+    )
+    if fields.problems:
+        raise CacheError(f"cannot read {file}", problems=fields.problems, hint="build the cache again")
+    return packages

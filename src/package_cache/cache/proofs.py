@@ -12,7 +12,7 @@ from typing import Any
 from package_cache.ages import TIME
 from package_cache.bounded_json import load_json
 from package_cache.cache.layout import LOCK, PROOFS, CacheFolder, group_folder
-from package_cache.fields import FieldReader
+from package_cache.fields import Fields
 from package_cache.filesystem.write_errors import writing_to
 from package_cache.names import GROUP_NAME, SHA256
 
@@ -100,13 +100,18 @@ def _proof(table: Any) -> Proof | None:
     """Return one proof, or None if the line is invalid, which does not affect the others."""
     if not isinstance(table, dict):
         return None
-    reader = FieldReader("")
-    numbers = {key: reader.count(table, "", key) for key in ("status", "installed")}
-    digest, agreed = reader.text(table, "", "digest", empty=True), reader.flag(table, "", "agreed")
-    proof = reader.record(Proof, table, "", digest=digest, agreed=agreed, **numbers)
-    reader.match(GROUP_NAME, proof.group, "group", "a group's name")
-    reader.match(re.compile(r"[a-z0-9._]+", re.ASCII), proof.system, "system", "an OS release")
-    reader.match(SHA256, proof.release, "release", "a sha256")
-    reader.match(TIME, proof.when, "when", "a time")
-    reader.match(_DIGEST, proof.digest, "digest", "a digest")
-    return proof if proof.where.isprintable() and not reader.problems else None
+    fields = Fields(table, "")
+    proof = fields.record(
+        Proof,
+        group=fields.text("group", GROUP_NAME, "a group's name"),
+        system=fields.text("system", re.compile(r"[a-z0-9._]+", re.ASCII), "an OS release"),
+        release=fields.text("release", SHA256, "a sha256"),
+        when=fields.text("when", TIME, "a time"),
+        digest=fields.text("digest", _DIGEST, "a digest", empty=True),
+        status=fields.count("status"),
+        installed=fields.count("installed"),
+        agreed=fields.flag("agreed"),
+    )
+    if not proof.where.isprintable():
+        fields.wrong("where", "holds control characters")
+    return None if fields.problems else proof

@@ -39,7 +39,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
 import os
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +50,7 @@ from package_cache.bounded_json import TooManyValuesError
 from package_cache.bounded_toml import load_toml
 from package_cache.debconf import DebconfAnswer
 from package_cache.errors import LockError, Problem
-from package_cache.fields import FieldReader, shown
+from package_cache.fields import Fields, shown
 from package_cache.lock.model import (
     ImageSet,
     Lock,
@@ -60,7 +60,7 @@ from package_cache.lock.model import (
     LockedRepository,
     LockedSystem,
 )
-from package_cache.names import ARCHITECTURE, GROUP_NAME, PackageRequest
+from package_cache.names import ARCHITECTURE, GROUP_NAME
 from package_cache.system import System
 from package_cache.uris import has_credentials
 
@@ -111,25 +111,21 @@ def _named(field: str | None, text: str) -> str | None:
 def read_lock(text: str, *, file: str) -> Lock:
     """Read a lock's text; `file` is its name for messages. Raises `LockError` with every problem found."""
     try:
-        document = load_toml(text)
-    except TooManyValuesError as error:
-        raise _unreadable(Problem(f"cannot be read: {error}", file)) from error
+        fields = Fields(load_toml(text), file)
     except ValueError as error:
-        raise _unreadable(Problem(f"is not TOML: {error}", file)) from error
-    found = document.get("format")
+        what = "cannot be read" if isinstance(error, TooManyValuesError) else "is not TOML"
+        raise _unreadable(Problem(f"{what}: {error}", file)) from error
+    found = fields.values.get("format")
     if type(found) is not int or found != FORMAT:
         message = f"has format {shown(found)}, and this program reads {FORMAT}"
         raise _unreadable(Problem(message, file, field="format"))
-    reader = _LockReader(file)
-    lock = Lock(
-        reader.text(document, "", "manifest"),
-        reader.text(document, "", "manifest-digest"),
-        reader.systems(document),
-        reader.time(document, "created"),
-    )
-    if reader.problems:
-        raise _unreadable(*reader.problems)
-    return lock
+    manifest, digest = fields.text("manifest"), fields.text("manifest-digest")
+    systems = tuple(map(_system, fields.tables("system")))
+    fields.once((str(item.system).strip() for item in systems), "system", "system")
+    created = fields.optional("created", TIME, "a time, such as 2026-01-31T12:00:00+00:00")
+    if fields.problems:
+        raise _unreadable(*fields.problems)
+    return Lock(manifest, digest, systems, created)
 
 
 def _unreadable(*problems: Problem) -> LockError:
@@ -140,18 +136,21 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     return {
         "name": locked.system.name,
         "architecture": locked.system.architecture,
-        "repository": [_written(item) for item in sorted(locked.repositories, key=lambda item: item.name)],
-        **({"image": [_written(image) for image in sorted(locked.images)]} if locked.images else {}),
+        "repository": [_written(vars(item)) for item in sorted(locked.repositories, key=lambda item: item.name)],
+        **_written({"image": [_written(vars(image)) for image in sorted(locked.images)]}),
         "group": [
             {
                 "name": group.name,
                 "requests": list(group.requests),
-                **({"provides": list(group.provides)} if group.provides else {}),
-                **({"recommends": True} if group.recommends else {}),
+                **_written({"provides": list(group.provides), "recommends": group.recommends}),
                 "packages": sorted(group.packages),
-                **({"companions": sorted(group.companions)} if group.companions else {}),
-                **({"debconf": [vars(answer) for answer in group.debconf]} if group.debconf else {}),
-                **({"image": [_set_table(item) for item in group.images]} if group.images else {}),
+                **_written(
+                    {
+                        "companions": sorted(group.companions),
+                        "debconf": [vars(answer) for answer in group.debconf],
+                        "image": [{"name": item.image, "packages": sorted(item.packages)} for item in group.images],
+                    }
+                ),
             }
             for group in sorted(locked.groups)
         ],
@@ -159,136 +158,106 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     }
 
 
-def _written(item: LockedRepository | LockedImage) -> dict[str, Any]:
-    """Return the fields that are not empty."""
-    return {key.replace("_", "-"): value for key, value in vars(item).items() if value}
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are not empty, by their keys in the file."""
+    return {key.replace("_", "-"): value for key, value in values.items() if value}
 
 
-def _set_table(item: ImageSet) -> dict[str, Any]:
-    return {"name": item.image, "packages": sorted(item.packages)}
+def _system(fields: Fields) -> LockedSystem:
+    name, architecture = fields.text("name"), fields.text("architecture")
+    try:
+        system = System.parse(name, architecture)
+    except ValueError as error:
+        fields.wrong("name", str(error))
+        system = System("", "")
+    if not ARCHITECTURE.fullmatch(architecture):
+        fields.wrong("architecture", f"{architecture!r} is not an architecture")
+    repositories = tuple(map(_repository, fields.tables("repository")))
+    names = {item.name for item in repositories}
+    packages = tuple(_package(item, names) for item in fields.tables("package"))
+    images = tuple(map(_image, fields.tables("image")))
+    keys = {package.key for package in packages}
+    groups = tuple(_group(item, keys, {image.name for image in images}) for item in fields.tables("group"))
+    for what, items in (("repository", repositories), ("image", images), ("group", groups)):
+        fields.once((item.name for item in items), what, what)
+    fields.once((item.key for item in packages), "package", "package")
+    return LockedSystem(system, repositories, groups, packages, images)
 
 
-class _LockReader(FieldReader):
-    """The tables of a lock."""
+def _repository(fields: Fields) -> LockedRepository:
+    uri = fields.optional("uri")
+    if has_credentials(uri):
+        fields.wrong("uri", "holds a user or a password, and must not")
+    elif uri and not _is_uri(uri):
+        fields.wrong("uri", f"{uri!r} is not the URI of a repository")
+    return LockedRepository(fields.text("name"), uri or None, fields.flag("allow-expired"))
 
-    def time(self, document: Mapping[str, Any], key: str) -> str:
-        text = self.text(document, "", key) if key in document else ""
-        self.match(TIME, text, key, "a time, such as 2026-01-31T12:00:00+00:00")
-        return text
 
-    def systems(self, document: Mapping[str, Any]) -> tuple[LockedSystem, ...]:
-        tables = self.tables(document, "", "system")
-        systems = tuple(self.system(table, f"system[{i}]") for i, table in enumerate(tables))
-        self.once((str(item.system).strip() for item in systems), "system", "system")
-        return systems
+def _package(fields: Fields, repositories: Container[str]) -> LockedPackage:
+    package = fields.record(LockedPackage)
+    if package.repository and package.repository not in repositories:
+        fields.wrong("repository", f"there is no repository {package.repository!r} in this system")
+    if ".." in package.path.split("/") or package.path.startswith("/"):
+        fields.wrong("path", "must lie below the repository")
+    if not package.path.isprintable():
+        fields.wrong("path", "must not hold control characters")
+    lengths = [len(os.fsencode(part)) for part in package.path.split("/")]
+    if max(lengths) > NAME_MAX or len(os.fsencode(package.path)) > PATH_MAX:
+        fields.wrong("path", f"must have at most {PATH_MAX} bytes, and {NAME_MAX} between two slashes")
+    return package
 
-    def system(self, table: dict[str, Any], at: str) -> LockedSystem:
-        name, architecture = self.text(table, at, "name"), self.text(table, at, "architecture")
-        try:
-            system = System.parse(name, architecture)
-        except ValueError as error:
-            self.wrong(f"{at}.name", str(error))
-            system = System("", "")
-        if not ARCHITECTURE.fullmatch(architecture):
-            self.wrong(f"{at}.architecture", f"{architecture!r} is not an architecture")
-        repositories = tuple(
-            self.repository(item, f"{at}.repository[{i}]")
-            for i, item in enumerate(self.tables(table, at, "repository"))
-        )
-        packages = tuple(
-            self.package(item, f"{at}.package[{i}]", {item.name for item in repositories})
-            for i, item in enumerate(self.tables(table, at, "package"))
-        )
-        images = tuple(self.image(item, f"{at}.image[{i}]") for i, item in enumerate(self.tables(table, at, "image")))
-        keys = {package.key for package in packages}
-        names = {image.name for image in images}
-        groups = tuple(
-            self.group(item, f"{at}.group[{i}]", keys, names) for i, item in enumerate(self.tables(table, at, "group"))
-        )
-        self.once((item.name for item in repositories), f"{at}.repository", "repository")
-        self.once((item.name for item in images), f"{at}.image", "image")
-        self.once((item.name for item in groups), f"{at}.group", "group")
-        self.once((item.key for item in packages), f"{at}.package", "package")
-        return LockedSystem(system, repositories, groups, packages, images)
 
-    def repository(self, table: dict[str, Any], at: str) -> LockedRepository:
-        uri = self.text(table, at, "uri") if "uri" in table else None
-        if uri and has_credentials(uri):
-            self.wrong(f"{at}.uri", "holds a user or a password, and must not")
-        elif uri and not _is_uri(uri):
-            self.wrong(f"{at}.uri", f"{uri!r} is not the URI of a repository")
-        return LockedRepository(self.text(table, at, "name"), uri, self.flag(table, at, "allow-expired"))
+def _image(fields: Fields) -> LockedImage:
+    reference, root = fields.optional("reference"), fields.optional("root")
+    if reference and root:
+        fields.wrong("root", "it has a reference already")
+    name = fields.text("name", GROUP_NAME, "an image's name")  # it becomes a part of a file's name
+    return LockedImage(name, reference, root)
 
-    def package(self, table: dict[str, Any], at: str, repositories: set[str]) -> LockedPackage:
-        package = self.record(LockedPackage, table, at)
-        if package.repository and package.repository not in repositories:
-            self.wrong(f"{at}.repository", f"there is no repository {package.repository!r} in this system")
-        if ".." in package.path.split("/") or package.path.startswith("/"):
-            self.wrong(f"{at}.path", "must lie below the repository")
-        if not package.path.isprintable():
-            self.wrong(f"{at}.path", "must not hold control characters")
-        if len(os.fsencode(package.path)) > PATH_MAX or any(
-            len(os.fsencode(p)) > NAME_MAX for p in package.path.split("/")
-        ):
-            self.wrong(f"{at}.path", f"must have at most {PATH_MAX} bytes, and {NAME_MAX} between two slashes")
-        return package
 
-    def image(self, table: dict[str, Any], at: str) -> LockedImage:
-        found = [self.text(table, at, key) if key in table else "" for key in ("reference", "root")]
-        image = LockedImage(self.text(table, at, "name"), *found)
-        self.match(GROUP_NAME, image.name, f"{at}.name", "an image's name")  # it becomes a part of a file's name
-        if image.reference and image.root:
-            self.wrong(f"{at}.root", "it has a reference already")
-        return image
+def _group(fields: Fields, keys: Container[str], images: Container[str]) -> LockedGroup:
+    if not fields.values.get("requests"):  # what asks for nothing would be installed without anything
+        fields.wrong("requests", "must name at least one package")
+    sets = tuple(_image_set(item, keys, images) for item in fields.tables("image"))
+    fields.once((item.image for item in sets), "image", "image")
+    provides = fields.texts("provides")
+    for index, file in enumerate(provides):
+        if not file.startswith("/") or not file.isprintable():
+            fields.wrong(f"provides[{index}]", f"{file!r} is not the path of a file")
+    return LockedGroup(
+        fields.text("name", GROUP_NAME, "a group's name"),
+        fields.requests("requests"),
+        _known(fields, "packages", keys),
+        provides,
+        fields.flag("recommends"),
+        sets,
+        _known(fields, "companions", keys),
+        tuple(map(_answer, fields.tables("debconf"))),
+    )
 
-    def image_set(self, table: dict[str, Any], at: str, keys: set[str], images: set[str]) -> ImageSet:
-        found = ImageSet(self.text(table, at, "name"), self.texts(table, at, "packages"))
-        if found.image not in images:
-            self.wrong(f"{at}.name", f"there is no image {found.image!r} in this system")
-        self.known(found.packages, f"{at}.packages", keys)
-        return found
 
-    def answer(self, table: dict[str, Any], at: str) -> DebconfAnswer:
-        package, question, kind = (self.text(table, at, key) for key in ("package", "question", "type"))
-        found = DebconfAnswer(package, question, kind, self.text(table, at, "value", empty=True))
-        if wrong := found.wrong():
-            self.wrong(f"{at}.{wrong[0]}", wrong[1])
-        return found
+def _image_set(fields: Fields, keys: Container[str], images: Container[str]) -> ImageSet:
+    image = fields.text("name")
+    if image not in images:
+        fields.wrong("name", f"there is no image {image!r} in this system")
+    return ImageSet(image, _known(fields, "packages", keys))
 
-    def known(self, packages: Iterable[str], at: str, keys: set[str]) -> None:
-        for index, key in enumerate(packages):
-            if key not in keys:
-                self.wrong(f"{at}[{index}]", f"there is no package {key!r} in this system")
 
-    def group(self, table: dict[str, Any], at: str, keys: set[str], images: set[str]) -> LockedGroup:
-        group = LockedGroup(
-            self.text(table, at, "name"),
-            self.texts(table, at, "requests"),
-            self.texts(table, at, "packages"),
-            self.texts(table, at, "provides"),
-            self.flag(table, at, "recommends"),
-            tuple(
-                self.image_set(item, f"{at}.image[{i}]", keys, images)
-                for i, item in enumerate(self.tables(table, at, "image"))
-            ),
-            self.texts(table, at, "companions"),
-            tuple(self.answer(item, f"{at}.debconf[{i}]") for i, item in enumerate(self.tables(table, at, "debconf"))),
-        )
-        self.once((item.image for item in group.images), f"{at}.image", "image")
-        self.match(GROUP_NAME, group.name, f"{at}.name", "a group's name")
-        if not table.get("requests"):  # what asks for nothing would be installed without anything
-            self.wrong(f"{at}.requests", "must name at least one package")
-        for index, text in enumerate(group.requests):
-            try:
-                PackageRequest.parse(text)
-            except ValueError as error:
-                self.wrong(f"{at}.requests[{index}]", str(error))
-        for index, file in enumerate(group.provides):
-            if not file.startswith("/") or not file.isprintable():
-                self.wrong(f"{at}.provides[{index}]", f"{file!r} is not the path of a file")
-        self.known(group.packages, f"{at}.packages", keys)
-        self.known(group.companions, f"{at}.companions", keys)
-        return group
+def _known(fields: Fields, field: str, keys: Container[str]) -> tuple[str, ...]:
+    """Return a list of keys of packages."""
+    found = fields.texts(field)
+    for index, key in enumerate(found):
+        if key not in keys:
+            fields.wrong(f"{field}[{index}]", f"there is no package {key!r} in this system")
+    return found
+
+
+def _answer(fields: Fields) -> DebconfAnswer:
+    package, question, kind = map(fields.text, ("package", "question", "type"))
+    found = DebconfAnswer(package, question, kind, fields.text("value", empty=True))
+    if wrong := found.wrong():
+        fields.wrong(*wrong[:2])
+    return found
 
 
 def _is_uri(text: str) -> bool:

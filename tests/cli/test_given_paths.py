@@ -11,7 +11,7 @@ import pytest
 from tests.support.world import World
 
 from package_cache.cli.main import cli
-from package_cache.cli.options import GivenPath, NamedFile
+from package_cache.cli.options import NAMED_FILE, GivenPath
 
 MANIFEST = '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
 IMAGE = '[[image]]\nname = "job"\nstatus = "status"\nsystem = "ubuntu18.04"\n'
@@ -47,7 +47,7 @@ def path_parameters() -> Iterator[tuple[str, str]]:
         command = cli.get_command(click.Context(cli), verb)
         assert command is not None
         for parameter in command.params:
-            if isinstance(parameter.type, click.Path | NamedFile):
+            if isinstance(parameter.type, click.Path) or parameter.type is NAMED_FILE:
                 assert not isinstance(parameter.type, click.Path) or isinstance(parameter.type, GivenPath), parameter
                 yield verb, str(parameter.name)
 
@@ -114,7 +114,7 @@ def words(world: World, verb: str, name: str, given: str) -> list[str]:
             found += ["--root", str(world.folder / "root")]
     for one in dict.fromkeys((*NEEDED[verb], name)):
         parameter, path = parameter_of(verb, one), given if one == name else str(places(world)[one])
-        path = f"ubuntu={path}" if isinstance(parameter.type, NamedFile) else path
+        path = f"ubuntu={path}" if parameter.type is NAMED_FILE else path
         found += [path] if isinstance(parameter, click.Argument) else [parameter.opts[0], path]
     return found
 
@@ -154,7 +154,7 @@ def test_invalid_paths_are_refused(world: World, path: str) -> None:
     for verb, name in PARAMETERS:
         parameter = parameter_of(verb, name)
         with pytest.raises(click.BadParameter, match=r"path is empty|has control characters|is not NAME=VALUE"):
-            parameter.type.convert(f"name={path}" if isinstance(parameter.type, NamedFile) else path, parameter, None)
+            parameter.type.convert(f"name={path}" if parameter.type is NAMED_FILE else path, parameter, None)
     status, _, err = world.run("lock", "--state", path)
     assert status == 2
     assert "Invalid value for '--state': the path" in err

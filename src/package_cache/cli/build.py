@@ -19,8 +19,8 @@ from package_cache.cli.options import (
     archive_options,
     given_manifest,
     given_options,
-    json_option,
     max_age_option,
+    verb,
 )
 from package_cache.cli.render import Renderer
 from package_cache.deb.compression import LEVEL
@@ -32,7 +32,7 @@ from package_cache.releases.sources import mirror_finder
 from package_cache.settings import Options
 
 
-@click.command("build")
+@verb("build")
 @archive_options
 @click.option("--output", type=GivenPath(), default=DEFAULT_CACHE, show_default=True, help="Folder of the cache.")
 @click.option(
@@ -50,8 +50,6 @@ from package_cache.settings import Options
     "often than built.",
 )
 @max_age_option("Refuse a lock that is older.  [default: max-age of the manifest]")
-@json_option
-@click.pass_obj
 def build_command(
     renderer: Renderer,
     /,

@@ -16,14 +16,14 @@ from package_cache.cli.options import (
     cache_option,
     default_state,
     given_manifest,
-    json_option,
     state_option,
+    verb,
 )
 from package_cache.cli.render import Renderer
 from package_cache.names import ARCHITECTURE
 
 
-@click.command("check")
+@verb("check")
 @click.argument("groups", metavar="[GROUP...]", nargs=-1)
 @cache_option
 @click.option("--image", metavar="REFERENCE", help="docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR:TAG, oci-archive:FILE")
@@ -54,8 +54,6 @@ from package_cache.names import ARCHITECTURE
     help="Also install each group in a disposable copy of the root or image, and record the result in the cache.",
 )
 @state_option
-@json_option
-@click.pass_obj
 def check_command(
     renderer: Renderer,
     /,

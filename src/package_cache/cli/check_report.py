@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from package_cache.check.matrix import MatrixRow
 from package_cache.check.verdict import CheckResult, Prediction, Verdict
-from package_cache.cli.formatting import in_bytes
-from package_cache.cli.tables import table
+from package_cache.cli.formatting import in_bytes, table
 from package_cache.errors import PackageCacheError
 
 

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import click
 
-from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import GivenPath, json_option
+from package_cache.cli.formatting import aligned, count, in_bytes
+from package_cache.cli.options import GivenPath, verb
 from package_cache.cli.render import Renderer
-from package_cache.cli.tables import aligned
 from package_cache.diff import Change, Difference, GroupDifference, Side, diff
 from package_cache.exit_codes import ExitStatus
 
 
-@click.command("diff")
+@verb("diff")
 @click.argument("old", type=GivenPath())
 @click.argument("new", type=GivenPath())
 @click.option(
@@ -21,8 +20,6 @@ from package_cache.exit_codes import ExitStatus
     is_flag=True,
     help=f"Exit with status {ExitStatus.DIFFERENT.code} if they differ.  [default: 0]",
 )
-@json_option
-@click.pass_obj
 def diff_command(renderer: Renderer, old: Path, new: Path, *, exit_code: bool) -> int:
     """Compare two locks (files) or caches (folders), or a lock with a cache: packages per group and OS release, bytes.
 

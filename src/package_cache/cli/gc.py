@@ -8,11 +8,11 @@ import click
 from package_cache.cache.gc import GcResult, gc
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import cache_option, json_option
+from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
 
 
-@click.command("gc")
+@verb("gc")
 @cache_option
 @click.option(
     "--grace",
@@ -23,8 +23,6 @@ from package_cache.cli.render import Renderer
     help="Minimum time between the first gc that found a file unused and its removal.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
-@json_option
-@click.pass_obj
 def gc_command(renderer: Renderer, cache: Path, grace: float, *, dry_run: bool) -> int:
     """Remove package files that no group of a cache uses, such as old versions on a volume.
 

@@ -7,14 +7,14 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import authfile_option, cache_option, given_options, json_option, mirror_options
+from package_cache.cli.options import authfile_option, cache_option, given_options, mirror_options, verb
 from package_cache.cli.render import Renderer
 from package_cache.image.export import ImageResult, image
 from package_cache.image.variant import Form
 from package_cache.oci.skopeo import Destination
 
 
-@click.command("image")
+@verb("image")
 @cache_option
 @click.option(
     "--output",
@@ -36,8 +36,6 @@ from package_cache.oci.skopeo import Destination
     help="Allow plain HTTP and unverified certificates. Always allowed for loopback addresses.",
 )
 @mirror_options
-@json_option
-@click.pass_obj
 def image_command(
     renderer: Renderer,
     /,

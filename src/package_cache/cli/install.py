@@ -13,19 +13,17 @@ from package_cache.cli.options import (
     given_manifest,
     given_options,
     groups_argument,
-    json_option,
+    verb,
 )
 from package_cache.cli.render import Renderer
 from package_cache.exit_codes import ExitStatus
 from package_cache.install import install
 
 
-@click.command("install")
+@verb("install")
 @groups_argument
 @cache_option
 @archive_options
-@json_option
-@click.pass_obj
 def install_command(
     renderer: Renderer, /, groups: tuple[str, ...], cache: Path, manifest: Path | None, **rest: Any
 ) -> int:

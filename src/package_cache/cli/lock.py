@@ -1,7 +1,6 @@
 """`package-cache lock`."""
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from os.path import lexists
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import archive_options, authfile_option, given_manifest, given_options, json_option
+from package_cache.cli.options import archive_options, authfile_option, given_manifest, given_options, verb
 from package_cache.cli.render import Renderer
 from package_cache.diff import compared
 from package_cache.errors import LockError
@@ -25,16 +24,6 @@ from package_cache.resolve.target_images import image_to_lock, images_before
 from package_cache.resolve.upgrade_policy import Keep
 from package_cache.settings import Options
 from package_cache.tools import need_for_lock
-
-
-@dataclass(frozen=True)
-class _Locked:
-    path: Path
-    systems: int
-    packages: int
-    bytes: int
-    changes: Mapping[str, int] | None
-    """Numbers of packages that changed since the previous lock; None without a readable previous lock."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +59,7 @@ class _Request:
         return before
 
 
-@click.command("lock")
+@verb("lock")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @archive_options
 @click.option("--keep", is_flag=True, help="Keep the versions of the previous lock where possible.")
@@ -96,8 +85,6 @@ class _Request:
 )
 @click.option("--forget", metavar="NAME", multiple=True, help="Remove the packages that only this image needs.")
 @authfile_option
-@json_option
-@click.pass_obj
 def lock_command(renderer: Renderer, /, manifest: Path | None, **given: Any) -> int:
     """Resolve a manifest to exact versions, hashes and origins, and write its lock beside it.
 
@@ -119,17 +106,15 @@ def lock_command(renderer: Renderer, /, manifest: Path | None, **given: Any) -> 
     with renderer.listening() as listener:
         lock = _resolved(request, read, options, before, listener)
     save_lock(lock, read)
-    result = _result(lock_path(read), before, lock)
-    systems = ", ".join(str(system.system) for system in lock.systems)
-    text = f"{result.path}: {count(result.packages, 'package')}, {in_bytes(result.bytes)}, for {systems}"
-    changes = ", ".join(f"{number} {kind}" for kind, number in (result.changes or {}).items() if number)
-    return renderer.result(f"{text}\nsince the previous lock: {changes}" if changes else text, result)
-
-
-def _result(path: Path, before: Lock | None, lock: Lock) -> _Locked:
-    packages = {package.sha256: package.size for system in lock.systems for package in system.packages}
+    path = lock_path(read)
+    sizes = {package.sha256: package.size for system in lock.systems for package in system.packages}
     changes = compared(path, of_lock(before), path, of_lock(lock)).changes if before else None
-    return _Locked(path, len(lock.systems), len(packages), sum(packages.values()), changes)
+    systems = ", ".join(str(system.system) for system in lock.systems)
+    text = f"{path}: {count(len(sizes), 'package')}, {in_bytes(sum(sizes.values()))}, for {systems}"
+    if numbers := ", ".join(f"{number} {kind}" for kind, number in (changes or {}).items() if number):
+        text += f"\nsince the previous lock: {numbers}"
+    result = {"path": path, "systems": len(lock.systems), "packages": len(sizes), "bytes": sum(sizes.values())}
+    return renderer.result(text, {**result, "changes": changes})  # None without a readable previous lock
 
 
 def _resolved(request: _Request, manifest: Manifest, options: Options, before: Lock | None, listener: Listener) -> Lock:

@@ -14,22 +14,10 @@ from package_cache.cli.render import Renderer
 from package_cache.errors import PackageCacheError, status_of_os_error, unforeseen
 from package_cache.exit_codes import ExitStatus
 
-VERBS = {
-    "lock": "lock",
-    "build": "build",
-    "image": "image",
-    "check": "check",
-    "stage": "stage",
-    "install": "install",
-    "list": "show",
-    "show": "show",
-    "verify": "verify",
-    "diff": "diff",
-    "outdated": "outdated",
-    "gc": "gc",
-    "sbom": "sbom",
-}
-"""The module of each verb, in the order of a user's work. Only the requested verb's module is imported."""
+VERBS = (
+    "lock", "build", "image", "check", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom",
+)  # fmt: skip
+"""In the order of a user's work. Only the requested verb's module is imported."""
 
 
 class _Verbs(click.Group):
@@ -41,7 +29,7 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"package_cache.cli.{VERBS[cmd_name]}")
+        module = importlib.import_module(f"package_cache.cli.{'show' if cmd_name == 'list' else cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -77,25 +65,19 @@ def _run(arguments: Sequence[str], renderer: Renderer) -> int:
     """Run the command. Raises `OSError` if it cannot even print the error."""
     try:
         status = cli.main(list(arguments), prog_name="package-cache", standalone_mode=False, obj=renderer)
+        return status if isinstance(status, int) else 0
     except click.UsageError as error:
-        renderer.usage(error)
-        return ExitStatus.USAGE.code
+        return renderer.usage(error)
     except PackageCacheError as error:
-        renderer.error(error)
-        return error.status.code
+        return renderer.error(error)
     except (KeyboardInterrupt, click.Abort):
-        renderer.interrupted()
-        return ExitStatus.INTERRUPTED.code
+        return renderer.interrupted()
     except BrokenPipeError:
         raise
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps it in class creation
-            renderer.interrupted()
-            return ExitStatus.INTERRUPTED.code
-        ours = unforeseen(error, "cannot go on")
-        renderer.error(ours)
-        return ours.status.code
-    return status if isinstance(status, int) else 0
+            return renderer.interrupted()
+        return renderer.error(unforeseen(error, "cannot go on"))
 
 
 def _without_output(error: OSError) -> int:

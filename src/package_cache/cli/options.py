@@ -35,35 +35,6 @@ NO_LIMIT = datetime.timedelta.max
 """The age that `--max-age none` means."""
 
 
-class _Pair(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
-    """`name=value`, such as `ubuntu=URI`."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        name, equals, rest = str(value).partition("=")
-        if not (name and equals and rest):
-            example = f"write one like ubuntu={without_credentials(rest) or '...'}"
-            self.fail(f"{without_credentials(str(value))!r} is not NAME=VALUE: {example}", param, ctx)
-        return name, rest
-
-
-class NamedFile(_Pair):
-    """`name=file`, with the file's absolute path."""
-
-    name = "NAME=FILE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return the name and the path. Raises `click.BadParameter` for an invalid path."""
-        name, file = super().convert(value, param, ctx)
-        try:
-            return name, str(absolute_path(file))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 def absolute_path(text: str) -> Path:
     """Return the absolute path of a text. Raises `ValueError` if it is empty or has control characters.
 
@@ -91,16 +62,37 @@ class GivenPath(click.Path):
         return super().convert(path, param, ctx)
 
 
-class _Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # as above
-    """`30d`, or `none`."""
+class Given(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
+    """What a function returns for a text of the command line; its `ValueError` is an error of the command line."""
 
-    name = "AGE"
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value of a text, which may be converted already. Raises `click.BadParameter`."""
         try:
-            return NO_LIMIT if value == "none" else parse_age(str(value))
+            return self._read(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, rest = text.partition("=")
+    if not (name and equals and rest):
+        example = f"write one like ubuntu={without_credentials(rest) or '...'}"
+        raise ValueError(f"{without_credentials(text)!r} is not NAME=VALUE: {example}")
+    return name, rest
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, file = _pair(text)
+    return name, absolute_path(file)
+
+
+PAIR = Given("NAME=VALUE", _pair)
+NAMED_FILE = Given("NAME=FILE", _named_file)
+AGE = Given("AGE", lambda text: NO_LIMIT if text == "none" else parse_age(text))
 
 
 def combined(*options: Decorator) -> Decorator:
@@ -110,11 +102,7 @@ def combined(*options: Decorator) -> Decorator:
 
 def max_age_option(text: str) -> Decorator:
     """Return the option that sets the maximum age of a lock or a cache."""
-    return click.option("--max-age", type=_Age(), help=f"{text} AGE is like 30d, 12h or 4w, or none.")
-
-
-def _allow_outside(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    ctx.meta[ALLOW_OUTSIDE] = value
+    return click.option("--max-age", type=AGE, help=f"{text} AGE is like 30d, 12h or 4w, or none.")
 
 
 def _readable_authfile(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
@@ -127,7 +115,7 @@ allow_outside_option = click.option(
     ALLOW_OUTSIDE,
     is_flag=True,
     expose_value=False,
-    callback=_allow_outside,
+    callback=lambda ctx, _, value: ctx.meta.update({ALLOW_OUTSIDE: value}),
     help="Also read files that the manifest names outside of its own folder: root folders, status files, keys.",
 )
 manifest_option = combined(
@@ -156,7 +144,7 @@ mirror_options = combined(
     click.option(
         "--mirror",
         "mirrors",
-        type=_Pair(),
+        type=PAIR,
         multiple=True,
         metavar="NAME=URI",
         help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
@@ -165,7 +153,7 @@ mirror_options = combined(
     click.option(
         "--keyring",
         "keyrings",
-        type=NamedFile(),
+        type=NAMED_FILE,
         multiple=True,
         metavar="NAME=FILE",
         help="Keys that sign a distribution's archive, for a mirror that signs with its own keys.",
@@ -186,7 +174,7 @@ archive_options = combined(
     click.option(
         "--snapshot",
         "snapshots",
-        type=_Pair(),
+        type=PAIR,
         multiple=True,
         metavar="NAME=URI",
         help="Mirror that keeps old versions of an archive or of a repository of the manifest, for locked files that "
@@ -220,8 +208,19 @@ archive_options = combined(
 cache_option = click.option(
     "--cache", type=GivenPath(), default=DEFAULT_CACHE, show_default=True, help="Folder of the cache."
 )
-json_option = click.option("--json", "as_json", is_flag=True, expose_value=False, help="Print the result as JSON.")
 groups_argument = click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
+
+
+def verb(name: str) -> Callable[[Callable[..., int]], click.Command]:
+    """Return the decorator that makes a command of a function: it gets the renderer; `--json` is its last option."""
+
+    def decorate(function: Callable[..., int]) -> click.Command:
+        command = click.command(name)(click.pass_obj(function))
+        json = click.Option(["--json", "as_json"], is_flag=True, expose_value=False, help="Print the result as JSON.")
+        command.params.append(json)
+        return command
+
+    return decorate
 
 
 def given_manifest(path: Path | None) -> Manifest:
@@ -240,7 +239,7 @@ def given_options(
     state: Path | None = None,
     *,
     mirrors: Iterable[tuple[str, str]] = (),
-    keyrings: Iterable[tuple[str, str]] = (),
+    keyrings: Iterable[tuple[str, Path]] = (),
     snapshots: Iterable[tuple[str, str]] = (),
     auth: Path | None = None,
     **others: Any,
@@ -252,6 +251,7 @@ def given_options(
     for name, uri in snapshots:
         check_uri(uri, f"a snapshot of {name}", f"--snapshot {name}=scheme://host/path")
     hint = f"name a file in the format of apt_auth.conf(5) with --auth-file or {AUTH_VARIABLE}"
+    home = _home()
     auth = auth or _path_of(AUTH_VARIABLE)
     return Options(
         state=state or default_state(),
@@ -260,11 +260,11 @@ def given_options(
         proxies={name: os.environ[name] for name in (*PROXIES, *map(str.upper, PROXIES)) if os.environ.get(name)},
         # apt reports every signature as untrusted if it cannot read a keyring, and continues without passwords
         keyrings={
-            name: _readable(Path(file), f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
+            name: _readable(file, f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
             for name, file in keyrings
         },
         auth=auth and _readable(auth, "the file of passwords", hint),
-        gnupg=_gnupg(),
+        gnupg=_path_of("GNUPGHOME") or (home and home / ".gnupg"),  # gpg(1) reads a relative one, too
         **others,
     )
 
@@ -314,18 +314,12 @@ def default_state() -> Path:
     if own := _path_of(STATE_VARIABLE):
         return own
     base, home = _absolute_path_of("XDG_CACHE_HOME"), _home()
-    if base is not None:
-        return base / "package-cache"
-    if home is None:
+    if base is None and home is not None:
+        base = home / ".cache"
+    if base is None:
         message = "cannot find a folder for what is kept between runs: this user has no home"
         raise UsageError(message, hint=f"name one with --state or {STATE_VARIABLE}")
-    return home / ".cache" / "package-cache"
-
-
-def _gnupg() -> Path | None:
-    """Return the user's GnuPG home; gpg(1) reads a relative GNUPGHOME from the current folder, too."""
-    home = _home()
-    return _path_of("GNUPGHOME") or (home and home / ".gnupg")
+    return base / "package-cache"
 
 
 def _absolute_path_of(variable: str) -> Path | None:
@@ -335,10 +329,7 @@ def _absolute_path_of(variable: str) -> Path | None:
 
 def _home() -> Path | None:
     """Return the user's home folder: HOME if it is an absolute path, else the one of the user database."""
-    named = _absolute_path_of("HOME")
-    if named is not None:
-        return named
     try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+        return _absolute_path_of("HOME") or Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         return None

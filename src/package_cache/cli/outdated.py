@@ -5,22 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-
-from package_cache.cli.formatting import count
-from package_cache.cli.options import archive_options, given_manifest, given_options, json_option
+from package_cache.cli.formatting import aligned, count
+from package_cache.cli.options import archive_options, given_manifest, given_options, verb
 from package_cache.cli.render import Renderer
-from package_cache.cli.tables import aligned
 from package_cache.exit_codes import ExitStatus
 from package_cache.manifest_lock import current_lock, lock_path
 from package_cache.outdated import Outdated, OutdatedPackage, outdated
 from package_cache.releases.distributions import Support
 
 
-@click.command("outdated")
+@verb("outdated")
 @archive_options
-@json_option
-@click.pass_obj
 def outdated_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) -> int:
     """List packages for which the archives have newer versions than the lock, mark security updates, and report
     OS releases whose standard support has ended. The lock does not change.

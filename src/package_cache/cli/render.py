@@ -63,8 +63,8 @@ class Renderer:
             click.echo(visible(text))
         return status.code
 
-    def error(self, error: PackageCacheError) -> None:
-        """Print an error."""
+    def error(self, error: PackageCacheError) -> int:
+        """Print an error; return its status."""
         if self.json:
             told = {
                 "message": error.message,
@@ -77,20 +77,23 @@ class Renderer:
 
         talk().print("[red]error:[/red]", end=" ")
         self.complain(str(error))
+        return error.status.code
 
-    def usage(self, error: click.UsageError) -> None:
-        """Print an error in the command line."""
+    def usage(self, error: click.UsageError) -> int:
+        """Print an error in the command line; return its status."""
         if self.json:
             self._envelope(ExitStatus.USAGE, error={"message": error.format_message()})
         shown = io.StringIO()
         error.show(shown)
         self.complain(shown.getvalue().rstrip("\n"))
+        return ExitStatus.USAGE.code
 
-    def interrupted(self) -> None:
-        """Print that a signal interrupted the command."""
+    def interrupted(self) -> int:
+        """Print that a signal interrupted the command; return its status."""
         if self.json:
             self._envelope(ExitStatus.INTERRUPTED, error={"message": "interrupted"})
         self.complain("interrupted: completed work is kept; run the command again to continue")
+        return ExitStatus.INTERRUPTED.code
 
     def _envelope(self, status: ExitStatus, **content: Any) -> None:
         reason = "ok" if status is ExitStatus.INSTALLED else status.reason

@@ -6,14 +6,13 @@ import json
 import shlex
 import stat
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count
-from package_cache.cli.options import GivenPath, cache_option, json_option
+from package_cache.cli.options import GivenPath, cache_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.errors import ToolMissingError, UsageError
 from package_cache.filesystem.paths import write_atomically
@@ -24,14 +23,7 @@ from package_cache.sbom.facts import Writer, bill_of
 FORMATS = ("spdx", "cyclonedx")
 
 
-@dataclass(frozen=True)
-class _Billed:
-    path: Path
-    packages: int
-    licences_known: int
-
-
-@click.command("sbom")
+@verb("sbom")
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
 @cache_option
 @click.option(
@@ -52,8 +44,6 @@ class _Billed:
     type=GivenPath(),
     help="File to write.  [default: standard output]",
 )
-@json_option
-@click.pass_obj
 def sbom_command(
     renderer: Renderer,
     /,
@@ -85,7 +75,7 @@ def sbom_command(
     with writing_to(place.parent):
         write_atomically(place, text.encode())
     known = sum(bool(item.licences) for item in bill.packages)
-    result = _Billed(output, len(bill.packages), known)
+    result = {"path": output, "packages": len(bill.packages), "licences_known": known}
     return renderer.result(f"{output}: {count(len(bill.packages), 'package')}, licences known of {known}", result)
 
 

@@ -11,16 +11,13 @@ from package_cache.cache.description import DescribedGroup, read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
-from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import cache_option, json_option
+from package_cache.cli.formatting import count, in_bytes, table
+from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
-from package_cache.cli.tables import table
 
 
-@click.command("list")
+@verb("list")
 @cache_option
-@json_option
-@click.pass_obj
 def list_command(renderer: Renderer, cache: Path) -> int:
     """List the groups of a cache: OS releases, numbers of packages, sizes.
 
@@ -57,11 +54,9 @@ def list_command(renderer: Renderer, cache: Path) -> int:
     return renderer.result("\n".join(lines), value)
 
 
-@click.command("show")
+@verb("show")
 @click.argument("group")
 @cache_option
-@json_option
-@click.pass_obj
 def show_command(renderer: Renderer, group: str, cache: Path) -> int:
     """Show a group: its requested packages, and every package that it installs, with version and size.
 

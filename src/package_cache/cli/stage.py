@@ -12,21 +12,19 @@ from package_cache.cli.options import (
     GivenPath,
     cache_option,
     groups_argument,
-    json_option,
     max_age_option,
+    verb,
 )
 from package_cache.cli.render import Renderer
 from package_cache.max_age import refuse_old_cache
 from package_cache.stage import stage
 
 
-@click.command("stage")
+@verb("stage")
 @groups_argument
 @cache_option
 @click.option("--to", type=GivenPath(), required=True, help="Folder of the staged cache on the volume.")
 @max_age_option("Refuse a cache that is older, or was built from an older lock.")
-@json_option
-@click.pass_obj
 def stage_command(
     renderer: Renderer, groups: tuple[str, ...], cache: Path, to: Path, max_age: datetime.timedelta | None
 ) -> int:

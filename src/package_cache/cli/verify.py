@@ -2,21 +2,17 @@
 
 from pathlib import Path
 
-import click
-
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.verify import verify
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import cache_option, json_option
+from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.escaping import visible_line
 from package_cache.exit_codes import ExitStatus
 
 
-@click.command("verify")
+@verb("verify")
 @cache_option
-@json_option
-@click.pass_obj
 def verify_command(renderer: Renderer, cache: Path) -> int:
     """Check every file of a cache against its SHA-256.
 

@@ -80,7 +80,7 @@ ALLOWED = {
     "package_cache/sbom/facts.py": "only whether a package is there; dpkg-deb reads it",
     "package_cache/build/builder.py": BUILT,
     "package_cache/image/busybox.py": OWN,
-    "package_cache/check/dry_run.py": "the folder of copies, of our own making",
+    "package_cache/check/prediction.py": "the folder of copies, of our own making",
     "package_cache/check/target.py": "only whether the folder that the user named is there",
     "package_cache/inventory.py": MACHINE,
     "package_cache/image/export.py": OWN,

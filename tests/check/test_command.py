@@ -11,7 +11,7 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.cache.layout import INSTALLER, LOCK, CacheFolder, group_folder
-from package_cache.check import dry_run
+from package_cache.check import prediction
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
 from package_cache.check.verdict import Prediction
@@ -225,7 +225,7 @@ def test_a_dpkg_that_would_refuse_to_start(
 def test_an_installer_that_does_not_run_here(
     script: str, said: str, cache: SyntheticCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dry_run, "install_group", lambda: script)
-    monkeypatch.setattr(dry_run, "LIMIT", 1.0)
+    monkeypatch.setattr(prediction, "install_group", lambda: script)
+    monkeypatch.setattr(prediction, "LIMIT", 1.0)
     with pytest.raises(PackageCacheError, match=said):
         predicted(cache, write_root(tmp_path / "root"), "tools")

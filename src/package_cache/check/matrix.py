@@ -11,7 +11,6 @@ from package_cache.check.trial_install import try_install
 from package_cache.check.verdict import CheckResult
 from package_cache.errors import PackageCacheError, UsageError, unforeseen
 from package_cache.events import Listener, ignore
-from package_cache.exit_codes import ExitStatus
 from package_cache.manifest.model import Manifest
 from package_cache.sandbox.isolation import isolation_for, require_containment
 from package_cache.tools import need_for_check
@@ -26,20 +25,6 @@ class CheckOptions:
     """Whether to install each group in a disposable copy of the system."""
 
 
-@dataclass(frozen=True)
-class MatrixRow:
-    """The result for one image of a manifest, or the error that prevented the check."""
-
-    image: str
-    """The name in the manifest."""
-    result: CheckResult | PackageCacheError
-
-    @property
-    def status(self) -> ExitStatus:
-        """Return the status of this image."""
-        return self.result.status
-
-
 def check_one(
     groups: Sequence[str], cache: CacheFolder, where: Where, options: CheckOptions, listener: Listener = ignore
 ) -> CheckResult:
@@ -50,23 +35,18 @@ def check_one(
         require_containment()  # before an image is pulled
     with opened(where, state=options.state, listener=listener) as (seen, make_root):
         result = check(groups, cache, seen, listener)
-        if not install or not result.architecture:  # without dpkg every group is a miss
+        if not install or not seen.architecture:  # without dpkg every group is a miss
             return result
-        isolation = isolation_for(result.architecture)
+        isolation = isolation_for(seen.architecture)
         return replace(result, runs=try_install(result, cache, make_root(isolation), isolation, listener))
 
 
 def check_matrix(
-    manifest: Manifest,
-    cache: CacheFolder,
-    options: CheckOptions,
-    listener: Listener = ignore,
-    *,
-    authfile: Path | None = None,
-) -> tuple[MatrixRow, ...]:
-    """Check each image of a manifest. An image that cannot be read does not stop the check of the others.
+    manifest: Manifest, cache: CacheFolder, options: CheckOptions, listener: Listener, authfile: Path | None
+) -> dict[str, CheckResult | PackageCacheError]:
+    """Check each image of a manifest; return the results, or the errors that prevented them, by the images' names.
 
-    Raises `UsageError` if the manifest names no image.
+    An image that cannot be read does not stop the check of the others. Raises `UsageError` if the manifest names none.
     """
     if not manifest.images:
         hint = "add a table for each image: [[image]] with name, and reference, root, or status and system"
@@ -75,19 +55,12 @@ def check_matrix(
     roots = any(where.has_root for where in systems)
     need_for_check([where.image for where in systems], install=options.install and roots)
     all_groups = tuple(dict.fromkeys(group.name for group in manifest.groups))
-    rows = []
+    results: dict[str, CheckResult | PackageCacheError] = {}
     for image, where in zip(manifest.images, systems, strict=True):
-        result: CheckResult | PackageCacheError
         try:
-            result = check_one(image.groups or all_groups, cache, where, options, listener)
+            results[image.name] = check_one(image.groups or all_groups, cache, where, options, listener)
         except PackageCacheError as error:
-            result = error
+            results[image.name] = error
         except Exception as error:
-            result = unforeseen(error, f"cannot check {image.name}")
-        rows.append(MatrixRow(image.name, result))
-    return tuple(rows)
-
-
-def status_of_matrix(rows: Sequence[MatrixRow]) -> ExitStatus:
-    """Return the status of the first image with a miss or an error."""
-    return next((row.status for row in rows if row.status is not ExitStatus.INSTALLED), ExitStatus.INSTALLED)
+            results[image.name] = unforeseen(error, f"cannot check {image.name}")
+    return results

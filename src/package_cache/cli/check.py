@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.check.matrix import CheckOptions, check_matrix, check_one, status_of_matrix
+from package_cache.check.matrix import CheckOptions, check_matrix, check_one
 from package_cache.check.target import Where
 from package_cache.cli.check_report import matrix_text, matrix_value, text_of, value_of
 from package_cache.cli.options import (
@@ -20,6 +20,7 @@ from package_cache.cli.options import (
     verb,
 )
 from package_cache.cli.render import Renderer
+from package_cache.exit_codes import ExitStatus
 from package_cache.names import ARCHITECTURE
 
 
@@ -86,8 +87,9 @@ def check_command(
         _refuse_with_manifest(groups, where)
         read = given_manifest(manifest)
         with renderer.listening() as listener:
-            rows = check_matrix(read, CacheFolder(cache), options, listener, authfile=where.authfile)
-        return renderer.result(matrix_text(rows), matrix_value(rows), status_of_matrix(rows))
+            results = check_matrix(read, CacheFolder(cache), options, listener, where.authfile)
+        bad = (result.status for result in results.values() if result.status is not ExitStatus.INSTALLED)
+        return renderer.result(matrix_text(results), matrix_value(results), next(bad, ExitStatus.INSTALLED))
     _refuse_contradictions(where, install=install)
     with renderer.listening() as listener:
         result = check_one(groups, CacheFolder(cache), where, options, listener)

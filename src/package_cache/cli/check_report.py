@@ -1,11 +1,13 @@
 """The results of `check`, as text and as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
-from package_cache.check.matrix import MatrixRow
 from package_cache.check.verdict import CheckResult, Prediction, Verdict
 from package_cache.cli.formatting import in_bytes, table
 from package_cache.errors import PackageCacheError
+
+Matrix = Mapping[str, CheckResult | PackageCacheError]
+"""By the names of the images."""
 
 
 def value_of(result: CheckResult) -> dict[str, object]:
@@ -27,23 +29,24 @@ def value_of(result: CheckResult) -> dict[str, object]:
         }
         for item in result.verdicts
     ]
-    head = {"checked": result.name, "system": result.system, "architecture": result.architecture}
-    return {**head, "digest": result.digest, "asked_digest": result.asked, "groups": groups}
+    seen = result.seen
+    head = {"checked": seen.name, "system": seen.system, "architecture": seen.architecture or ""}
+    return {**head, "digest": seen.digest, "asked_digest": seen.asked, "groups": groups}
 
 
 def text_of(result: CheckResult) -> str:
     """Return a table of the groups, and below it what prevents each miss."""
-    head = f"{result.name}: {result.system or 'unknown system'} {result.architecture}".rstrip()
+    head = f"{result.seen.name}: {result.seen.system or 'unknown system'} {result.seen.architecture or ''}".rstrip()
     shown = table(("group", "result", "packages", "size"), [_row(item) for item in result.verdicts])
     return "\n".join([head, *_digests(result), shown, *_details(result)])
 
 
 def _digests(result: CheckResult) -> Iterator[str]:
     """Yield the requested digest and the digest that was read: a digest of an index differs from its manifest's."""
-    if result.asked:
-        yield f"asked for {result.asked}"
-    if result.digest:
-        yield f"read      {result.digest}"
+    if result.seen.asked:
+        yield f"asked for {result.seen.asked}"
+    if result.seen.digest:
+        yield f"read      {result.seen.digest}"
 
 
 def _details(result: CheckResult) -> Iterator[str]:
@@ -65,39 +68,36 @@ def _row(item: Verdict) -> tuple[str, str, str, str]:
     return item.group, item.prediction.value, str(len(item.packages)), in_bytes(item.size)
 
 
-def matrix_value(rows: Sequence[MatrixRow]) -> dict[str, object]:
+def matrix_value(results: Matrix) -> dict[str, object]:
     """Return the JSON value of all images of a manifest."""
-    return {"images": [{"name": row.image, "status": row.status.code, **_image_value(row)} for row in rows]}
+    images = []
+    for name, result in results.items():
+        value: dict[str, object] = {"name": name, "status": result.status.code, "error": None}
+        if isinstance(result, PackageCacheError):
+            value["error"] = {"message": result.message, "details": result.details, "hint": result.hint}
+        else:
+            value |= value_of(result)
+        images.append(value)
+    return {"images": images}
 
 
-def _image_value(row: MatrixRow) -> dict[str, object]:
-    match row.result:
-        case PackageCacheError(message=message, details=details, hint=hint):
-            return {"error": {"message": message, "details": details, "hint": hint}}
-        case result:
-            return {"error": None, **value_of(result)}
-
-
-def matrix_text(rows: Sequence[MatrixRow]) -> str:
+def matrix_text(results: Matrix) -> str:
     """Return a table of images and groups, and below it what prevents each miss."""
-    results = [row.result for row in rows if isinstance(row.result, CheckResult)]
-    groups = tuple(dict.fromkeys(item.group for result in results for item in result.verdicts))
-    lines = [table(("image", "system", *groups), [_matrix_row(row, groups) for row in rows])]
-    for row in rows:
-        if isinstance(row.result, PackageCacheError):
-            lines += ["", f"{row.image}: {row.result}"]
+    checked = [result for result in results.values() if isinstance(result, CheckResult)]
+    groups = tuple(dict.fromkeys(item.group for result in checked for item in result.verdicts))
+    rows: list[tuple[str, ...]] = []
+    lines = []
+    for name, result in results.items():
+        if isinstance(result, PackageCacheError):
+            rows.append((name, f"error ({result.status.code})", *("" for _ in groups)))
+            lines += ["", f"{name}: {result}"]
             continue
-        details = [*(_digests(row.result) if row.result.asked else ()), *_details(row.result)]
-        lines += [f"{row.image}, {line}" if line and line[0] != " " else line for line in details]
-    return "\n".join(lines)
-
-
-def _matrix_row(row: MatrixRow, groups: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(row.result, PackageCacheError):
-        return (row.image, f"error ({row.status.code})", *("" for _ in groups))
-    outcomes = {item.group: _outcome(item) for item in row.result.verdicts}
-    system = f"{row.result.system or 'unknown'} {row.result.architecture}".rstrip()
-    return (row.image, system, *(outcomes.get(group, "") for group in groups))
+        outcomes = {item.group: _outcome(item) for item in result.verdicts}
+        system = f"{result.seen.system or 'unknown'} {result.seen.architecture or ''}".rstrip()
+        rows.append((name, system, *(outcomes.get(group, "") for group in groups)))
+        details = [*(_digests(result) if result.seen.asked else ()), *_details(result)]
+        lines += [f"{name}, {line}" if line and line[0] != " " else line for line in details]
+    return "\n".join([table(("image", "system", *groups), rows), *lines])
 
 
 def _outcome(item: Verdict) -> str:

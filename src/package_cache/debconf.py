@@ -1,6 +1,7 @@
 """An answer to a question that a package asks by debconf while it is configured."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from package_cache.names import PACKAGE_NAME
@@ -26,29 +27,24 @@ class DebconfAnswer:
 
     def wrong(self) -> tuple[str, str, str] | None:
         """Return the first field that is wrong, what is wrong, and what to write instead; None if all is right."""
+        return next(self._problems(), None)
+
+    def _problems(self) -> Iterator[tuple[str, str, str]]:
         value = self.value
-        one_line = value.isprintable() and value == value.strip() and not value.endswith("\\")
-        checks = (
-            (
-                "package", PACKAGE_NAME.fullmatch(self.package), f"{self.package!r} is not a package name",
-                "write the package that asks the question",
-            ),
-            (
-                "question", _QUESTION.fullmatch(self.question), f"{self.question!r} is not a question",
-                "write it as debconf-show(1) does, such as krb5-config/default_realm",
-            ),
-            (
-                "type", self.type != "password", "a cache is not secret: everyone who has it would read the password",
-                "let the job set it, by debconf-set-selections before the installer runs",
-            ),
-            ("type", self.type in TYPES, f"{self.type!r} is not a type", f"write one of {', '.join(TYPES)}"),
-            (
-                "value", self.type != "boolean" or value in ("true", "false"), f"{value!r} is not a boolean",
-                'write "true" or "false"',
-            ),
-            ("value", one_line, "debconf-set-selections(1) cannot read it", "write one line that ends in no backslash"),
-        )  # fmt: skip
-        return next(((field, what, hint) for field, right, what, hint in checks if not right), None)
+        if not PACKAGE_NAME.fullmatch(self.package):
+            yield "package", f"{self.package!r} is not a package name", "write the package that asks the question"
+        if not _QUESTION.fullmatch(self.question):
+            hint = "write it as debconf-show(1) does, such as krb5-config/default_realm"
+            yield "question", f"{self.question!r} is not a question", hint
+        if self.type == "password":
+            hint = "let the job set it, by debconf-set-selections before the installer runs"
+            yield "type", "a cache is not secret: everyone who has it would read the password", hint
+        if self.type not in TYPES:
+            yield "type", f"{self.type!r} is not a type", f"write one of {', '.join(TYPES)}"
+        if self.type == "boolean" and value not in ("true", "false"):
+            yield "value", f"{value!r} is not a boolean", 'write "true" or "false"'
+        if not value.isprintable() or value != value.strip() or value.endswith("\\"):
+            yield "value", "debconf-set-selections(1) cannot read it", "write one line that ends in no backslash"
 
 
 _STANZA = re.compile(r"\n{2,}")

@@ -1,7 +1,7 @@
 """`diff`: compare two locks, two caches, or one of each: packages per group and OS release, and bytes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,33 +72,29 @@ class Difference:
 
 def diff(before: Path, after: Path) -> Difference:
     """Compare two locks or caches. Raises `LockError` or `CacheError` if one is unreadable."""
-    return compared(before, read_contents(before), after, read_contents(after))
+    return compared(read_contents(before), read_contents(after))
 
 
-def compared(before: Path, old: Contents, after: Path, new: Contents) -> Difference:
+def compared(old: Contents, new: Contents) -> Difference:
     """Compare two inventories."""
     groups = tuple(_group(place, old, new) for place in sorted({*old.groups, *new.groups}))
     changes = {(group.system, change) for group in groups for change in group.changes}
     numbers = Counter(change.kind for _, change in changes)
+    known = {item.original_sha256 for items in old.groups.values() for item in items}
+    files = {item.original_sha256: item.size for items in new.groups.values() for item in items}
     return Difference(
         any(group.state != "same" for group in groups),
-        _side(before, old),
-        _side(after, new),
-        _new_bytes(old, new),
+        _side(old),
+        _side(new),
+        sum(size for original, size in files.items() if original not in known),
         {kind: numbers[kind] for kind in KINDS},
         groups,
     )
 
 
-def _side(path: Path, contents: Contents) -> Side:
+def _side(contents: Contents) -> Side:
     files = {item.sha256 for items in contents.groups.values() for item in items}
-    return Side(path, contents.kind, len(files), contents.bytes())
-
-
-def _new_bytes(old: Contents, new: Contents) -> int:
-    known = {item.original_sha256 for items in old.groups.values() for item in items}
-    found = {item.original_sha256: item.size for items in new.groups.values() for item in items}
-    return sum(size for original, size in found.items() if original not in known)
+    return Side(contents.path, contents.kind, len(files), contents.bytes())
 
 
 def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDifference:
@@ -123,10 +119,11 @@ def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPa
     for name, architecture in sorted({*old, *new}):
         left = old.get((name, architecture), {})
         right = new.get((name, architecture), {})
-        gone = _in_order(version for version in left if version not in right)
-        come = _in_order(version for version in right if version not in left)
+        gone = sorted((version for version in left if version not in right), key=Version)
+        come = sorted((version for version in right if version not in left), key=Version)
         pairs = list(zip(gone, come, strict=False))
-        found += [Change(_direction(*pair), name, architecture, *pair) for pair in pairs]
+        kinds = ["up" if Version(after) > Version(before) else "down" for before, after in pairs]
+        found += [Change(kind, name, architecture, *pair) for kind, pair in zip(kinds, pairs, strict=True)]
         found += [Change("gone", name, architecture, version, None) for version in gone[len(pairs) :]]
         found += [Change("new", name, architecture, None, version) for version in come[len(pairs) :]]
         both = [version for version in left if version in right and left[version] != right[version]]
@@ -140,11 +137,3 @@ def _by_name(packages: Iterable[DescribedPackage]) -> dict[tuple[str, str], dict
     for item in packages:
         found.setdefault((item.name, item.architecture), {})[item.version] = item.original_sha256
     return found
-
-
-def _in_order(versions: Iterable[str]) -> Sequence[str]:
-    return sorted(versions, key=Version)
-
-
-def _direction(before: str, after: str) -> str:
-    return "up" if Version(after) > Version(before) else "down"

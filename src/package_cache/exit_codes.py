@@ -25,11 +25,7 @@ class ExitStatus(Enum):
     NOT_FOR_SYSTEM = 11, "the group does not support this OS release", "add this OS release to the group"
     NOT_FOR_ARCHITECTURE = 12, "the group does not support this architecture", "add the architecture to the group"
     NO_PLAN = 13, "the container's packages and the cache's cannot be combined (a skew)", "lock --for this image"
-    REGISTRY_FAILED = (
-        14,
-        "the registry did not answer, or refused the image",
-        "check its name, network and login",
-    )
+    REGISTRY_FAILED = 14, "the registry did not answer, or refused the image", "check its name, network and login"
     DIFFERENT = 15, "the compared locks or caches differ (diff --exit-code)", "review the listed changes"
     OUTDATED = 16, "the archive has newer packages than the lock", "run package-cache lock, then build"
     TOO_OLD = 17, "the lock or the cache is older than max-age", "lock and build again"

@@ -23,8 +23,9 @@ GroupPlace = tuple[str, str]
 
 @dataclass(frozen=True)
 class Contents:
-    """All groups of a lock or a cache."""
+    """All groups of the lock or cache at a path."""
 
+    path: Path
     kind: str
     """`lock` or `cache`."""
     groups: Mapping[GroupPlace, frozenset[DescribedPackage]]
@@ -42,7 +43,7 @@ def read_contents(path: Path) -> Contents:
         cache = CacheFolder(path)
         return once_settled(cache, lambda: _of_cache(cache))
     try:
-        return of_lock(read_lock_file(path))
+        return of_lock(path, read_lock_file(path))
     except LockError as error:
         hint = "name two locks, or the folders of two caches"
         raise LockError(error.message, problems=error.problems, hint=hint) from error
@@ -58,8 +59,8 @@ def read_lock_file(path: Path) -> Lock:
         raise LockError(f"cannot read {path}: {error.strerror or error}", hint=LOCK_HINT) from error
 
 
-def of_lock(lock: Lock) -> Contents:
-    """Return the contents of a lock."""
+def of_lock(path: Path, lock: Lock) -> Contents:
+    """Return the contents of a lock, which may not be written yet."""
     groups: dict[GroupPlace, dict[str, DescribedPackage]] = {}
     for system in lock.systems:
         packages = {package.key: package for package in system.packages}
@@ -69,7 +70,7 @@ def of_lock(lock: Lock) -> Contents:
                 item = found.get(packages[key].sha256) or _described(packages[key])
                 more = (system.system.architecture,) if key in group.companions else ()
                 found[item.sha256] = replace(item, companion_on=tuple(sorted({*item.companion_on, *more})))
-    return Contents("lock", {place: frozenset(found.values()) for place, found in groups.items()})
+    return Contents(path, "lock", {place: frozenset(found.values()) for place, found in groups.items()})
 
 
 def _described(package: LockedPackage) -> DescribedPackage:
@@ -80,4 +81,5 @@ def _described(package: LockedPackage) -> DescribedPackage:
 
 def _of_cache(cache: CacheFolder) -> Contents:
     groups = read_description(cache).groups
-    return Contents("cache", {(group.name, group.system): frozenset(read_list(cache, group)) for group in groups})
+    packages = {(group.name, group.system): frozenset(read_list(cache, group)) for group in groups}
+    return Contents(cache.path, "cache", packages)

@@ -43,6 +43,6 @@ def install_command(
 
         read = given_manifest(manifest)
         build_cache(renderer, read, folder, given_options(**rest))
-    outcome = install(groups, folder, quiet=renderer.json)
-    renderer.result("", outcome.facts, ExitStatus.of(outcome.status))
-    return outcome.status
+    status, facts = install(groups, folder, quiet=renderer.json)
+    renderer.result("", facts, ExitStatus.of(status))
+    return status

@@ -108,7 +108,7 @@ def lock_command(renderer: Renderer, /, manifest: Path | None, **given: Any) -> 
     save_lock(lock, read)
     path = lock_path(read)
     sizes = {package.sha256: package.size for system in lock.systems for package in system.packages}
-    changes = compared(path, of_lock(before), path, of_lock(lock)).changes if before else None
+    changes = compared(of_lock(path, before), of_lock(path, lock)).changes if before else None
     systems = ", ".join(str(system.system) for system in lock.systems)
     text = f"{path}: {count(len(sizes), 'package')}, {in_bytes(sum(sizes.values()))}, for {systems}"
     if numbers := ", ".join(f"{number} {kind}" for kind, number in (changes or {}).items() if number):

@@ -168,18 +168,13 @@ def billed(
     source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
     path, uri = places.get(item.original_sha256, ("", ""))
     return BilledPackage(
+        **{key: value for key, value in vars(item).items() if key != "companion_on"},
         system=system,
-        name=item.name,
-        version=item.version,
-        architecture=item.architecture,
         source=source,
         source_version=version.strip(" ()") or item.version,
         maintainer=" ".join(str(control.get("Maintainer", "")).split()),
         homepage=_uri(str(control.get("Homepage", "")).strip()),
         licences=licences,
-        sha256=item.sha256,
-        original_sha256=item.original_sha256,
-        size=item.size,
         groups=tuple(sorted(groups)),
         companion_of=tuple(sorted(companion_of)),
         path=path,

@@ -87,8 +87,5 @@ def _supplier(maintainer: str) -> Actor | SpdxNoAssertion:
     if not maintainer.strip(" ()<>"):  # no name: the format puts the address in parentheses behind it
         return SpdxNoAssertion()
     match = re.fullmatch(r"(.*?)\s*<([^<>]+)>", maintainer)
-    return (
-        Actor(ActorType.ORGANIZATION, match[1] or match[2], match[2])
-        if match
-        else Actor(ActorType.ORGANIZATION, maintainer)
-    )
+    name, address = (match[1] or match[2], match[2]) if match else (maintainer, None)
+    return Actor(ActorType.ORGANIZATION, name, address)

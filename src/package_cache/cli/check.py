@@ -84,7 +84,8 @@ def check_command(
         )
     where, options = Where(**given), CheckOptions(state or default_state(), install=install)
     if manifest is not None:
-        _refuse_with_manifest(groups, where)
+        if groups or where != Where(authfile=where.authfile):
+            raise click.UsageError("--manifest names the images and groups: omit groups and other systems")
         read = given_manifest(manifest)
         with renderer.listening() as listener:
             results = check_matrix(read, CacheFolder(cache), options, listener, where.authfile)
@@ -94,11 +95,6 @@ def check_command(
     with renderer.listening() as listener:
         result = check_one(groups, CacheFolder(cache), where, options, listener)
     return renderer.result(text_of(result), value_of(result), result.status)
-
-
-def _refuse_with_manifest(groups: tuple[str, ...], where: Where) -> None:
-    if groups or where != Where(authfile=where.authfile):
-        raise click.UsageError("--manifest names the images and groups: omit groups and other systems")
 
 
 def _refuse_contradictions(where: Where, *, install: bool) -> None:

@@ -38,12 +38,11 @@ def _lines(found: Difference) -> Iterator[str]:
     if found.different:
         changes = _of_systems(found)
         if changes:
-            yield from (line.rstrip() for line in aligned(changes))
-            yield ""
-        yield from (line.rstrip() for line in aligned([_group(item) for item in found.groups if item.state != "same"]))
-        yield ""
+            yield from (*aligned(changes), "")
+        yield from (*aligned([_group(item) for item in found.groups if item.state != "same"]), "")
     numbers = ", ".join(f"{number} {kind}" for kind, number in found.changes.items() if number)
-    yield f"{_side(found.before)} → {_side(found.after)}: {numbers or _no_numbers(found)}"
+    result = numbers or ("other groups" if found.different else "no difference")
+    yield f"{_side(found.before)} → {_side(found.after)}: {result}"
     if found.new_bytes:
         yield f"{in_bytes(found.new_bytes)} to download"
 
@@ -59,29 +58,17 @@ def _of_systems(found: Difference) -> list[tuple[str, ...]]:
 
 
 def _row(change: Change) -> tuple[str, str, str]:
-    versions = f"{_versions(change)} (companion)" if change.companion else _versions(change)
-    return change.kind, f"{change.name}:{change.architecture}", versions
-
-
-def _versions(change: Change) -> str:
+    versions = " → ".join(version for version in (change.before, change.after) if version)
     if change.kind == "changed":
-        return f"{change.before} (other bytes)"
-    return " → ".join(version for version in (change.before, change.after) if version)
+        versions = f"{change.before} (other bytes)"
+    return change.kind, f"{change.name}:{change.architecture}", versions + " (companion)" * change.companion
 
 
 def _group(group: GroupDifference) -> tuple[str, ...]:
-    return (
-        group.name,
-        group.system,
-        group.state,
-        f"{group.packages_before} → {count(group.packages_after, 'package')}",
-        f"{in_bytes(group.bytes_before)} → {in_bytes(group.bytes_after)}",
-    )
+    packages = f"{group.packages_before} → {count(group.packages_after, 'package')}"
+    size = f"{in_bytes(group.bytes_before)} → {in_bytes(group.bytes_after)}"
+    return group.name, group.system, group.state, packages, size
 
 
 def _side(side: Side) -> str:
     return f"{side.path} ({side.kind}: {count(side.packages, 'package')}, {in_bytes(side.bytes)})"
-
-
-def _no_numbers(found: Difference) -> str:
-    return "other groups" if found.different else "no difference"

@@ -35,8 +35,7 @@ RIGHT = ("size", "packages")
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table with a header."""
     lines = aligned([titles, *rows], [title in RIGHT for title in titles])
-    head = lines[0].rstrip()
-    return "\n".join([head, "─" * max(map(len, lines)), *(line.rstrip() for line in lines[1:])])
+    return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]])
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
@@ -47,6 +46,7 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[s
 
     def line(cells: Sequence[str]) -> str:
         fitted = zip(cells, widths, sides, strict=True)
-        return "   ".join(cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in fitted)
+        padded = (cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in fitted)
+        return "   ".join(padded).rstrip()
 
     return [line(cells) for cells in rows]

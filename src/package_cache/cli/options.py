@@ -90,7 +90,7 @@ def _named_file(text: str) -> tuple[str, Path]:
     return name, absolute_path(file)
 
 
-PAIR = Given("NAME=VALUE", _pair)
+PAIR = Given("NAME=URI", _pair)
 NAMED_FILE = Given("NAME=FILE", _named_file)
 AGE = Given("AGE", lambda text: NO_LIMIT if text == "none" else parse_age(text))
 
@@ -118,14 +118,6 @@ allow_outside_option = click.option(
     callback=lambda ctx, _, value: ctx.meta.update({ALLOW_OUTSIDE: value}),
     help="Also read files that the manifest names outside of its own folder: root folders, status files, keys.",
 )
-manifest_option = combined(
-    click.option(
-        "--manifest",
-        type=GivenPath(),
-        help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
-    ),
-    allow_outside_option,
-)
 state_option = click.option(
     "--state",
     type=GivenPath(),
@@ -146,7 +138,6 @@ mirror_options = combined(
         "mirrors",
         type=PAIR,
         multiple=True,
-        metavar="NAME=URI",
         help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
         f"The variable {MIRRORS_VARIABLE} has the same form, separated by spaces.",
     ),
@@ -155,7 +146,6 @@ mirror_options = combined(
         "keyrings",
         type=NAMED_FILE,
         multiple=True,
-        metavar="NAME=FILE",
         help="Keys that sign a distribution's archive, for a mirror that signs with its own keys.",
     ),
     click.option(
@@ -169,14 +159,18 @@ mirror_options = combined(
 """The options of verbs that download from archives."""
 
 archive_options = combined(
-    manifest_option,
+    click.option(
+        "--manifest",
+        type=GivenPath(),
+        help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
+    ),
+    allow_outside_option,
     mirror_options,
     click.option(
         "--snapshot",
         "snapshots",
         type=PAIR,
         multiple=True,
-        metavar="NAME=URI",
         help="Mirror that keeps old versions of an archive or of a repository of the manifest, for locked files that "
         "no other mirror has any more; may be repeated.",
     ),

@@ -40,19 +40,15 @@ def _lines(found: Outdated) -> Iterator[str]:
     for system in found.systems:
         if system.packages or system.has_ended:
             yield f"{system.name} {system.architecture}: {_support(system.support)}"
-        if system.packages:
-            yield from (line.rstrip() for line in aligned([_row(package) for package in system.packages]))
-        if system.packages or system.has_ended:
-            yield ""
+            yield from (*aligned([_row(package) for package in system.packages]), "")
 
 
 def _row(package: OutdatedPackage) -> tuple[str, ...]:
-    security = f"security: {package.security}" if package.security else ""
     return (
         f"  {package.name}:{package.architecture}",
         f"{package.locked} → {package.newest}",
         " ".join(package.suites),
-        security,
+        f"security: {package.security}" if package.security else "",
         "pinned" if package.pinned else "",
         " ".join(package.groups),
     )
@@ -83,6 +79,5 @@ def _total(found: Outdated, lock: Path) -> str:
     if not found.packages:
         return f"{lock}: nothing is newer"
     pinned = sum(package.pinned for system in found.systems for package in system.packages)
-    return f"{lock}: {count(found.packages, 'package')} newer, {found.security} of them for security" + (
-        f", {pinned} pinned by the manifest" if pinned else ""
-    )
+    text = f"{lock}: {count(found.packages, 'package')} newer, {found.security} of them for security"
+    return f"{text}, {pinned} pinned by the manifest" if pinned else text

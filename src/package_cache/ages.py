@@ -7,11 +7,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 """RFC 3339; images state it, and who reads one refuses any other."""
 
 _AGE = re.compile(r"([0-9]{1,5}) ?([hdw])", re.ASCII)
-_UNITS = {
-    "h": datetime.timedelta(hours=1),
-    "d": datetime.timedelta(days=1),
-    "w": datetime.timedelta(weeks=1),
-}
+_UNITS = {"h": datetime.timedelta(hours=1), "d": datetime.timedelta(days=1), "w": datetime.timedelta(weeks=1)}
 
 
 def parse_time(text: str) -> datetime.datetime | None:

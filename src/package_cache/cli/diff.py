@@ -16,9 +16,7 @@ from package_cache.exit_codes import ExitStatus
 @click.argument("old", type=GivenPath())
 @click.argument("new", type=GivenPath())
 @click.option(
-    "--exit-code",
-    is_flag=True,
-    help=f"Exit with status {ExitStatus.DIFFERENT.code} if they differ.  [default: 0]",
+    "--exit-code", is_flag=True, help=f"Exit with status {ExitStatus.DIFFERENT.code} if they differ.  [default: 0]"
 )
 def diff_command(renderer: Renderer, old: Path, new: Path, *, exit_code: bool) -> int:
     """Compare two locks (files) or caches (folders), or a lock with a cache: packages per group and OS release, bytes.

@@ -35,24 +35,11 @@ FORMATS = ("spdx", "cyclonedx")
     help="SPDX 2.3 or CycloneDX 1.6, both as JSON.",
 )
 @click.option(
-    "--lock",
-    type=GivenPath(),
-    help="Lock from which the cache was built: adds the origin of each file in its archive.",
+    "--lock", type=GivenPath(), help="Lock from which the cache was built: adds the origin of each file in its archive."
 )
-@click.option(
-    "--output",
-    type=GivenPath(),
-    help="File to write.  [default: standard output]",
-)
+@click.option("--output", type=GivenPath(), help="File to write.  [default: standard output]")
 def sbom_command(
-    renderer: Renderer,
-    /,
-    groups: tuple[str, ...],
-    cache: Path,
-    *,
-    format_: str,
-    lock: Path | None,
-    output: Path | None,
+    renderer: Renderer, /, groups: tuple[str, ...], cache: Path, *, format_: str, lock: Path | None, output: Path | None
 ) -> int:
     """Write a bill of materials (SBOM) of a cache, or of some of its groups: packages, sources, licences, hashes.
 

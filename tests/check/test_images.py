@@ -109,8 +109,8 @@ def test_a_complete_image(cache: SyntheticCache, tmp_path: Path) -> None:
     assert (fresh.prediction, [item.name for item in fresh.packages]) == (Prediction.HIT, ["needed", "wanted"])
     later = checked(layout.name(layout.image([lower, upper]), "later"), cache, "tools")
     assert [item.name for item in later.verdicts[0].packages] == ["wanted"]
-    assert (later.seen.system, later.seen.architecture) == ("ubuntu18.04", "amd64")
-    assert later.seen.digest.startswith("sha256:")
+    assert (later.system, later.architecture) == ("ubuntu18.04", "amd64")
+    assert later.digest.startswith("sha256:")
 
 
 def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -
     reference = layout.name(layout.index(images))
     assert checked(reference, cache, "arm").verdicts[0].status.reason == "not-for-architecture"
     arm = checked(reference, cache, "arm", "arm64")
-    assert (arm.verdicts[0].prediction, arm.seen.architecture) == (Prediction.HIT, "arm64")
+    assert (arm.verdicts[0].prediction, arm.architecture) == (Prediction.HIT, "arm64")
     with pytest.raises(UsageError, match="the image is for amd64, arm64"):
         checked(reference, cache, "arm", "s390x")
     with pytest.raises(UsageError, match="the image is for arm64"):

@@ -35,9 +35,9 @@ def check_one(
         require_containment()  # before an image is pulled
     with opened(where, state=options.state, listener=listener) as (seen, make_root):
         result = check(groups, cache, seen, listener)
-        if not install or not seen.architecture:  # without dpkg every group is a miss
+        if not install or make_root is None or not result.architecture:  # without dpkg every group is a miss
             return result
-        isolation = isolation_for(seen.architecture)
+        isolation = isolation_for(result.architecture)
         return replace(result, runs=try_install(result, cache, make_root(isolation), isolation, listener))
 
 

@@ -56,7 +56,7 @@ def check(groups: Sequence[str], cache: CacheFolder, seen: SeenSystem, listener:
     for name in dict.fromkeys(groups) or _all_groups(cache):
         listener(Step(f"checking {name} in {seen.name}"))
         verdicts.append(_verdict(name, cache, seen))
-    return CheckResult(seen, tuple(verdicts))
+    return CheckResult(seen.name, seen.system, seen.architecture or "", seen.digest, seen.asked, tuple(verdicts))
 
 
 def _verdict(name: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:

@@ -109,7 +109,7 @@ def _architecture_of(status: bytes) -> str | None:
 
 
 MakeRoot = Callable[[Isolation], Path]
-"""Makes a root of the system, which can be copied; only if `Where.has_root`."""
+"""Makes a root of the system, which can be copied."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class Where:
 
 
 @contextmanager
-def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterator[tuple[SeenSystem, MakeRoot]]:
-    """Yield the system at a location, and a function that makes a root of it.
+def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterator[tuple[SeenSystem, MakeRoot | None]]:
+    """Yield the system at a location, and what makes a root of it; None unless `Where.has_root`.
 
     Raises `UsageError` if there is no system, and what the module of each kind raises.
     """
@@ -151,7 +151,7 @@ def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterato
                 lambda isolation: image_root(image, state=state, isolation=isolation, listener=listener),
             )
     elif where.container is not None:
-        yield seen_in_files(where.container, container_files(where.container), where.architecture), _no_root
+        yield seen_in_files(where.container, container_files(where.container), where.architecture), None
     elif where.root is not None:
         root = where.root.absolute()
         if not root.is_dir():
@@ -162,25 +162,18 @@ def opened(where: Where, *, state: Path, listener: Listener = ignore) -> Iterato
             raise UsageError(message, hint="name the folder that has etc, usr and var of the system")
         yield seen, lambda _: root
     else:
-        yield _by_status(where), _no_root
+        yield _by_status(where), None
 
 
 def _by_status(where: Where) -> SeenSystem:
     assert where.status is not None
     try:
         system = System.parse(where.system or "")
-    except ValueError as error:
-        raise UsageError(f"cannot check {where.status}: {error}") from error
-    try:
         content = read_bounded(where.status, "system-file-bytes")
     except FileNotFoundError:
         raise UsageError(f"cannot check {where.status}: there is no such file") from None
-    except OSError as error:
-        raise UsageError(f"cannot check {where.status}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot check {where.status}: {getattr(error, 'strerror', None) or error}") from error
     release = f"ID={system.distribution}\nVERSION_ID={system.version}\n".encode()
     files = OnlyFiles({STATUS: content, OS_RELEASE[0]: release})
     return seen_in_files(str(where.status), files, where.architecture)
-
-
-def _no_root(isolation: Isolation) -> Path:
-    raise UsageError(f"cannot install without a root to copy ({isolation.value})")

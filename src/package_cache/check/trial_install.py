@@ -7,7 +7,6 @@ from pathlib import Path
 from package_cache.bounds import bound
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.check.target import SeenSystem
 from package_cache.check.verdict import CheckResult, Prediction, Run, Verdict
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible_line
@@ -36,13 +35,13 @@ def try_install(
     Groups that the cache does not have, or that were rebuilt meanwhile, are not recorded. A cache that cannot be
     written causes a warning.
     """
-    seen, runs, proofs = result.seen, [], []
+    runs, proofs = [], []
     for verdict in result.verdicts:
-        listener(Step(f"installing {verdict.group} in a copy of {seen.name}"))
-        release = release_digest(cache, verdict.group, seen.system)
+        listener(Step(f"installing {verdict.group} in a copy of {result.name}"))
+        release = release_digest(cache, verdict.group, result.system)
         runs.append(_run(verdict, cache, root, isolation))
-        if release and release == release_digest(cache, verdict.group, seen.system):  # else it was rebuilt meanwhile
-            proofs.append(_proof(seen, runs[-1], release))
+        if release and release == release_digest(cache, verdict.group, result.system):  # else it was rebuilt meanwhile
+            proofs.append(_proof(result, runs[-1], release))
     try:
         add_proofs(cache, proofs)
     except (PackageCacheError, OSError) as error:
@@ -79,9 +78,9 @@ def _result_text(container: Container, file: str) -> str:
         return ""
 
 
-def _proof(seen: SeenSystem, run: Run, release: str) -> Proof:
+def _proof(result: CheckResult, run: Run, release: str) -> Proof:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Proof(
-        run.group, seen.system, seen.architecture or "", visible_line(seen.name), seen.digest, release, run.status,
+        run.group, result.system, result.architecture, visible_line(result.name), result.digest, release, run.status,
         run.installed, run.agreed, now,
     )  # fmt: skip

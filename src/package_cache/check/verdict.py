@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from package_cache.check.target import SeenSystem
 from package_cache.exit_codes import ExitStatus
 
 
@@ -96,7 +95,13 @@ class Run:
 class CheckResult:
     """The verdicts on all requested groups in one system, and their trial installations."""
 
-    seen: SeenSystem
+    name: str
+    system: str
+    architecture: str
+    digest: str
+    """The digest of the image's manifest that was read; empty for other systems."""
+    asked: str
+    """The digest in the image's reference; empty if it has none."""
     verdicts: tuple[Verdict, ...]
     runs: tuple[Run, ...] = ()
 

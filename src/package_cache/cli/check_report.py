@@ -29,24 +29,23 @@ def value_of(result: CheckResult) -> dict[str, object]:
         }
         for item in result.verdicts
     ]
-    seen = result.seen
-    head = {"checked": seen.name, "system": seen.system, "architecture": seen.architecture or ""}
-    return {**head, "digest": seen.digest, "asked_digest": seen.asked, "groups": groups}
+    head = {"checked": result.name, "system": result.system, "architecture": result.architecture}
+    return {**head, "digest": result.digest, "asked_digest": result.asked, "groups": groups}
 
 
 def text_of(result: CheckResult) -> str:
     """Return a table of the groups, and below it what prevents each miss."""
-    head = f"{result.seen.name}: {result.seen.system or 'unknown system'} {result.seen.architecture or ''}".rstrip()
+    head = f"{result.name}: {result.system or 'unknown system'} {result.architecture}".rstrip()
     shown = table(("group", "result", "packages", "size"), [_row(item) for item in result.verdicts])
     return "\n".join([head, *_digests(result), shown, *_details(result)])
 
 
 def _digests(result: CheckResult) -> Iterator[str]:
     """Yield the requested digest and the digest that was read: a digest of an index differs from its manifest's."""
-    if result.seen.asked:
-        yield f"asked for {result.seen.asked}"
-    if result.seen.digest:
-        yield f"read      {result.seen.digest}"
+    if result.asked:
+        yield f"asked for {result.asked}"
+    if result.digest:
+        yield f"read      {result.digest}"
 
 
 def _details(result: CheckResult) -> Iterator[str]:
@@ -93,9 +92,9 @@ def matrix_text(results: Matrix) -> str:
             lines += ["", f"{name}: {result}"]
             continue
         outcomes = {item.group: _outcome(item) for item in result.verdicts}
-        system = f"{result.seen.system or 'unknown'} {result.seen.architecture or ''}".rstrip()
+        system = f"{result.system or 'unknown'} {result.architecture}".rstrip()
         rows.append((name, system, *(outcomes.get(group, "") for group in groups)))
-        details = [*(_digests(result) if result.seen.asked else ()), *_details(result)]
+        details = [*(_digests(result) if result.asked else ()), *_details(result)]
         lines += [f"{name}, {line}" if line and line[0] != " " else line for line in details]
     return "\n".join([table(("image", "system", *groups), rows), *lines])
 

@@ -5,7 +5,6 @@ import functools
 import io
 import os
 import select
-import selectors
 import shlex
 import shutil
 import signal
@@ -23,29 +22,16 @@ from typing import IO, Any
 from package_cache.bounds import bound, excess, how_to_raise
 from package_cache.errors import PackageCacheError, ToolMissingError
 
-DEBIAN_PACKAGES = {
+_PACKAGES = {
+    "apt-cache apt-config apt-get apt-helper": "apt",
+    "dpkg-deb dpkg-query": "dpkg",
+    "ip": "iproute2",
+    "newgidmap newuidmap": "uidmap",
+    "nsenter prlimit setpriv unshare": "util-linux",
     "/usr/share/distro-info": "distro-info-data",
     "/usr/share/python-apt/templates": "python-apt-common",
-    "apt-cache": "apt",
-    "apt-config": "apt",
-    "apt-get": "apt",
-    "apt-helper": "apt",
-    "dpkg-deb": "dpkg",
-    "dpkg-query": "dpkg",
-    "gpgv": "gpgv",
-    "ip": "iproute2",
-    "mmdebstrap": "mmdebstrap",
-    "newgidmap": "uidmap",
-    "newuidmap": "uidmap",
-    "nsenter": "util-linux",
-    "prlimit": "util-linux",
-    "runc": "runc",
-    "setpriv": "util-linux",
-    "skopeo": "skopeo",
-    "unshare": "util-linux",
 }
-"""Which Debian package has a tool, or data at a path, for the message where it is missing."""
-
+"""Which Debian package has these tools, or data at a path, if its name is another one; for the message about them."""
 
 LIMIT = 3600.0
 """Seconds after which a command is ended, unless its caller sets another limit."""
@@ -65,9 +51,7 @@ _stopping = threading.Event()
 class CommandError(PackageCacheError):
     """A command ended with another status than 0, or ran out of time. Shows a line that can be pasted to replay it."""
 
-    def __init__(
-        self, argv: Sequence[str], returncode: int | None, output: str, how: str = "did not end in time"
-    ) -> None:
+    def __init__(self, argv: Sequence[str], returncode: int | None, output: str, how: str = "") -> None:
         self.how = how if returncode is None else f"ended with status {returncode}"
         super().__init__(f"cannot go on: a command {self.how}: {shlex.join(argv)}", details=output)
         self.argv = tuple(argv)
@@ -92,7 +76,8 @@ def need_tools(*names: str) -> None:
     """
     missing = [name for name in dict.fromkeys(names) if _found(name) is None]
     if missing:
-        packages = " ".join(dict.fromkeys(DEBIAN_PACKAGES.get(name, name) for name in missing))
+        known = {tool: package for tools, package in _PACKAGES.items() for tool in tools.split()}
+        packages = " ".join(dict.fromkeys(known.get(name, name) for name in missing))
         of_one = "" if missing[0].startswith("/") else "the program "
         raise ToolMissingError(
             f"cannot find {of_one if len(missing) == 1 else ''}{', '.join(missing)}",
@@ -153,43 +138,48 @@ class Process(subprocess.Popen[str]):
         until = None if timeout is None else time.monotonic() + timeout
         if input is not None:
             self._feed = memoryview(input.encode("utf-8", "replace"))
-        with selectors.DefaultSelector() as selector:
-            for name in ("stdin", "stdout", "stderr"):
-                stream = getattr(self, name)
-                if stream is not None and not stream.closed:
-                    os.set_blocking(stream.fileno(), False)
-                    selector.register(stream, selectors.EVENT_WRITE if name == "stdin" else selectors.EVENT_READ, name)
-            while selector.get_map():
-                left = None if until is None else until - time.monotonic()
-                if timeout is not None and left is not None and left <= 0:
-                    raise subprocess.TimeoutExpired(self.args, timeout)
-                for key, _ in selector.select(left):
-                    if self._has_fed(key.fd) if key.data == "stdin" else self.has_read(key.data):
-                        selector.unregister(key.fileobj)
-                        with contextlib.suppress(BrokenPipeError):
-                            getattr(self, key.data).close()
+        while any(stream and not stream.closed for stream in (self.stdin, self.stdout, self.stderr)):
+            self.move(("stdin", "stdout", "stderr"), until)
         self.wait(None if until is None else max(until - time.monotonic(), 0.01))
         texts = [bytes(self._kept[name]).decode("utf-8", "replace") for name in ("stdout", "stderr")]
         stdout, stderr = (text.replace("\r\n", "\n").replace("\r", "\n") for text in texts)
         return stdout, stderr
 
-    def _has_fed(self, descriptor: int) -> bool:
-        """Write some of the input; return whether nothing is left to write."""
-        try:
-            self._feed = self._feed[os.write(descriptor, self._feed[: 1 << 16]) if self._feed else 0 :]
-        except BlockingIOError:
-            return False
-        except BrokenPipeError:
-            return True
-        return not self._feed
+    def move(self, names: Sequence[str], until: float | None, other: tuple[int, int] | None = None) -> bool:
+        """Wait until one of these streams is ready, write or read some of it, and close it at its end.
 
-    def has_read(self, name: str) -> bool:
-        """Read some of `stdout` or `stderr`; return whether it is at its end."""
+        Return whether `other`, a descriptor and its event of poll(2), is ready. Raises `subprocess.TimeoutExpired` at
+        the time `until`.
+        """
+        poll = select.poll()
+        streams = {}
+        for name in names:
+            stream = getattr(self, name)
+            if stream is not None and not stream.closed:
+                streams[stream.fileno()] = name
+                poll.register(stream, select.POLLOUT if name == "stdin" else select.POLLIN)
+        if other:
+            poll.register(*other)
+        left = None if until is None else (until - time.monotonic()) * 1000
+        ready = [descriptor for descriptor, _ in poll.poll(left)] if left is None or left > 0 else []
+        if not ready:
+            raise subprocess.TimeoutExpired(self.args, 0)
+        for descriptor, name in streams.items():
+            if descriptor in ready and self._is_at_end(name, descriptor):
+                with contextlib.suppress(BrokenPipeError):
+                    getattr(self, name).close()
+        return other is not None and other[0] in ready
+
+    def _is_at_end(self, name: str, descriptor: int) -> bool:
+        """Write or read some of a stream that is ready; return whether nothing is left."""
+        if name == "stdin":
+            try:
+                self._feed = self._feed[os.write(descriptor, self._feed[: select.PIPE_BUF]) :]
+            except BrokenPipeError:
+                return True
+            return not self._feed
         kept = self._kept[name]
-        try:
-            data = os.read(getattr(self, name).fileno(), 1 << 16)
-        except BlockingIOError:
-            return False
+        data = os.read(descriptor, 1 << 16)
         kept += data
         if self.is_ending:
             del kept[:-LAST_WORDS]
@@ -217,17 +207,12 @@ def run(
     process = start(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     try:
         stdout, stderr = process.communicate(stdin, timeout=timeout)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, _TooMuchOutput) as error:
         stdout, stderr = end(process)
-        raise CommandError(argv, None, stdout + stderr, f"did not end within {timeout:g} s") from None
-    except _TooMuchOutput:
-        stdout, stderr = end(process)
-        raise CommandError(
-            argv,
-            None,
-            f"its last words:\n{stdout[-_SHOWN:]}{stderr[-_SHOWN:]}\n{how_to_raise('output-bytes')}",
-            f"was ended: it printed {excess('output-bytes')}",
-        ) from None
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CommandError(argv, None, stdout + stderr, f"did not end within {timeout:g} s") from None
+        words = f"its last words:\n{stdout[-_SHOWN:]}{stderr[-_SHOWN:]}\n{how_to_raise('output-bytes')}"
+        raise CommandError(argv, None, words, f"was ended: it printed {excess('output-bytes')}") from None
     except BaseException:
         end(process)
         raise
@@ -327,20 +312,8 @@ class _Pipe(io.RawIOBase):
     def _wait(self, event: int) -> None:
         """Wait until the pipe is ready; meanwhile read standard error, on which the process would otherwise block."""
         until = time.monotonic() + self._silence
-        poll = select.poll()
-        poll.register(self._descriptor, event)
-        words = self._process.stderr
-        assert words is not None
-        if not words.closed:
-            poll.register(words, select.POLLIN)
-        while True:
-            ready = [descriptor for descriptor, _ in poll.poll(max(until - time.monotonic(), 0) * 1000)]
-            if self._descriptor in ready:
-                return
-            if not ready:
-                raise subprocess.TimeoutExpired("", self._silence)
-            if self._process.has_read("stderr"):
-                poll.unregister(words)
+        while not self._process.move(("stderr",), until, (self._descriptor, event)):
+            pass
 
 
 def end(process: "subprocess.Popen[str]", grace: float = 2.0) -> tuple[str, str]:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import shutil
-import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from package_cache.filesystem.paths import open_regular
 from package_cache.filesystem.tar_stream import BROKEN, Deadline, Meter, tar_stream
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.oci.layered_files import LayeredFiles
-from package_cache.oci.skopeo import again, is_loopback, said_by_skopeo
+from package_cache.oci.skopeo import AGAIN, is_loopback, said_by_skopeo
 from package_cache.oci.writer import platform_of
 from package_cache.process import CommandError, find_tool, run
 from package_cache.system import DEFAULT_ARCHITECTURE
@@ -93,7 +92,9 @@ def source_image(
     is larger than the bounds allow.
     """
     transport, rest, asked = _parsed(reference)
-    with temporary_folder(_roomy()) as folder:
+    # Without TMPDIR layers go to /var/tmp, which is on a disk where /tmp may be memory (hier(7)).
+    parent = "/var/tmp" if "TMPDIR" not in os.environ and Path("/var/tmp").is_dir() else None  # noqa: S108 - private
+    with temporary_folder(parent) as folder:
         if transport == "docker":
             blobs: _Layout | _Registry = _Registry(rest, Path(folder), authfile)
         else:
@@ -103,37 +104,30 @@ def source_image(
         yield _chosen(reference, blobs, asked, architecture)
 
 
-def _roomy() -> str | None:
-    """Return the folder for layers: TMPDIR, else /var/tmp, which is on a disk where /tmp may be memory (hier(7))."""
-    return "/var/tmp" if "TMPDIR" not in os.environ and Path("/var/tmp").is_dir() else None  # noqa: S108 - private
-
-
 def _parsed(reference: str) -> tuple[str, str, str]:
     """Return the transport of a reference, what it names there, and the digest, which is empty where it has none."""
+    what = f"cannot read the image {reference!r}"
     transport, colon, rest = reference.partition(":")
     if colon and transport in ("oci", "oci-archive"):
-        place, at, digest = rest.rpartition("@sha256:")
-        if at and re.fullmatch("[0-9a-f]{64}", digest, re.ASCII):
-            rest, asked = place, f"sha256:{digest}"
-        else:
-            asked = ""
-        if not rest.partition(":")[0]:
-            raise UsageError(f"cannot read the image {reference!r}: it does not say where: write {_FORMS}")
-        return transport, rest, asked
+        found = re.fullmatch("(.*?)(?:@(sha256:[0-9a-f]{64}))?", rest, re.ASCII | re.DOTALL)
+        assert found
+        place, asked = found.groups("")
+        if not place.partition(":")[0]:
+            raise UsageError(f"{what}: it does not say where: write {_FORMS}")
+        return transport, place, asked
     if colon and transport in _OTHER_TRANSPORTS:
-        raise UsageError(f"cannot read the image {reference!r}: write {_FORMS}", hint="copy it there: skopeo copy")
+        raise UsageError(f"{what}: write {_FORMS}", hint="copy it there: skopeo copy")
     name = reference.removeprefix("docker://")
     shown = re.sub(r"[^/@]*@(?!sha256:)", "...@", name)  # a password must not get into a log
+    what = f"cannot read the image {shown!r}"
     if not re.fullmatch(r"[A-Za-z0-9\[][A-Za-z0-9._:/@\[\]-]*", name, re.ASCII) or "//" in name:
-        raise UsageError(f"cannot read the image {shown!r}: write {_FORMS}")
+        raise UsageError(f"{what}: write {_FORMS}")
     if shown != name:
         hint = "use skopeo login, or --authfile"
-        raise UsageError(
-            f"cannot read the image {shown!r}: its name holds credentials, which others would see", hint=hint
-        )
+        raise UsageError(f"{what}: its name holds credentials, which others would see", hint=hint)
     name, at, asked = name.partition("@")
     if at and not _DIGEST.fullmatch(asked):
-        raise UsageError(f"cannot read the image {shown!r}: {asked!r} is no digest", hint="write sha256: and 64 digits")
+        raise UsageError(f"{what}: {asked!r} is no digest", hint="write sha256: and 64 digits")
     return "docker", name, asked
 
 
@@ -155,15 +149,14 @@ def _chosen(reference: str, blobs: "_Layout | _Registry", asked: str, architectu
     own = str(found.get("architecture", ""))
     if architecture and own and platform_of(architecture)["architecture"] != own:
         raise UsageError(f"cannot check {reference} for {architecture}: the image is for {own}")
-    return SourceImage(reference, asked, f"sha256:{hashlib.sha256(content).hexdigest()}", own, digests, blobs)
+    return SourceImage(reference, asked, _sha256(content), own, digests, blobs)
 
 
 def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | None) -> str:
     wanted = platform_of(architecture or DEFAULT_ARCHITECTURE)
     there = []
-    entries = _entries(index)
-    for entry in entries:
-        platform = _table(entry, "platform")
+    entries = _entries(index, "platform")
+    for entry, platform in entries:
         if len(entries) == 1 and not platform:
             return _digest(entry, reference)
         if platform.get("os", "linux") != "linux":  # "unknown": what else is said about an image
@@ -181,15 +174,11 @@ def _for_platform(index: Mapping[str, Any], reference: str, architecture: str | 
     raise UsageError(f"{message}: the image is for {', '.join(there)}", hint=hint)
 
 
-def _entries(index: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the entries of an index that are descriptors."""
+def _entries(index: Mapping[str, Any], key: str) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Return the entries of an index that are descriptors, each with its table of that name, which may be missing."""
     found = index.get("manifests")
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-def _table(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = entry.get(key)
-    return found if isinstance(found, dict) else {}
+    entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    return [(entry, table if isinstance(table := entry.get(key), dict) else {}) for entry in entries]
 
 
 def _digest(descriptor: object, reference: str) -> str:
@@ -215,24 +204,23 @@ def _decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
     magic = stream.read(4)
     stream.seek(0)
     timed: Any = Deadline(stream, name)
-    window = bound("zstd-window-bytes")
+    opened: contextlib.AbstractContextManager[Any] = contextlib.nullcontext(stream)
+    if magic[:2] == b"\x1f\x8b":
+        opened = gzip.GzipFile(fileobj=timed)
+    elif magic == b"\x28\xb5\x2f\xfd":
+        decompressor = zstandard.ZstdDecompressor(max_window_size=bound("zstd-window-bytes"))
+        opened = decompressor.stream_reader(timed, read_across_frames=True)
     try:
-        if magic[:2] == b"\x1f\x8b":
-            with gzip.open(timed) as opened:
-                yield opened  # type: ignore[misc]
-        elif magic == b"\x28\xb5\x2f\xfd":
-            with zstandard.ZstdDecompressor(max_window_size=window).stream_reader(
-                timed, read_across_frames=True
-            ) as opened:
-                yield opened
-        else:
-            yield stream
-    except zstandard.ZstdError as error:
+        with opened as content:
+            yield content
+    except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as error:
         if "requires too much memory" in str(error):
             raise BoundError("zstd-window-bytes", name) from error
         raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
-    except (zlib.error, gzip.BadGzipFile) as error:
-        raise PackageCacheError(f"cannot unpack {name}", details=str(error)) from error
+
+
+def _sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _hash_differs(digest: str) -> VerificationError:
@@ -247,7 +235,7 @@ def _document(path: Path, digest: str = "") -> bytes:
         if len(content) > limit:
             size = os.fstat(stream.fileno()).st_size
             raise BoundError("image-document-bytes", f"the document {digest or path.name} of an image", size)
-    if digest and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+    if digest and _sha256(content) != digest:
         raise _hash_differs(digest)
     return content
 
@@ -292,11 +280,13 @@ class _Layout:
         if not (self._folder / "index.json").is_file():
             raise UsageError(f"cannot read the image {self._name}: there is no OCI layout (index.json is missing)")
         index = _json(_document(self._folder / "index.json"), self._name)
-        entries = _entries(index)
-        tags = [str(_table(entry, "annotations").get("org.opencontainers.image.ref.name", "")) for entry in entries]
-        chosen = [entry for entry, tag in zip(entries, tags, strict=True) if self._tag in ("", tag)]
+        tagged = [
+            (entry, str(annotations.get("org.opencontainers.image.ref.name", "")))
+            for entry, annotations in _entries(index, "annotations")
+        ]
+        chosen = [entry for entry, tag in tagged if self._tag in ("", tag)]
         if len(chosen) != 1:
-            there = ", ".join(filter(None, tags)) or "none"
+            there = ", ".join(tag for _, tag in tagged if tag) or "none"
             raise UsageError(f"cannot read the image {self._name}: name one of its tags; there are: {there}")
         return _digest(chosen[0], self._name)
 
@@ -314,24 +304,19 @@ def _unpacked(file: Path, folder: Path) -> Path:
             for member in members:
                 taken += member.size
                 check_bound("image-bytes", taken, f"the image {name}")
-                _take(archive, member, folder)
+                path = member.name.removeprefix("./")
+                if member.isfile() and re.fullmatch(r"index\.json|blobs/sha256/[0-9a-f]{64}", path, re.ASCII):
+                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                    source = archive.extractfile(member)
+                    assert source is not None
+                    with (folder / path).open("wb") as target:
+                        shutil.copyfileobj(source, target, 1 << 20)
     except FileNotFoundError:
         raise UsageError(f"cannot read the image {name}: there is no such file") from None
     except BROKEN as error:
         hint = "name an archive as skopeo copy writes it"
         raise UsageError(f"cannot read the image {name}: {error}", hint=hint) from error
     return folder
-
-
-def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    name = member.name.removeprefix("./")
-    if member.isfile() and re.fullmatch(r"index\.json|blobs/sha256/[0-9a-f]{64}", name, re.ASCII):
-        source = archive.extractfile(member)
-        assert source is not None
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
 
 
 class _Registry:
@@ -347,7 +332,8 @@ class _Registry:
 
     def document(self, digest: str) -> bytes:
         """Return a manifest; without a digest: what the reference itself names."""
-        content, self._manifest = self._inspected(digest)
+        content = self._inspected(digest)
+        self._manifest = _sha256(content)
         if digest not in ("", self._manifest):
             message = f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256"
             raise VerificationError(f"{message} ({self._manifest})", hint="find out who answers for that registry")
@@ -355,15 +341,15 @@ class _Registry:
 
     def configuration(self, digest: str) -> bytes:
         """Return the configuration of the image that the last manifest describes."""
-        content, found = self._inspected(self._manifest, "--config")
-        if found != digest:
+        content = self._inspected(self._manifest, "--config")
+        if _sha256(content) != digest:
             raise _hash_differs(digest)
         return content
 
-    def _inspected(self, digest: str, *options: str) -> tuple[bytes, str]:
+    def _inspected(self, digest: str, *options: str) -> bytes:
         content = self._run("inspect", "--raw", *options, *self._tls("--tls-verify"), self._reference(digest)).encode()
         check_bound("image-document-bytes", len(content), f"a document of {self._name}")
-        return content, f"sha256:{hashlib.sha256(content).hexdigest()}"
+        return content
 
     def fetch(self, digest: str, layers: Sequence[str]) -> Path:
         """Fetch one of the image's layers into an OCI layout. Its bytes are not checked yet.
@@ -397,7 +383,7 @@ class _Registry:
     def _run(self, verb: str, *words: str) -> str:
         left = max(bound("image-bytes") - sum(self._fetched.values()), 1)
         limits = [f"--data={bound('helper-memory-bytes')}", f"--fsize={left}", "--core=0"]
-        argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *again(), *words]
+        argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *AGAIN, *words]
         try:
             return run(["prlimit", *limits, *argv], timeout=LIMIT, cwd=self._folder).stdout
         except CommandError as error:
@@ -406,14 +392,10 @@ class _Registry:
             if _LARGE_DOCUMENT.search(error.output):
                 raise BoundError("image-document-bytes", f"a document of {self._name}") from error
             if _OTHER_BYTES.search(error.output):
-                raise VerificationError(
-                    f"cannot trust the image {self._name}: a blob has another SHA-256",
-                    details=error.output,
-                    hint=_ALTERED,
-                ) from error
+                message = f"cannot trust the image {self._name}: a blob has another SHA-256"
+                raise VerificationError(message, details=error.output, hint=_ALTERED) from error
             said, hint = said_by_skopeo(error, self._name.partition("/")[0])
             if "--insecure-registry" in hint:
                 hint = "the registry speaks plain HTTP, which is accepted from a registry on this machine only"
-            raise PackageCacheError(
-                f"cannot read the image {self._name}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
-            ) from error
+            message = f"cannot read the image {self._name}"
+            raise PackageCacheError(message, details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED) from error

@@ -21,6 +21,7 @@ LIMIT = 3600.0
 """Seconds that copying an image may take."""
 
 RETRIES = 3
+AGAIN = ("--retry-times", str(RETRIES))
 """How often skopeo asks a registry again that is ill or not there; it waits for 1 s, 2 s, 4 s."""
 
 _FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:TAG]"
@@ -36,9 +37,17 @@ class Destination:
 
     text: str
     """As skopeo writes it (containers-transports(5))."""
-    authfile: Path | None = None
+    transport: str
+    """`oci`, `oci-archive` or `docker`."""
+    path: Path | None
+    """The folder or the file; None if it is a registry."""
+    registry: str
+    """The host of a registry, with its port; empty if it is a file."""
+    tag: str
+    """`latest` where none is given."""
+    authfile: Path | None
     """The credentials of its registry; None: where skopeo looks for them (containers-auth.json(5))."""
-    insecure: bool = False
+    insecure: bool
     """Its registry may speak plain HTTP, as one on this machine may in any case."""
 
     @classmethod
@@ -50,33 +59,9 @@ class Destination:
             raise UsageError(f"cannot write an image to {shown!r}: write {_FORMS}")
         if what := _wrong_with_registry(rest) if transport == "docker" else _wrong_with_path(rest):
             raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
-        return cls(text, authfile, insecure)
-
-    @property
-    def path(self) -> Path | None:
-        """Return the folder or the file; None if it is a registry."""
-        return None if self.registry else Path(self.text.split(":")[1])
-
-    @property
-    def transport(self) -> str:
-        """Return the transport: `oci`, `oci-archive` or `docker`."""
-        return self.text.partition(":")[0]
-
-    @property
-    def registry(self) -> str | None:
-        """Return the host of a registry, with its port; None if it is a file."""
-        return self.text.removeprefix("docker://").partition("/")[0] if self.text.startswith("docker://") else None
-
-    @property
-    def tag(self) -> str:
-        """Return the tag, `latest` where none is given."""
-        rest = self.text.rpartition("/")[2] if self.registry else self.text.partition(":")[2]
-        return rest.partition(":")[2] or "latest"
-
-
-def again() -> list[str]:
-    """Return the options that make skopeo try again."""
-    return ["--retry-times", str(RETRIES)]
+        host, _, name = rest.removeprefix("//").partition("/") if transport == "docker" else ("", "", rest)
+        place, _, tag = name.partition(":")
+        return cls(text, transport, None if host else Path(place), host, tag or "latest", authfile, insecure)
 
 
 def is_loopback(registry: str) -> bool:
@@ -104,11 +89,9 @@ def _wrong_with_registry(rest: str) -> str | None:
 
 def _wrong_with_path(rest: str) -> str | None:
     path, colon, tag = rest.partition(":")
-    if not path:
-        return "does not say where"
-    return (
-        f"has the tag {tag!r}, which is none (a path has no colon here)" if colon and not _TAG.fullmatch(tag) else None
-    )
+    if path and not (colon and not _TAG.fullmatch(tag)):
+        return None
+    return f"has the tag {tag!r}, which is none (a path has no colon here)" if path else "does not say where"
 
 
 def check_destination(to: Destination) -> None:
@@ -119,10 +102,8 @@ def check_destination(to: Destination) -> None:
     if to.path is None:
         return
     if to.transport == "oci-archive":
-        what = ""
-        if not to.path.parent.is_dir():
-            what = f"there is no folder {to.path.parent}"
-        elif lexists(to.path) and not to.path.is_file():  # a device or a pipe would be replaced
+        what = "" if to.path.parent.is_dir() else f"there is no folder {to.path.parent}"
+        if lexists(to.path) and not to.path.is_file():  # a device or a pipe would be replaced
             what = "it is a folder" if to.path.is_dir() else "it is not a file"
         if what:
             raise UsageError(f"cannot write an image to {to.text}: {what}: name a file in a folder that is there")
@@ -133,10 +114,10 @@ def check_destination(to: Destination) -> None:
         if to.transport == "oci":
             others = {path.name for path in folder.iterdir() if not path.name.startswith("oci-put-blob")}
             if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
-                message = f"cannot write an image to {to.text}: the folder holds something else: name another one"
-                raise UsageError(message)
-        with tempfile.TemporaryFile(dir=folder):  # skopeo would tell after all the work, in words of its own
-            pass
+                raise UsageError(
+                    f"cannot write an image to {to.text}: the folder holds something else: name another one"
+                )
+        tempfile.TemporaryFile(dir=folder).close()  # skopeo would tell after all the work, in words of its own
         for path in made:  # it is skopeo's to make, once there is an image
             path.rmdir()
 
@@ -148,10 +129,10 @@ def copy_image(layout: Path, named: str, tag: str, to: Destination) -> None:
     `ToolMissingError` without skopeo.
     """
     told = layout / "copied-digest"
-    options = ["--all", "--preserve-digests", "--quiet", *again(), "--digestfile", str(told)]
+    options = ["--all", "--preserve-digests", "--quiet", *AGAIN, "--digestfile", str(told)]
     if to.authfile is not None:
         options += ["--dest-authfile", str(to.authfile)]
-    if to.insecure or is_loopback(to.registry or ""):
+    if to.insecure or is_loopback(to.registry):
         options += ["--dest-tls-verify=false"]
     with _place(to) as place:
         try:
@@ -189,14 +170,13 @@ def _place(to: Destination) -> Iterator[str]:
 
 
 def _explained(to: Destination, error: CommandError) -> PackageCacheError:
-    said, hint = said_by_skopeo(error, to.registry or "")
-    if to.registry is None:
+    said, hint = said_by_skopeo(error, to.registry)
+    if not to.registry:
         status = ExitStatus.NO_SPACE if "no space left" in said else ExitStatus.INTERNAL
         status = ExitStatus.READ_ONLY if re.search("permission denied|read-only", said) else status
         return PackageCacheError(f"cannot write the image to {to.text}", details=said, status=status)
-    return PackageCacheError(
-        f"cannot push the image to {to.text}", details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED
-    )
+    message = f"cannot push the image to {to.text}"
+    return PackageCacheError(message, details=said, hint=hint, status=ExitStatus.REGISTRY_FAILED)
 
 
 def said_by_skopeo(error: CommandError, registry: str) -> tuple[str, str]:

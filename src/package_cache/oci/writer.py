@@ -9,6 +9,7 @@ Nothing here runs as root or asks a daemon: a layer is a tar archive whose owner
 import gzip
 import hashlib
 import json
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,22 +105,12 @@ class Layout:
         Raises `CacheError` if a file does not hold what it must.
         """
         chosen = sorted(files, key=lambda file: file.path)
-
-        def write(stream: _Hashed) -> None:
-            with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-                _write(archive, chosen)
-
-        return self._add(title, len(chosen), write, compressed=compressed)
+        return self._add(title, len(chosen), lambda stream: _write(stream, chosen), compressed=compressed)
 
     def add_archive(self, title: str, archive: Path) -> Layer:
         """Write a layer, compressed, of a tar archive that a tool made."""
-
-        def write(stream: _Hashed) -> None:
-            with archive.open("rb") as reader:
-                while block := reader.read(1 << 20):
-                    stream.write(block)
-
-        return self._add(title, 1, write, compressed=True)
+        with archive.open("rb") as reader:
+            return self._add(title, 1, lambda stream: shutil.copyfileobj(reader, stream, 1 << 20), compressed=True)
 
     def _add(self, title: str, files: int, write: Callable[["_Hashed"], None], *, compressed: bool) -> Layer:
         with tempfile.NamedTemporaryFile(dir=self._blobs, prefix=".new-", delete=False) as stream:
@@ -147,7 +138,8 @@ class Layout:
         configuration: dict[str, Any] = {
             "created": created,
             **platform,
-            "config": {**config, "Labels": {k: v for k, v in annotations.items() if _is_label(k, v)}},
+            # containerd 1.5.6 and 1.5.7 start no container with a longer label.
+            "config": {**config, "Labels": {k: v for k, v in annotations.items() if len(f"{k}{v}".encode()) <= 4096}},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
             "history": [{"created": created, "created_by": layer.title} for layer in layers],
         }
@@ -173,9 +165,8 @@ class Layout:
     def finish(self, image: Descriptor, tag: str) -> None:
         """Write the index that names the image; until then the folder is not a valid layout."""
         named = {**image.document(), "annotations": {"org.opencontainers.image.ref.name": tag}}
-        (self.folder / "index.json").write_bytes(
-            _json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [named]})
-        )
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [named]}
+        (self.folder / "index.json").write_bytes(_json(index))
         (self.folder / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
 
     def _add_json(self, media_type: str, document: Mapping[str, Any], **extra: Any) -> Descriptor:
@@ -187,11 +178,6 @@ class Layout:
 
 def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _is_label(key: str, value: str) -> bool:
-    """Return whether every runtime accepts it: containerd 1.5.6 and 1.5.7 start no container with a longer one."""
-    return len(f"{key}{value}".encode()) <= 4096
 
 
 class _Hashed:
@@ -228,27 +214,28 @@ class _Hashed:
         return self._hash.hexdigest()
 
 
-def _write(archive: tarfile.TarFile, files: Sequence[LayerFile]) -> None:
+def _write(target: _Hashed, files: Sequence[LayerFile]) -> None:
     folders: set[PurePosixPath] = set()
-    for file in files:
-        for folder in list(PurePosixPath(file.path).parents)[-2::-1]:
-            if folder not in folders:
-                folders.add(folder)
-                archive.addfile(_entry(str(folder), tarfile.DIRTYPE, 0o755))
-        if file.link:
-            entry = _entry(file.path, tarfile.SYMTYPE, 0o777)
-            entry.linkname = file.link
-            archive.addfile(entry)
-            continue
-        with _opened(file) as stream:
-            entry = _entry(file.path, tarfile.REGTYPE, file.mode)
-            entry.size = stream.seek(0, 2)
-            stream.seek(0)
-            reader = _Hashed(stream)
-            archive.addfile(entry, reader)
-        if file.source and reader.digest != file.sha256:
-            message = f"cannot make an image: {file.source} does not fit its hash"
-            raise CacheError(message, hint="build the cache again")
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+        for file in files:
+            for folder in list(PurePosixPath(file.path).parents)[-2::-1]:
+                if folder not in folders:
+                    folders.add(folder)
+                    archive.addfile(_entry(str(folder), tarfile.DIRTYPE, 0o755))
+            if file.link:
+                entry = _entry(file.path, tarfile.SYMTYPE, 0o777)
+                entry.linkname = file.link
+                archive.addfile(entry)
+                continue
+            with _opened(file) as stream:
+                entry = _entry(file.path, tarfile.REGTYPE, file.mode)
+                entry.size = stream.seek(0, 2)
+                stream.seek(0)
+                reader = _Hashed(stream)
+                archive.addfile(entry, reader)
+            if file.source and reader.digest != file.sha256:
+                message = f"cannot make an image: {file.source} does not fit its hash"
+                raise CacheError(message, hint="build the cache again")
 
 
 @contextmanager

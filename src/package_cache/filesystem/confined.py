@@ -300,7 +300,7 @@ def resolved_inside(root: Path, inside: str) -> str:
     What does not exist counts as a plain name. To open something, use `Inside`.
     """
 
-    def link(here: str, hops: int) -> str | None:
+    def link(here: str, hops: int, _: bool) -> str | None:
         place = on_the_host(root, here)
         if place.is_symlink() and hops >= MOST_LINKS:
             raise PackageCacheError(f"cannot follow {inside} in {root}: too many symbolic links")

@@ -27,11 +27,11 @@ MOST_LINKS = 40
 """On one way: the kernel's own limit."""
 
 
-def followed(path: str, link: Callable[[str, int], str | None]) -> str:
+def followed(path: str, link: Callable[[str, int, bool], str | None]) -> str:
     """Return where a path leads, without a slash at its end.
 
     `link` returns the target of a symbolic link at a place, or None where the walk goes on in that place. It is also
-    told how many links were followed.
+    told how many links were followed, and whether the path goes on.
     """
     done, hops = "", 0
     waiting = path.split("/")[::-1]
@@ -40,7 +40,7 @@ def followed(path: str, link: Callable[[str, int], str | None]) -> str:
         if part == "..":
             done = done.rpartition("/")[0]
         elif part not in ("", "."):
-            target = link(f"{done}/{part}", hops)
+            target = link(f"{done}/{part}", hops, bool(waiting))
             if target is None:
                 done = f"{done}/{part}"
             else:
@@ -111,7 +111,7 @@ class Unpacked:
         """Return where a folder lies, without a slash at its end; remove anything else in its place."""
         return followed(path, self._link)
 
-    def _link(self, here: str, hops: int) -> str | None:
+    def _link(self, here: str, hops: int, _: bool) -> str | None:
         if here in self.links and os.path.islink(here) and hops < MOST_LINKS:  # noqa: PTH114
             return os.readlink(here)  # noqa: PTH115
         if os.path.islink(here) or not os.path.isdir(here):  # noqa: PTH112, PTH114
@@ -129,17 +129,12 @@ def remove(place: str) -> None:
             os.unlink(place)  # noqa: PTH108
 
 
+_FAILURES = (
+    OSError, tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, MemoryError,
+)  # fmt: skip
+
 if __name__ == "__main__":
     try:
         main()
-    except (
-        OSError,
-        tarfile.TarError,
-        EOFError,
-        ValueError,
-        OverflowError,
-        KeyError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except _FAILURES as error:
         sys.exit(str(error) or type(error).__name__)

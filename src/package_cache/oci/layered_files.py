@@ -19,7 +19,7 @@ from typing import IO
 from package_cache.bounds import check_bound
 from package_cache.errors import PackageCacheError
 from package_cache.filesystem.tar_stream import BROKEN, Meter, tar_stream
-from package_cache.filesystem.unpack_layer import MOST_LINKS
+from package_cache.filesystem.unpack_layer import MOST_LINKS, followed
 
 OpenLayer = Callable[[], AbstractContextManager[IO[bytes]]]
 """Opens a layer's tar archive, decompressed."""
@@ -294,29 +294,19 @@ class LayeredFiles:
 
     def _found(self, path: str) -> tuple[str, int] | None:
         """Return where a path leads, and the number of the layer that has it (path_resolution(7))."""
-        done, index = "", self._seen("")
-        waiting = path.split("/")[::-1]
-        links = 0
-        while waiting:
-            if index is None or not isinstance(self._node((done, index)), _Folder):
-                return None
-            part = waiting.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                done = done.rpartition("/")[0]
-                index = self._seen(done)
-                continue
-            here = f"{done}/{part}".lstrip("/")
-            at = self._seen(here)
-            node = None if at is None else self._node((here, at))
-            if isinstance(node, str):
-                links += 1
-                if links > MOST_LINKS or not node:
-                    return None
-                waiting += node.split("/")[::-1]
-                if node.startswith("/"):
-                    done, index = "", self._seen("")
-            else:
-                done, index = here, at
+
+        def link(here: str, hops: int, goes_on: bool) -> str | None:
+            at = self._seen(here[1:])
+            node = None if at is None else self._node((here[1:], at))
+            if node in (None, "") or (isinstance(node, str) and hops >= MOST_LINKS):
+                raise LookupError
+            if goes_on and isinstance(node, int):
+                raise LookupError
+            return node if isinstance(node, str) else None
+
+        try:
+            done = followed(path, link)[1:]
+        except LookupError:
+            return None
+        index = self._seen(done)
         return None if index is None else (done, index)

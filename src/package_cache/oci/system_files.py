@@ -2,9 +2,9 @@
 
 import errno
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from package_cache.errors import PackageCacheError
 from package_cache.filesystem.confined import Inside
@@ -12,6 +12,8 @@ from package_cache.filesystem.openat2 import Links
 
 NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL)
 """No regular file; also where links lead in circles, out of proc(5), or to names that are none."""
+
+Found = TypeVar("Found")
 
 
 class SystemFiles(Protocol):
@@ -36,30 +38,28 @@ class RootFiles:
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes."""
         try:
-            return self._inside.read(path, "system-file-bytes")
+            return _unless_missing(self._inside.read, path, "system-file-bytes")
         except OSError as error:
-            if error.errno in NOTHING_THERE:
-                return None
             message = f"cannot read {path} in {self._inside.path}: {error.strerror or error}"
             raise PackageCacheError(message) from error
 
     def names(self, folder: str) -> Sequence[str]:
         """Return the names in a folder."""
-        try:
-            return self._inside.names(folder)
-        except OSError as error:
-            if error.errno in NOTHING_THERE:
-                return ()
-            raise
+        return _unless_missing(self._inside.names, folder) or ()
 
     def mode(self, path: str) -> int | None:
         """Return type and mode."""
-        try:
-            return self._inside.status(path).st_mode
-        except OSError as error:
-            if error.errno in NOTHING_THERE:
-                return None
-            raise
+        status = _unless_missing(self._inside.status, path)
+        return status.st_mode if status else None
+
+
+def _unless_missing(call: Callable[..., Found], *words: str) -> Found | None:
+    try:
+        return call(*words)
+    except OSError as error:
+        if error.errno in NOTHING_THERE:
+            return None
+        raise
 
 
 class OnlyFiles:

@@ -63,7 +63,7 @@ class Inside:
     def kind(self, name: str) -> int:
         """Return the type of what has a name, a link itself included, as stat(2) has it; 0 if nothing has."""
         with contextlib.suppress(FileNotFoundError), self._parent(name) as (folder, last):
-            return stat.S_IFMT(os.stat(last, dir_fd=folder, follow_symlinks=False).st_mode)
+            return _kind(folder, last)
         return 0
 
     def size(self, name: str) -> int:
@@ -85,17 +85,17 @@ class Inside:
                     settle(stream, mode=mode)
                     os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)  # while it is locked
             except BaseException:
-                _unlink(folder, temporary)
+                _remove(folder, temporary)
                 raise
             _sync(folder)
 
     def remove_abandoned(self, name: str) -> None:
         """Remove what killed writers of a file left beside it; one that still writes holds a lock on its own."""
         with self._parent(name) as (folder, last):
-            prefix = _prefix(last)
-            for other in filter(lambda each: each.startswith(prefix), _names(folder)):
-                with contextlib.suppress(OSError):
-                    _remove_abandoned(folder, other)
+            for other in _names(folder):
+                if other.startswith(f".{last}.new-"):
+                    with contextlib.suppress(OSError):
+                        _remove_abandoned(folder, other)
 
     def append(self, name: str, content: bytes) -> None:
         """Add to the end of a regular file, which is made where it is missing."""
@@ -126,7 +126,7 @@ class Inside:
             try:
                 os.mkdir(last, mode, dir_fd=folder)
             except FileExistsError:
-                if not exist_ok or not _is_folder(folder, last):
+                if not exist_ok or _kind(folder, last) != stat.S_IFDIR:
                     raise
 
     def make_new_folder(self, parent: str) -> str:
@@ -162,7 +162,10 @@ class Inside:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
-            if not self._exchange(new, name):
+            with self._parent(new) as (folder, first), self._parent(name) as (target, second):
+                exchange = 2  # RENAME_EXCHANGE of linux/fs.h
+                failed = libc["renameat2"](folder, os.fsencode(first), target, os.fsencode(second), exchange)
+            if failed:
                 self.rename(name, f"{new}.old")
                 self.rename(new, name)
                 new = f"{new}.old"
@@ -180,10 +183,7 @@ class Inside:
     def remove(self, name: str) -> None:
         """Remove whatever has a name, a folder with its content; no link is followed. Nothing there is no error."""
         with contextlib.suppress(FileNotFoundError), self._parent(name) as (folder, last):
-            if _is_folder(folder, last):
-                shutil.rmtree(last, dir_fd=folder)
-            else:
-                _unlink(folder, last)
+            _remove(folder, last)
 
     @contextlib.contextmanager
     def locked(self, name: str, *, wait: float) -> Iterator[None]:
@@ -191,41 +191,33 @@ class Inside:
 
         Raises `PackageCacheError` if another process keeps it locked for `wait` seconds.
         """
-        descriptor = self._lock_file(name)
-        try:
-            lock(descriptor, wait)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise PackageCacheError(
-                f"cannot lock {self.path / name}: another process kept it locked for {wait:g} s",
-                hint="wait for it to end, then run this again",
-            ) from None
-        try:
+        with _closing(self._lock_file(name)) as descriptor:
+            try:
+                lock(descriptor, wait)
+            except BlockingIOError:
+                message = f"cannot lock {self.path / name}: another process kept it locked for {wait:g} s"
+                raise PackageCacheError(message, hint="wait for it to end, then run this again") from None
             yield
-        finally:
-            os.close(descriptor)
 
     def _lock_file(self, name: str) -> int:
         with self._parent(name) as (folder, last):
             while True:
                 with contextlib.suppress(FileExistsError):
                     return _created(folder, last, 0o644)
-                with contextlib.suppress(FileNotFoundError):
-                    found = os.open(last, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-                    try:
-                        return _reopened(found, os.O_RDWR)
-                    finally:
-                        os.close(found)
+                with (
+                    contextlib.suppress(FileNotFoundError),
+                    _opened(last, os.O_PATH | os.O_NOFOLLOW, folder) as found,
+                ):
+                    return _reopened(found, os.O_RDWR)
 
     @contextlib.contextmanager
     def _found(self, name: str) -> Iterator[int]:
         """Yield a descriptor (O_PATH) of what a name leads to."""
-        found = self._opened(name)
-        try:
-            with _named(self.path / name.lstrip("/")):
+        with _opened(self.path, os.O_PATH | (os.O_NOFOLLOW if self.is_shared else 0)) as folder:
+            if self.is_shared and stat.S_ISLNK(os.fstat(folder).st_mode):
+                raise OSError(errno.ELOOP, "is a symbolic link", str(self.path))
+            with _named(self.path / name.lstrip("/")), _closing(resolve(folder, name, self.links)) as found:
                 yield found
-        finally:
-            os.close(found)
 
     @contextlib.contextmanager
     def _parent(self, name: str) -> Iterator[tuple[int, str]]:
@@ -233,28 +225,9 @@ class Inside:
         parent, _, last = name.rpartition("/")
         if last in ("", ".", ".."):
             raise OSError(errno.EINVAL, "is no name of a file", str(self.path / name))
-        folder = self._opened(parent or ".")
-        try:
-            with _named(self.path / name):
-                demand_folder(folder)
-                yield folder, last
-        finally:
-            os.close(folder)
-
-    def _opened(self, name: str) -> int:
-        folder = os.open(self.path, os.O_PATH | os.O_CLOEXEC | (os.O_NOFOLLOW if self.is_shared else 0))
-        try:
-            if self.is_shared and stat.S_ISLNK(os.fstat(folder).st_mode):
-                raise OSError(errno.ELOOP, "is a symbolic link", str(self.path))
-            with _named(self.path / name.lstrip("/")):
-                return resolve(folder, name, self.links)
-        finally:
-            os.close(folder)
-
-    def _exchange(self, one: str, other: str) -> bool:
-        exchange_flag = 2  # RENAME_EXCHANGE of linux/fs.h
-        with self._parent(one) as (folder, name), self._parent(other) as (target, place):
-            return bool(libc["renameat2"](folder, os.fsencode(name), target, os.fsencode(place), exchange_flag) == 0)
+        with self._found(parent or ".") as folder, _named(self.path / name):
+            demand_folder(folder)
+            yield folder, last
 
 
 def settle(stream: IO[bytes], *, mode: int = 0o644) -> None:
@@ -278,12 +251,8 @@ def lock(descriptor: int, wait: float) -> None:
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a file by a path that the user named. Raises `OSError` if it is a pipe or a device, and opens neither."""
-    with _named(path):
-        found = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            return _reader(found)
-        finally:
-            os.close(found)
+    with _named(path), _opened(path, os.O_PATH) as found:
+        return _reader(found)
 
 
 def read_up_to(stream: IO[bytes], name: str, path: Path) -> bytes:
@@ -320,11 +289,8 @@ def _named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if (
-            isinstance(error.filename, str)
-            and error.filename.startswith("/")
-            and "/proc/self/fd/" not in error.filename
-        ):
+        name = error.filename if isinstance(error.filename, str) else ""
+        if name.startswith("/") and "/proc/self/fd/" not in name:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -343,13 +309,20 @@ def _reader(found: int) -> BufferedReader:
 
 
 @contextlib.contextmanager
-def _listable(found: int) -> Iterator[int]:
-    """Yield a descriptor by which a folder can be listed and flushed."""
-    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found)
+def _closing(descriptor: int) -> Iterator[int]:
     try:
-        yield folder
+        yield descriptor
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def _opened(path: str | Path, flags: int, folder: int | None = None) -> contextlib.AbstractContextManager[int]:
+    return _closing(os.open(path, flags | os.O_CLOEXEC, dir_fd=folder))
+
+
+def _listable(found: int) -> contextlib.AbstractContextManager[int]:
+    """Open a folder again, so that it can be listed and flushed."""
+    return _opened(".", os.O_RDONLY | os.O_DIRECTORY, found)
 
 
 def _names(found: int) -> list[str]:
@@ -362,19 +335,23 @@ def _sync(found: int) -> None:
         os.fsync(folder)
 
 
-def _mode(folder: int, name: str) -> int:
-    """Return the mode of what has a name; 0 if nothing has."""
+def _kind(folder: int, name: str) -> int:
+    """Return the type of what has a name, as stat(2) has it; 0 if nothing has."""
     with contextlib.suppress(FileNotFoundError):
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     return 0
 
 
-def _is_folder(folder: int, name: str) -> bool:
-    return stat.S_ISDIR(_mode(folder, name))
+def _remove(folder: int, name: str) -> None:
+    if _kind(folder, name) == stat.S_IFDIR:
+        shutil.rmtree(name, dir_fd=folder)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
 
 
 def _size(folder: int, name: str) -> int:
-    if not _is_folder(folder, name):
+    if _kind(folder, name) != stat.S_IFDIR:
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
     total = 0
     for _, _, names, here in os.fwalk(name, dir_fd=folder):
@@ -384,24 +361,15 @@ def _size(folder: int, name: str) -> int:
     return total
 
 
-def _unlink(folder: int, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
-
-
 def _created(folder: int, name: str, mode: int = 0o600) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(name, flags, mode, dir_fd=folder)
 
 
-def _prefix(name: str) -> str:
-    return f".{name}.new-"
-
-
 def _new_beside(folder: int, name: str) -> tuple[int, str]:
     """Return the descriptor and the name of a new, locked file beside another."""
     while True:
-        temporary = f"{_prefix(name)}{secrets.token_hex(4)}"
+        temporary = f".{name}.new-{secrets.token_hex(4)}"
         try:
             descriptor = _created(folder, temporary)
         except FileExistsError:
@@ -414,13 +382,10 @@ def _new_beside(folder: int, name: str) -> tuple[int, str]:
 
 def _remove_abandoned(folder: int, name: str) -> None:
     """Remove a file that no writer has locked; what is no file is of no writer, and is not opened."""
-    found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
+    with _opened(name, os.O_PATH | os.O_NOFOLLOW, folder) as found:
         if not stat.S_ISREG(os.fstat(found).st_mode):
-            shutil.rmtree(name, dir_fd=folder) if _is_folder(folder, name) else os.unlink(name, dir_fd=folder)
+            _remove(folder, name)
             return
         with _reader(found) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(name, dir_fd=folder)
-    finally:
-        os.close(found)

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import stat
+import struct
 from enum import Enum
 
 from package_cache.filesystem.unpack_layer import MOST_LINKS
@@ -35,10 +36,6 @@ _PROC = 0x9FA0
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
 def resolve(folder: int, name: str, links: Links) -> int:
     """Return a descriptor (O_PATH) of what a name below a folder leads to."""
     if "\0" in name:
@@ -46,10 +43,10 @@ def resolve(folder: int, name: str, links: Links) -> int:
     if not name or len(os.fsencode(name)) >= PATH_MAX:
         code = errno.ENAMETOOLONG if name else errno.ENOENT
         raise OSError(code, os.strerror(code))
-    how = _OpenHow(os.O_PATH | os.O_CLOEXEC, 0, links.value)
-    words = ctypes.c_long(folder), ctypes.c_char_p(os.fsencode(name)), ctypes.byref(how)
+    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, links.value)  # struct open_how: flags, mode, resolve
+    words = ctypes.c_long(folder), ctypes.c_char_p(os.fsencode(name)), ctypes.c_char_p(how)
     for _ in range(10):  # EAGAIN: something was renamed meanwhile
-        found = int(libc.syscall(ctypes.c_long(_OPENAT2), *words, ctypes.c_size_t(ctypes.sizeof(how))))
+        found = int(libc.syscall(ctypes.c_long(_OPENAT2), *words, ctypes.c_size_t(len(how))))
         code = ctypes.get_errno()
         if found >= 0:
             return found

@@ -19,26 +19,24 @@ def private_folder(path: Path) -> Path:
     `PackageCacheError` as `writing_to` does.
     """
     with writing_to(path, option=OPTION):
-        return _private_folder(path)
-
-
-def _private_folder(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        status = os.fstat(folder)
-        what = f"cannot keep anything in the state folder {path}"
-        hint = f"name another one with {OPTION}: it is made where it is missing"
-        if status.st_uid != os.geteuid():
-            raise UsageError(f"{what}: it belongs to the user {status.st_uid}, and this is {os.geteuid()}", hint=hint)
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise UsageError(f"{what}: others may write to it (mode {stat.S_IMODE(status.st_mode):04o})", hint=hint)
-        if stat.S_IMODE(status.st_mode) & 0o077:
-            if any(path.iterdir()):
-                what = f"{what}: others may read it (mode {stat.S_IMODE(status.st_mode):04o}), and it is not empty"
-                raise UsageError(what, hint=f"{hint}; or, if it is of this program alone: chmod 700 {path}")
-            os.fchmod(folder, 0o700)
-    finally:
-        os.close(folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(folder)
+            mode = stat.S_IMODE(status.st_mode)
+            what = f"cannot keep anything in the state folder {path}"
+            hint = f"name another one with {OPTION}: it is made where it is missing"
+            if status.st_uid != os.geteuid():
+                what = f"{what}: it belongs to the user {status.st_uid}, and this is {os.geteuid()}"
+                raise UsageError(what, hint=hint)
+            if mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise UsageError(f"{what}: others may write to it (mode {mode:04o})", hint=hint)
+            if mode & 0o077:
+                if any(path.iterdir()):
+                    what = f"{what}: others may read it (mode {mode:04o}), and it is not empty"
+                    raise UsageError(what, hint=f"{hint}; or, if it is of this program alone: chmod 700 {path}")
+                os.fchmod(folder, 0o700)
+        finally:
+            os.close(folder)
     return path

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from package_cache.apt.acquire_helper import Fetch, present
-from package_cache.filesystem.paths import settle, sha256_of
+from package_cache.filesystem.confined import settle
+from package_cache.filesystem.paths import sha256_of
 from package_cache.filesystem.write_errors import NO_SPACE
 
 PARTIAL = ".partial"

@@ -13,7 +13,7 @@ import click
 
 from package_cache.ages import parse_age
 from package_cache.errors import UsageError
-from package_cache.filesystem.paths import open_regular
+from package_cache.filesystem.confined import open_regular
 from package_cache.manifest.model import ALLOW_OUTSIDE, Manifest
 from package_cache.manifest_lock import DEFAULT_MANIFESTS
 from package_cache.releases.mirrors import check_uri

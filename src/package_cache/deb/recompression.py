@@ -18,7 +18,8 @@ from debian.arfile import ArError, ArFile, ArMember
 
 from package_cache.deb.compression import GZIP_LEVEL, Compression
 from package_cache.errors import VerificationError
-from package_cache.filesystem.paths import settle, sha256_of
+from package_cache.filesystem.confined import settle
+from package_cache.filesystem.paths import sha256_of
 from package_cache.process import SILENCE, CommandError, piped
 
 WHOLE = 16 << 20

@@ -5,11 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from package_cache.filesystem.confined import Inside, lock, open_regular, read_up_to, settle
-
-__all__ = [
-    "exclusive", "lock", "open_regular", "read_bounded", "settle", "sha256_of", "text_digest", "write_atomically",
-]  # fmt: skip
+from package_cache.filesystem.confined import Inside, open_regular, read_up_to
 
 
 def read_bounded(path: Path, bound: str) -> bytes:

@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +24,7 @@ from package_cache.bounded_json import load_json
 from package_cache.bounds import BoundError, bound, check_bound
 from package_cache.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.exit_codes import ExitStatus
-from package_cache.filesystem.paths import open_regular
+from package_cache.filesystem.confined import open_regular
 from package_cache.filesystem.tar_stream import BROKEN, Deadline, Meter, tar_stream
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.oci.layered_files import LayeredFiles
@@ -45,10 +44,7 @@ _OTHER_TRANSPORTS = (
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-_TOO_LARGE = re.compile("file too large|SIGXFSZ")
-"""What skopeo prints when it may write no more (setrlimit(2), RLIMIT_FSIZE)."""
-_LARGE_DOCUMENT = re.compile("exceeded maximum allowed size")
-_OTHER_BYTES = re.compile("[Dd]igest did not match|does not match expected|does not match provided")
+_OTHER_BYTES = "[Dd]igest did not match|does not match expected|does not match provided"
 _ALTERED = "find out who altered it; fetch or make the image again"
 
 
@@ -73,12 +69,13 @@ class SourceImage:
 
     @contextlib.contextmanager
     def open_layer(self, digest: str) -> Iterator[IO[bytes]]:
-        """Open one layer's tar archive."""
-        with (
-            _verified(self.blobs.fetch(digest, self.layers), digest) as file,
-            _decompressed(file, f"the layer {digest}") as stream,
-        ):
-            yield stream
+        """Open one layer's tar archive. The file that was hashed is read, whatever takes its name meanwhile."""
+        with open_regular(self.blobs.fetch(digest, self.layers)) as file:
+            if f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" != digest:
+                raise _hash_differs(digest)
+            file.seek(0)
+            with _decompressed(file, f"the layer {digest}") as stream:
+                yield stream
 
 
 @contextlib.contextmanager
@@ -229,28 +226,13 @@ def _hash_differs(digest: str) -> VerificationError:
 
 def _document(path: Path, digest: str = "") -> bytes:
     """Return a document, with the given digest if any. Raises `VerificationError`, `BoundError`."""
-    limit = bound("image-document-bytes")
     with open_regular(path) as stream:
-        content = stream.read(limit + 1)
-        if len(content) > limit:
-            size = os.fstat(stream.fileno()).st_size
-            raise BoundError("image-document-bytes", f"the document {digest or path.name} of an image", size)
+        size = os.fstat(stream.fileno()).st_size
+        check_bound("image-document-bytes", size, f"the document {digest or path.name} of an image")
+        content = stream.read(size)
     if digest and _sha256(content) != digest:
         raise _hash_differs(digest)
     return content
-
-
-def _verified(path: Path, digest: str) -> BufferedReader:
-    """Open a blob and hash what was opened: another file that takes its name meanwhile changes nothing."""
-    stream = open_regular(path)
-    try:
-        if f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}" != digest:
-            raise _hash_differs(digest)
-        stream.seek(0)
-    except BaseException:
-        stream.close()
-        raise
-    return stream
 
 
 class _Layout:
@@ -387,13 +369,14 @@ class _Registry:
         try:
             return run(["prlimit", *limits, *argv], timeout=LIMIT, cwd=self._folder).stdout
         except CommandError as error:
-            if _TOO_LARGE.search(error.output):
-                raise BoundError("image-bytes", f"the image {self._name}") from error
-            if _LARGE_DOCUMENT.search(error.output):
-                raise BoundError("image-document-bytes", f"a document of {self._name}") from error
-            if _OTHER_BYTES.search(error.output):
-                message = f"cannot trust the image {self._name}: a blob has another SHA-256"
-                raise VerificationError(message, details=error.output, hint=_ALTERED) from error
+            altered = f"cannot trust the image {self._name}: a blob has another SHA-256"
+            for pattern, refusal in (
+                ("file too large|SIGXFSZ", BoundError("image-bytes", f"the image {self._name}")),  # RLIMIT_FSIZE
+                ("exceeded maximum allowed size", BoundError("image-document-bytes", f"a document of {self._name}")),
+                (_OTHER_BYTES, VerificationError(altered, details=error.output, hint=_ALTERED)),
+            ):
+                if re.search(pattern, error.output):
+                    raise refusal from error
             said, hint = said_by_skopeo(error, self._name.partition("/")[0])
             if "--insecure-registry" in hint:
                 hint = "the registry speaks plain HTTP, which is accepted from a registry on this machine only"

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from package_cache.errors import CacheError
-from package_cache.filesystem.paths import open_regular
+from package_cache.filesystem.confined import open_regular
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"

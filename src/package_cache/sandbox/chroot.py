@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from package_cache.errors import PackageCacheError
-from package_cache.filesystem.confined import on_the_host, resolved_inside
-from package_cache.filesystem.paths import lock
+from package_cache.filesystem.confined import lock, on_the_host, resolved_inside
 from package_cache.process import find_tool, run
 from package_cache.sandbox.container import Container, checked_binds
 

@@ -21,37 +21,19 @@ class Meter:
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._unpacked = 0
-        self._entries = 0
-        self._names = 0
-        self._kept = 0
+        self._counted: dict[str, int] = {}
 
-    def unpacked(self, size: int) -> None:
-        """Count bytes of decompressed layers, or the holes of a sparse file."""
-        self._unpacked += size
-        check_bound("image-unpacked-bytes", self._unpacked, self.what)
-
-    def entry(self, number: int) -> None:
-        """Count a member, the `number`th of its archive."""
-        self._entries += 1
-        check_bound("layer-entries", number, self.what)
-        check_bound("image-entries", self._entries, self.what)
-
-    def names(self, size: int) -> None:
-        """Count bytes of memory that are kept for names."""
-        self._names += size
-        check_bound("image-names-bytes", self._names, self.what)
+    def add(self, name: str, number: int, what: str = "") -> None:
+        """Count entries or bytes that the bound of that name limits; they are in `what`, else in all that is read."""
+        self._counted[name] = self._counted.get(name, 0) + number
+        check_bound(name, self._counted[name], what or self.what)
 
     def can_keep(self, size: int) -> bool:
         """Count the bytes of a file whose content is kept, unless that would be more than `system-file-bytes`."""
-        fits = self._kept + size <= bound("system-file-bytes")
-        self._kept += size if fits else 0
+        fits = self._counted.get("system-file-bytes", 0) + size <= bound("system-file-bytes")
+        if fits:
+            self.add("system-file-bytes", size)
         return fits
-
-    def keep(self, size: int, what: str) -> None:
-        """Count the bytes of a file whose content somebody needs."""
-        self._kept += size
-        check_bound("system-file-bytes", self._kept, what)
 
 
 class _Member(tarfile.TarInfo):
@@ -90,7 +72,7 @@ class _Bounded:
         self._empty += not data
         if self._empty > _EMPTY_READS:
             raise tarfile.ReadError("unexpected end of data")
-        self._meter.unpacked(len(data))
+        self._meter.add("image-unpacked-bytes", len(data))
         if self._place > self.end:
             raise tarfile.ReadError(f"what precedes a member has more than {self._head} bytes")
         return data
@@ -124,12 +106,13 @@ def tar_stream(stream: IO[bytes], meter: Meter) -> Iterator[tuple[tarfile.TarFil
 
 def _members(archive: tarfile.TarFile, bounded: _Bounded, meter: Meter) -> Iterator[tarfile.TarInfo]:
     for number, member in enumerate(archive, 1):
-        meter.entry(number)
+        check_bound("layer-entries", number, meter.what)
+        meter.add("image-entries", 1)
         if member.size < 0:
             raise tarfile.ReadError("a member's size is less than nothing")
         check_bound("image-unpacked-bytes", member.size, f"{meter.what}: a file in it")
         if member.issparse():
-            meter.unpacked(member.size)
+            meter.add("image-unpacked-bytes", member.size)  # the holes, too
         for name in (member.name, member.linkname):
             length = len(name.encode("utf-8", "replace"))
             check_bound("image-path-bytes", length, f"{meter.what}: a path in it")

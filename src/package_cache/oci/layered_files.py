@@ -100,11 +100,11 @@ class Layer:
             return
         if before is None:
             check_bound("image-name-bytes", len(name.encode("utf-8", "replace")), f"{self.meter.what}: a name in it")
-            self.meter.names(_ENTRY_BYTES + sys.getsizeof(name))
+            self.meter.add("image-names-bytes", _ENTRY_BYTES + sys.getsizeof(name))
         if isinstance(node, _Folder):
-            self.meter.names(_FOLDER_BYTES)
+            self.meter.add("image-names-bytes", _FOLDER_BYTES)
         elif isinstance(node, str):
-            self.meter.names(sys.getsizeof(node))
+            self.meter.add("image-names-bytes", sys.getsizeof(node))
         folder.names[name] = node
 
     def folder(self, path: str) -> tuple[_Folder, list[str]]:
@@ -138,7 +138,7 @@ class Layer:
     def hide(self, path: str, places: set[str]) -> None:
         """Note that lower layers' path is `gone`, or that this folder is `opaque`."""
         if path not in places:
-            self.meter.names(_ENTRY_BYTES + sys.getsizeof(path))
+            self.meter.add("image-names-bytes", _ENTRY_BYTES + sys.getsizeof(path))
             places.add(path)
 
     def may_have(self, folder: str) -> bool:
@@ -243,7 +243,7 @@ class LayeredFiles:
         with _tar_errors(self._meter.what), tar_stream(stream, Meter(self._meter.what)) as (archive, members):
             for number, entry in enumerate(members):
                 if number == wanted:
-                    self._meter.keep(entry.size, f"/{path} of {self._name}")
+                    self._meter.add("system-file-bytes", entry.size, f"/{path} of {self._name}")
                     content = archive.extractfile(entry)
                     return content.read() if content else b""
         raise PackageCacheError(f"cannot read {self._meter.what}: it was altered meanwhile")

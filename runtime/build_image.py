@@ -22,8 +22,8 @@ from package_cache.cli.options import cache_option, given_options, mirror_option
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible
 from package_cache.filesystem.temporary import temporary_folder
-from package_cache.image.cache_layers import add_cache
 from package_cache.image.export import put_image
+from package_cache.image.layers import add_cache
 from package_cache.oci.skopeo import Destination
 from package_cache.oci.writer import Descriptor, LayerFile, Layout
 from package_cache.process import need_tools

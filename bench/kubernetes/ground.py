@@ -19,8 +19,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cli.options import given_options
 from package_cache.errors import LockError
 from package_cache.filesystem.paths import exclusive
-from package_cache.image.export import image
-from package_cache.image.variant import Form
+from package_cache.image.export import Form, image
 from package_cache.manifest import read_manifest
 from package_cache.manifest_lock import current_lock, save_lock
 from package_cache.oci.skopeo import Destination

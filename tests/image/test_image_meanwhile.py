@@ -11,8 +11,7 @@ from tests.support.world import World
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.verify import verify
 from package_cache.errors import CacheError
-from package_cache.image.export import image
-from package_cache.image.variant import Form
+from package_cache.image.export import Form, image
 from package_cache.oci.skopeo import Destination
 from package_cache.process import start
 from package_cache.settings import Options

@@ -14,8 +14,8 @@ from tests.support.world import World
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.platform_subset import read_part
 from package_cache.cache.verify import verify
-from package_cache.image.cache_layers import add_cache
 from package_cache.image.init_variant import CONFIG, description_files, program_files
+from package_cache.image.layers import add_cache
 from package_cache.oci.writer import Layout
 from package_cache.process import Completed, run
 

@@ -9,8 +9,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import authfile_option, cache_option, given_options, mirror_options, verb
 from package_cache.cli.render import Renderer
-from package_cache.image.export import ImageResult, image
-from package_cache.image.variant import Form
+from package_cache.image.export import Form, ImageResult, image
 from package_cache.oci.skopeo import Destination
 
 

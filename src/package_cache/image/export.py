@@ -4,6 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from package_cache.cache.consistent_read import once_settled
@@ -15,11 +16,9 @@ from package_cache.events import Listener, Step, ignore
 from package_cache.filesystem.paths import exclusive
 from package_cache.filesystem.state import OPTION, private_folder
 from package_cache.filesystem.write_errors import writing_to
-from package_cache.image.annotations import OF_ALL, annotations_of
 from package_cache.image.busybox import static_busybox
-from package_cache.image.cache_layers import add_cache
 from package_cache.image.init_variant import CONFIG, description_files, program_files
-from package_cache.image.variant import Form
+from package_cache.image.layers import add_cache
 from package_cache.oci.skopeo import Destination, check_destination, copy_image
 from package_cache.oci.writer import Descriptor, Layer, Layout
 from package_cache.process import need_tools
@@ -28,6 +27,24 @@ from package_cache.tools import ARCHIVES, REGISTRIES
 
 OTHER_IMAGE_LIMIT = 3600.0
 """Seconds to wait for another image that is being made."""
+
+_OF_ALL = (
+    "org.opencontainers.image.created",
+    "org.opencontainers.image.title",
+    "org.opencontainers.image.version",
+    "package-cache.form",
+    "package-cache.manifest-digest",
+)
+"""Annotations that hold for every platform."""
+
+
+class Form(Enum):
+    """What is in an image beside the cache, whose tree lies at the image's root in both."""
+
+    VOLUME = "volume"
+    """Nothing: for image volumes and `COPY --from`."""
+    INIT = "init"
+    """One layer more, by which it stages groups by itself (`init_variant`)."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +74,7 @@ class ImageResult:
 
 
 def image(
-    cache: CacheFolder,
-    to: Destination,
-    form: Form,
-    options: Options,
-    listener: Listener = ignore,
+    cache: CacheFolder, to: Destination, form: Form, options: Options, listener: Listener = ignore
 ) -> ImageResult:
     """Make an image of a cache and copy it to where it belongs; the same cache gives the same bytes.
 
@@ -78,10 +91,7 @@ def image(
 
 
 def put_image(
-    write: Callable[[Layout], Descriptor],
-    to: Destination,
-    options: Options,
-    listener: Listener = ignore,
+    write: Callable[[Layout], Descriptor], to: Destination, options: Options, listener: Listener = ignore
 ) -> str:
     """Copy the image, or the index of several, that `write` writes into a layout; return its digest.
 
@@ -126,12 +136,12 @@ class _Writer:
         images = [self._platform(layout, part) for part in parts]
         if len(images) == 1:
             return images[0]
-        annotations = annotations_of(parts[0], self.form)
-        return layout.add_index(images, {key: annotations[key] for key in OF_ALL})
+        annotations = _annotations(parts[0], self.form)
+        return layout.add_index(images, {key: annotations[key] for key in _OF_ALL})
 
     def _platform(self, layout: Layout, part: Part) -> Descriptor:
         layers = add_cache(layout, self.cache, part, listener=self.listener)
-        annotations = annotations_of(part, self.form)
+        annotations = _annotations(part, self.form)
         if self.form is Form.INIT:
             busybox = static_busybox(part.architecture, self.options, self.listener)
             title = f"busybox {busybox.version} and what stages groups"
@@ -148,3 +158,19 @@ class _Writer:
         )
         self.platforms.append(Platform(part.architecture, named.digest, tuple(layers)))
         return named
+
+
+def _annotations(part: Part, form: Form) -> dict[str, str]:
+    """Return what an image says of itself, also as labels: by the keys of OCI's specification, and by ours."""
+    description = part.description
+    groups = [f"{item.group.name}-{item.group.system}" for item in part.groups]
+    return {
+        "org.opencontainers.image.created": description.created,
+        "org.opencontainers.image.title": "package cache",
+        "org.opencontainers.image.description": f"groups of system packages to install offline: {', '.join(groups)}",
+        "org.opencontainers.image.version": description.manifest_digest.removeprefix("sha256:")[:12],
+        "package-cache.built-by": description.built_by,
+        "package-cache.form": form.value,
+        "package-cache.groups": " ".join(groups),
+        "package-cache.manifest-digest": description.manifest_digest,
+    }

@@ -1,4 +1,4 @@
-"""Which package files share a layer: cut so that a node pulls again little more than what changed.
+"""A part of a cache as layers of an image: package files, so that a node pulls again little more than what changed.
 
 A registry and a node know layers by their bytes alone, so a layer with one changed package is pulled again as a whole.
 Two things keep that small, and the layers few (a node mounts every one of them):
@@ -7,12 +7,19 @@ Two things keep that small, and the layers few (a node mounts every one of them)
 - Within these a layer holds at most `limit` bytes, unless one package is larger. What does not fit is halved by a
   bit of the hash of its name, again and again. A package that changes its size, comes or goes thus
   changes the layer that its name leads to, and no other.
+
+All indexes are one more layer.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+
+from package_cache.cache.layout import DESCRIPTION, INSTALLER, CacheFolder, pool_file
+from package_cache.cache.platform_subset import Part
+from package_cache.events import Listener, Progress, ignore
+from package_cache.oci.writer import Layer, LayerFile, Layout
 
 MOST_LAYERS = 48
 """Of package files; all else of an image is a few. Most runtimes mount twice as many, but the options of a mount must
@@ -50,6 +57,51 @@ class Cut:
 
     title: str
     packages: tuple[PooledPackage, ...]
+
+
+def add_cache(
+    layout: Layout, cache: CacheFolder, part: Part, *, at: str = "", listener: Listener = ignore
+) -> list[Layer]:
+    """Write the layers of a part; its tree lies at `at` in the image, such as `opt/package_cache/`, else at its root.
+
+    Raises `CacheError` if a package file of the cache is missing or does not fit its hash.
+    """
+    return [*_add_packages(layout, cache, part, at, listener), _add_indexes(layout, part, at)]
+
+
+def _add_packages(layout: Layout, cache: CacheFolder, part: Part, at: str, listener: Listener) -> Iterator[Layer]:
+    done, step = 0, f"writing layers for {part.architecture}"
+    total = part.description.size
+    listener(Progress(step, 0, total))
+    for item in cut(pooled(part)):
+        names, digests = zip(*((package.name, package.sha256) for package in item.packages), strict=True)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        files = [LayerFile(at + pool_file(one), source=cache.package(one), sha256=one) for one in digests]
+        yield layout.add_layer(f"{item.title}: {', '.join(names[:3])}{more}", files)
+        done += sum(package.size for package in item.packages)
+        listener(Progress(step, done, total))
+
+
+def pooled(part: Part) -> list[PooledPackage]:
+    """Return every package file of a part once, with the groups that need it."""
+    users: dict[str, set[tuple[str, str]]] = {}
+    packages = {}
+    for item in part.groups:
+        for package in item.packages:
+            packages[package.sha256] = package
+            users.setdefault(package.sha256, set()).add((item.group.name, item.group.system))
+    return [
+        PooledPackage(digest, package.size, package.name, frozenset(users[digest]))
+        for digest, package in packages.items()
+    ]
+
+
+def _add_indexes(layout: Layout, part: Part, at: str) -> Layer:
+    files = {f"{item.group.folder}/{name}": content for item in part.groups for name, content in item.files.items()}
+    files[DESCRIPTION] = part.description.content()
+    entries = [LayerFile(at + name, content) for name, content in files.items()]
+    entries.append(LayerFile(at + INSTALLER, part.installer, 0o755))
+    return layout.add_layer("indexes of all groups", entries, compressed=True)
 
 
 def cut(packages: Collection[PooledPackage]) -> list[Cut]:

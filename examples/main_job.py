@@ -121,7 +121,7 @@ def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[str]:
                 seconds = time.monotonic() - began
                 if status == 0 and run_and_show(container, SHOWN[group]) == 0:
                     received = f"{network_bytes(container) - network} bytes from the network"
-                    if not isolation.cuts_network:  # the container's network is the host's
+                    if isolation is Isolation.CHROOT:  # the container's network is the host's
                         received = "network not isolated"
                     number = count_installed(container) - before
                     yield f"  {name}  {group:4}  {number:3} packages  {seconds:5.2f} s  {received}"

@@ -60,7 +60,7 @@ ALLOWED = {
     "package_cache/filesystem/temporary.py": OWN,
     "package_cache/sandbox/chroot.py": ROOTS,
     "package_cache/sandbox/emulation.py": MACHINE,
-    "package_cache/sandbox/id_ranges.py": MACHINE,
+    "package_cache/sandbox/namespaces.py": MACHINE,
     "package_cache/sandbox/isolation.py": ROOTS,
     "package_cache/sandbox/network_settings.py": MACHINE,
     "package_cache/sandbox/container.py": ROOTS,

@@ -12,7 +12,7 @@ from package_cache.check.verdict import CheckResult
 from package_cache.errors import PackageCacheError, UsageError, unforeseen
 from package_cache.events import Listener, ignore
 from package_cache.manifest.model import Manifest
-from package_cache.sandbox.isolation import isolation_for, require_containment
+from package_cache.sandbox.isolation import isolation_for, strongest_isolation
 from package_cache.tools import need_for_check
 
 
@@ -32,7 +32,7 @@ def check_one(
     install = options.install and where.has_root
     need_for_check([where.image], install=install)
     if install:
-        require_containment()  # before an image is pulled
+        strongest_isolation(uncontained=False)  # before an image is pulled
     with opened(where, state=options.state, listener=listener) as (seen, make_root):
         result = check(groups, cache, seen, listener)
         if not install or make_root is None or not result.architecture:  # without dpkg every group is a miss

@@ -30,9 +30,8 @@ from package_cache.filesystem.temporary import temporary_folder
 from package_cache.process import CommandError, find_tool, piped, run
 from package_cache.sandbox.chroot import end_processes
 from package_cache.sandbox.emulation import REGISTRY, registry_lines
-from package_cache.sandbox.id_ranges import identities
 from package_cache.sandbox.isolation import Isolation
-from package_cache.sandbox.namespaces import hold
+from package_cache.sandbox.namespaces import hold, identities
 
 FORMAT = 2
 """Increased when roots are made differently, so that older ones are not reused."""

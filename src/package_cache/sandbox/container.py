@@ -16,8 +16,7 @@ from typing import Any
 from package_cache.errors import PackageCacheError, UsageError
 from package_cache.process import LIMIT, CommandError, Completed, find_tool, run
 from package_cache.sandbox.emulation import REGISTRY, registry_lines
-from package_cache.sandbox.id_ranges import identities
-from package_cache.sandbox.namespaces import STAGE, hold
+from package_cache.sandbox.namespaces import KINDS, STAGE, hold, identities
 
 DISK = "size=50%,nr_inodes=400k"
 """The most that is written in a disposable root, in memory (tmpfs(5)): half of the machine's, and that many files."""
@@ -27,6 +26,9 @@ PROCESSES = 1024
 
 _NEW_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 """Each flag of clone(2) that makes a namespace (linux/sched.h, CLONE_NEW*)."""
+
+_FAMILIES = (38, 40)
+"""Those that socket(2) refuses: AF_ALG and AF_VSOCK (linux/socket.h)."""
 
 _BOX = f"{STAGE}/box"
 
@@ -91,7 +93,8 @@ def sandbox(
     before = [f"mount -t tmpfs -o mode=755 tmpfs {STAGE}; cd {STAGE}; mkdir box", *_bind_lines("lower", root.resolve())]
     for number, source in enumerate(shown.values()):
         before += _bind_lines(f"bind{number}", source)
-    has_ids = _owns(root)
+    owner = root.stat().st_uid
+    has_ids = any(first <= owner < first + count for _, first, count in identities("uid"))
     setup = [
         "mount -t proc proc /proc",
         *(registry_lines(f"/{REGISTRY}") if emulated else ()),
@@ -147,11 +150,6 @@ def checked_binds(binds: Mapping[str, Path]) -> dict[str, Path]:
     return {inside: binds[inside].resolve() for inside in sorted(binds)}
 
 
-def _owns(root: Path) -> bool:
-    """Return whether the owner of a root has an id inside."""
-    return any(first <= root.stat().st_uid < first + count for _, first, count in identities("uid"))
-
-
 def _bind_lines(place: str, source: Path) -> Iterator[str]:
     yield f"{'mkdir -p' if source.is_dir() else ': >'} {place}; mount --bind {shlex.quote(str(source))} {place}"
     # By the target alone, mount(8) keeps the other options: a user namespace may not drop them.
@@ -168,19 +166,20 @@ def _config(shown: Mapping[str, Path], *, network: bool) -> dict[str, Any]:
     """Return the container's description: a user namespace of its own, without rights over the mounts around it."""
     config: dict[str, Any] = json.loads(Path(__file__).with_name("container.json").read_text())
     linux = config["linux"]
-    for kind in ("uid", "gid"):
+    for kind in KINDS:
         others = sum(count for _, _, count in identities(kind)) - 1
-        extents = ((0, 0, 1), (1, 1, others))
-        linux[f"{kind}Mappings"] = [dict(zip(("containerID", "hostID", "size"), one, strict=True)) for one in extents]
+        extents = ((0, 1), (1, others))
+        linux[f"{kind}Mappings"] = [{"containerID": first, "hostID": first, "size": size} for first, size in extents]
     for limit in config["process"]["rlimits"]:
         limit |= {key: _at_most(limit["type"], limit[key]) for key in ("soft", "hard")}
     capabilities = config["process"]["capabilities"]
     capabilities |= dict.fromkeys(("effective", "permitted"), capabilities["bounding"])
+    refused = [("clone", 1, {"value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}) for flag in _NEW_NAMESPACES]
+    refused += [("socket", 97, {"value": family, "op": "SCMP_CMP_EQ"}) for family in _FAMILIES]
     linux["seccomp"]["syscalls"] += [
-        {"names": ["clone"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
-         "args": [{"index": 0, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}]}
-        for flag in _NEW_NAMESPACES
-    ]  # fmt: skip
+        {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": error, "args": [{"index": 0, **condition}]}
+        for name, error, condition in refused
+    ]
     linux["namespaces"] += [] if network else [{"type": "network"}]
     config["mounts"] += [
         {"destination": inside, "source": f"{STAGE}/bind{number}", "options": ["bind"]}  # the rest is locked already

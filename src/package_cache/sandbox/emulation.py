@@ -7,7 +7,6 @@ seen by nobody else and gone with the namespace. Older kernels, and other namesp
 import contextlib
 import shlex
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,10 +70,7 @@ def emulator_of(architecture: str) -> str:
 
 def registry_lines(place: str) -> list[str]:
     """Return the lines of shell that mount a user namespace's own registry at `place`, with the emulators of here."""
-    return [f"mount -t binfmt_misc binfmt_misc {place}", *_registrations(place)]
-
-
-def _registrations(place: str) -> Iterator[str]:
+    lines = [f"mount -t binfmt_misc binfmt_misc {place}"]
     with Path("/proc/self/exe").open("rb") as program:
         own = int.from_bytes(program.read(20)[18:], "little")
     for architecture, machine in MACHINES.items():
@@ -82,8 +78,8 @@ def _registrations(place: str) -> Iterator[str]:
             continue
         with contextlib.suppress(ToolMissingError):
             emulator = str(Path(emulator_of(architecture)).resolve())  # a link's folder may be closed to the ids inside
-            line = _registration(machine, emulator)
-            yield f"printf '%s\\n' {shlex.quote(line)} > {place}/register"
+            lines.append(f"printf '%s\\n' {shlex.quote(_registration(machine, emulator))} > {place}/register")
+    return lines
 
 
 def _registration(machine: Machine, emulator: str) -> str:

@@ -13,7 +13,7 @@ from package_cache.process import run
 from package_cache.sandbox.chroot import copied_root
 from package_cache.sandbox.container import Container, sandbox
 from package_cache.sandbox.emulation import HOW_TO_INSTALL, MACHINES, emulator_of, probe_of
-from package_cache.sandbox.id_ranges import IDS, own_ids
+from package_cache.sandbox.namespaces import IDS, own_ids
 
 
 class Isolation(Enum):
@@ -23,32 +23,27 @@ class Isolation(Enum):
     EMULATION = "a container of runc, in which programs of other architectures run by emulation"
     CHROOT = "a chroot of a copy only: neither the network nor the processes and files of this machine are cut off"
 
-    @property
-    def cuts_network(self) -> bool:
-        """True if a disposable root without network has none."""
-        return self is not Isolation.CHROOT
 
-
-def strongest_isolation() -> Isolation:
+def strongest_isolation(*, uncontained: bool = True) -> Isolation:
     """Return the strongest isolation that this machine allows, by trying: being root says little in a container.
 
-    `CHROOT` is only for roots that we made ourselves and commands that the user trusts. Raise `PackageCacheError` with
-    the cause if none is possible.
+    `CHROOT` is only for roots that we made ourselves and commands that the user trusts, and only if `uncontained`.
+    Raise `PackageCacheError` with the cause if none is possible, `ToolMissingError` if runc is missing.
     """
-    refusal = _refusal_to_contain()
-    if refusal is not None and not _can_chroot():
-        raise refusal
-    return Isolation.CONTAINER if refusal is None else Isolation.CHROOT
-
-
-def require_containment() -> None:
-    """Raise `PackageCacheError` with the cause if this machine cannot contain a stranger's programs, by trying.
-
-    For the start of an operation that would find it out later, after downloads.
-    """
-    refusal = _refusal_to_contain()
-    if refusal is not None:
-        raise refusal
+    try:
+        with _empty_folder() as root, sandbox(root, started=False):
+            return Isolation.CONTAINER
+    except PackageCacheError as error:
+        if uncontained and _can_chroot():
+            return Isolation.CHROOT
+        if isinstance(error, ToolMissingError):
+            raise
+        raise PackageCacheError(
+            "cannot run a stranger's programs here: this machine does not allow the container that would hold them",
+            details="\n".join((str(error), *_forbidding())),
+            hint=error.hint or _WHERE_IT_WORKS,
+            status=ExitStatus.NOT_CONTAINED,
+        ) from error
 
 
 def isolation_for(architecture: str, *, uncontained: bool = False) -> Isolation:
@@ -57,10 +52,7 @@ def isolation_for(architecture: str, *, uncontained: bool = False) -> Isolation:
     Raise `PackageCacheError` with the cause and what to do if this machine cannot run such programs, or, unless
     `uncontained`, if it cannot contain them; `ToolMissingError` if an emulator or runc is missing.
     """
-    refusal = _refusal_to_contain()
-    if refusal is not None and not (uncontained and _can_chroot()):
-        raise refusal
-    strongest = Isolation.CONTAINER if refusal is None else Isolation.CHROOT
+    strongest = strongest_isolation(uncontained=uncontained)
     own = run(["dpkg", "--print-architecture"], timeout=30).stdout.strip()
     if architecture in (own, *_ALSO_RUN.get(own, ())):
         return strongest
@@ -87,21 +79,6 @@ _ALSO_RUN = {"amd64": ("i386",)}
 """What a processor runs besides its own programs."""
 
 
-def _refusal_to_contain() -> PackageCacheError | None:
-    try:
-        with _empty_folder() as root, sandbox(root, started=False):
-            return None
-    except ToolMissingError as error:
-        return error
-    except PackageCacheError as error:
-        return PackageCacheError(
-            "cannot run a stranger's programs here: this machine does not allow the container that would hold them",
-            details="\n".join((str(error), *_forbidding())),
-            hint=error.hint or _WHERE_IT_WORKS,
-            status=ExitStatus.NOT_CONTAINED,
-        )
-
-
 _WHERE_IT_WORKS = (
     "do it where root or this user may make user namespaces and mounts: outside of a container, or in one with "
     "--privileged; as root where only root may; docs/isolation.md"
@@ -125,7 +102,7 @@ def _forbidding() -> Iterator[str]:
 
 def _can_chroot() -> bool:
     """Return whether we can make roots and enter them, which takes root, all of a root's ids, and CAP_SYS_CHROOT."""
-    if os.geteuid() != 0 or min(own_ids("uid"), own_ids("gid")) < IDS - 1:
+    if os.geteuid() != 0 or own_ids() < IDS - 1:
         return False
     return run(["chroot", "/", "/bin/true"], check=False, timeout=30).returncode == 0
 
@@ -151,7 +128,6 @@ def _empty_folder() -> Iterator[Path]:
         yield root
 
 
-@contextlib.contextmanager
 def disposable_root(
     root: Path,
     isolation: Isolation,
@@ -159,15 +135,12 @@ def disposable_root(
     network: bool = False,
     binds: Mapping[str, Path] | None = None,
     started: bool = True,
-) -> Iterator[Container]:
-    """Yield a running disposable copy of `root` while the block runs, as `sandbox.container.sandbox` does.
+) -> contextlib.AbstractContextManager[Container]:
+    """Run a disposable copy of `root` while a `with` block runs, as `sandbox.container.sandbox` does.
 
     With `CHROOT`, `binds` are copied into it and the network is that of the machine in any case.
     """
     if isolation is Isolation.CHROOT:
-        with copied_root(root, binds or {}, network=network) as container:
-            yield container
-        return
+        return copied_root(root, binds or {}, network=network)
     emulated = isolation is Isolation.EMULATION
-    with sandbox(root, network=network, binds=binds, emulated=emulated, started=started) as container:
-        yield container
+    return sandbox(root, network=network, binds=binds, emulated=emulated, started=started)

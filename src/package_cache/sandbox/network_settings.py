@@ -42,6 +42,6 @@ def tell_network(container: Container, proxies: Mapping[str, str]) -> None:
 
 
 def _write(container: Container, path: str, text: str, *, unless_there: bool = False) -> None:
-    script = 'mkdir -p "${0%/*}"; cat >"$0"'
     condition = 'if [ -e "$0" ]; then exit 0; fi; ' if unless_there else ""
-    container.run(["sh", "-euc", f"umask 022; {condition}{script}", path], stdin=text, timeout=60)
+    script = f'umask 022; {condition}mkdir -p "${{0%/*}}"; cat >"$0"'
+    container.run(["sh", "-euc", script, path], stdin=text, timeout=60)

@@ -69,7 +69,14 @@ class Inside:
     def size(self, name: str) -> int:
         """Return the bytes of a file, or of all in a folder; what goes meanwhile has none, no link is followed."""
         with self._parent(name) as (folder, last):
-            return _size(folder, last)
+            if _kind(folder, last) != stat.S_IFDIR:
+                return os.stat(last, dir_fd=folder, follow_symlinks=False).st_size
+            total = 0
+            for _, _, names, here in os.fwalk(last, dir_fd=folder):
+                for each in names:
+                    with contextlib.suppress(OSError):
+                        total += os.stat(each, dir_fd=here, follow_symlinks=False).st_size
+            return total
 
     def write(self, name: str, content: bytes, *, mode: int = 0o644) -> None:
         """Write a file so that a reader finds the old content or the new one, complete, also after a power cut.
@@ -92,10 +99,14 @@ class Inside:
     def remove_abandoned(self, name: str) -> None:
         """Remove what killed writers of a file left beside it; one that still writes holds a lock on its own."""
         with self._parent(name) as (folder, last):
-            for other in _names(folder):
-                if other.startswith(f".{last}.new-"):
-                    with contextlib.suppress(OSError):
-                        _remove_abandoned(folder, other)
+            for other in filter(lambda each: each.startswith(f".{last}.new-"), _names(folder)):
+                with contextlib.suppress(OSError), opened(other, os.O_PATH | os.O_NOFOLLOW, folder) as found:
+                    if not stat.S_ISREG(os.fstat(found).st_mode):  # of no writer, and not opened
+                        _remove(folder, other)
+                        continue
+                    with _reader(found) as stream:
+                        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        os.unlink(other, dir_fd=folder)
 
     def append(self, name: str, content: bytes) -> None:
         """Add to the end of a regular file, which is made where it is missing."""
@@ -204,16 +215,13 @@ class Inside:
             while True:
                 with contextlib.suppress(FileExistsError):
                     return _created(folder, last, 0o644)
-                with (
-                    contextlib.suppress(FileNotFoundError),
-                    _opened(last, os.O_PATH | os.O_NOFOLLOW, folder) as found,
-                ):
+                with contextlib.suppress(FileNotFoundError), opened(last, os.O_PATH | os.O_NOFOLLOW, folder) as found:
                     return _reopened(found, os.O_RDWR)
 
     @contextlib.contextmanager
     def _found(self, name: str) -> Iterator[int]:
         """Yield a descriptor (O_PATH) of what a name leads to."""
-        with _opened(self.path, os.O_PATH | (os.O_NOFOLLOW if self.is_shared else 0)) as folder:
+        with opened(self.path, os.O_PATH | (os.O_NOFOLLOW if self.is_shared else 0)) as folder:
             if self.is_shared and stat.S_ISLNK(os.fstat(folder).st_mode):
                 raise OSError(errno.ELOOP, "is a symbolic link", str(self.path))
             with _named(self.path / name.lstrip("/")), _closing(resolve(folder, name, self.links)) as found:
@@ -251,7 +259,7 @@ def lock(descriptor: int, wait: float) -> None:
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a file by a path that the user named. Raises `OSError` if it is a pipe or a device, and opens neither."""
-    with _named(path), _opened(path, os.O_PATH) as found:
+    with _named(path), opened(path, os.O_PATH) as found:
         return _reader(found)
 
 
@@ -316,13 +324,14 @@ def _closing(descriptor: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _opened(path: str | Path, flags: int, folder: int | None = None) -> contextlib.AbstractContextManager[int]:
+def opened(path: str | Path, flags: int, folder: int | None = None) -> contextlib.AbstractContextManager[int]:
+    """Return a descriptor, below a folder's if any, that is closed after the block."""
     return _closing(os.open(path, flags | os.O_CLOEXEC, dir_fd=folder))
 
 
 def _listable(found: int) -> contextlib.AbstractContextManager[int]:
     """Open a folder again, so that it can be listed and flushed."""
-    return _opened(".", os.O_RDONLY | os.O_DIRECTORY, found)
+    return opened(".", os.O_RDONLY | os.O_DIRECTORY, found)
 
 
 def _names(found: int) -> list[str]:
@@ -350,17 +359,6 @@ def _remove(folder: int, name: str) -> None:
             os.unlink(name, dir_fd=folder)
 
 
-def _size(folder: int, name: str) -> int:
-    if _kind(folder, name) != stat.S_IFDIR:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
-    total = 0
-    for _, _, names, here in os.fwalk(name, dir_fd=folder):
-        for each in names:
-            with contextlib.suppress(OSError):
-                total += os.stat(each, dir_fd=here, follow_symlinks=False).st_size
-    return total
-
-
 def _created(folder: int, name: str, mode: int = 0o600) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(name, flags, mode, dir_fd=folder)
@@ -378,14 +376,3 @@ def _new_beside(folder: int, name: str) -> tuple[int, str]:
         if os.fstat(descriptor).st_nlink:  # else another one took it for abandoned before it was locked
             return descriptor, temporary
         os.close(descriptor)
-
-
-def _remove_abandoned(folder: int, name: str) -> None:
-    """Remove a file that no writer has locked; what is no file is of no writer, and is not opened."""
-    with _opened(name, os.O_PATH | os.O_NOFOLLOW, folder) as found:
-        if not stat.S_ISREG(os.fstat(found).st_mode):
-            _remove(folder, name)
-            return
-        with _reader(found) as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(name, dir_fd=folder)

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from package_cache.errors import UsageError
+from package_cache.filesystem.confined import opened
 from package_cache.filesystem.write_errors import writing_to
 
 OPTION = "--state"
@@ -21,8 +22,7 @@ def private_folder(path: Path) -> Path:
     with writing_to(path, option=OPTION):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with opened(path, os.O_RDONLY | os.O_DIRECTORY) as folder:
             status = os.fstat(folder)
             mode = stat.S_IMODE(status.st_mode)
             what = f"cannot keep anything in the state folder {path}"
@@ -37,6 +37,4 @@ def private_folder(path: Path) -> Path:
                     what = f"{what}: others may read it (mode {mode:04o}), and it is not empty"
                     raise UsageError(what, hint=f"{hint}; or, if it is of this program alone: chmod 700 {path}")
                 os.fchmod(folder, 0o700)
-        finally:
-            os.close(folder)
     return path

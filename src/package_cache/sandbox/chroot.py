@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from package_cache.errors import PackageCacheError
-from package_cache.filesystem.confined import lock, on_the_host, resolved_inside
+from package_cache.filesystem.confined import lock, on_the_host, opened, resolved_inside
 from package_cache.process import find_tool, run
 from package_cache.sandbox.container import Container, checked_binds
 
@@ -65,36 +65,28 @@ def _processes(root: Path) -> list[int]:
 @contextlib.contextmanager
 def _own_folder(parent: Path) -> Iterator[Path]:
     """Yield a new folder that is locked as long as we live, and remove those whose owners died."""
-    beside = _lock(parent, wait=60.0)  # so that nobody takes a folder just made for one whose owner died
-    try:
-        for stale in parent.glob(f"{PREFIX}*/"):
-            with contextlib.suppress(BlockingIOError):  # its owner lives: the kernel drops a lock with its process
-                descriptor = _lock(stale)
-                end_processes(stale / "root")
-                _remove(stale)
-                os.close(descriptor)
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        descriptor = _lock(folder)
-    except OSError as error:
-        raise PackageCacheError(f"cannot make a copy of a root in {parent}: {error.strerror}") from error
-    finally:
-        os.close(beside)
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            with _locked(parent, wait=60.0):  # so that nobody takes a folder just made for one whose owner died
+                for stale in parent.glob(f"{PREFIX}*/"):
+                    # Its owner may live: the kernel drops a lock with its process.
+                    with contextlib.suppress(BlockingIOError), _locked(stale):
+                        end_processes(stale / "root")
+                        _remove(stale)
+                folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+                stack.enter_context(_locked(folder))
+        except OSError as error:
+            raise PackageCacheError(f"cannot make a copy of a root in {parent}: {error.strerror}") from error
+        stack.callback(_remove, folder)
         yield folder
-    finally:
-        _remove(folder)
-        os.close(descriptor)
 
 
-def _lock(folder: Path, wait: float = 0.0) -> int:
-    """Lock a folder itself and return the descriptor that holds it. Raise `BlockingIOError` after `wait` seconds."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+@contextlib.contextmanager
+def _locked(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Lock a folder itself while the block runs. Raise `BlockingIOError` if it is not free within `wait` seconds."""
+    with opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
         lock(descriptor, wait)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    return descriptor
+        yield
 
 
 def _remove(folder: Path) -> None:

@@ -15,7 +15,6 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,19 +53,13 @@ class CommandError(PackageCacheError):
     def __init__(self, argv: Sequence[str], returncode: int | None, output: str, how: str = "") -> None:
         self.how = how if returncode is None else f"ended with status {returncode}"
         super().__init__(f"cannot go on: a command {self.how}: {shlex.join(argv)}", details=output)
-        self.argv = tuple(argv)
         self.returncode = returncode
         """None: it ran out of time."""
         self.output = output
 
 
-@dataclass(frozen=True)
-class Completed:
-    """What a command left: its status, standard output and standard error as text."""
-
-    returncode: int
-    stdout: str
-    stderr: str
+Completed = subprocess.CompletedProcess[str]
+"""What a command left: its status, standard output and standard error as text."""
 
 
 def need_tools(*names: str) -> None:
@@ -218,7 +211,7 @@ def run(
         raise
     if check and process.returncode != 0:
         raise CommandError(argv, process.returncode, stdout + stderr)
-    return Completed(process.returncode, stdout, stderr)
+    return Completed(argv, process.returncode, stdout, stderr)
 
 
 def start(
@@ -293,9 +286,6 @@ class _Pipe(io.RawIOBase):
         self._silence = silence
 
     def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:

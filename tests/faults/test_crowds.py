@@ -45,7 +45,7 @@ class Stage:
 def end_of(process: Process) -> Completed:
     """Wait for its end and give what it left."""
     out, err = process.communicate(timeout=LIMIT)
-    return Completed(process.returncode, out, err)
+    return Completed(process.args, process.returncode, out, err)
 
 
 def judge_all(

@@ -49,7 +49,7 @@ def strike(moment: int, way: str, job: tuple[str, str], real_job: RealJob) -> tu
         time.sleep(seconds * (moment + 0.5) / MOMENTS)
         if process.poll() is None and send(process, *WAYS[way]):
             out, err = process.communicate(timeout=180)
-            return trial, before, Completed(process.returncode, out, err)
+            return trial, before, Completed(process.args, process.returncode, out, err)
         seconds *= 0.9
 
 

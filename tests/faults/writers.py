@@ -197,7 +197,7 @@ def ended(process: "subprocess.Popen[str]") -> Completed:
         process.kill()
         process.communicate()
         raise
-    return Completed(process.returncode, stdout, stderr)
+    return Completed(process.args, process.returncode, stdout, stderr)
 
 
 def run_in_process(words: Sequence[str]) -> Completed:
@@ -205,7 +205,7 @@ def run_in_process(words: Sequence[str]) -> Completed:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = run_here(words)
-    return Completed(status, out.getvalue(), err.getvalue())
+    return Completed(words, status, out.getvalue(), err.getvalue())
 
 
 def wait_until_heard(process: "subprocess.Popen[str]") -> None:

@@ -14,7 +14,7 @@ from package_cache import process as run_module
 from package_cache.deb import copyrights, recompression
 from package_cache.deb.compression import Compression
 from package_cache.errors import PackageCacheError
-from package_cache.oci import container_export as container_files
+from package_cache.oci import system_files
 from package_cache.process import CommandError, find_tool, piped, start, stopping
 
 NOISE = "head --bytes=1000000 /dev/zero >&2\n"
@@ -30,7 +30,7 @@ def _licences(deb: Path) -> object:
 
 
 def _container(deb: Path) -> object:
-    return container_files.container_files("job").read("etc/os-release")
+    return system_files.container_files("job").read("etc/os-release")
 
 
 USERS: dict[str, Callable[[Path], object]] = {
@@ -70,7 +70,7 @@ def test_a_tool_that_says_much_is_not_waited_for(name: str, wrapped: Callable[[s
 def test_a_tool_that_stalls_is_ended(
     name: str, wrapped: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (recompression, container_files):
+    for module in (recompression, system_files):
         monkeypatch.setattr(module, "SILENCE", 0.5, raising=False)
     stall = '[ "$2" = inspect ] && exit 0\necho stalling >&2; exec sleep 600'
     deb = wrapped(name, stall)

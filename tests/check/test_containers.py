@@ -25,7 +25,7 @@ def folder_of_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The one folder where engines are found."""
     folder = tmp_path / "engines"
     folder.mkdir()
-    monkeypatch.setattr("package_cache.oci.container_export.find_engine", lambda name: _in(folder, name))
+    monkeypatch.setattr("package_cache.oci.system_files.find_engine", lambda name: _in(folder, name))
     return folder
 
 

@@ -23,7 +23,7 @@ from tests.support.world import World
 TEXTS = Path(__file__).with_name("whole_errors.txt")
 EDIT = "edit,ubuntu18.04,editor\n"
 GROUP = '[[group]]\nname = "gpu"\nsystems = ["ubuntu18.04"]\n'
-FIND_ENGINE = "package_cache.oci.container_export.find_engine"
+FIND_ENGINE = "package_cache.oci.system_files.find_engine"
 Scene = Callable[[World, Vendor], tuple[int, str, str]]
 SCENES: dict[str, Scene] = {}
 

@@ -12,9 +12,8 @@ from package_cache.events import Listener, ignore
 from package_cache.filesystem.paths import read_bounded
 from package_cache.manifest.model import CheckedImage
 from package_cache.names import ARCHITECTURE
-from package_cache.oci.container_export import container_files
 from package_cache.oci.reader import source_image
-from package_cache.oci.system_files import OnlyFiles, RootFiles, SystemFiles
+from package_cache.oci.system_files import OnlyFiles, RootFiles, SystemFiles, container_files
 from package_cache.oci.unpack import image_root
 from package_cache.releases.os_release import OS_RELEASE, fields_of
 from package_cache.sandbox.isolation import Isolation

@@ -76,8 +76,8 @@ def test_files_of_the_top_layer_need_no_other_layer(tmp_path: Path) -> None:
     image = layout.image([base(), {"var/lib/dpkg/status": "new"}, {"other": "x"}])
     with source_image(layout.name(image)) as opened:
         files = opened.files()
-        assert (files.read("/var/lib/dpkg/status"), files.opened) == (b"new", 2)
-        assert (files.names("/usr/bin")[:2], files.opened) == (["apt-get", "df"], 3)
+        assert (files.read("/var/lib/dpkg/status"), len(files._read)) == (b"new", 2)
+        assert (files.names("/usr/bin")[:2], len(files._read)) == (["apt-get", "df"], 3)
 
 
 def test_names_of_all_layers_without_whiteouts(tmp_path: Path) -> None:

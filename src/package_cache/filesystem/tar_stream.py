@@ -60,11 +60,8 @@ class _Bounded:
         self._place = 0
         self._empty = 0
         self._head = bound("tar-header-bytes")
-        self.end = self._head
-
-    def next_at(self, offset: int) -> None:
-        """Set where the next member begins."""
-        self.end = offset + self._head
+        self.next_at = 0
+        """Where the next member begins."""
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
@@ -73,7 +70,7 @@ class _Bounded:
         if self._empty > _EMPTY_READS:
             raise tarfile.ReadError("unexpected end of data")
         self._meter.add("image-unpacked-bytes", len(data))
-        if self._place > self.end:
+        if self._place > self.next_at + self._head:
             raise tarfile.ReadError(f"what precedes a member has more than {self._head} bytes")
         return data
 
@@ -117,5 +114,5 @@ def _members(archive: tarfile.TarFile, bounded: _Bounded, meter: Meter) -> Itera
             length = len(name.encode("utf-8", "replace"))
             check_bound("image-path-bytes", length, f"{meter.what}: a path in it")
         archive.members = []  # type: ignore[attr-defined]  # else it remembers every one of them
-        bounded.next_at(archive.offset)
+        bounded.next_at = archive.offset
         yield member

@@ -37,6 +37,7 @@ _TYPES = {tarfile.DIRTYPE: stat.S_IFDIR, tarfile.FIFOTYPE: stat.S_IFIFO,
           tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}  # fmt: skip
 
 _MODE_BITS = 16
+_MODE = (1 << _MODE_BITS) - 1
 
 
 class _Folder:
@@ -107,33 +108,27 @@ class Layer:
             self.meter.add("image-names-bytes", sys.getsizeof(node))
         folder.names[name] = node
 
-    def folder(self, path: str) -> tuple[_Folder, list[str]]:
-        """Return a folder of the layer and the names that lead to it; it is made if it does not exist.
+    def folder(self, path: str) -> tuple[_Folder, str]:
+        """Return a folder of the layer and where it lies; it is made if it does not exist.
 
         Links of the layer are followed; anything else in its place is replaced.
         """
-        nodes, names, links = [self._root], list[str](), 0
-        waiting = path.split("/")[::-1]
-        while waiting:
-            part = waiting.pop()
-            if part == "..":
-                del names[-1:]
-                del nodes[len(names) + 1 :]
-            elif part not in ("", "."):
-                found = nodes[-1].names.get(part)
-                if isinstance(found, str) and links < MOST_LINKS:
-                    links += 1
-                    waiting += found.split("/")[::-1]
-                    if found.startswith("/"):
-                        del nodes[1:], names[:]
-                    continue
-                if not isinstance(found, _Folder):
-                    found = _Folder()
-                    self.put(nodes[-1], part, found)
-                nodes.append(found)
-                names.append(part)
-                check_bound("image-path-depth", len(names), f"{self.meter.what}: a path in it")
-        return nodes[-1], names
+        folders = {"": self._root}
+
+        def link(here: str, hops: int, _goes_on: bool) -> str | None:
+            parent, _, name = here.rpartition("/")
+            found = folders[parent].names.get(name)
+            if isinstance(found, str) and hops < MOST_LINKS:
+                return found
+            if not isinstance(found, _Folder):
+                found = _Folder()
+                self.put(folders[parent], name, found)
+            folders[here] = found
+            check_bound("image-path-depth", here.count("/"), f"{self.meter.what}: a path in it")
+            return None
+
+        place = followed(path, link)
+        return folders[place], place[1:]
 
     def hide(self, path: str, places: set[str]) -> None:
         """Note that lower layers' path is `gone`, or that this folder is `opaque`."""
@@ -174,11 +169,11 @@ def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo, number
     is_whiteout = name.startswith(WHITEOUT) and name != WHITEOUT
     if is_whiteout and not layer.may_have(place):
         return
-    folder, names = layer.folder(place)
+    folder, path = layer.folder(place)
     if name == OPAQUE:
-        layer.hide("/".join(names), layer.opaque)
+        layer.hide(path, layer.opaque)
     elif is_whiteout:
-        layer.hide("/".join([*names, name.removeprefix(WHITEOUT)]), layer.gone)
+        layer.hide(f"{path}/{name.removeprefix(WHITEOUT)}".lstrip("/"), layer.gone)
     elif entry.islnk():  # a second name of a file of this layer
         other, _, last = normal(entry.linkname).rpartition("/")
         node = layer.folder(other)[0].names.get(last)
@@ -191,7 +186,7 @@ def _note(layer: Layer, archive: tarfile.TarFile, entry: tarfile.TarInfo, number
     elif name:
         mode = _TYPES.get(entry.type, stat.S_IFREG) | stat.S_IMODE(entry.mode)
         layer.put(folder, name, number << _MODE_BITS | mode)
-        wanted = entry.isfile() and WANTED.fullmatch("/".join([*names, name]))
+        wanted = entry.isfile() and WANTED.fullmatch(f"{path}/{name}")
         if wanted and layer.meter.can_keep(entry.size):  # else the caller that asks for it gets an error
             content = archive.extractfile(entry)
             layer.contents[number] = content.read() if content else b""
@@ -214,28 +209,20 @@ class LayeredFiles:
         self._read: list[Layer] = []
         self._name = name
         self._meter = Meter(f"a layer of {name}")
-        self._places: dict[str, int | None] = {}
-        """The layer in which a path is visible: links may ask for the same path thousands of times."""
-
-    @property
-    def opened(self) -> int:
-        """How many layers were read."""
-        return len(self._read)
+        self._places: dict[str, tuple[int, _Node | None]] = {}
+        """The layer in which a path is visible, and what it has: links may ask for a path thousands of times."""
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file; None if it does not exist."""
-        found = self._found(path)
-        if found is None:
+        place, index, node = self._found(path)
+        if not isinstance(node, int) or not stat.S_ISREG(node & _MODE):
             return None
-        layer, node = self._read[found[1]], self._node(found)
-        if not isinstance(node, int) or not stat.S_ISREG(node & ((1 << _MODE_BITS) - 1)):
-            return None
-        number = node >> _MODE_BITS
+        layer, number = self._read[index], node >> _MODE_BITS
         if number not in layer.contents:
             layer.passes += 1
             check_bound("layer-passes", layer.passes, self._meter.what)
-            with self._openers[found[1]]() as stream:
-                layer.contents[number] = self._content(stream, found[0], number)
+            with self._openers[index]() as stream:
+                layer.contents[number] = self._content(stream, place, number)
         return layer.contents[number]
 
     def _content(self, stream: IO[bytes], path: str, wanted: int) -> bytes:
@@ -250,23 +237,19 @@ class LayeredFiles:
 
     def names(self, folder: str) -> Sequence[str]:
         """Return the names in a folder."""
-        found = self._found(folder)
-        if found is None or not isinstance(self._node(found), _Folder):
+        place, _, found = self._found(folder)
+        if not isinstance(found, _Folder):
             return []
-        nodes = [layer.get(found[0]) for layer in self._layers()]
+        nodes = [layer.get(place) for layer in self._layers()]
         names = {name for node in nodes if isinstance(node, _Folder) for name in node.names}
-        return sorted(name for name in names if self._seen(f"{found[0]}/{name}".lstrip("/")) is not None)
+        return sorted(name for name in names if self._seen(f"{place}/{name}".lstrip("/"))[1] is not None)
 
     def mode(self, path: str) -> int | None:
         """Return the type and mode of a file or a folder; None if it does not exist."""
-        found = self._found(path)
-        node = None if found is None else self._node(found)
+        _, _, node = self._found(path)
         if isinstance(node, _Folder):
             return stat.S_IFDIR | node.mode
-        return node & ((1 << _MODE_BITS) - 1) if isinstance(node, int) else None
-
-    def _node(self, found: tuple[str, int]) -> _Node | None:
-        return self._read[found[1]].get(found[0])
+        return node & _MODE if isinstance(node, int) else None
 
     def _layers(self) -> Iterator[Layer]:
         """Yield the layers from the top down, each read when it is needed."""
@@ -276,37 +259,34 @@ class LayeredFiles:
                     self._read.append(read_layer(stream, self._meter))
             yield self._read[index]
 
-    def _seen(self, path: str) -> int | None:
-        """Return the number of the layer in which a path is visible, no link followed."""
+    def _seen(self, path: str) -> tuple[int, _Node | None]:
+        """Return the number of the layer in which a path is visible, and what it has there, no link followed."""
         if path not in self._places:
             if len(self._places) >= _MOST_PLACES:
                 self._places.clear()
             self._places[path] = self._look(path)
         return self._places[path]
 
-    def _look(self, path: str) -> int | None:
+    def _look(self, path: str) -> tuple[int, _Node | None]:
         for index, layer in enumerate(self._layers()):
-            if layer.get(path) is not None:
-                return index
-            if layer.hides(path):
-                return None
-        return None
+            node = layer.get(path)
+            if node is not None or layer.hides(path):
+                return index, node
+        return 0, None
 
-    def _found(self, path: str) -> tuple[str, int] | None:
-        """Return where a path leads, and the number of the layer that has it (path_resolution(7))."""
+    def _found(self, path: str) -> tuple[str, int, _Node | None]:
+        """Return where a path leads, the number of the layer that has it, and what it has (path_resolution(7))."""
 
         def link(here: str, hops: int, goes_on: bool) -> str | None:
-            at = self._seen(here[1:])
-            node = None if at is None else self._node((here[1:], at))
-            if node in (None, "") or (isinstance(node, str) and hops >= MOST_LINKS):
+            _, node = self._seen(here[1:])
+            if isinstance(node, str) and node and hops < MOST_LINKS:
+                return node
+            if isinstance(node, str | None) or (goes_on and isinstance(node, int)):
                 raise LookupError
-            if goes_on and isinstance(node, int):
-                raise LookupError
-            return node if isinstance(node, str) else None
+            return None
 
         try:
             done = followed(path, link)[1:]
         except LookupError:
-            return None
-        index = self._seen(done)
-        return None if index is None else (done, index)
+            return "", 0, None
+        return (done, *self._seen(done))

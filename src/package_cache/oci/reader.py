@@ -142,7 +142,7 @@ def _chosen(reference: str, blobs: "_Layout | _Registry", asked: str, architectu
         raise PackageCacheError(f"cannot read the image {reference}: its manifest names no layers", hint=hint)
     check_bound("image-layers", len(layers), f"the image {reference}")
     digests = tuple(_digest(layer, reference) for layer in layers)
-    found = _json(blobs.configuration(_digest(config, reference)), reference)
+    found = _json(blobs.document(_digest(config, reference), is_config=True), reference)
     own = str(found.get("architecture", ""))
     if architecture and own and platform_of(architecture)["architecture"] != own:
         raise UsageError(f"cannot check {reference} for {architecture}: the image is for {own}")
@@ -241,13 +241,10 @@ class _Layout:
     def __init__(self, folder: Path, tag: str, name: str) -> None:
         self._folder, self._tag, self._name = folder, tag, name
 
-    def document(self, digest: str) -> bytes:
-        """Return a manifest; without a digest: what the reference itself names."""
+    def document(self, digest: str, *, is_config: bool = False) -> bytes:
+        """Return a manifest, without a digest that which the reference itself names, or an image's configuration."""
         named = digest or self._named()
         return _document(self.fetch(named), named)
-
-    configuration = document
-    """Return the configuration of an image."""
 
     def fetch(self, digest: str, layers: Sequence[str] = ()) -> Path:
         """Return a blob as a file on this machine; its bytes are not checked yet."""
@@ -312,25 +309,19 @@ class _Registry:
         self._fetched: dict[str, int] = {}
         """The sizes of the layers that were fetched."""
 
-    def document(self, digest: str) -> bytes:
-        """Return a manifest; without a digest: what the reference itself names."""
-        content = self._inspected(digest)
-        self._manifest = _sha256(content)
-        if digest not in ("", self._manifest):
-            message = f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256"
-            raise VerificationError(f"{message} ({self._manifest})", hint="find out who answers for that registry")
-        return content
-
-    def configuration(self, digest: str) -> bytes:
-        """Return the configuration of the image that the last manifest describes."""
-        content = self._inspected(self._manifest, "--config")
-        if _sha256(content) != digest:
-            raise _hash_differs(digest)
-        return content
-
-    def _inspected(self, digest: str, *options: str) -> bytes:
-        content = self._run("inspect", "--raw", *options, *self._tls("--tls-verify"), self._reference(digest)).encode()
+    def document(self, digest: str, *, is_config: bool = False) -> bytes:
+        """Return a manifest, as `_Layout` does, or the configuration of the image that the last manifest describes."""
+        named, options = (self._manifest, ("--config",)) if is_config else (digest, ())
+        content = self._run("inspect", "--raw", *options, *self._tls("--tls-verify"), self._reference(named)).encode()
         check_bound("image-document-bytes", len(content), f"a document of {self._name}")
+        found = _sha256(content)
+        if is_config and found != digest:
+            raise _hash_differs(digest)
+        if not is_config:
+            self._manifest = found
+        if digest not in ("", found):
+            message = f"cannot trust the manifest {digest} of {self._name}: its bytes have another SHA-256 ({found})"
+            raise VerificationError(message, hint="find out who answers for that registry")
         return content
 
     def fetch(self, digest: str, layers: Sequence[str]) -> Path:

@@ -29,6 +29,7 @@ _FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:T
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NAME = re.compile(r"(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
 """Both as the OCI Distribution Specification has them (Pulling manifests)."""
+_IN_NAMES = "a-z, 0-9, and between them . _ - /"
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,21 @@ class Destination:
         shown = re.sub(r"//[^/]*@", "//...@", text)  # a password must not get into a log
         if transport not in ("oci", "oci-archive", "docker") or not colon:
             raise UsageError(f"cannot write an image to {shown!r}: write {_FORMS}")
-        if what := _wrong_with_registry(rest) if transport == "docker" else _wrong_with_path(rest):
-            raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
-        host, _, name = rest.removeprefix("//").partition("/") if transport == "docker" else ("", "", rest)
-        place, _, tag = name.partition(":")
-        return cls(text, transport, None if host else Path(place), host, tag or "latest", authfile, insecure)
+        is_registry = transport == "docker"
+        host, _, name = rest.removeprefix("//").partition("/") if is_registry else ("", "", rest)
+        place, has_tag, tag = name.partition(":")
+        says_where = rest.startswith("//") and host and name and not re.search(r"\s", rest) if is_registry else place
+        no_colon = "" if is_registry else " (a path has no colon here)"
+        for is_wrong, what in (
+            (not says_where, "does not say where"),
+            ("@" in host, "holds credentials, which others would see: use skopeo login, or --authfile"),
+            (is_registry and "@" in name, "names an image by its digest"),
+            (is_registry and not _NAME.fullmatch(place), f"names {place!r}, which no registry accepts ({_IN_NAMES})"),
+            (has_tag and not _TAG.fullmatch(tag), f"has the tag {tag!r}, which is none{no_colon}"),
+        ):
+            if is_wrong:
+                raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
+        return cls(text, transport, None if is_registry else Path(place), host, tag or "latest", authfile, insecure)
 
 
 def is_loopback(registry: str) -> bool:
@@ -71,27 +82,6 @@ def is_loopback(registry: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _wrong_with_registry(rest: str) -> str | None:
-    host, _, name = rest.removeprefix("//").partition("/")
-    if not rest.startswith("//") or not host or not name or re.search(r"\s", rest):
-        return "does not say where"
-    if "@" in host:
-        return "holds credentials, which others would see: use skopeo login, or --authfile"
-    if "@" in name:
-        return "names an image by its digest"
-    name, colon, tag = name.partition(":")
-    if not _NAME.fullmatch(name):
-        return f"names {name!r}, which no registry accepts (a-z, 0-9, and between them . _ - /)"
-    return f"has the tag {tag!r}, which is none" if colon and not _TAG.fullmatch(tag) else None
-
-
-def _wrong_with_path(rest: str) -> str | None:
-    path, colon, tag = rest.partition(":")
-    if path and not (colon and not _TAG.fullmatch(tag)):
-        return None
-    return f"has the tag {tag!r}, which is none (a path has no colon here)" if path else "does not say where"
 
 
 def check_destination(to: Destination) -> None:

@@ -12,8 +12,7 @@ import json
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -227,7 +226,12 @@ def _write(target: _Hashed, files: Sequence[LayerFile]) -> None:
                 entry.linkname = file.link
                 archive.addfile(entry)
                 continue
-            with _opened(file) as stream:
+            try:
+                opened: IO[bytes] = open_regular(file.source) if file.source else BytesIO(file.content)
+            except OSError as error:
+                message = f"cannot make an image: {file.source}: {error.strerror}"
+                raise CacheError(message, hint="build the cache again") from error
+            with opened as stream:
                 entry = _entry(file.path, tarfile.REGTYPE, file.mode)
                 entry.size = stream.seek(0, 2)
                 stream.seek(0)
@@ -236,20 +240,6 @@ def _write(target: _Hashed, files: Sequence[LayerFile]) -> None:
             if file.source and reader.digest != file.sha256:
                 message = f"cannot make an image: {file.source} does not fit its hash"
                 raise CacheError(message, hint="build the cache again")
-
-
-@contextmanager
-def _opened(file: LayerFile) -> Iterator[IO[bytes]]:
-    if file.source is None:
-        yield BytesIO(file.content)
-        return
-    try:
-        stream = open_regular(file.source)
-    except OSError as error:
-        message = f"cannot make an image: {file.source}: {error.strerror}"
-        raise CacheError(message, hint="build the cache again") from error
-    with stream:
-        yield stream
 
 
 def _entry(path: str, kind: bytes, mode: int) -> tarfile.TarInfo:

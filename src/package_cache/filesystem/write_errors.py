@@ -23,7 +23,9 @@ def writing_to(folder: Path, *, what: str = "write", option: str = "") -> Iterat
     try:
         yield
     except OSError as error:
-        if not _concerns(folder, error):
+        name = error.filename  # of a failed write(2) none, of one in making the folder perhaps that of its parent
+        path = Path(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else folder
+        if path.is_absolute() and not path.is_relative_to(folder) and not folder.is_relative_to(path):
             raise
         status = status_of_os_error(error)
         if status is ExitStatus.NO_SPACE:
@@ -43,11 +45,3 @@ def no_space(folder: Path, words: str | None, *, what: str = "write") -> Package
     """Make the error of a disk that is full, from the system's words."""
     hint = "make room there (see df, and df -i for inodes), then run this again"
     return PackageCacheError(f"cannot {what} to {folder}: {words}", hint=hint, status=ExitStatus.NO_SPACE)
-
-
-def _concerns(folder: Path, error: OSError) -> bool:
-    """Return whether an error is about a folder: a failed write(2) names no file, one in making it names its parent."""
-    if not isinstance(error.filename, str | bytes | os.PathLike):
-        return True
-    path = Path(os.fsdecode(error.filename))
-    return not path.is_absolute() or path.is_relative_to(folder) or folder.is_relative_to(path)

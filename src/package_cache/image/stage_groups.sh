@@ -102,7 +102,7 @@ read_command_line() {
                 ;;
             --optional) optional=yes ;;
             --list)
-                list_groups
+                group_folders | tr ' ' '\t' | cat -v
                 exit 0
                 ;;
             --)
@@ -142,11 +142,6 @@ group_folders() {
         folder=${folder##*/}
         printf '%s %s\n' "${folder%-*}" "${folder##*-}"
     done
-}
-
-list_groups() {
-    local group='' system=''
-    group_folders | while read -r group system; do printf '%s\t%s\n' "${group}" "${system}"; done | cat -v
 }
 
 # choose: set `chosen` to the folders "<group>-<system>" to stage; stop with a list of all missing ones. 10 11 30
@@ -253,26 +248,16 @@ not_in() {
 
 # remove_damaged: move away needed package files of the volume whose content does not match their names.
 remove_damaged() {
-    local sha256='' path=''
-    not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
-    still_ours
-    while read -r sha256 _; do
-        damaged_file "${sha256}"
-    done <"${new}/missing"
-    awk -v missing="${new}/missing" -v pool="${to}/pool" '
-        BEGIN { while ((getline line <missing) > 0) { split(line, part, " "); gone[part[1]] = 1 } }
-        !($1 in gone) { print $1 "  " pool "/" $1 ".deb" }' "${new}/needed" | into hashes || end_of_pipe
+    local path=''
+    awk -v pool="${to}/pool" '{ print $1 "  " pool "/" $1 ".deb" }' "${new}/needed" | into hashes || end_of_pipe
     [ -s "${new}/hashes" ] || return 0
-    { sha256sum -c "${new}/hashes" 2>/dev/null || [ $? = 1 ]; } | sed -n 's/[.]deb: FAILED.*$//p' | into damaged || end_of_pipe
+    { sha256sum -c "${new}/hashes" 2>/dev/null || [ $? = 1 ]; } | sed -n 's/[.]deb: FAILED.*$/.deb/p' | into damaged || end_of_pipe
+    still_ours
     while read -r path; do
-        damaged_file "${path##*/}"
+        [ -e "${path}" ] || continue # missing, not damaged
+        complain "${path} was damaged: staging it again"
+        take_away "${path}"
     done <"${new}/damaged"
-}
-
-damaged_file() {
-    [ -e "${to}/pool/$1.deb" ] || return 0
-    complain "${to}/pool/$1.deb was damaged: staging it again"
-    take_away "${to}/pool/$1.deb"
 }
 
 # copy_packages: copy the missing package files. 1 31 41 42
@@ -299,12 +284,7 @@ copy_some() {
 
 # has_folder NAME: the volume's folder equals the image's.
 has_folder() {
-    local ours='' file=''
-    ours=$(ls "${cache}/groups/$1")
-    [ "${ours}" = "$(ls -A "${to}/groups/$1" 2>/dev/null)" ] || return 1
-    for file in ${ours}; do
-        cmp -s "${cache}/groups/$1/${file}" "${to}/groups/$1/${file}" || return 1
-    done
+    diff -qr "${cache}/groups/$1" "${to}/groups/$1" >/dev/null 2>&1
 }
 
 # put FILE PATH MODE: copy a file, in one rename. 1 41 42
@@ -356,15 +336,12 @@ has_installer() {
 # remove_unneeded: remove package files that no group on the volume needs, now or before this run: a running job may still
 # read the latter.
 remove_unneeded() {
-    local file='' sha256=''
+    local sha256=''
     needed "${to}"/groups/* | cut -d ' ' -f 1 | into now || end_of_pipe
     if [ -e "${to}/.staged/needed" ]; then
-        for file in "${to}"/pool/*.deb; do
-            file=${file##*/}
-            echo "${file%.deb}"
-        done | sort | into there || end_of_pipe
         sort -u "${new}/now" "${to}/.staged/needed" | into kept || end_of_pipe
-        awk 'NR == FNR { kept[$1] = 1; next } !($1 in kept)' "${new}/kept" "${new}/there" | into unneeded || end_of_pipe
+        find "${to}/pool" -maxdepth 1 -name '*.deb' | sed 's/^.*[/]//; s/[.]deb$//' |
+            awk 'NR == FNR { kept[$1] = 1; next } !($1 in kept)' "${new}/kept" - | into unneeded || end_of_pipe
         while read -r sha256; do
             take_away "${to}/pool/${sha256}.deb"
         done <"${new}/unneeded"
@@ -415,13 +392,13 @@ work() {
     has_installer || put "${cache}/install_group.sh" "${to}/install_group.sh" 755
     describe_groups
     remove_unneeded
-    say "$(awk -v groups="${groups}" -v to="${to}" -v missing="${new}/missing" '
-        { size[$1] = $2; all += $2 }
+    say "$(awk -v what="staged ${groups} to ${to}" '
+        FILENAME ~ /missing$/ { files++; bytes += $2; next }
+        { all += $2; count++ }
         END {
-            while ((getline line <missing) > 0) { split(line, part, " "); files++; bytes += part[2] }
             s = files == 1 ? "" : "s"
-            printf "staged %s to %s: %d new package file%s, %.1f MB, of %d, %.1f MB", groups, to, files, s, bytes / 1e6, NR, all / 1e6
-        }' "${new}/needed")"
+            printf "%s: %d new package file%s, %.1f MB, of %d, %.1f MB", what, files, s, bytes / 1e6, count, all / 1e6
+        }' "${new}/missing" "${new}/needed")"
 }
 
 # main ARGUMENT...

@@ -91,6 +91,13 @@ def test_a_pipe_is_not_waited_for(tree: InitTree, name: str) -> None:
     assert problems(tree.volume) == ()
 
 
+def test_an_endless_package_file_is_not_read(tree: InitTree) -> None:
+    tree.stage("edit")
+    os.truncate(next(tree.volume.glob("pool/*.deb")), 1 << 43)
+    assert tree.stage("edit").returncode == 0
+    assert problems(tree.volume) == ()
+
+
 @pytest.mark.parametrize("name", ["pool/{digest}.deb", "install_group.sh", "package-cache.json"])
 def test_a_folder_where_a_file_belongs(tree: InitTree, name: str) -> None:
     tree.stage("edit")

@@ -246,13 +246,19 @@ not_in() {
         size[$1 ".deb"] "" != $2 ""'
 }
 
-# remove_damaged: move away needed package files of the volume whose content does not match their names.
+# remove_damaged: move away needed package files of the volume whose content does not match their names. What has another
+# size is not read: a sparse file can be endless.
 remove_damaged() {
     local path=''
-    awk -v pool="${to}/pool" '{ print $1 "  " pool "/" $1 ".deb" }' "${new}/needed" | into hashes || end_of_pipe
-    [ -s "${new}/hashes" ] || return 0
-    { sha256sum -c "${new}/hashes" 2>/dev/null || [ $? = 1 ]; } | sed -n 's/[.]deb: FAILED.*$/.deb/p' | into damaged || end_of_pipe
+    not_in "${to}" <"${new}/needed" | into missing || end_of_pipe
     still_ours
+    {
+        awk -v pool="${to}/pool" '{ print pool "/" $1 ".deb" }' "${new}/missing"
+        awk -v pool="${to}/pool" '
+            FILENAME ~ /missing$/ { gone[$1] = 1; next }
+            !($1 in gone) { print $1 "  " pool "/" $1 ".deb" }' "${new}/missing" "${new}/needed" |
+            { sha256sum -c 2>/dev/null || [ $? = 1 ]; } | sed -n 's/[.]deb: FAILED.*$/.deb/p'
+    } | into damaged || end_of_pipe
     while read -r path; do
         [ -e "${path}" ] || continue # missing, not damaged
         complain "${path} was damaged: staging it again"

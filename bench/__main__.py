@@ -9,12 +9,12 @@ import click
 from containers.program import console, run_program
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.archive import measured_link, served_slowly
+from bench.archive import measured_link, served
 from bench.concurrency import crowds
 from bench.machine import machine_facts
 from bench.material import Material, prepare
 from bench.measure import Tell, run_rounds
-from bench.methods import GROUPS, METHODS, SYSTEMS, Sources
+from bench.methods import GROUPS, METHODS, SYSTEMS
 from bench.report import PROFILES, write_all, write_beside
 from bench.results import results_to_merge
 from package_cache.cli.options import default_state
@@ -84,7 +84,7 @@ def main(
             if crowd:
                 results = results.merged(crowds=crowds(material, tell))
                 continue
-            if any(method.sources is Sources.SLOW_ARCHIVE for method in methods):
+            if any(method.archive == "slow" for method in methods):
                 results = results.merged(links=link_of(material))
             # Recompressed files where the cache has the archive's would measure the same as another method.
             chosen = [one for one in methods if material.recompressed or not (one.recompressed and one.checked)]
@@ -110,7 +110,7 @@ def prepared(system: str, state: Path, *, disk: bool) -> Material:
 def link_of(material: Material) -> dict[str, dict[str, float]]:
     """Measure the slow link; nothing where there can be none: the method that needs it then says why."""
     archive = material.archive
-    with contextlib.suppress(CommandError), material.container() as container, served_slowly(archive, container):
+    with contextlib.suppress(CommandError), material.container() as container, served("slow", archive, container):
         return {material.release.system.name: measured_link(container, archive)}
     return {}
 

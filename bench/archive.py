@@ -3,8 +3,9 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from tests.support.lab import Container
 
@@ -14,8 +15,8 @@ from package_cache.sandbox.namespaces import hold
 
 SCRIPTS = Path(__file__).parent
 
-ADDRESS = "127.0.0.1:8000"
-"""Of the archive, on the root's own loopback."""
+Where = Literal["", "loopback", "slow"]
+"""Where the archive answers: nowhere, on the root's own loopback, or behind the slow link."""
 
 RATE = 50e6
 """Bits a second of the slow link."""
@@ -25,7 +26,8 @@ LIMIT = 1000
 """Packets that may wait before the next is dropped: the default of netem and of network cards."""
 
 NEAR, FAR = "10.0.0.1", "10.0.0.2"
-SLOW_ADDRESS = f"{FAR}:8000"
+ADDRESSES: Mapping[Where, str] = {"": "127.0.0.1:8000", "loopback": "127.0.0.1:8000", "slow": f"{FAR}:8000"}
+"""Of the archive. Where none answers, sources.list names loopback."""
 
 _CONNECT = """
 import socket, sys, time
@@ -60,10 +62,10 @@ def network_prefix(container: Container) -> tuple[str, ...]:
     return (find_tool("nsenter"), "--target", pid, "--net")
 
 
-def archive_lines(release: Release, address: str = ADDRESS) -> str:
-    """Return the lines of sources.list for the mirror at an address."""
+def archive_lines(release: Release, where: Where) -> str:
+    """Return the lines of sources.list for the mirror."""
     return "\n".join(
-        f"deb http://{address}/{archive.name} {suite} {' '.join(archive.components)}"
+        f"deb http://{ADDRESSES[where]}/{archive.name} {suite} {' '.join(archive.components)}"
         for archive in release.archives
         for suite in archive.suites
     )
@@ -87,22 +89,23 @@ def wait_for(network: Sequence[str], address: str) -> None:
 
 
 @contextlib.contextmanager
-def served(archive: Path, container: Container) -> Iterator[None]:
-    """Serve the mirror on a root's own loopback, at `ADDRESS`."""
-    with running(_server(archive, ADDRESS), network_prefix(container), ADDRESS):
-        yield
-
-
-@contextlib.contextmanager
-def served_slowly(archive: Path, container: Container) -> Iterator[None]:
-    """Serve the mirror in a network of its own, at `SLOW_ADDRESS`, behind the slow link."""
-    near = network_prefix(container)
-    run([*near, "sh", "-euc", "\n".join(_device(NEAR))])
-    with hold([f"{find_tool('ip')} link set lo up", *_device(FAR)], ["--net"], user=False) as far:
-        link = [sys.executable, "-I", "-S", str(SCRIPTS / "link.py"), str(far.pid), str(RATE), str(DELAY), str(LIMIT)]
-        with running(link, near, None), running(_server(archive, SLOW_ADDRESS), far.enter, SLOW_ADDRESS):
-            wait_for(near, SLOW_ADDRESS)
+def served(where: Where, archive: Path, container: Container) -> Iterator[None]:
+    """Serve the mirror for a root: on its own loopback, or in a network of its own behind the slow link."""
+    near, address = network_prefix(container), ADDRESSES[where]
+    server = [sys.executable, "-I", "-S", str(SCRIPTS / "server.py"), str(archive), *address.split(":")]
+    if where == "slow":
+        run([*near, "sh", "-euc", "\n".join(_device(NEAR))])
+        link = [sys.executable, "-I", "-S", str(SCRIPTS / "link.py")]
+        with hold([f"{find_tool('ip')} link set lo up", *_device(FAR)], ["--net"], user=False) as far:
+            link += [str(far.pid), str(RATE), str(DELAY), str(LIMIT)]
+            with running(link, near, None), running(server, far.enter, address):
+                wait_for(near, address)
+                yield
+    elif where == "loopback":
+        with running(server, near, address):
             yield
+    else:
+        yield
 
 
 def _device(address: str) -> list[str]:
@@ -114,14 +117,10 @@ def _device(address: str) -> list[str]:
     ]
 
 
-def _server(archive: Path, address: str) -> list[str]:
-    return [sys.executable, "-I", "-S", str(SCRIPTS / "server.py"), str(archive), *address.split(":")]
-
-
 def measured_link(container: Container, archive: Path) -> dict[str, float]:
     """Return the rate and round trip of the slow link, measured by a download while the mirror is served."""
     largest = max(archive.rglob("Packages.xz"), key=lambda path: path.stat().st_size)
-    argv = [sys.executable, "-I", "-S", "-c", _TIME_DOWNLOAD, SLOW_ADDRESS, f"/{largest.relative_to(archive)}"]
+    argv = [sys.executable, "-I", "-S", "-c", _TIME_DOWNLOAD, ADDRESSES["slow"], f"/{largest.relative_to(archive)}"]
     handshake, size, seconds = run([*network_prefix(container), *argv], timeout=120).stdout.split()
     return {
         "round_trip_ms": round(float(handshake) * 1000, 1),

@@ -32,7 +32,7 @@ def crowds(material: Material, tell: Callable[[str], None]) -> Iterator[Crowd]:
     with contextlib.ExitStack() as stack:
         containers = [stack.enter_context(material.container()) for _ in range(MANY)]
         for container in containers:
-            set_up(container, sources=archive_lines(material.release))
+            set_up(container, sources=archive_lines(material.release, ""))
         yield at_once(f"{MANY} containers at once install {GROUP}, {system}", _install, containers)
     for where, folder in (("on the cache's file system", material.folder.parent), ("into memory", MEMORY)):
         what = f"{MANY} stagings at once of {GROUP} {where}"

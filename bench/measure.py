@@ -7,16 +7,16 @@ import contextlib
 import os
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 from tests.support.lab import Container
 
-from bench.archive import SLOW_ADDRESS, archive_lines, served, served_slowly
+from bench.archive import archive_lines, served
 from bench.cacher import PROXY, cacher
 from bench.material import ORIGINAL, RECOMPRESSED, Material, repository_line, set_up
-from bench.methods import Method, Sources
+from bench.methods import Method
 from bench.results import Row, Sample
 from package_cache.errors import PackageCacheError
 
@@ -35,9 +35,13 @@ class FailedError(PackageCacheError):
 
 def measure(method: Method, group: str, material: Material) -> Sample:
     """Run a method once in a fresh root. Raise `FailedError` if it does not install, with its last words."""
-    packages = material.groups[group]
-    with material.container() as container, _surroundings(method, container, material):
-        set_up(container, sources=_sources(method, group, material), proxy=PROXY if method.proxy else "")
+    packages, lines = material.groups[group], archive_lines(material.release, method.archive)
+    sources = repository_line(group, material.release) if method.repository else lines
+    with material.container() as container, contextlib.ExitStack() as stack:
+        stack.enter_context(served(method.archive, material.archive, container))
+        if method.proxy:
+            stack.enter_context(cacher(container, material.folder))
+        set_up(container, sources=sources, proxy=PROXY if method.proxy else "")
         environment = dpkg_environment(group, RECOMPRESSED if method.recompressed else ORIGINAL)
         environment |= {"GROUP": group, "PACKAGES": " ".join(packages)}
         if method.prepare:
@@ -51,25 +55,6 @@ def measure(method: Method, group: str, material: Material) -> Sample:
             what = f"ended with status {status}" + (f", without {' '.join(missing)}" if missing else "")
             raise FailedError(f"{method.name} of {group} {what}", details=log)
         return sample
-
-
-@contextlib.contextmanager
-def _surroundings(method: Method, container: Container, material: Material) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        if method.served:
-            slow = method.sources is Sources.SLOW_ARCHIVE
-            stack.enter_context((served_slowly if slow else served)(material.archive, container))
-        if method.proxy:
-            stack.enter_context(cacher(container, material.folder))
-        yield
-
-
-def _sources(method: Method, group: str, material: Material) -> str:
-    if method.sources is Sources.REPOSITORY:
-        return repository_line(group, material.release)
-    if method.sources is Sources.SLOW_ARCHIVE:
-        return archive_lines(material.release, SLOW_ADDRESS)
-    return archive_lines(material.release)
 
 
 def dpkg_environment(group: str, pool: str) -> dict[str, str]:
@@ -100,8 +85,7 @@ def _phases(container: Container) -> Mapping[str, float]:
 
 def _not_installed(container: Container, packages: Sequence[str]) -> list[str]:
     argv = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\\n", *packages]
-    rows = [line.split() for line in container.run(argv, check=False).stdout.splitlines()]
-    there = {row[0] for row in rows if len(row) > 1 and row[1] == "ii"}
+    there = re.findall(r"^(\S+) ii", container.run(argv, check=False).stdout, re.MULTILINE)
     return [name for name in packages if name not in there]
 
 

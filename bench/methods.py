@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+
+from bench.archive import Where
 
 SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12", "ubuntu24.04")
 
@@ -16,14 +17,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Sources(Enum):
-    """What the root's sources.list names."""
-
-    ARCHIVE = "the distribution's archive, on loopback"
-    SLOW_ARCHIVE = "the same behind a slow link"
-    REPOSITORY = "a local file: repository"
-
-
 @dataclass(frozen=True)
 class Method:
     """One method: its script, and the surroundings that the script finds."""
@@ -33,9 +26,10 @@ class Method:
     """Below `methods/`."""
     title: str
     """For people, in tables and plots."""
-    sources: Sources = Sources.ARCHIVE
-    served: bool = False
-    """Whether it needs the archive to answer."""
+    archive: Where = ""
+    """Where the distribution's archive answers."""
+    repository: bool = False
+    """Whether the root's sources.list names the group's file: repository instead of the archive."""
     prepare: str | None = None
     """Below `methods/prepare/`: what has been done before, untimed."""
     proxy: bool = False
@@ -53,12 +47,12 @@ METHODS = (
     Method(OURS, "ours", "Package Cache"),
     Method("dpkg-recompressed", "dpkg", "dpkg -i, recompressed: no plan, no check", recompressed=True),
     Method("dpkg", "dpkg", "dpkg -i: no plan, no check"),
-    Method("file-repository", "update_and_install", "apt-get, file: repository", Sources.REPOSITORY),
-    Method("archives", "install", "apt-get, lists and files there", served=True, prepare="archives"),
+    Method("file-repository", "update_and_install", "apt-get, file: repository", repository=True),
+    Method("archives", "install", "apt-get, lists and files there", archive="loopback", prepare="archives"),
     Method("seed", "seed", "dpkg -i file by file, then apt-get -f"),
-    Method("apt-cacher-ng", "update_and_install", "apt-get, warm apt-cacher-ng", served=True, proxy=True),
-    Method("online", "update_and_install", "apt-get, archive on loopback", served=True),
-    Method("online-slow", "update_and_install", "apt-get, 50 Mbit/s and 40 ms away", Sources.SLOW_ARCHIVE, served=True),
+    Method("apt-cacher-ng", "update_and_install", "apt-get, warm apt-cacher-ng", archive="loopback", proxy=True),
+    Method("online", "update_and_install", "apt-get, archive on loopback", archive="loopback"),
+    Method("online-slow", "update_and_install", "apt-get, 50 Mbit/s and 40 ms away", "slow"),
     Method("untar", "untar", "only unpacking the same files", recompressed=True, checked=False),
     Method(PRESENT, "ours", "Package Cache, all there", prepare="ours"),
 )

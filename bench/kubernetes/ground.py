@@ -62,7 +62,7 @@ class Ground:
         bare = f"{UBUNTU}-bare"
         self.podman.import_root(self.material.root, bare)
         options = ["--volume", f"{SCRIPTS / 'inside'}:/bench/inside:ro", "--env", "PROXY="]
-        options += ["--env", f"SOURCES={archive_lines(self.material.release)}"]
+        options += ["--env", f"SOURCES={archive_lines(self.material.release, 'loopback')}"]
         self._commit(bare, UBUNTU, ["sh", "/bench/inside/setup.sh"], options)
         self._commit(UBUNTU, WITH_SSH, ["sh", "-c", install], ["--volume", f"{self.cache.path}:/package_cache:ro"])
         images = {name: f"{self.registry.host}/package-cache:{name}" for name in ("init", "volume", "runtime")}

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.lab import Container, Isolation
 
-from bench.archive import SLOW_ADDRESS, archive_lines, measured_link, served, served_slowly
+from bench.archive import Where, archive_lines, measured_link, served
 from bench.kubernetes.ground import LIMIT, SYSTEM, UBUNTU, WITH_SSH, Ground
 from bench.measure import Tell, orders
 from package_cache.errors import PackageCacheError
@@ -68,8 +68,7 @@ class Method:
     image: str = UBUNTU
     init: Sequence[str] = ()
     """Options, image and arguments of an init container that runs before it; empty: none."""
-    archive: str = ""
-    """Where the archive is: `loopback` or `slow`; empty: nowhere."""
+    archive: Where = ""
 
 
 METHODS = (
@@ -107,10 +106,10 @@ def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
     tell("making images")
     places = {**ground.make_images(BY_CACHE), "files": str(ground.folder), "staged": str(ground.folder / "staged")}
     archive = ground.material.archive
-    with _network() as (container, _), served_slowly(archive, container):
+    with _network() as (container, _), served("slow", archive, container):
         link = measured_link(container, archive)
     (ground.folder / "job.yaml").write_text(job_yaml(), encoding="utf-8")
-    lines = archive_lines(ground.material.release, SLOW_ADDRESS)
+    lines = archive_lines(ground.material.release, "slow")
     (ground.folder / "sources.list").write_text(f"{lines}\n", encoding="utf-8")
     stage([GROUP], ground.cache, ground.folder / "staged")
     seconds: dict[str, list[float]] = {method.name: [] for method in METHODS}
@@ -128,9 +127,7 @@ def _timed(ground: Ground, method: Method, places: Mapping[str, str]) -> float:
     options, init = ([word.format(**places) for word in words] for words in (method.options, method.init))
     with contextlib.ExitStack() as stack:
         container, network = stack.enter_context(_network())
-        if method.archive:
-            serve = served_slowly if method.archive == "slow" else served
-            stack.enter_context(serve(ground.material.archive, container))
+        stack.enter_context(served(method.archive, ground.material.archive, container))
         stack.callback(podman, "volume", "rm", "--force", "pod", check=False)
         stack.callback(podman, "rm", "--force", "--time", "0", "--ignore", "job", check=False)
         looking = start([*container.enter, sys.executable, "-I", "-S", "-c", _BANNER, str(PORT), str(JOB_LIMIT)])

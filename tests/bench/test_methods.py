@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from bench.archive import DELAY, RATE, measured_link, served_slowly
+from bench.archive import DELAY, RATE, measured_link, served
 from bench.material import Material, prepare
 from bench.measure import FailedError, measure, run_rounds
 from bench.methods import METHODS, Method
@@ -28,7 +28,7 @@ def material(state: Path, isolation: Isolation) -> Material:
 
 
 def test_every_method_that_needs_no_server_installs(material: Material) -> None:
-    methods = [method for method in METHODS if not method.served]
+    methods = [method for method in METHODS if not method.archive]
     told: list[str] = []
     rows = run_rounds("ssh", methods, 1, material, told.append, warm_up=False)
     assert len(told) == len(methods)
@@ -51,7 +51,7 @@ def test_a_method_that_installs_nothing_has_failed(material: Material) -> None:
 
 @pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="this machine has no TUN devices")
 def test_the_slow_link_is_as_slow_as_it_says(material: Material) -> None:
-    with material.container() as container, served_slowly(material.archive, container):
+    with material.container() as container, served("slow", material.archive, container):
         found = measured_link(container, material.archive)
     assert 2 * DELAY * 1000 <= found["round_trip_ms"] < 2 * DELAY * 1000 + 50
     assert 0.6 * RATE / 1e6 < found["megabits_per_second"] < RATE / 1e6

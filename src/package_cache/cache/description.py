@@ -133,15 +133,6 @@ def read_description(cache: CacheFolder) -> Description:
         raise _damaged(path, Problem(f"is not JSON: {error.msg}", str(path), error.lineno, error.colno)) from error
     except (ValueError, RecursionError) as error:  # not UTF-8, a number of too many digits, nested too deeply
         raise _damaged(path, Problem(f"is not JSON that can be read: {error}", str(path))) from error
-    _check_format(document, path)
-    fields = Fields(document, str(path))
-    description = _description(fields)
-    if fields.problems:
-        raise _damaged(path, *fields.problems)
-    return description
-
-
-def _check_format(document: Any, path: Path) -> None:
     found = document.get("format") if isinstance(document, dict) else None
     if type(found) is not int or found < 1:
         raise _damaged(path, Problem("has no format number", str(path), field="format"))
@@ -151,6 +142,11 @@ def _check_format(document: Any, path: Path) -> None:
             hint="use the package-cache that built it, or a newer one",
             status=ExitStatus.CACHE_TOO_NEW,
         )
+    fields = Fields(document, str(path))
+    description = _description(fields)
+    if fields.problems:
+        raise _damaged(path, *fields.problems)
+    return description
 
 
 def _damaged(path: Path, *problems: Problem) -> CacheError:

@@ -143,6 +143,8 @@ def _group_file(group: LockedGroup, items: Sequence[IndexedPackage]) -> str:
     needed = set(group.packages)
     own = [item for item in items if item.locked.key in needed]
     space = sum((item.space for item in own), Counter())
+    configured_first = {name for item in items for name in item.pre_depends}  # Debian Policy 7.2
+    pre_dependencies = sorted({item.locked.name for item in items if configured_first & item.names})
     lines = [f"format {FORMAT}", *(["recommends yes"] if group.recommends else [])]
     lines += [f"installed-kib {sum(item.installed_kib for item in own)}"]
     lines += [f"installed-kib {size} {folder}" for folder, size in sorted(space.items())]
@@ -150,7 +152,7 @@ def _group_file(group: LockedGroup, items: Sequence[IndexedPackage]) -> str:
     lines += [f"package {PackageRequest.parse(text)}" for text in group.requests]
     lines += [f"debconf {answer}" for answer in group.debconf]
     lines += [f"provides {path}" for path in group.provides]
-    lines += [f"pre-dependency {name}" for name in _pre_dependencies(items)]
+    lines += [f"pre-dependency {name}" for name in pre_dependencies]
     lines += [f"image {one.image}" for one in group.images]
     return "\n".join([*lines, "end", ""])
 
@@ -186,12 +188,6 @@ def _of(one: ImageSet, group: LockedGroup, items: Sequence[IndexedPackage]) -> l
     names = {(item.locked.name, item.locked.architecture) for item in needed}
     others = [item for item in _own(group, items) if (item.locked.name, item.locked.architecture) not in names]
     return [*needed, *others]
-
-
-def _pre_dependencies(items: Sequence[IndexedPackage]) -> list[str]:
-    """Return the packages that another one needs configured before it is unpacked (Debian Policy 7.2)."""
-    needed = {name for item in items for name in item.pre_depends}
-    return sorted({item.locked.name for item in items if needed & item.names})
 
 
 _PARAGRAPH = re.compile(

@@ -53,7 +53,9 @@ def _narrowed(full: GroupContents, architecture: str) -> GroupContents:
     group = full.group
     if group.architectures == (architecture,):
         return full
-    left_out = set(group.architectures) - {architecture} - _asked_for(group.requests)
+    # A request may name another architecture, such as `libc6:i386`: what this one needs may be of that.
+    asked_for = {PackageRequest.parse(text).architecture for text in group.requests}
+    left_out = set(group.architectures) - {architecture} - asked_for
     packages = tuple(
         item for item in full.packages if item.architecture not in left_out or architecture in item.companion_on
     )
@@ -72,11 +74,6 @@ def _narrowed(full: GroupContents, architecture: str) -> GroupContents:
         files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     )
     return GroupContents(narrowed, files, packages)
-
-
-def _asked_for(requests: Sequence[str]) -> set[str]:
-    """Return the architectures that a request names, such as `libc6:i386`: each of the others may need theirs, too."""
-    return {request.architecture for request in map(PackageRequest.parse, requests) if request.architecture}
 
 
 _FILENAME = re.compile(rb"^Filename: (.*)$", re.MULTILINE)

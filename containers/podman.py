@@ -30,9 +30,8 @@ class Podman:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._run = Path(
-            tempfile.mkdtemp(prefix="podman-", dir="/tmp")
-        )  # podman takes no path of more than 50 characters
+        # podman takes no path of more than 50 characters
+        self.runroot = Path(tempfile.mkdtemp(prefix="podman-", dir="/tmp"))
         (folder / "containers.conf").write_text(_CONTAINERS_CONF, encoding="utf-8")
         (folder / "registries.conf").write_text("unqualified-search-registries = []\n", encoding="utf-8")
         self.environment = {
@@ -42,7 +41,7 @@ class Podman:
             "TMPDIR": str(folder),
         }
         self._argv = (
-            "podman", "--root", str(folder / "storage"), "--runroot", str(self._run),
+            "podman", "--root", str(folder / "storage"), "--runroot", str(self.runroot),
             "--tmpdir", str(folder / "tmp"),
         )  # fmt: skip
 
@@ -72,27 +71,24 @@ class Podman:
         """Run a container without network to its end."""
         return self("run", "--rm", "--network", "none", *options, image, *words, check=check)
 
-    def close(self) -> None:
-        """Remove every pod, container and image, and the store."""
-        for words in (("pod", "rm", "--all", "--force", "--time", "0"), ("rm", "--all", "--force", "--time", "0"),
-                      ("volume", "prune", "--force"), ("image", "umount", "--all", "--force")):  # fmt: skip
-            self(*words, check=False)
-        run(["rm", "-rf", "--one-file-system", "--", str(self.folder), str(self._run)], check=False, timeout=300)
-
 
 @contextmanager
 def throwaway_podman() -> Iterator[Podman]:
     """Yield a podman whose store is gone after the block. Raise `PackageCacheError` if podman cannot run."""
     done = run(["sh", str(HOST)], check=False, timeout=60)
-    if done.returncode:
-        raise PackageCacheError(f"cannot run podman: {done.stdout.strip()}")
     place = done.stdout.removesuffix("\n")
+    if done.returncode:
+        raise PackageCacheError(f"cannot run podman: {place}")
     with tempfile.TemporaryDirectory(prefix="package-cache-", dir=place, ignore_cleanup_errors=True) as folder:
         podman = Podman(Path(folder) / "podman")
         try:
             yield podman
         finally:
-            podman.close()
+            for words in (("pod", "rm", "--all", "--force", "--time", "0"), ("rm", "--all", "--force", "--time", "0"),
+                          ("volume", "prune", "--force"), ("image", "umount", "--all", "--force")):  # fmt: skip
+                podman(*words, check=False)
+            store = [str(podman.folder), str(podman.runroot)]
+            run(["rm", "-rf", "--one-file-system", "--", *store], check=False, timeout=300)
 
 
 def can_run() -> str | None:

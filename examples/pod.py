@@ -52,8 +52,14 @@ def main() -> int:
         isolation = strongest_isolation()
         archive_root(a_root(SYSTEM, options, isolation), folder / "root.tar", isolation)
         podman.import_archive(folder / "root.tar", image)
-        good = [show_init_container(podman, folder, image), show_runtime(podman, folder, image)]
-    return 0 if all(good) else 1
+        heading("deploy/init-container.yaml: an init container stages ssh, the job installs it, without network")
+        (spec,) = pods_of("init-container.yaml", image)
+        good = show_pod(podman, folder, "job", spec, documents("install-script.yaml")[0])
+        heading("deploy/runtime.yaml: the plugin ssh starts sshd, the key's owner logs in, without network")
+        job = RuntimeJob(folder)
+        command = f"{LOGIN} root@127.0.0.1 'echo logged in to $(hostname) as $(id -un)'"
+        good &= show_pod(podman, folder, "worker", *job.pod(image, [command], [job.ssh]))
+    return 0 if good else 1
 
 
 def push_images(registry: Registry) -> None:
@@ -82,21 +88,6 @@ def pull_images(podman: Podman, registry: Registry) -> None:
         console.print(
             f"{form:8} {in_bytes(sum(one.bytes for one in pulled))} in {len(pulled)} requests, {seconds:.1f} s"
         )
-
-
-def show_init_container(podman: Podman, folder: Path, image: str) -> bool:
-    """Run the pod of deploy/init-container.yaml."""
-    heading("deploy/init-container.yaml: an init container stages ssh, the job installs it, without network")
-    (spec,) = pods_of("init-container.yaml", image)
-    return show_pod(podman, folder, "job", spec, documents("install-script.yaml")[0])
-
-
-def show_runtime(podman: Podman, folder: Path, image: str) -> bool:
-    """Run the pod of deploy/runtime.yaml with a key of our own, with which its command logs in."""
-    heading("deploy/runtime.yaml: the plugin ssh starts sshd, the key's owner logs in, without network")
-    job = RuntimeJob(folder)
-    command = f"{LOGIN} root@127.0.0.1 'echo logged in to $(hostname) as $(id -un)'"
-    return show_pod(podman, folder, "worker", *job.pod(image, [command], [job.ssh]))
 
 
 def show_pod(podman: Podman, folder: Path, container: str, *pod_and_config: dict[str, object]) -> bool:

@@ -32,23 +32,23 @@ def make_mirror(
     indexes: list[Download] = []
     for source in sources:
         for suite in source.suites:
-            release = _verified_release(root.folder / "lists", suite)
+            fetched = sorted((root.folder / "lists").glob(f"*_dists_{suite.replace('/', '_')}_InRelease"))
+            if not fetched:
+                raise ArchiveError(f"cannot find an InRelease file of {suite}: its mirror has none")
+            release = fetched[-1].read_bytes()  # verified by apt
             place = folder / source.name / "dists" / suite
             place.mkdir(parents=True, exist_ok=True)
             write_atomically(place / "InRelease", release)
             indexes += _indexes(release.decode(), source, suite, architecture, place)
     download(indexes, listener=listener)
-    for index in indexes:
-        _link_by_hash(index.target)
+    for index in (one.target for one in indexes):
+        content = index.read_bytes()
+        for name in HASHES:
+            link = index.parent / "by-hash" / name / hashlib.new(name.lower(), content).hexdigest()
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.hardlink_to(index)
     download(list(_packages(folder, locked, sources)), listener=listener)
-
-
-def _verified_release(lists: Path, suite: str) -> bytes:
-    """Return the InRelease file that apt has fetched and verified."""
-    found = sorted(lists.glob(f"*_dists_{suite.replace('/', '_')}_InRelease"))
-    if not found:
-        raise ArchiveError(f"cannot find an InRelease file of {suite}: its mirror has none")
-    return found[-1].read_bytes()
 
 
 def _indexes(release: str, source: Source, suite: str, architecture: str, place: Path) -> Iterator[Download]:
@@ -61,16 +61,6 @@ def _indexes(release: str, source: Source, suite: str, architecture: str, place:
             names = (f"{folder}/by-hash/SHA256/{digest}", f"{folder}/Packages.xz")
             uris = tuple(uri_below(base, f"dists/{suite}/{name}") for name in names for base in source.uris)
             yield Download(uris, place / folder / "Packages.xz", digest, size)
-
-
-def _link_by_hash(index: Path) -> None:
-    content = index.read_bytes()
-    for name in HASHES:
-        folder = index.parent / "by-hash" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        link = folder / hashlib.new(name.lower(), content).hexdigest()
-        if not link.exists():
-            link.hardlink_to(index)
 
 
 def _packages(folder: Path, locked: LockedSystem, sources: Sequence[Source]) -> Iterator[Download]:

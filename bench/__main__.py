@@ -1,7 +1,7 @@
 """The command line of the benchmark: `./run bench --help`."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from bench.archive import measured_link, served
 from bench.concurrency import crowds
 from bench.machine import machine_facts
 from bench.material import Material, prepare
-from bench.measure import Tell, run_rounds
+from bench.measure import run_rounds
 from bench.methods import GROUPS, METHODS, SYSTEMS
 from bench.report import PROFILES, write_all, write_beside
 from bench.results import results_to_merge
@@ -78,7 +78,14 @@ def main(
     results = results_to_merge(output, profile, machine_facts(state))
     methods = [method for method in METHODS if method.name in method_names]
     crowd = what == "concurrency"
-    with telling(3 if crowd else len(systems) * len(groups) * len(methods) * (rounds + 1)) as tell:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        total = 3 if crowd else len(systems) * len(groups) * len(methods) * (rounds + 1)
+        task = progress.add_task("", total=total, completed=-1)
+
+        def tell(what: str) -> None:
+            progress.update(task, description=what, advance=1)
+
         for system in systems[:1] if crowd else systems:
             material = prepared(system, state, disk=profile == "disk")
             if crowd:
@@ -113,19 +120,6 @@ def link_of(material: Material) -> dict[str, dict[str, float]]:
     with contextlib.suppress(CommandError), material.container() as container, served("slow", archive, container):
         return {material.release.system.name: measured_link(container, archive)}
     return {}
-
-
-@contextlib.contextmanager
-def telling(total: int) -> Iterator[Tell]:
-    """Yield the function that tells of each run: a bar on a terminal, nothing in a pipe."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total, completed=-1)
-
-        def tell(what: str) -> None:
-            progress.update(task, description=what, advance=1)
-
-        yield tell
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ to the port receives `SSH-2.0`.
 """
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +28,18 @@ PORT = 2222
 COMPARED = "init form"
 """The method that the others are compared with."""
 JOB_LIMIT = 120.0
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody"
+JOB = """
+protocolVersion: 2
+name: bench
+taskRoles: {main: {commands: [sleep 300]}}
+extras:
+  com.microsoft.pai.runtimeplugin:
+    - plugin: ssh
+      parameters:
+        port: 2222
+        public-key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f nobody
+"""
+"""For the runtime: the ssh plugin with a key without owner."""
 
 ONLINE = "apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server"
 BY_CACHE = f"sh /package_cache/install_group.sh {GROUP}"
@@ -108,7 +118,7 @@ def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
     archive = ground.material.archive
     with _network() as (container, _), served("slow", archive, container):
         link = measured_link(container, archive)
-    (ground.folder / "job.yaml").write_text(job_yaml(), encoding="utf-8")
+    (ground.folder / "job.yaml").write_text(JOB, encoding="utf-8")
     lines = archive_lines(ground.material.release, "slow")
     (ground.folder / "sources.list").write_text(f"{lines}\n", encoding="utf-8")
     stage([GROUP], ground.cache, ground.folder / "staged")
@@ -151,15 +161,3 @@ def _network() -> Iterator[tuple[Container, str]]:
     """Yield a pod's network: the prefix that enters it, and its name for podman."""
     with hold([f"{find_tool('ip')} link set lo up"], ["--net"], user=False) as holder:
         yield Container(Isolation.ROOT_NAMESPACES, holder.enter, Path("/")), f"ns:/proc/{holder.pid}/ns/net"
-
-
-def job_yaml() -> str:
-    """Return a job with the ssh plugin and a key without owner, for the runtime. JSON is YAML."""
-    parameters = {"public-key": KEY, "port": PORT}
-    document: Mapping[str, Any] = {
-        "protocolVersion": 2,
-        "name": "bench",
-        "taskRoles": {"main": {"commands": ["sleep 300"]}},
-        "extras": {"com.microsoft.pai.runtimeplugin": [{"plugin": "ssh", "parameters": parameters}]},
-    }
-    return json.dumps(document)

@@ -7,7 +7,6 @@ for each round (a pause before all but the first)
 
 import concurrent.futures
 import contextlib
-import heapq
 import re
 import threading
 import time
@@ -163,11 +162,11 @@ class _Run:
         """
         count = min(self._patience.parallel * -(-len(batch) // (self._patience.parallel * BATCH)), len(batch))
         batches: list[Batch] = [[] for _ in range(count)]
-        work = [(0, index) for index in range(count)]
+        work = [0] * count
         for one, uri in sorted(batch, key=lambda pair: -pair[0].item.size):
-            bytes_to_come, index = work[0]
-            batches[index].append((one, uri))
-            heapq.heapreplace(work, (bytes_to_come + one.item.size + PER_FILE, index))
+            least = work.index(min(work))
+            batches[least].append((one, uri))
+            work[least] += one.item.size + PER_FILE
         return batches
 
     def _run_batches(self, batches: list[Batch]) -> None:

@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # linux/if_tun.h
@@ -35,18 +36,18 @@ def enter_network(pid: int) -> None:
             raise OSError(ctypes.get_errno(), "cannot enter the network of the server")
 
 
+@dataclass
 class Direction:
-    """Packets on their method from one end to the other."""
+    """Packets on their way from one end to the other."""
 
-    def __init__(self, source: int, target: int, rate: float, delay: float, limit: int) -> None:
-        self.source = source
-        self._target = target
-        self._second_per_byte = 8 / rate
-        self._delay = delay
-        self._limit = limit
-        self._sent = 0.0
-        """When the last packet will have left its queue."""
-        self._waiting: deque[tuple[float, bytes]] = deque()
+    source: int
+    target: int
+    rate: float
+    delay: float
+    limit: int
+    sent: float = 0.0
+    """When the last packet will have left its queue."""
+    waiting: deque[tuple[float, bytes]] = field(default_factory=deque)
 
     def take(self) -> None:
         """Read the packets that have arrived."""
@@ -56,25 +57,25 @@ class Direction:
             except BlockingIOError:
                 return
             now = time.monotonic()
-            queued = (self._sent - now) / (1500 * self._second_per_byte)
-            if queued < self._limit:
-                self._sent = max(self._sent, now) + len(packet) * self._second_per_byte
-                self._waiting.append((self._sent + self._delay, packet))
+            queued = (self.sent - now) / (1500 * 8 / self.rate)
+            if queued < self.limit:
+                self.sent = max(self.sent, now) + len(packet) * 8 / self.rate
+                self.waiting.append((self.sent + self.delay, packet))
 
     def give(self) -> float:
         """Hand over what is due, and tell how many seconds the next one has to wait."""
-        while self._waiting and self._waiting[0][0] <= time.monotonic():
-            os.write(self._target, self._waiting.popleft()[1])
-        return max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else 1.0
+        while self.waiting and self.waiting[0][0] <= time.monotonic():
+            os.write(self.target, self.waiting.popleft()[1])
+        return max(0.0, self.waiting[0][0] - time.monotonic()) if self.waiting else 1.0
 
 
 def main() -> None:
     """Run until killed."""
-    pid, rate, delay, limit = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+    pid, rate, delay, limit = sys.argv[1:]
     near = attach("slow")
-    enter_network(pid)
+    enter_network(int(pid))
     far = attach("slow")
-    directions = [Direction(near, far, rate, delay, limit), Direction(far, near, rate, delay, limit)]
+    directions = [Direction(*ends, float(rate), float(delay), int(limit)) for ends in ((near, far), (far, near))]
     with contextlib.suppress(PermissionError):  # what stands for hardware shall not wait for those who use it
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     wait = 1.0

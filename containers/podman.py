@@ -40,18 +40,12 @@ class Podman:
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",  # podman 5 warns in each container's log
             "TMPDIR": str(folder),
         }
-        self._argv = (
-            "podman", "--root", str(folder / "storage"), "--runroot", str(self.runroot),
-            "--tmpdir", str(folder / "tmp"),
-        )  # fmt: skip
+        self.argv = ["podman", "--root", str(folder / "storage"), "--runroot", str(self.runroot)]
+        self.argv += ["--tmpdir", str(folder / "tmp")]
 
-    def argv(self, *words: str) -> list[str]:
-        """Return the words that run podman on this store."""
-        return [*self._argv, *words]
-
-    def __call__(self, *words: str, check: bool = True, timeout: float = 300, stdin: str | None = None) -> Completed:
+    def __call__(self, *words: str, check: bool = True, timeout: float = 300) -> Completed:
         """Run podman. Raise `CommandError` if it fails and `check` is set, and where it takes too long."""
-        return run(self.argv(*words), env=self.environment, check=check, timeout=timeout, stdin=stdin)
+        return run([*self.argv, *words], env=self.environment, check=check, timeout=timeout)
 
     def import_root(self, root: Path, name: str) -> None:
         """Make an image of a root folder."""

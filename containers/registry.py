@@ -27,20 +27,17 @@ class Request:
     """Of the answer's body."""
 
 
+@dataclass(frozen=True)
 class Registry:
     """A registry that runs."""
 
-    def __init__(self, port: int, log: Path) -> None:
-        self.port, self._log = port, log
-
-    @property
-    def host(self) -> str:
-        """What stands before the name of an image."""
-        return f"localhost:{self.port}"
+    host: str
+    """What stands before the name of an image."""
+    log: Path
 
     def requests(self, after: int = 0) -> list[Request]:
         """Return what was asked for, but for the first `after` requests."""
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         found = [match for line in lines if not line.startswith("time=") and (match := _LINE.search(line))]
         return [Request(m["method"], m["path"], int(m["status"]), int(m["bytes"])) for m in found[after:]]
 
@@ -81,7 +78,7 @@ def loopback_registry(
         process = start(argv, stdout=stream, stderr=stream, cwd=folder)
     try:
         _wait_until_it_answers(port, log)
-        yield Registry(port, log)
+        yield Registry(f"localhost:{port}", log)
     finally:
         end(process)
 

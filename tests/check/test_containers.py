@@ -45,7 +45,7 @@ def podman(tmp_path: Path, folder_of_engines: Path) -> Iterator[Podman]:
         pytest.skip(reason)
     with throwaway_podman() as running:
         variables = " ".join(f"{key}={value}" for key, value in running.environment.items())
-        write_engine(folder_of_engines, "podman", f'exec env {variables} {" ".join(running.argv())} "$@"')
+        write_engine(folder_of_engines, "podman", f'exec env {variables} {" ".join(running.argv)} "$@"')
         yield running
 
 

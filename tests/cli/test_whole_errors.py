@@ -342,7 +342,7 @@ def _(world: World, vendor: Vendor) -> tuple[int, str, str]:
     with throwaway_podman() as podman, pytest.MonkeyPatch.context() as patch:
         engine = world.folder / "podman"
         variables = " ".join(f"{key}={value}" for key, value in podman.environment.items())
-        engine.write_text(f'#!/bin/sh\nexec env {variables} {" ".join(podman.argv())} "$@"\n')
+        engine.write_text(f'#!/bin/sh\nexec env {variables} {" ".join(podman.argv)} "$@"\n')
         engine.chmod(0o755)
         patch.setattr(FIND_ENGINE, lambda name: str(engine) if name == "podman" else None)
         return world.run("check", "--cache", str(world.cache), "--container", "nobody")

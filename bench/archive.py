@@ -29,18 +29,23 @@ NEAR, FAR = "10.0.0.1", "10.0.0.2"
 ADDRESSES: Mapping[Where, str] = {"": "127.0.0.1:8000", "loopback": "127.0.0.1:8000", "slow": f"{FAR}:8000"}
 """Of the archive. Where none answers, sources.list names loopback."""
 
-_CONNECT = """
+_WAIT = """
 import socket, sys, time
-deadline = time.monotonic() + 20
+host, port, words, seconds = sys.argv[1:]
+deadline = time.monotonic() + float(seconds)
 while True:
     try:
-        socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()
-        break
+        with socket.create_connection((host, int(port)), 5) as stream:
+            if not words or stream.recv(64).startswith(words.encode()):
+                break
     except OSError:
-        if time.monotonic() > deadline:
-            raise
-        time.sleep(0.01)
+        pass
+    if time.monotonic() > deadline:
+        sys.exit(f"nothing answers at {host}:{port}")
+    time.sleep(0.01)
+print(time.monotonic())
 """
+"""Waits for a server that begins with these words, or for any. Prints the time, by the clock that processes share."""
 
 _TIME_DOWNLOAD = """
 import http.client, sys, time
@@ -77,15 +82,15 @@ def running(argv: Sequence[str], network: Sequence[str], address: str | None) ->
     process = start([*network, *argv], stdout=subprocess.DEVNULL, stderr=None)
     try:
         if address is not None:
-            wait_for(network, address)
+            run(waiting(network, address))
         yield
     finally:
         end(process)
 
 
-def wait_for(network: Sequence[str], address: str) -> None:
-    """Wait until a server answers in a network. Raise `CommandError` if it does not."""
-    run([*network, sys.executable, "-I", "-S", "-c", _CONNECT, *address.split(":")], timeout=30)
+def waiting(network: Sequence[str], address: str, words: str = "", seconds: float = 20) -> list[str]:
+    """Return the command that waits in a network until a server answers, and fails if it does not."""
+    return [*network, sys.executable, "-I", "-S", "-c", _WAIT, *address.split(":"), words, str(seconds)]
 
 
 @contextlib.contextmanager
@@ -99,7 +104,7 @@ def served(where: Where, archive: Path, container: Container) -> Iterator[None]:
         with hold([f"{find_tool('ip')} link set lo up", *_device(FAR)], ["--net"], user=False) as far:
             link += [str(far.pid), str(RATE), str(DELAY), str(LIMIT)]
             with running(link, near, None), running(server, far.enter, address):
-                wait_for(near, address)
+                run(waiting(near, address))
                 yield
     elif where == "loopback":
         with running(server, near, address):

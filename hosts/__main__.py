@@ -20,13 +20,13 @@ from hosts.cells import (
     USERS,
     Outcome,
     chosen_cells,
-    clone_of_project,
     host,
     make_image,
     play,
 )
 from package_cache.errors import ToolMissingError
 from package_cache.filesystem.paths import write_atomically
+from package_cache.process import run
 
 RESULTS = PROJECT / "hosts" / "results.json"
 README = PROJECT / "README.md"
@@ -57,7 +57,8 @@ def main(*, names: Sequence[str], parts: Sequence[str], only_list: bool, write: 
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="package-cache-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
-        clone = clone_of_project(folder)
+        clone = folder / "clone"
+        run(["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(clone)], timeout=300)
         with throwaway_podman() as podman:
             for release in dict.fromkeys(cell.release for cell in cells):
                 console.print(f"{release}: making a minimal host")

@@ -12,7 +12,6 @@ from containers.podman import Podman
 from package_cache.cli.options import default_state, given_options
 from package_cache.errors import UsageError
 from package_cache.exit_codes import ExitStatus
-from package_cache.process import run
 from package_cache.releases.base_root import release_root
 from package_cache.releases.distributions import release_of
 from package_cache.sandbox.bootstrap import archive_root
@@ -99,13 +98,9 @@ def chosen_cells(names: Sequence[str]) -> list[Cell]:
     Raise `UsageError` for a name that fits none.
     """
     for name in names:
-        if not any(_fits(cell, name) for cell in ALL):
+        if not any(name in (str(cell), cell.release) for cell in ALL):
             raise UsageError(f"there is no host {name!r}; the hosts: {', '.join(map(str, ALL))}")
-    return [cell for cell in ALL if not names or any(_fits(cell, name) for name in names)]
-
-
-def _fits(cell: Cell, name: str) -> bool:
-    return name in {str(cell), cell.release}
+    return [cell for cell in ALL if not names or {str(cell), cell.release} & set(names)]
 
 
 def make_image(podman: Podman, release: str, folder: Path) -> None:
@@ -167,13 +162,6 @@ def play(podman: Podman, name: str, cell: Cell, part: str) -> tuple[Outcome, str
     last = output.rpartition("\n")[2].strip()
     outcome = Outcome(cell.release, cell.user, part, ended.returncode, seconds, last)
     return outcome, "" if outcome.good else output
-
-
-def clone_of_project(folder: Path) -> Path:
-    """Clone what is committed. Raise `CommandError` if the project is no git checkout."""
-    clone = folder / "clone"
-    run(["git", "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(clone)], timeout=300)
-    return clone
 
 
 def _options() -> list[str]:

@@ -6,7 +6,6 @@ to the port receives `SSH-2.0`.
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from tests.support.lab import Container, Isolation
 
-from bench.archive import Where, archive_lines, measured_link, served
+from bench.archive import Where, archive_lines, measured_link, served, waiting
 from bench.kubernetes.ground import LIMIT, SYSTEM, UBUNTU, WITH_SSH, Ground
 from bench.measure import Tell, orders
 from package_cache.errors import PackageCacheError
@@ -44,22 +43,6 @@ extras:
 ONLINE = "apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server"
 BY_CACHE = f"sh /package_cache/install_group.sh {GROUP}"
 SERVE = f"mkdir -p /run/sshd && chmod 755 /run/sshd && ssh-keygen -A && exec /usr/sbin/sshd -D -p {PORT}"
-
-_BANNER = """
-import socket, sys, time
-deadline = time.monotonic() + float(sys.argv[2])
-while time.monotonic() < deadline:
-    try:
-        with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5) as stream:
-            if stream.recv(64).startswith(b"SSH-2.0"):
-                print(time.monotonic())
-                sys.exit(0)
-    except OSError:
-        pass
-    time.sleep(0.01)
-sys.exit("no banner came")
-"""
-"""Prints the time of the banner, by the clock that all processes share."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +123,7 @@ def _timed(ground: Ground, method: Method, places: Mapping[str, str]) -> float:
         stack.enter_context(served(method.archive, ground.material.archive, container))
         stack.callback(podman, "volume", "rm", "--force", "pod", check=False)
         stack.callback(podman, "rm", "--force", "--time", "0", "--ignore", "job", check=False)
-        looking = start([*container.enter, sys.executable, "-I", "-S", "-c", _BANNER, str(PORT), str(JOB_LIMIT)])
+        looking = start(waiting(container.enter, f"127.0.0.1:{PORT}", "SSH-2.0", JOB_LIMIT))
         try:
             began = time.monotonic()
             if init:

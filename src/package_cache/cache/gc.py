@@ -86,7 +86,7 @@ def gc(cache: CacheFolder, grace: float, now: float, *, dry_run: bool = False) -
             return found.result({}, busy=True)
         if cache.inside.kind(NOTES) == stat.S_IFDIR:  # no writer makes one
             killed.append(NOTES)
-        removed = _remove({**{name: _size(cache.inside, name) for name in killed}, **found.old}, cache.inside)
+        removed = _remove({**{name: cache.inside.size(name) for name in killed}, **found.old}, cache.inside)
         if removed is None:
             return _look(cache, grace, now).result({}, busy=True)
         if found.notes:
@@ -115,13 +115,13 @@ def _look(cache: CacheFolder, grace: float, now: float) -> _Found:
     for name in cache.inside.names(POOL):
         path = f"{POOL}/{name}"
         if name in needed:
-            found.kept[path] = _size(cache.inside, path)
+            found.kept[path] = cache.inside.size(path)
         elif path != NOTES:
             first = before.get(name, now)
             if now - first >= grace:
-                found.old[path] = _size(cache.inside, path)
+                found.old[path] = cache.inside.size(path)
             else:
-                found.waiting[path] = _size(cache.inside, path)
+                found.waiting[path] = cache.inside.size(path)
                 found.notes[name] = first
     return found
 
@@ -207,10 +207,3 @@ def _remove(sizes: dict[str, int], inside: Inside) -> dict[str, int] | None:
         with contextlib.suppress(OSError):
             inside.remove(own)
     return removed
-
-
-def _size(inside: Inside, name: str) -> int:
-    """Return the bytes of a file, or of all files in a folder; what goes meanwhile has none."""
-    with contextlib.suppress(OSError):
-        return inside.size(name)
-    return 0

@@ -69,14 +69,10 @@ def intact_packages(cache: CacheFolder, digests: Iterable[str] | None = None) ->
             return cache.inside.sha256(pool_file(digest)) == digest
         return False
 
-    names = sorted(_names(cache) if digests is None else set(digests))
+    if digests is None:
+        digests = (name.removesuffix(".deb") for name in cache.inside.names(POOL) if name.endswith(".deb"))
+    names = sorted(set(digests))
     return frozenset(itertools.compress(names, in_threads(is_intact, names)))
-
-
-def _names(cache: CacheFolder) -> set[str]:
-    with contextlib.suppress(OSError):
-        return {name.removesuffix(".deb") for name in cache.inside.names(POOL) if name.endswith(".deb")}
-    return set()
 
 
 def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, StoredFile]:

@@ -68,7 +68,7 @@ class Inside:
 
     def size(self, name: str) -> int:
         """Return the bytes of a file, or of all in a folder; what goes meanwhile has none, no link is followed."""
-        with self._parent(name) as (folder, last):
+        with contextlib.suppress(OSError), self._parent(name) as (folder, last):
             if _kind(folder, last) != stat.S_IFDIR:
                 return os.stat(last, dir_fd=folder, follow_symlinks=False).st_size
             total = 0
@@ -77,6 +77,7 @@ class Inside:
                     with contextlib.suppress(OSError):
                         total += os.stat(each, dir_fd=here, follow_symlinks=False).st_size
             return total
+        return 0
 
     def write(self, name: str, content: bytes, *, mode: int = 0o644) -> None:
         """Write a file so that a reader finds the old content or the new one, complete, also after a power cut.

@@ -19,31 +19,20 @@ PACKAGE = "apt-cacher-ng"
 ADDRESS = "127.0.0.1:3142"
 PROXY = f"http://{ADDRESS}"
 
-_CONFIG = """\
-CacheDir: {cache}
-LogDir: {log}
-SocketPath: {log}/socket
-PidFile: {log}/pid
-BindAddress: 127.0.0.1
-Port: 3142
-AllowUserPorts: 0
-ExThreshold: 365
-Offlinemode: 0
-"""
-
 
 @contextlib.contextmanager
 def cacher(container: Container, material: Path) -> Iterator[None]:
     """Run it in a root's network while the block runs; the material's folder keeps what came through it."""
     unpacked = obtain(material.parent / PACKAGE)
     (cache := material / PACKAGE).mkdir(exist_ok=True)
+    libraries = {path.parent for path in (unpacked / "usr" / "lib").rglob("*.so.*")}
+    program = ["env", f"LD_LIBRARY_PATH={':'.join(map(str, sorted(libraries)))}"]
+    program += [str(unpacked / "usr" / "sbin" / PACKAGE), "ForeGround=1", "BindAddress=127.0.0.1", "Port=3142"]
+    program += ["AllowUserPorts=0", "ExThreshold=365", "Offlinemode=0", f"CacheDir={cache}"]
     with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
-        config = Path(folder) / "acng.conf"
-        config.write_text(_CONFIG.format(cache=cache, log=folder), encoding="utf-8")
-        libraries = {path.parent for path in (unpacked / "usr" / "lib").rglob("*.so.*")}
-        environment = ["env", f"LD_LIBRARY_PATH={':'.join(map(str, sorted(libraries)))}"]
-        program = [*environment, str(unpacked / "usr" / "sbin" / PACKAGE), "-c", folder, "ForeGround=1"]
-        with running(program, network_prefix(container), ADDRESS):
+        Path(folder, "acng.conf").touch()  # there must be one; what is said here counts
+        places = ["-c", folder, f"LogDir={folder}", f"SocketPath={folder}/socket", f"PidFile={folder}/pid"]
+        with running([*program, *places], network_prefix(container), ADDRESS):
             yield
 
 

@@ -5,13 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from debian.copyright import (
-    Copyright,
-    FilesParagraph,
-    LicenseParagraph,
-    MachineReadableFormatError,
-    NotMachineReadableError,
-)
+from debian import copyright as dep5
 
 from package_cache.bounds import bound
 from package_cache.errors import PackageCacheError
@@ -30,11 +24,11 @@ def licences_of(package: Path, name: str) -> tuple[str, ...]:
     if text is None:
         return ()
     try:
-        parsed = Copyright(text.splitlines(keepends=True), strict=False)
-        paragraphs = [item for item in parsed.all_paragraphs() if isinstance(item, FilesParagraph | LicenseParagraph)]
-        licences: list[Any] = [item.license for item in paragraphs]
+        parsed = dep5.Copyright(text.splitlines(keepends=True), strict=False)
+        kinds = dep5.FilesParagraph | dep5.LicenseParagraph
+        licences: list[Any] = [item.license for item in parsed.all_paragraphs() if isinstance(item, kinds)]
         synopses = [str(licence.synopsis) for licence in licences if licence is not None]
-    except (NotMachineReadableError, MachineReadableFormatError, ValueError, TypeError):
+    except (dep5.NotMachineReadableError, dep5.MachineReadableFormatError, ValueError, TypeError):
         return ()
     return tuple(sorted({" ".join(synopsis.split()) for synopsis in synopses if synopsis.strip()}))
 
@@ -49,9 +43,8 @@ def _copyright_text(package: Path, name: str) -> str | None:
     ):
         for member in members:
             if member.name.removeprefix("./") == wanted:
-                stream = (
-                    archive.extractfile(member) if member.isreg() and member.size <= bound("copyright-bytes") else None
-                )
+                fits = member.isreg() and member.size <= bound("copyright-bytes")
+                stream = archive.extractfile(member) if fits else None
                 text = stream.read().decode("utf-8", "replace") if stream else None
                 break
     return text

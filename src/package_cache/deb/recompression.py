@@ -120,9 +120,8 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
 def _compressor(compression: Compression, size: int) -> _Compressor:
     if compression.method == "zstd":
         return zstandard.ZstdCompressor(level=compression.level).compressobj(size=size)
-    return zlib.compressobj(
-        compression.level or GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS
-    )  # without name and time
+    gzip = 16 + zlib.MAX_WBITS  # without name and time
+    return zlib.compressobj(compression.level or GZIP_LEVEL, zlib.DEFLATED, gzip)
 
 
 @contextmanager

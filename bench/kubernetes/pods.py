@@ -40,9 +40,10 @@ extras:
 """
 """For the runtime: the ssh plugin with a key without owner."""
 
-ONLINE = "apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server"
-BY_CACHE = f"sh /package_cache/install_group.sh {GROUP}"
 SERVE = f"mkdir -p /run/sshd && chmod 755 /run/sshd && ssh-keygen -A && exec /usr/sbin/sshd -D -p {PORT}"
+INSTALL = f"sh /package_cache/install_group.sh {GROUP}"
+BY_CACHE = f"{INSTALL} && {SERVE}"
+ONLINE = f"apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server && {SERVE}"
 
 
 @dataclass(frozen=True)
@@ -64,40 +65,25 @@ class Method:
     archive: Where = ""
 
 
+TO_VOLUME = ["--volume=pod:/package_cache", "{init}", GROUP, "--system", SYSTEM, "--to", "/package_cache"]
+RUNTIME = ["--volume=pod:/usr/local/pai", "--volume={files}/job.yaml:/etc/pai/job.yaml:ro", "{runtime}"]
+SOURCES = "--volume={files}/sources.list:/etc/apt/sources.list:ro"
+
 METHODS = (
     Method("sshd in the job's image", SERVE, image=WITH_SSH),
-    Method("node cache", f"{BY_CACHE} && {SERVE}", ["--volume={staged}:/package_cache:ro"]),
-    Method(
-        "image volume",
-        f"{BY_CACHE} && {SERVE}",
-        ["--mount=type=image,source={volume},destination=/package_cache"],
-    ),
-    Method(
-        "init form",
-        f"{BY_CACHE} && {SERVE}",
-        ["--volume=pod:/package_cache:ro"],
-        init=["--volume=pod:/package_cache", "{init}", GROUP, "--system", SYSTEM, "--to", "/package_cache"],
-    ),
-    Method(
-        "runtime image",
-        "exec sh /usr/local/pai/runtime.d/job.sh",
-        ["--volume=pod:/usr/local/pai"],
-        init=["--volume=pod:/usr/local/pai", "--volume={files}/job.yaml:/etc/pai/job.yaml:ro", "{runtime}"],
-    ),
-    Method("online apt, archive on loopback", f"{ONLINE} && {SERVE}", archive="loopback"),
-    Method(
-        "online apt, 50 Mbit/s and 40 ms away",
-        f"{ONLINE} && {SERVE}",
-        ["--volume={files}/sources.list:/etc/apt/sources.list:ro"],
-        archive="slow",
-    ),
+    Method("node cache", BY_CACHE, ["--volume={staged}:/package_cache:ro"]),
+    Method("image volume", BY_CACHE, ["--mount=type=image,source={volume},destination=/package_cache"]),
+    Method("init form", BY_CACHE, ["--volume=pod:/package_cache:ro"], init=TO_VOLUME),
+    Method("runtime image", "exec sh /usr/local/pai/runtime.d/job.sh", RUNTIME[:1], init=RUNTIME),
+    Method("online apt, archive on loopback", ONLINE, archive="loopback"),
+    Method("online apt, 50 Mbit/s and 40 ms away", ONLINE, [SOURCES], archive="slow"),
 )
 
 
 def measure(ground: Ground, rounds: int, tell: Tell) -> dict[str, Any]:
     """Measure all methods, after a round that does not count."""
     tell("making images")
-    places = {**ground.make_images(BY_CACHE), "files": str(ground.folder), "staged": str(ground.folder / "staged")}
+    places = {**ground.make_images(INSTALL), "files": str(ground.folder), "staged": str(ground.folder / "staged")}
     archive = ground.material.archive
     with _network() as (container, _), served("slow", archive, container):
         link = measured_link(container, archive)

@@ -87,9 +87,7 @@ def up_to_date(
         same = (
             (description.lock_digest, description.manifest_digest) == (lock_digest, manifest_digest)
             and description.built_by == BUILT_BY
-            and all(
-                group.compression == str(compression_for(group.system, level=level)) for group in description.groups
-            )
+            and all(one.compression == str(compression_for(one.system, level=level)) for one in description.groups)
             and description.installer_digest == text_digest(install_group())
             and is_complete(cache, description)
         )

@@ -5,6 +5,7 @@ group. Bytes and seconds of processors to unpack and to pack with dpkg-deb, and 
 of each group in a disposable root in memory: medians of rounds in which the kinds alternate.
 """
 
+import os
 import random
 import statistics
 import tempfile
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from bench.machine import processor_seconds
 from bench.material import ORIGINAL, Material, prepare, set_up
 from bench.measure import dpkg_environment, run_script
 from bench.methods import GROUPS
@@ -31,12 +31,12 @@ ZSTD = {**{f"zstd-{level}": ("-Zzstd", f"-z{level}") for level in (19, 12, 9, 3)
 def make(files: Sequence[Path], folder: Path, options: Sequence[str]) -> float:
     """Write all packages in another compression; return the seconds of processors."""
     folder.mkdir()
-    before = processor_seconds()
+    before = os.times()
     for file in files:
         with tempfile.TemporaryDirectory(dir=folder.parent) as content:
             run(["dpkg-deb", "--raw-extract", str(file), content])
             run(["dpkg-deb", *options, "--nocheck", "--build", content, str(folder / file.name)])
-    return processor_seconds() - before
+    return sum(os.times()[:4]) - sum(before[:4])  # of this process, and of its children that have ended
 
 
 def install(group: str, folder: Path, material: Material) -> Sample:

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import resource
 from pathlib import Path
 
 from package_cache.process import run
@@ -34,9 +33,3 @@ def _storage(folder: Path) -> str:
     turns = rotational.exists() and rotational.read_text(encoding="utf-8").strip() == "1"
     drive = "virtual disk" if disk.name.startswith(("vd", "xvd")) else "rotating disk" if turns else "solid-state disk"
     return f"{kind} on a {drive}"
-
-
-def processor_seconds() -> float:
-    """Return the processor seconds of this process and of its children that have ended (getrusage(2))."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)

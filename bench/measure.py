@@ -23,7 +23,6 @@ from package_cache.errors import PackageCacheError
 LIMIT = 1800.0
 """Seconds that one method may take."""
 
-
 Item = TypeVar("Item")
 Tell = Callable[[str], None]
 """Hears, before each run, what it is."""
@@ -67,7 +66,9 @@ def run_script(container: Container, script: str, environment: Mapping[str, str]
     """Run a script of `methods/` in a root; return its status and what it took."""
     argv = ["sh", "/bench/inside/measure.sh", f"/bench/methods/{script}.sh"]
     printed = container.run(argv, env=environment, timeout=LIMIT).stdout
-    return read_measurement(printed, _phases(container) if script == "ours" else {})
+    result = container.run(["cat", "/run/bench.result"], check=False).stdout if script == "ours" else ""
+    phases = re.findall(r"^seconds_(\w+)=([\d.]+)$", result, re.MULTILINE)
+    return read_measurement(printed, {name: float(value) for name, value in phases})
 
 
 def read_measurement(printed: str, phases: Mapping[str, float]) -> tuple[int, Sample]:
@@ -76,11 +77,6 @@ def read_measurement(printed: str, phases: Mapping[str, float]) -> tuple[int, Sa
     begin, end, status = first.split()
     user, system = (int(minutes) * 60 + float(rest) for minutes, rest in re.findall(r"(\d+)m([\d.]+)s", children))
     return int(status), Sample(float(Decimal(end) - Decimal(begin)), user, system, phases)
-
-
-def _phases(container: Container) -> Mapping[str, float]:
-    text = container.run(["cat", "/run/bench.result"], check=False).stdout
-    return {name: float(value) for name, value in re.findall(r"^seconds_(\w+)=([\d.]+)$", text, re.MULTILINE)}
 
 
 def _not_installed(container: Container, packages: Sequence[str]) -> list[str]:

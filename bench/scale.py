@@ -7,6 +7,7 @@ Sizes and rates were measured once, on loopback: bench/results/scale-inputs.json
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,32 +31,25 @@ UPLINK = 1e9
 
 
 @dataclass(frozen=True)
-class Server:
-    """A registry or an archive, and what one client takes from it."""
+class Method:
+    """One method of bringing packages to pods: what it takes from a registry or an archive, and how long."""
 
-    bytes_per_second: float
-    requests_per_second: float
+    name: str
+    copies_per_node: float
+    """0: one copy serves the cluster, because nodes pass its pieces on."""
+    seconds: float
+    """What follows the download in a pod or on a node: unpacking, staging, installing."""
     size: int
     """Bytes of one copy."""
     requests: int
     """Requests for one copy."""
+    bytes_per_second: float
+    requests_per_second: float = math.inf
 
     @property
     def seconds_per_copy(self) -> float:
         """How long the server is busy with one copy: the scarcer of its link and its requests decides."""
         return max(self.size / self.bytes_per_second, self.requests / self.requests_per_second)
-
-
-@dataclass(frozen=True)
-class Method:
-    """One method of bringing packages to pods: a server, and the copies and seconds that it takes."""
-
-    name: str
-    server: Server
-    copies_per_node: float
-    """0: one copy serves the cluster, because nodes pass its pieces on."""
-    seconds: float
-    """What follows the download in a pod or on a node: unpacking, staging, installing."""
 
     def copies(self, nodes: int) -> float:
         """Return how many copies the server sends."""
@@ -63,29 +57,23 @@ class Method:
 
     def wait(self, nodes: int) -> float:
         """Return the seconds until the last pod has its packages: the server shares its link fairly."""
-        return self.copies(nodes) * self.server.seconds_per_copy + self.seconds
+        return self.copies(nodes) * self.seconds_per_copy + self.seconds
 
 
 def methods(inputs: dict[str, Any], link: float) -> list[Method]:
     """Return the methods, for a registry with a link of so many bits a second."""
     online, registry, seconds = inputs["online"], inputs["registry"], inputs["seconds"]
-    archive = Server(UPLINK / 8, float("inf"), online["bytes"], online["requests"])
-    image = inputs["images"]
+    rates = min(link / 8, registry["bytes_per_second"]), registry["requests_per_second"]
     init, volume = (
-        Server(
-            min(link / 8, registry["bytes_per_second"]),
-            registry["requests_per_second"],
-            sum(image[variant]["layers"]),
-            image[variant]["requests"],
-        )
-        for variant in ("init", "volume")
+        (sum(image["layers"]), image["requests"], *rates)
+        for image in (inputs["images"]["init"], inputs["images"]["volume"])
     )
     ready = seconds["unpack"] + seconds["install"]
     return [
-        Method("online apt", archive, PODS_PER_NODE, seconds["online"]),
-        Method("init image, node cache", init, 1, ready + seconds["stage"]),
-        Method("image volume", volume, 1, ready),
-        Method("image volume, peers that share pieces", volume, 0, ready),
+        Method("online apt", PODS_PER_NODE, seconds["online"], online["bytes"], online["requests"], UPLINK / 8),
+        Method("init image, node cache", 1, ready + seconds["stage"], *init),
+        Method("image volume", 1, ready, *volume),
+        Method("image volume, peers that share pieces", 0, ready, *volume),
     ]
 
 
@@ -106,16 +94,16 @@ def report(inputs: dict[str, Any]) -> str:
 def _most(method: Method) -> str:
     if not method.copies_per_node:
         return "no limit from the registry"
-    copies = (PATIENCE - method.seconds) / method.server.seconds_per_copy
+    copies = (PATIENCE - method.seconds) / method.seconds_per_copy
     return f"{int(copies / method.copies_per_node):,} nodes"
 
 
 def _rows(usual: list[Method], fast: list[Method], nodes: int) -> Iterator[tuple[str, ...]]:
     for one, other in zip(usual, fast, strict=True):
         copies = one.copies(nodes)
-        served = f"{copies * one.server.size / 1e9:,.2f} GB"
+        served = f"{copies * one.size / 1e9:,.2f} GB"
         waits = (f"{method.wait(nodes):,.1f} s" for method in (one, other))
-        yield one.name, served, f"{copies * one.server.requests:,.0f}", *waits
+        yield one.name, served, f"{copies * one.requests:,.0f}", *waits
 
 
 def main() -> None:

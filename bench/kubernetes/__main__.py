@@ -12,8 +12,7 @@ import click
 from containers.podman import can_run
 from containers.program import console, run_program
 
-from bench.kubernetes.ground import PROJECT, ground
-from bench.kubernetes.pods import COMPARED, measure
+from bench.kubernetes.pods import COMPARED, PROJECT, ground, measure
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
 from package_cache.cli.options import default_state

@@ -13,19 +13,27 @@ import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from package_cache.apt.acquire_helper import Fetch, fetch, present
 from package_cache.apt.network import how_to_trust
-from package_cache.archive.transfer import PARTIAL, Download, Wanted
 from package_cache.bounds import check_bound
 from package_cache.errors import ArchiveError, PackageCacheError, Problem, VerificationError, unforeseen
 from package_cache.events import Listener, Progress, ignore
 from package_cache.exit_codes import ExitStatus
-from package_cache.filesystem.write_errors import writing_to
+from package_cache.filesystem.confined import settle
+from package_cache.filesystem.paths import sha256_of
+from package_cache.filesystem.write_errors import NO_SPACE, writing_to
 from package_cache.uris import UNAUTHORIZED, WANTS_A_LOGIN, without_credentials
 
-__all__ = ["PARTIAL", "Download", "Patience", "download"]
+PARTIAL = ".partial"
+"""The folder beside the targets for partial files. Those of an interrupted run are resumed or deleted."""
+
+PERMANENT = re.compile(r"4(?!08|29)[0-9][0-9] ")
+"""The HTTP statuses that a retry would not change (RFC 9110, 15.5; 408 and 429 ask for a retry)."""
+
+GONE = re.compile(r"(?:404|410) |File not found")
+"""Apt's messages for a file that a server or a folder does not have (RFC 9110, 15.5.5 and 15.5.11)."""
 
 BATCH = 50
 """About how many files one call of apt-helper fetches: each call costs a process and a connection that starts slowly,
@@ -52,6 +60,29 @@ class Patience:
     """Calls at a time."""
 
 
+@dataclass(frozen=True)
+class Download:
+    """A file to download, and all URIs that should have it, best first."""
+
+    uris: tuple[str, ...]
+    """Escaped as in any URI."""
+    target: Path
+    sha256: str
+    size: int
+    """In bytes."""
+    package: str = ""
+    """The name by which `lock --upgrade` upgrades it."""
+
+    @property
+    def name(self) -> str:
+        """The file's name at its source, unescaped."""
+        return urllib.parse.unquote(PurePosixPath(urllib.parse.urlsplit(self.uris[0]).path).name)
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether a file has the right size and SHA-256."""
+        return present(path) == self.size and sha256_of(path) == self.sha256
+
+
 def download(
     items: Sequence[Download],
     *,
@@ -69,7 +100,7 @@ def download(
     `ArchiveError`, with the status NO_SPACE if our disk is full. Raises `PackageCacheError` if a file cannot be
     written.
     """
-    wanted = [Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_at(item.target)]
+    wanted = [_Wanted(item) for item in {item.target: item for item in items}.values() if not item.is_at(item.target)]
     if not wanted:
         return 0
     for one in wanted:
@@ -90,20 +121,79 @@ def download(
 SHOWN = 3
 """The number of names in a message about files that failed for the same reason."""
 
-Batch = list[tuple[Wanted, str]]
-"""Files with the URI to try."""
-
 
 def _server(uri: str) -> str:
     split = urllib.parse.urlsplit(uri)
     return f"{split.scheme}://{split.netloc}"
 
 
+class _Wanted:
+    """A download in progress."""
+
+    def __init__(self, item: Download) -> None:
+        self.item = item
+        self.partial = item.target.parent / PARTIAL / f"{item.target.name}.{item.sha256}"
+        self.done = False
+        self.untried: list[str] = []
+        """The URIs that this round has not tried yet."""
+        self.words: dict[str, str] = {}
+        """The last failure of each URI."""
+        self.wrong: set[str] = set()
+        """The URIs that sent wrong bytes."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether another round is pointless: every mirror answered, and none has the file."""
+        return all(uri in self.wrong or PERMANENT.match(self.words.get(uri, "")) for uri in self.item.uris)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether every mirror answered that it does not have the file."""
+        return all(GONE.match(self.words.get(uri, "")) for uri in self.item.uris)
+
+    @property
+    def lacks_space(self) -> bool:
+        """Whether our own disk is full."""
+        return any(NO_SPACE in words for words in self.words.values())
+
+    @property
+    def arrived(self) -> int:
+        """The number of bytes downloaded, at most the file's size."""
+        return self.item.size if self.done else min(present(self.partial), self.item.size)
+
+    def failed(self, uri: str, words: str, *, wrong: bool = False) -> None:
+        """Record the failure of a mirror."""
+        self.words[uri] = words
+        (self.wrong.add if wrong else self.wrong.discard)(uri)
+
+    def take(self, order: Fetch, said: str, *, resumed: bool) -> None:
+        """Verify the downloaded file, whatever apt printed, and rename it; or record the failure."""
+        refused = present(order.refused) > 0
+        order.refused.unlink(missing_ok=True)
+        whole = present(self.partial) >= self.item.size
+        if whole and not refused and self.item.is_at(self.partial):
+            with self.partial.open("rb") as stream:
+                settle(stream)
+            self.partial.replace(self.item.target)
+            self.done = True
+        elif refused or whole:
+            self.partial.unlink(missing_ok=True)
+            if resumed:  # the cause may be an interrupted run: try the same URI again, from the start
+                self.untried.insert(0, order.uri)
+            self.failed(order.uri, f"other bytes than expected: {said}".rstrip(": "), wrong=True)
+        else:
+            self.failed(order.uri, said)
+
+
+Batch = list[tuple[_Wanted, str]]
+"""Files with the URI to try."""
+
+
 @dataclass
 class _Run:
     """All rounds over all files of one call of `download`."""
 
-    wanted: list[Wanted]
+    wanted: list[_Wanted]
     _auth: Path | None
     _patience: Patience
     _listener: Listener
@@ -132,7 +222,7 @@ class _Run:
             while step := [(one, self._next_uri(one)) for one in missing if one.untried and not one.done]:
                 self._step(step)
 
-    def _next_uri(self, one: Wanted) -> str:
+    def _next_uri(self, one: _Wanted) -> str:
         """Return a file's next URI; servers that do not answer come last."""
         uri = min(one.untried, key=lambda uri: _server(uri) in self._silent)
         one.untried.remove(uri)
@@ -219,7 +309,7 @@ class _Run:
             self._listener(Progress("downloading", done, self._size))
 
 
-def _told(cause: tuple[tuple[str, str], ...], files: list[Wanted]) -> Iterator[str]:
+def _told(cause: tuple[tuple[str, str], ...], files: list[_Wanted]) -> Iterator[str]:
     """Yield the lines about files that failed for the same reason: the cause once, by URI if it is a single file."""
     if len(files) > 1:
         names = ", ".join(one.item.name for one in files[:SHOWN])
@@ -238,8 +328,8 @@ _HOW_TO_GO_ON = (
 )
 
 
-def _error(failed: list[Wanted]) -> PackageCacheError:
-    alike: dict[tuple[tuple[str, str], ...], list[Wanted]] = {}
+def _error(failed: list[_Wanted]) -> PackageCacheError:
+    alike: dict[tuple[tuple[str, str], ...], list[_Wanted]] = {}
     for one in failed:
         cause = tuple((_server(uri), one.words.get(uri, "not tried")) for uri in one.item.uris)
         alike.setdefault(cause, []).append(one)

@@ -24,8 +24,7 @@ from tests.support.lab import Container, Isolation, lab_isolation, lab_root, thr
 from bench.archive import SCRIPTS
 from bench.methods import GROUPS
 from bench.mirror import make_mirror
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder, group_folder

@@ -16,8 +16,7 @@ from containers.program import console, run_program
 
 from bench.machine import machine_facts
 from bench.markdown import table, write_between
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import in_bytes

@@ -25,8 +25,7 @@ from tests.tiers import (  # noqa: F401  # hooks
     pytest_testnodedown,
 )
 
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli import plain_log
 from package_cache.cli.options import default_state, given_options

@@ -22,8 +22,7 @@ from tests.support.lab import Container, Isolation
 from bench.archive import SCRIPTS, Where, archive_lines, measured_link, served, waiting
 from bench.material import Material, prepare
 from bench.measure import Tell, orders
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.options import given_options
 from package_cache.errors import LockError, PackageCacheError

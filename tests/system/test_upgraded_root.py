@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.lab import Isolation, throwaway
 
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files

@@ -10,8 +10,7 @@ from tests.support.keys import throwaway_key
 from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
 
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
 from package_cache.manifest import read_manifest
 from package_cache.releases.sources import mirror_finder

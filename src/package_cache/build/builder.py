@@ -2,26 +2,33 @@
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+import os
+import threading
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import package_cache
-from package_cache.build.pool import Filled, Order, fill_pool
+from package_cache.archive.downloads import Download, download
 from package_cache.cache.cleanup import is_complete, remove_unfinished, remove_unneeded
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.group_index import GroupPackages, IndexedPackage, group_files, indexed, known_controls
 from package_cache.cache.layout import DESCRIPTION, GROUPS, LOCK, POOL, CacheFolder
-from package_cache.cache.pool_index import Key, StoredFile
+from package_cache.cache.pool_index import Key, StoredFile, intact_packages, known_files, note
 from package_cache.cache.publish import publish
-from package_cache.deb.compression import LEVEL, compression_for
+from package_cache.deb.compression import LEVEL, ORIGINAL, Compression, compression_for
 from package_cache.deb.control import control_with_space
+from package_cache.deb.recompression import recompress
 from package_cache.errors import CacheError
-from package_cache.events import Step
+from package_cache.events import Listener, Progress, Step, ignore
 from package_cache.filesystem.paths import text_digest
 from package_cache.filesystem.write_errors import writing_to
 from package_cache.installer import install_group
 from package_cache.lock.file import lock_text
+from package_cache.lock.model import Lock, LockedPackage
 from package_cache.process import need_tools
+from package_cache.releases.mirrors import uri_below
+from package_cache.releases.sources import MirrorFinder
 from package_cache.threads import in_threads
 from package_cache.tools import PACKAGES
 
@@ -29,6 +36,27 @@ BUILT_BY = f"package-cache {package_cache.__version__}"
 
 OTHER_BUILD_LIMIT = 3600.0
 """Seconds to wait for another build of the same cache."""
+
+AT_ONCE = 16
+"""Package files that are recompressed at a time, at most: each takes up to 120 MB of memory."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built, where, and how."""
+
+    lock: Lock
+    cache: CacheFolder
+    find_mirrors: MirrorFinder
+    listener: Listener = ignore
+    level: int | None = LEVEL
+    """Of zstd, by which the members of package files are stored; None: as the archive has them."""
+    auth: Path | None = None
+    """An apt_auth.conf(5) instead of the machine's."""
+
+    def compression(self, system_name: str) -> Compression:
+        """Return how the members of a system's package files are stored: as its dpkg reads them best."""
+        return compression_for(system_name, level=self.level)
 
 
 @dataclass(frozen=True)
@@ -68,11 +96,11 @@ def build(order: Order) -> BuildResult:
             before = up_to_date(cache, lock_digest, order.lock.manifest_digest, level=order.level)
             if before is not None:
                 return before
-            filled = fill_pool(order)
+            files, downloaded, recompressed = _fill_pool(order)
             order.listener(Step("writing the index of each group"))
-            description, digests = _publish(order, lock_digest, filled.files)
+            description, digests = _publish(order, lock_digest, files)
             remove_unneeded(cache, description, digests)
-    return _result(description, filled)
+    return _result(description, changed=True, downloaded_bytes=downloaded, recompressed=recompressed)
 
 
 def up_to_date(
@@ -109,6 +137,78 @@ def _claim(cache: CacheFolder) -> None:
                 hint="name a new or empty folder with --output",
             )
     cache.path.mkdir(parents=True, exist_ok=True)
+
+
+def _fill_pool(order: Order) -> tuple[dict[Key, StoredFile], int, int]:
+    """Make the pool hold each package of a lock intact, for the holder of the cache's lock.
+
+    Return what it holds of the lock, the bytes downloaded, and how many files were recompressed now.
+
+    Files that were recompressed before are taken as they are; damaged ones are replaced. Originals stay until the build
+    removes what is unneeded: an interrupted build goes on. Raises `ArchiveError`, `VerificationError`, `OSError`.
+    """
+    order.listener(Step("checking the package files that are here already"))
+    wanted = {
+        (package.sha256, order.compression(system.system.name)): package
+        for system in order.lock.systems
+        for package in system.packages
+    }
+    intact = intact_packages(order.cache)
+    known = known_files(order.cache, intact)
+    files = {key: known[key] for key in wanted if key in known}
+    lacking = {key: package for key, package in wanted.items() if key not in files}
+    downloads = _downloads(order, {package.sha256 for package in lacking.values()} - intact)
+    downloaded = download(downloads, listener=order.listener, auth=order.auth)
+    for (original, compression), package in lacking.items():
+        if compression == ORIGINAL:
+            files[original, compression] = _original(package)
+    note(order.cache, files)  # what publishing may take out of the description before it ends
+    rest = {key: package for key, package in lacking.items() if key not in files}
+    recompressed = _recompress(rest, order)
+    changed = sum(stored.sha256 != original for (original, _), stored in recompressed.items())
+    return {**files, **recompressed}, downloaded, changed
+
+
+def _original(package: LockedPackage) -> StoredFile:
+    return StoredFile(package.sha256, package.size)
+
+
+def _recompress(packages: Mapping[Key, LockedPackage], order: Order) -> dict[Key, StoredFile]:
+    """Recompress originals that are in the pool, on all processors; the largest first, so that none waits for it."""
+    counting = threading.Lock()
+    total, done = sum(package.size for package in packages.values()), 0
+
+    def one(item: tuple[Key, LockedPackage]) -> tuple[Key, StoredFile]:
+        nonlocal done
+        key, package = item
+        result = recompress(order.cache.package(package.sha256), order.cache.pool, key[1])
+        stored = StoredFile(*result) if result else _original(package)
+        with counting:
+            note(order.cache, {key: stored})
+            done += package.size
+            order.listener(Progress("recompressing", done, total))
+        return key, stored
+
+    if packages:
+        order.listener(Progress("recompressing", 0, total))
+    largest_first = sorted(packages.items(), key=lambda item: -item[1].size)
+    return dict(in_threads(one, largest_first, min(len(os.sched_getaffinity(0)), AT_ONCE)))
+
+
+def _downloads(order: Order, wanted: Collection[str]) -> list[Download]:
+    """Return what is to be fetched for these SHA-256 of originals."""
+    items: dict[str, Download] = {}
+    for system in order.lock.systems:
+        repositories = {item.name: item for item in system.repositories}
+        bases: dict[str, Sequence[str]] = {}  # of repositories, each looked up once, and only where a file is missing
+        for package in system.packages:
+            if package.sha256 in wanted and package.sha256 not in items:
+                name = package.repository
+                bases[name] = bases.get(name) or order.find_mirrors(system, repositories[name])
+                uris = tuple(uri_below(base, package.path) for base in bases[name])
+                target = order.cache.package(package.sha256)
+                items[package.sha256] = Download(uris, target, package.sha256, package.size, package.name)
+    return list(items.values())
 
 
 def _indexed(order: Order, files: Mapping[Key, StoredFile]) -> dict[Key, IndexedPackage]:
@@ -165,13 +265,15 @@ def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -
     return description, set(sizes)
 
 
-def _result(description: Description, filled: Filled | None = None) -> BuildResult:
+def _result(
+    description: Description, *, changed: bool = False, downloaded_bytes: int = 0, recompressed: int = 0
+) -> BuildResult:
     return BuildResult(
-        changed=filled is not None,
+        changed,
         groups=len(description.groups),
         packages=description.packages,
         stored_bytes=description.size,
         saved_bytes=sum(group.size for group in description.groups) - description.size,
-        downloaded_bytes=filled.downloaded_bytes if filled else 0,
-        recompressed=filled.recompressed if filled else 0,
+        downloaded_bytes=downloaded_bytes,
+        recompressed=recompressed,
     )

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from package_cache.build.builder import BuildResult, build, up_to_date
-from package_cache.build.pool import Order
+from package_cache.build.builder import BuildResult, Order, build, up_to_date
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.lock import current_or_new_lock

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.build.builder import build
-from package_cache.build.pool import Order
+from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
 from package_cache.errors import PackageCacheError, ToolMissingError, UsageError
 from package_cache.events import Listener, Step, Warn, ignore

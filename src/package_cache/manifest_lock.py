@@ -6,8 +6,7 @@ from pathlib import Path
 from package_cache.errors import LockError
 from package_cache.filesystem.paths import sha256_of, write_atomically
 from package_cache.filesystem.write_errors import writing_to
-from package_cache.inventory import read_lock_file
-from package_cache.lock.file import checked_text
+from package_cache.lock.file import checked_text, read_lock_file
 from package_cache.lock.model import Lock
 from package_cache.manifest.model import Manifest
 

@@ -63,7 +63,7 @@ def odd_package(random: Random) -> BilledPackage:
     licences = {" ".join(random.choice(names).split()) for _ in range(random.randrange(4))}
     uri = random.choice(URIS)
     return billed(
-        random.choice(("ubuntu18.04", "debian12")), item, groups=random.choice((["a"], ["a", "b"], ["a" * 64])),
-        control=control, licences=tuple(sorted(licences - {""})),
-        places={digest: ("pool/a b/x_1%.deb", f"{uri}/pool/x_1%25.deb" if uri else "")} if random.randrange(2) else {},
+        random.choice(("ubuntu18.04", "debian12")), item, dict.fromkeys(random.choice(("a", "ab", ["a" * 64])), False),
+        control, tuple(sorted(licences - {""})),
+        origin=("pool/a b/x_1%.deb", f"{uri}/pool/x_1%25.deb" if uri else "") if random.randrange(2) else ("", ""),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from package_cache.apt.isolated import PAUSES
 from package_cache.errors import PackageCacheError
 from package_cache.events import Event, Warn
 from package_cache.image.busybox import MAX_AGE, static_busybox
-from package_cache.inventory import read_lock_file
+from package_cache.lock.file import read_lock_file
 from package_cache.releases.os_release import read_os_release
 from package_cache.settings import Options
 

@@ -17,7 +17,7 @@ from package_cache.cli.render import Renderer
 from package_cache.errors import ToolMissingError, UsageError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.write_errors import writing_to
-from package_cache.inventory import read_lock_file
+from package_cache.lock.file import read_lock_file
 from package_cache.sbom.facts import Writer, bill_of
 
 FORMATS = ("spdx", "cyclonedx")

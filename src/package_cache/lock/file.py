@@ -41,6 +41,7 @@ import re
 import urllib.parse
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -51,6 +52,7 @@ from package_cache.bounded_toml import load_toml
 from package_cache.debconf import DebconfAnswer
 from package_cache.errors import LockError, Problem
 from package_cache.fields import Fields, shown
+from package_cache.filesystem.paths import read_bounded
 from package_cache.lock.model import (
     ImageSet,
     Lock,
@@ -68,6 +70,7 @@ FORMAT = 1
 URI = re.compile(r"[a-z][a-z0-9+.-]*:/\S*", re.ASCII)
 PATH_MAX, NAME_MAX = 4000, 255
 """Bytes of a path below a repository, and of a name in it: a mirror serves files of its own (limits.h)."""
+HINT = "create the lock again: package-cache lock"
 HEADER = '# Written by "package-cache lock". Commit it beside the manifest; do not edit it by hand.\n'
 
 
@@ -106,6 +109,16 @@ def _named(field: str | None, text: str) -> str | None:
         return field
     package = load_toml(text)["system"][int(found[1])]["package"][int(found[2])]
     return f"package {package['name']!r} of {package['repository']!r}: {field}"
+
+
+def read_lock_file(path: Path) -> Lock:
+    """Read a lock. Raises `LockError`."""
+    try:
+        return read_lock(read_bounded(path, "lock-bytes").decode(), file=str(path))
+    except UnicodeDecodeError as error:
+        raise LockError(f"cannot read {path}: it is not UTF-8", hint=HINT) from error
+    except OSError as error:
+        raise LockError(f"cannot read {path}: {error.strerror or error}", hint=HINT) from error
 
 
 def read_lock(text: str, *, file: str) -> Lock:

@@ -87,6 +87,10 @@ class Bill:
     packages: tuple[BilledPackage, ...]
 
 
+Origin = tuple[str, str]
+"""The path of a package file below the base URI of its repository, and the complete URI; empty if unknown."""
+NO_ORIGIN = ("", "")
+
 Writer = Callable[[Bill], str]
 """Returns the text of a document; one for each format."""
 
@@ -96,43 +100,31 @@ def bill_of(groups: Sequence[str], cache: CacheFolder, lock: Lock | None = None,
 
     Raises `CacheError` if the cache is missing, damaged, or lacks a group.
     """
-    return once_settled(cache, lambda: _bill_of(groups, cache, _places(lock), listener))
+    return once_settled(cache, lambda: _bill_of(groups, cache, _origins(lock), listener))
 
 
-def _bill_of(
-    wanted: Sequence[str], cache: CacheFolder, places: Mapping[str, tuple[str, str]], listener: Listener
-) -> Bill:
+def _bill_of(wanted: Sequence[str], cache: CacheFolder, origins: Mapping[str, Origin], listener: Listener) -> Bill:
     description = read_description(cache)
     created = _time(description.created, cache)
-    takers: dict[tuple[str, DescribedPackage], list[str]] = {}
-    companions: dict[tuple[str, DescribedPackage], list[str]] = {}
+    users: dict[tuple[str, DescribedPackage], dict[str, bool]] = {}
     controls: dict[str, Deb822] = {}
     for group in description.chosen(wanted) if wanted else description.groups:
         read = read_group(cache, group)
         for item in read.packages:
             key = (group.system, replace(item, companion_on=()))
-            takers.setdefault(key, []).append(group.name)
-            if item.companion_on:
-                companions.setdefault(key, []).append(group.name)
+            users.setdefault(key, {})[group.name] = bool(item.companion_on)
         for index in filter(is_index, read.files):
             for paragraph in Deb822.iter_paragraphs(read.files[index].decode("utf-8", "replace"), use_apt_pkg=False):
                 controls[str(paragraph.get("SHA256", ""))] = paragraph
     listener(Step("reading the licences of the packages"))
-    names = {item.sha256: item.name for _, item in takers}
-    found = in_threads(lambda pair: _licences(cache, *pair), list(names.items()))
+    names = {item.sha256: item.name for _, item in users}
+    found = in_threads(lambda pair: _licences(cache, *pair), names.items())
     licences = dict(zip(names, found, strict=True))
-    packages = [
-        billed(
-            system,
-            item,
-            groups=groups,
-            companion_of=companions.get((system, item), ()),
-            control=controls.get(item.sha256, Deb822()),
-            licences=licences[item.sha256],
-            places=places,
-        )
-        for (system, item), groups in takers.items()
-    ]
+    packages = []
+    for (system, item), groups in users.items():
+        origin = origins.get(item.original_sha256, NO_ORIGIN)
+        control = controls.get(item.sha256, Deb822())
+        packages.append(billed(system, item, groups, control, licences[item.sha256], origin=origin))
     ordered = tuple(sorted(packages))
     digest = hashlib.sha256(repr((description.created, description.built_by, ordered)).encode()).hexdigest()
     return Bill(cache.path.name, created, description.built_by, uuid.uuid5(NAMESPACE, digest), ordered)
@@ -157,37 +149,35 @@ def _licences(cache: CacheFolder, sha256: str, name: str) -> tuple[str, ...]:
 def billed(
     system: str,
     item: DescribedPackage,
-    *,
-    groups: Sequence[str],
-    companion_of: Sequence[str] = (),
+    groups: Mapping[str, bool],
     control: Mapping[str, Any],
     licences: tuple[str, ...],
-    places: Mapping[str, tuple[str, str]],
+    *,
+    origin: Origin = NO_ORIGIN,
 ) -> BilledPackage:
-    """Combine what a cache, a control file and a lock say about a package."""
+    """Combine what a cache, a control file and a lock say about a package.
+
+    `groups` are those that have it, by their names: whether only packages of older containers need it.
+    """
     source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
-    path, uri = places.get(item.original_sha256, ("", ""))
+    homepage = str(control.get("Homepage", "")).strip()
     return BilledPackage(
         **{key: value for key, value in vars(item).items() if key != "companion_on"},
         system=system,
         source=source,
         source_version=version.strip(" ()") or item.version,
         maintainer=" ".join(str(control.get("Maintainer", "")).split()),
-        homepage=_uri(str(control.get("Homepage", "")).strip()),
+        homepage=homepage if homepage.startswith(("http://", "https://")) and URI.fullmatch(homepage) else "",
         licences=licences,
         groups=tuple(sorted(groups)),
-        companion_of=tuple(sorted(companion_of)),
-        path=path,
-        uri=uri,
+        companion_of=tuple(sorted(name for name, is_companion in groups.items() if is_companion)),
+        path=origin[0],
+        uri=origin[1],
     )
 
 
-def _uri(text: str) -> str:
-    return text if text.startswith(("http://", "https://")) and URI.fullmatch(text) else ""
-
-
-def _places(lock: Lock | None) -> dict[str, tuple[str, str]]:
-    """Map the SHA-256 of the archive's file to its path and URI."""
+def _origins(lock: Lock | None) -> dict[str, Origin]:
+    """Map the SHA-256 of the archive's file to its origin."""
     found = {}
     for system in lock.systems if lock else ():
         bases = {item.name: item.uri for item in system.repositories}

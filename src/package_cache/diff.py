@@ -14,7 +14,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.errors import LockError
 from package_cache.lock.file import read_lock_file
-from package_cache.lock.model import Lock, LockedPackage
+from package_cache.lock.model import Lock
 
 GroupPlace = tuple[str, str]
 """A group's name and its OS release, all architectures together."""
@@ -52,20 +52,17 @@ def of_lock(path: Path, lock: Lock) -> Contents:
     """Return the contents of a lock, which may not be written yet."""
     groups: dict[GroupPlace, dict[str, DescribedPackage]] = {}
     for system in lock.systems:
-        packages = {package.key: package for package in system.packages}
+        packages = {
+            item.key: DescribedPackage(item.name, item.version, item.architecture, item.size, item.sha256, item.sha256)
+            for item in system.packages
+        }
         for group in system.groups:
             found = groups.setdefault((group.name, system.system.name), {})
             for key in group.every_package:
-                item = found.get(packages[key].sha256) or _described(packages[key])
+                item = found.get(packages[key].sha256) or packages[key]
                 more = (system.system.architecture,) if key in group.companions else ()
                 found[item.sha256] = replace(item, companion_on=tuple(sorted({*item.companion_on, *more})))
     return Contents(path, "lock", {place: frozenset(found.values()) for place, found in groups.items()})
-
-
-def _described(package: LockedPackage) -> DescribedPackage:
-    return DescribedPackage(
-        package.name, package.version, package.architecture, package.size, package.sha256, package.sha256
-    )
 
 
 def _of_cache(cache: CacheFolder) -> Contents:

@@ -1,9 +1,12 @@
-"""The lock of a manifest: where it lies, whether it is current, and how it is saved."""
+"""The lock of a manifest: where it lies, whether it is current and young enough, and how it is saved."""
 
+import datetime
 from os.path import lexists
 from pathlib import Path
 
+from package_cache.ages import age_text, parse_time
 from package_cache.errors import LockError
+from package_cache.exit_codes import ExitStatus
 from package_cache.filesystem.paths import sha256_of, write_atomically
 from package_cache.filesystem.write_errors import writing_to
 from package_cache.lock.file import checked_text, read_lock_file
@@ -64,6 +67,24 @@ def current_lock(manifest: Manifest) -> Lock:
             hint=f"lock again: package-cache lock --manifest {manifest.path}",
         )
     return lock
+
+
+def refuse_old_lock(lock: Lock, path: Path, limit: datetime.timedelta, now: datetime.datetime) -> None:
+    """Raise `LockError` if a lock is older than the limit, or does not state its time."""
+    hint = "lock again: package-cache lock, with --dated if the manifest has no max-age"
+    if not lock.created:
+        raise LockError(f"cannot tell how old {path} is, and max-age is {age_text(limit)}", hint=hint)
+    created = parse_time(lock.created)
+    if created is None:
+        raise LockError(f"cannot tell how old {path} is: 'created' is not a time: {lock.created!r}", hint=hint)
+    age = now - created
+    if age > limit:
+        raise LockError(
+            f"cannot build from {path}: it was created {lock.created}, {age_text(age)} ago, "
+            f"and max-age is {age_text(limit)}",
+            hint=hint,
+            status=ExitStatus.TOO_OLD,
+        )
 
 
 def save_lock(lock: Lock, manifest: Manifest) -> None:

@@ -1,12 +1,14 @@
 """`stage`: copy the groups that a job requests to the volume that its container mounts."""
 
 import contextlib
+import datetime
 import secrets
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from package_cache.ages import age_text, parse_time
 from package_cache.cache.checked_files import read_group, read_installer, read_list
 from package_cache.cache.cleanup import remove_unfinished
 from package_cache.cache.consistent_read import once_settled
@@ -17,6 +19,7 @@ from package_cache.cache.pool_index import StoredFile, intact_packages
 from package_cache.cache.publish import GroupFiles, publish
 from package_cache.errors import CacheError, UsageError
 from package_cache.events import Listener, Progress, ignore
+from package_cache.exit_codes import ExitStatus
 from package_cache.filesystem.write_errors import writing_to
 from package_cache.names import GROUP_NAME
 
@@ -134,3 +137,25 @@ def _merged(choice: _Choice, target: CacheFolder) -> Description:
         packages |= {package.sha256: package for group in others for package in read_list(target, group)}
         groups += others
     return choice.description.with_groups(groups, {item.sha256: item.size for item in packages.values()})
+
+
+def refuse_old_cache(cache: CacheFolder, limit: datetime.timedelta, now: datetime.datetime) -> None:
+    """Raise `CacheError` if a cache, or the lock from which it was built, is older than the limit.
+
+    The installer has no limit: an old cache must not break a job.
+    """
+    description = once_settled(cache, lambda: read_description(cache))
+    times = {"was built": description.created, **({"was locked": description.locked} if description.locked else {})}
+    for what, time in times.items():
+        parsed = parse_time(time)
+        if parsed is None:
+            message = f"cannot tell how old {cache.path} is: when it {what} is not a time: {time!r}"
+            raise CacheError(message, hint="build the cache again")
+        age = now - parsed
+        if age > limit:
+            raise CacheError(
+                f"cannot stage from {cache.path}: it {what} {time}, {age_text(age)} ago, and --max-age is "
+                f"{age_text(limit)}",
+                hint="lock and build it again: package-cache lock, package-cache build",
+                status=ExitStatus.TOO_OLD,
+            )

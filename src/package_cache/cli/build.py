@@ -25,8 +25,7 @@ from package_cache.cli.render import Renderer
 from package_cache.deb.compression import LEVEL
 from package_cache.events import Step
 from package_cache.manifest.model import Manifest
-from package_cache.manifest_lock import lock_digest, lock_path
-from package_cache.max_age import refuse_old_lock
+from package_cache.manifest_lock import lock_digest, lock_path, refuse_old_lock
 from package_cache.releases.sources import mirror_finder
 from package_cache.settings import Options
 

@@ -9,8 +9,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import NO_LIMIT, GivenPath, cache_option, groups_argument, max_age_option, verb
 from package_cache.cli.render import Renderer
-from package_cache.max_age import refuse_old_cache
-from package_cache.stage import stage
+from package_cache.stage import refuse_old_cache, stage
 
 
 @verb("stage")

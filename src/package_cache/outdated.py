@@ -111,22 +111,17 @@ def _ask(sources: SystemSources, options: Options, listener: Listener, locked: L
 
 def _package(package: LockedPackage, newest: str, offer: Offer, takers: Sequence[LockedGroup]) -> OutdatedPackage:
     requests = [PackageRequest.parse(text) for group in takers for text in group.requests]
+    secured = [
+        version for version, suites in offer.suites.items() if any(suite.endswith(SECURITY_SUITES) for suite in suites)
+    ]
+    newer = [version for version in secured if Version(version) > Version(package.version)]
     return OutdatedPackage(
         package.name,
         package.architecture,
         package.version,
         newest,
         offer.suites.get(newest, ()),
-        _security(package.version, offer),
+        max(newer, key=Version, default=None),
         tuple(group.name for group in takers),
         any((one.name, one.version) == (package.name, package.version) for one in requests),
     )
-
-
-def _security(locked: str, offer: Offer) -> str | None:
-    newer = [
-        version
-        for version, suites in offer.suites.items()
-        if any(suite.endswith(SECURITY_SUITES) for suite in suites) and Version(version) > Version(locked)
-    ]
-    return max(newer, key=Version, default=None)

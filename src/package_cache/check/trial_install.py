@@ -41,7 +41,12 @@ def try_install(
         release = release_digest(cache, verdict.group, result.system)
         runs.append(_run(verdict, cache, root, isolation))
         if release and release == release_digest(cache, verdict.group, result.system):  # else it was rebuilt meanwhile
-            proofs.append(_proof(result, runs[-1], release))
+            run, now = runs[-1], datetime.now(UTC).isoformat(timespec="seconds")
+            proof = Proof(
+                run.group, result.system, result.architecture, visible_line(result.name), result.digest, release,
+                run.status, run.installed, run.agreed, now,
+            )  # fmt: skip
+            proofs.append(proof)
     try:
         add_proofs(cache, proofs)
     except (PackageCacheError, OSError) as error:
@@ -76,11 +81,3 @@ def _result_text(container: Container, file: str) -> str:
         return container.run(["sh", "-c", script, file], timeout=RESULT_LIMIT, check=False).stdout
     except CommandError:  # it does not exit, or prints without end
         return ""
-
-
-def _proof(result: CheckResult, run: Run, release: str) -> Proof:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Proof(
-        run.group, result.system, result.architecture, visible_line(result.name), result.digest, release, run.status,
-        run.installed, run.agreed, now,
-    )  # fmt: skip

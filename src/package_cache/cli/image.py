@@ -9,7 +9,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import authfile_option, cache_option, given_options, mirror_options, verb
 from package_cache.cli.render import Renderer
-from package_cache.image.export import Form, ImageResult, image
+from package_cache.image.export import Form, image
 from package_cache.oci.skopeo import Destination
 
 
@@ -57,10 +57,6 @@ def image_command(
     destination = Destination.parse(output, authfile=authfile, insecure=insecure_registry)
     with renderer.listening() as listener:
         made = image(CacheFolder(cache), destination, Form(form), options, listener)
-    return renderer.result(_text(made), made)
-
-
-def _text(made: ImageResult) -> str:
     architectures = ", ".join(platform.architecture for platform in made.platforms)
     head = f"{made.reference}: {made.form.value} form, {architectures}, {count(made.layers, 'layer')}"
-    return f"{head}, {in_bytes(made.bytes)}\n{made.digest}"
+    return renderer.result(f"{head}, {in_bytes(made.bytes)}\n{made.digest}", made)

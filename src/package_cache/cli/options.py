@@ -5,7 +5,7 @@ import functools
 import os
 import pwd
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -232,9 +232,9 @@ def given_manifest(path: Path | None) -> Manifest:
 def given_options(
     state: Path | None = None,
     *,
-    mirrors: Iterable[tuple[str, str]] = (),
+    mirrors: Collection[tuple[str, str]] = (),
     keyrings: Iterable[tuple[str, Path]] = (),
-    snapshots: Iterable[tuple[str, str]] = (),
+    snapshots: Collection[tuple[str, str]] = (),
     auth: Path | None = None,
     **others: Any,
 ) -> Options:
@@ -271,11 +271,8 @@ def _mirrors_of_environment() -> list[tuple[str, str]]:
     return [(name, uri) for name, _, uri in pairs]
 
 
-def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for name, uri in pairs:
-        found[name] = (*found.get(name, ()), uri)
-    return found
+def _by_name(pairs: Collection[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(uri for other, uri in pairs if other == name) for name, _ in pairs}
 
 
 def _readable(path: Path, what: str, hint: str) -> Path:

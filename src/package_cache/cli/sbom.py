@@ -83,20 +83,16 @@ def _refuse_unless_file(output: Path | None) -> None:
         raise UsageError(f"cannot write to {output}: there is no folder {output.resolve().parent}")
 
 
-def _extra() -> list[str]:
-    """Return the requirements of the extra `sbom`, for pip, from the metadata of this package."""
-    needed = importlib.metadata.requires("pod-package-cache") or []
-    return [need.partition(";")[0].strip() for need in needed if need.replace("'", '"').endswith('extra == "sbom"')]
-
-
 def _writer(format_: str) -> Writer:
     """Import the writer of a format on demand: its library is optional, and slow to import."""
     try:
         module = importlib.import_module(f"package_cache.sbom.{format_}")
     except ModuleNotFoundError as error:
+        needed = [need.partition(";") for need in importlib.metadata.requires("pod-package-cache") or ()]
+        extra = [need.strip() for need, _, when in needed if when.replace("'", '"').endswith('extra == "sbom"')]
         raise ToolMissingError(
             f"cannot write {format_}: the Python package {error.name} is not installed",
-            hint=f"install it: {sys.executable} -m pip install {shlex.join(_extra())}",
+            hint=f"install it: {sys.executable} -m pip install {shlex.join(extra)}",
         ) from error
     writer: Writer = getattr(module, f"{format_}_text")
     return writer

@@ -19,8 +19,8 @@ from package_cache.sbom.facts import Bill, BilledPackage
 DOCUMENT = "SPDXRef-DOCUMENT"
 
 
-def spdx_document(bill: Bill) -> Document:
-    """Return the document as an object of the library."""
+def spdx_text(bill: Bill) -> str:
+    """Return the document; the same bill gives the same text."""
     packages = [_package(item) for item in bill.packages]
     info = CreationInfo(
         spdx_version="SPDX-2.3",
@@ -31,13 +31,8 @@ def spdx_document(bill: Bill) -> Document:
         created=bill.created.replace(tzinfo=None),
     )
     described = [Relationship(DOCUMENT, RelationshipType.DESCRIBES, package.spdx_id) for package in packages]
-    return Document(info, packages, relationships=described)
-
-
-def spdx_text(bill: Bill) -> str:
-    """Return the document; the same bill gives the same text."""
     stream = io.StringIO()
-    write_document_to_stream(spdx_document(bill), stream, validate=False)
+    write_document_to_stream(Document(info, packages, relationships=described), stream, validate=False)
     return stream.getvalue().rstrip("\n") + "\n"
 
 
@@ -45,6 +40,8 @@ def _package(item: BilledPackage) -> Package:
     namespace, qualifiers = item.purl_parts
     purl = PackageURL("deb", namespace, item.name, item.version, qualifiers).to_string()
     licences = ", ".join(item.licences)
+    # Letters, digits, `.` and `-` (SPDX 2.3, 7.2); the hash makes it unique.
+    identifier = f"{item.system}-{item.name}-{item.version}-{item.architecture}-{item.sha256[:12]}"
     facts = [
         f"source package: {item.source} {item.source_version}",
         f"SHA-256 of the archive's file: {item.original_sha256}",
@@ -54,7 +51,7 @@ def _package(item: BilledPackage) -> Package:
         *([f"companion, for older containers, of: {' '.join(item.companion_of)}"] if item.companion_of else []),
     ]
     return Package(
-        spdx_id=_identifier(item),
+        spdx_id="SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", identifier),
         name=item.name,
         version=item.version,
         file_name=f"./pool/{item.sha256}.deb",
@@ -75,12 +72,6 @@ def _package(item: BilledPackage) -> Package:
 def _fits(uri: str, validate: Callable[[str], list[str]]) -> bool:
     """Return whether the format accepts a URI: it refuses hosts without a dot, such as those of a local network."""
     return bool(uri) and not validate(uri)
-
-
-def _identifier(item: BilledPackage) -> str:
-    """Return an identifier of letters, digits, `.` and `-` (SPDX 2.3, 7.2); the hash makes it unique."""
-    text = f"{item.system}-{item.name}-{item.version}-{item.architecture}-{item.sha256[:12]}"
-    return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", text)
 
 
 def _supplier(maintainer: str) -> Actor | SpdxNoAssertion:

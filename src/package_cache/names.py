@@ -64,9 +64,5 @@ class PackageRequest:
         return cls(name, architecture or None, version or None)
 
     def __str__(self) -> str:
-        text = self.name
-        if self.architecture:
-            text += f":{self.architecture}"
-        if self.version:
-            text += f"={self.version}"
-        return text
+        architecture = f":{self.architecture}" if self.architecture else ""
+        return f"{self.name}{architecture}{f'={self.version}' if self.version else ''}"

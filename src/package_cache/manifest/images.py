@@ -7,10 +7,10 @@ architecture = "arm64"                  where it does not say it itself
 groups = ["ssh"]                        all of the manifest, if it is missing
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from package_cache.manifest.checks import FirstPlaces, Problems, a_name, check_system, form, known
+from package_cache.manifest.checks import FirstPlaces, a_name, check_system, form, known
 from package_cache.manifest.model import CheckedImage, Group
 from package_cache.manifest.referenced_files import Beside
 from package_cache.manifest.toml_getters import Table
@@ -20,13 +20,11 @@ KEYS = ("name", "reference", "root", "status", "system", "architecture", "groups
 KINDS = ("reference", "root", "status")
 
 
-def read_images(
-    tables: Sequence[Table], beside: Beside, groups: Iterable[Group], problems: Problems
-) -> tuple[CheckedImage, ...]:
-    """Read all `[[image]]` tables."""
+def read_images(root: Table, groups: Iterable[Group], beside: Beside) -> tuple[CheckedImage, ...]:
+    """Read all `[[image]]` tables; their paths are seen from `beside` the manifest."""
     names = {group.name for group in groups}
-    places = FirstPlaces(problems)
-    return tuple(image for table in tables if (image := _image(table, beside, names, places)).name)
+    places = FirstPlaces(root.problems)
+    return tuple(image for table in root.tables("image") if (image := _image(table, beside, names, places)).name)
 
 
 def _image(table: Table, beside: Beside, groups: Collection[str], places: FirstPlaces) -> CheckedImage:

@@ -20,10 +20,15 @@ class Beside:
 
     def check(self, text: str) -> tuple[str, str] | None:
         """Return what is wrong with a path that leads out of the folder, and what to write instead; else None."""
-        if self.allow_outside or not self._leads_out(text):
+        if self.allow_outside:
             return None
-        hint = f"name one below that folder, or allow others with {ALLOW_OUTSIDE}"
-        return f"{text!r} leads out of the manifest's folder", hint
+        try:
+            Inside(self.folder, Links.BENEATH).status(text)
+        except OSError as error:
+            if error.errno in (errno.EXDEV, errno.ELOOP) or os.path.normpath(text).startswith(".."):
+                hint = f"name one below that folder, or allow others with {ALLOW_OUTSIDE}"
+                return f"{text!r} leads out of the manifest's folder", hint
+        return None
 
     def read(self, text: str, bound: str) -> bytes | None:
         """Return the bytes of a file, up to the bound of that name; None if no such file may be read."""
@@ -33,10 +38,3 @@ class Beside:
             return Inside(self.folder, Links.BENEATH).read(text, bound)
         except (OSError, ValueError):  # such as a name longer than the file system takes
             return None
-
-    def _leads_out(self, text: str) -> bool:
-        try:
-            Inside(self.folder, Links.BENEATH).status(text)
-        except OSError as error:
-            return error.errno in (errno.EXDEV, errno.ELOOP) or os.path.normpath(text).startswith("..")
-        return False

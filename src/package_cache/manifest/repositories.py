@@ -21,10 +21,10 @@ systems = ["ubuntu22.04"]               all of the manifest, if it is missing
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from package_cache.fields import shown
-from package_cache.manifest.checks import Problems, a_name, check_system, form, known
+from package_cache.manifest.checks import a_name, check_system, form, known
 from package_cache.manifest.model import Group, Pin, Repository
 from package_cache.manifest.referenced_files import Beside
 from package_cache.manifest.repository_keys import trusted_keys
@@ -40,6 +40,7 @@ INSTEAD = {"origin": "name whose it is with repository, such as a [[repository]]
 """What apt_preferences(5) pins by and a manifest does not: hosts, which change with the mirror."""
 
 URI_EXAMPLE = '"scheme://host/path"'
+MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
 SUITE = re.compile(r"[A-Za-z0-9._+~/-]+", re.ASCII)
 PATTERN = re.compile(r"[a-z0-9*?][a-z0-9*?+.-]*", re.ASCII)
 VERSION_PATTERN = re.compile(r"[0-9*?][A-Za-z0-9*?.+~:-]*", re.ASCII)
@@ -47,9 +48,11 @@ PRIORITIES = range(-32768, 32768)
 """apt keeps a priority in a short; apt_preferences(5) says that 0 has no defined behaviour."""
 
 
-def read_repositories(tables: Sequence[Table], beside: Beside, problems: Problems) -> tuple[Repository, ...]:
-    """Read all `[[repository]]` tables; keys are looked up `beside` the manifest."""
-    found = [repository for table in tables if (repository := _repository(table, beside)).name]
+def read_repositories(
+    root: Table, groups: Iterable[Group], beside: Beside
+) -> tuple[tuple[Repository, ...], tuple[Pin, ...]]:
+    """Read all `[[repository]]` tables, whose keys are looked up `beside` the manifest, and all `[[pin]]` tables."""
+    found = [repository for table in root.tables("repository") if (repository := _repository(table, beside)).name]
     named: dict[str, list[Repository]] = {}
     for repository in found:
         same = named.setdefault(repository.name, [])
@@ -57,8 +60,13 @@ def read_repositories(tables: Sequence[Table], beside: Beside, problems: Problem
         same.append(repository)
         if earlier is not None:
             message = f"repository {repository.name!r} is there already, on line {earlier.place.line}"
-            problems.add(repository.place, message, "give one of them another name, or other systems")
-    return tuple(found)
+            root.problems.add(repository.place, message, "give one of them another name, or other systems")
+    archives = {f"{group.distribution}{suffix}" for group in groups for suffix in ("", "-security")}  # in the lock
+    for repository in found:
+        if repository.name in archives:
+            message = f"{repository.name!r} is the name of the distribution's own archive"
+            root.problems.add(repository.place, message, f"write another name, such as {repository.name}-extra")
+    return tuple(found), tuple(_pin(table, {*named, *archives}) for table in root.tables("pin"))
 
 
 def _for_one_system(one: Repository, other: Repository) -> bool:
@@ -67,27 +75,23 @@ def _for_one_system(one: Repository, other: Repository) -> bool:
     return for_all or not set(one.systems or ()).isdisjoint(other.systems or ())
 
 
-def check_names_are_free(repositories: Iterable[Repository], groups: Iterable[Group], problems: Problems) -> None:
-    """Record each repository that is named as the lock names a distribution's own archive, such as `ubuntu`."""
-    taken = archive_names(groups)
-    for repository in repositories:
-        if repository.name in taken:
-            message = f"{repository.name!r} is the name of the distribution's own archive"
-            problems.add(repository.place, message, f"write another name, such as {repository.name}-extra")
+def read_mirrors(root: Table) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Read the tables `[mirrors]` and `[snapshots]`: what an archive has, by the archive's name."""
+    mirrors = root.table("mirrors", f"ubuntu = [{URI_EXAMPLE}]")
+    snapshots = root.table("snapshots", f"ubuntu = {URI_EXAMPLE}")
+    is_name = form(MIRROR_NAME, "a distribution", "write one like ubuntu, debian or ubuntu-security")
+    for table in (mirrors, snapshots):
+        for name in table.values:
+            table.problems.right((name, table.place(name)), is_name)
+    uris = {name: _uris(mirrors, name) for name in mirrors.values}
+    return uris, {name: uri for name in snapshots.values if (uri := _uri(snapshots, name))}
 
 
-def archive_names(groups: Iterable[Group]) -> set[str]:
-    """Return the names that the lock has for the own archives of the groups' distributions."""
-    return {f"{group.distribution}{suffix}" for group in groups for suffix in ("", "-security")}
-
-
-def uris(table: Table, key: str) -> tuple[str, ...]:
-    """Return the list of URIs under a key, in its order."""
+def _uris(table: Table, key: str) -> tuple[str, ...]:
     return table.texts(key, f"[{URI_EXAMPLE}]", _check_uri, needed=True, what="URI")
 
 
-def snapshot(table: Table, key: str) -> str | None:
-    """Return the URI of a mirror that keeps old versions, None if there is none."""
+def _uri(table: Table, key: str) -> str | None:
     return table.text(key, URI_EXAMPLE, _check_uri)
 
 
@@ -105,7 +109,7 @@ def _repository(table: Table, beside: Beside) -> Repository:
     suite = table.text("suite", '"stable"', is_suite, needed=True)
     repository = Repository(
         name or "",
-        uris(table, "uris"),
+        _uris(table, "uris"),
         suite or "",
         table.place(),
         _components(table),
@@ -114,7 +118,7 @@ def _repository(table: Table, beside: Beside) -> Repository:
         table.flag("allow-unsigned"),
         _priority(table),
         table.flag("allow-expired"),
-        snapshot(table, "snapshot"),
+        _uri(table, "snapshot"),
     )
     _check_vouched_for(table)
     return repository
@@ -156,7 +160,7 @@ def _priority(table: Table, *, needed: bool = False) -> int | None:
     return priority
 
 
-def read_pin(table: Table, repositories: Collection[str]) -> Pin:
+def _pin(table: Table, repositories: Collection[str]) -> Pin:
     """Read a `[[pin]]` table; `repositories` are the names that may be pinned."""
     table.only(*PIN_KEYS, instead=INSTEAD)
     pattern = form(PATTERN, "a package name", "write a name, or a pattern with * and ?")

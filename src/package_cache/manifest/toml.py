@@ -20,10 +20,8 @@ packages = ["openssh-client", "openssh-server"]
 
 import itertools
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
 
 from package_cache.ages import parse_age
 from package_cache.bounded_json import TooManyValuesError
@@ -44,15 +42,7 @@ from package_cache.manifest.images import read_images
 from package_cache.manifest.model import Group, Manifest, Place, RequestedPackage
 from package_cache.manifest.positions import positions
 from package_cache.manifest.referenced_files import Beside
-from package_cache.manifest.repositories import (
-    URI_EXAMPLE,
-    archive_names,
-    check_names_are_free,
-    read_pin,
-    read_repositories,
-    snapshot,
-    uris,
-)
+from package_cache.manifest.repositories import read_mirrors, read_repositories
 from package_cache.manifest.toml_getters import Table
 from package_cache.names import ARCHITECTURE, NO_MACHINE
 from package_cache.system import COMPATIBLE, DEFAULT_ARCHITECTURE, System
@@ -61,8 +51,6 @@ GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
     "recommends", "precommands", "provides", "size-budget", "debconf",
 )  # fmt: skip
-PACKAGE_KEYS = ("name", "architectures")
-DEBCONF_KEYS = ("package", "question", "type", "value")
 SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kKMG]i?B|B)", re.ASCII)
 UNITS = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
@@ -70,9 +58,6 @@ UNITS = {
 }  # fmt: skip
 _HEADER = re.compile(r"^[ \t]*+\[", re.MULTILINE)
 """Of a table; within a text of several lines it counts as well."""
-
-MIRROR_NAME = re.compile(r"[a-z][a-z_]*(?:-security)?", re.ASCII)
-Read = TypeVar("Read")
 
 
 def read_toml(path: Path, digest: str, problems: Problems, *, allow_outside: bool = False) -> Manifest:
@@ -85,13 +70,9 @@ def read_toml(path: Path, digest: str, problems: Problems, *, allow_outside: boo
     root.only("group", "repository", "pin", "image", "mirrors", "snapshots", "max-age", "companion-architectures")
     places = FirstPlaces(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, places)]
-    repositories = read_repositories(root.tables("repository"), beside, problems)
-    check_names_are_free(repositories, groups, problems)
-    names = {item.name for item in repositories} | archive_names(groups)
-    pins = tuple(read_pin(table, names) for table in root.tables("pin"))
-    images = read_images(root.tables("image"), beside, groups, problems)
-    mirrors = _by_archive(root.table("mirrors", f"ubuntu = [{URI_EXAMPLE}]"), uris)
-    snapshots = _by_archive(root.table("snapshots", f"ubuntu = {URI_EXAMPLE}"), snapshot)
+    repositories, pins = read_repositories(root, groups, beside)
+    images = read_images(root, groups, beside)
+    mirrors, snapshots = read_mirrors(root)
     age = root.text("max-age", '"30d"', parsed(parse_age), empty=True)
     return Manifest(
         path, digest, tuple(groups), repositories, mirrors, snapshots, parse_age(age) if age else None, pins, images,
@@ -149,7 +130,7 @@ def _packages(table: Table, architectures: tuple[str, ...]) -> tuple[RequestedPa
         if not isinstance(item, Table):
             found.append(item)
             continue
-        item.only(*PACKAGE_KEYS)
+        item.only("name", "architectures")
         name = item.text("name", '"openssh-server"', needed=True)
         own = _architectures(item, needed=True)
         for index, architecture in enumerate(own):
@@ -188,7 +169,7 @@ def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:
     found = []
     places = FirstPlaces(table.problems)
     for item in table.tables("debconf"):
-        item.only(*DEBCONF_KEYS)
+        item.only("package", "question", "type", "value")
         package = item.text("package", '"krb5-config"', needed=True)
         question = item.text("question", '"krb5-config/default_realm"', needed=True)
         kind = item.text("type", '"string"', needed=True)
@@ -226,12 +207,3 @@ def _companion_architectures(root: Table) -> tuple[str, ...]:
             message = f"no machine runs programs of {text!r} beside those of another architecture"
             root.wrong(["companion-architectures", index], message, f"write one of: {', '.join(known)}")
     return found
-
-
-def _by_archive(table: Table, read: Callable[[Table, str], Read | None]) -> dict[str, Read]:
-    """Return what `read` finds for each archive in a table, by the archive's name."""
-    is_name = form(MIRROR_NAME, "a distribution", "write one like ubuntu, debian or ubuntu-security")
-    for name in table.values:
-        table.problems.right((name, table.place(name)), is_name)
-    found = {name: read(table, name) for name in table.values}
-    return {name: value for name, value in found.items() if value is not None}

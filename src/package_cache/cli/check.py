@@ -115,7 +115,6 @@ def _refuse_contradictions(where: Where, *, install: bool) -> None:
 
 
 def _value_of(result: CheckResult) -> dict[str, object]:
-    """Return the JSON value of one system."""
     runs = {run.group: run for run in result.runs}
     groups = [
         {
@@ -172,7 +171,6 @@ def _row(item: Verdict) -> tuple[str, str, str, str]:
 
 
 def _matrix_value(results: Matrix) -> dict[str, object]:
-    """Return the JSON value of all images of a manifest."""
     images = []
     for name, result in results.items():
         value: dict[str, object] = {"name": name, "status": result.status.code, "error": None}

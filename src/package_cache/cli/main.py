@@ -29,7 +29,8 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"package_cache.cli.{'show' if cmd_name == 'list' else cmd_name}")
+        name = "show" if cmd_name in ("list", "verify") else cmd_name
+        module = importlib.import_module(f"package_cache.cli.{name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 

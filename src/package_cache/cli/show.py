@@ -1,4 +1,4 @@
-"""`package-cache list` and `package-cache show`: the contents of a cache."""
+"""`package-cache list`, `show` and `verify`: the contents of a cache."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -11,9 +11,12 @@ from package_cache.cache.description import DescribedGroup, read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
+from package_cache.cache.verify import verify
 from package_cache.cli.formatting import count, in_bytes, table
 from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
+from package_cache.escaping import visible_line
+from package_cache.exit_codes import ExitStatus
 
 
 @verb("list")
@@ -71,6 +74,27 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
     systems = [{**asdict(item), "packages": packages, "proofs": _proofs_of(item, proofs)} for item, packages in shown]
     text = "\n\n".join(_group_text(*item, _proofs_of(item[0], proofs)) for item in shown)
     return renderer.result(text, {"name": group, "systems": systems})
+
+
+@verb("verify")
+@cache_option
+def verify_command(renderer: Renderer, cache: Path) -> int:
+    """Check every file of a cache against its SHA-256.
+
+    \b
+    Examples:
+      package-cache verify --cache package_cache
+      package-cache verify --cache /mnt/package_cache --json
+    """
+    with renderer.listening() as listener:
+        result = verify(CacheFolder(cache), listener)
+    if not result.problems:
+        return renderer.result(f"{cache}: {count(result.files, 'file')}, {in_bytes(result.bytes)}: intact", result)
+    if not renderer.json:
+        for problem in result.problems:
+            renderer.complain(visible_line(problem))
+        renderer.complain(f"{cache}: {count(len(result.problems), 'problem')}; build or stage the cache again")
+    return renderer.result("", result, ExitStatus.CACHE_DAMAGED)
 
 
 def _proofs_of(group: DescribedGroup, proofs: Iterable[Proof]) -> list[Proof]:

@@ -257,7 +257,6 @@ def _image_set(fields: Fields, keys: Container[str], images: Container[str]) -> 
 
 
 def _known(fields: Fields, field: str, keys: Container[str]) -> tuple[str, ...]:
-    """Return a list of keys of packages."""
     found = fields.texts(field)
     for index, key in enumerate(found):
         if key not in keys:

@@ -24,7 +24,16 @@ TOKEN = re.compile(
 
 def positions(text: str) -> Mapping[Path, int]:
     """Return the offset of each table's header, each key and each value of a list, by its path."""
-    return _Walker(text).walk()
+    walker = _Walker(text)
+    table: Path = ()
+    while start := walker.peek():
+        if start == "[":
+            table = walker.header()
+        elif start == "\n":
+            walker.at += 1
+        else:
+            walker.pair(table)
+    return walker.found
 
 
 def name_of(path: Path) -> str:
@@ -35,22 +44,10 @@ def name_of(path: Path) -> str:
 
 class _Walker:
     def __init__(self, text: str) -> None:
-        self.tokens = [(match.group(), match.start()) for match in TOKEN.finditer(text)]
-        self.tokens = [token for token in self.tokens if not token[0].startswith("#")]
+        self.tokens = [(match[0], match.start()) for match in TOKEN.finditer(text) if not match[0].startswith("#")]
         self.at = 0
         self.found: dict[Path, int] = {}
         self.counts: dict[Path, int] = {}
-
-    def walk(self) -> Mapping[Path, int]:
-        table: Path = ()
-        while self.at < len(self.tokens):
-            if self.peek() == "\n":
-                self.at += 1
-            elif self.peek() == "[":
-                table = self.header()
-            else:
-                self.pair(table)
-        return self.found
 
     def peek(self) -> str:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
@@ -61,27 +58,20 @@ class _Walker:
             self.at += 1
 
     def header(self) -> Path:
-        """Read `[table]` or `[[table]]` and return its path."""
+        """Read `[table]` or `[[table]]` and return its path; where a part of it is a list of tables, of the last."""
         offset = self.tokens[self.at][1]
         self.at += 1
         is_list = self.peek() == "["
         self.at += is_list
-        path = self.current(self.key("]"))
+        path: Path = ()
+        for part in self.key("]"):
+            path = (*path, self.counts[path] - 1, part) if path in self.counts else (*path, part)
         if is_list:
-            path = (*path, self.counts.get(path, 0))
-            self.counts[path[:-1]] = self.counts.get(path[:-1], 0) + 1
+            self.counts[path] = self.counts.get(path, 0) + 1
+            path = (*path, self.counts[path] - 1)
         self.found.setdefault(path, offset)
         self.skip_to("\n")
         return path
-
-    def current(self, key: Path) -> Path:
-        """Return the path of a header's table; where a part of it is a list of tables, of the last of them."""
-        path: Path = ()
-        for part in key[:-1]:
-            path = (*path, part)
-            if path in self.counts:
-                path = (*path, self.counts[path] - 1)
-        return path + key[-1:]
 
     def key(self, end: str) -> Path:
         """Read a dotted key up to its end."""

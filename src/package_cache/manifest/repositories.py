@@ -152,7 +152,6 @@ def _systems(table: Table) -> tuple[str, ...] | None:
 
 
 def _priority(table: Table, *, needed: bool = False) -> int | None:
-    """Return the priority of a repository or a pin."""
     priority = table.integer("priority", "700", needed=needed)
     if priority is not None and (priority == 0 or priority not in PRIORITIES):
         hint = "write a number such as 700, as in apt_preferences(5)"

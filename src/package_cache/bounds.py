@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, replace
 
 from package_cache.errors import PackageCacheError, Problem, UsageError
-from package_cache.exit_codes import ExitStatus
 
 VARIABLE = "PACKAGE_CACHE_BOUNDS"
 """Of the environment: `NAME=NUMBER`, several separated by spaces."""
@@ -80,10 +79,9 @@ _set: dict[str, int] = {}
 class BoundError(PackageCacheError):
     """An input exceeds a bound. Names the bound and how to raise it."""
 
-    def __init__(self, name: str, what: str, found: int | None = None, *, status: ExitStatus | None = None) -> None:
+    def __init__(self, name: str, what: str, found: int | None = None) -> None:
         """Build the error "cannot read WHAT: ..."; `found` is the value found, None: it was not counted to its end."""
-        super().__init__(f"cannot read {what}: it has {excess(name, found)}", hint=how_to_raise(name), status=status)
-        self.name = name
+        super().__init__(f"cannot read {what}: it has {excess(name, found)}", hint=how_to_raise(name))
 
 
 def bound(name: str) -> int:
@@ -91,10 +89,10 @@ def bound(name: str) -> int:
     return _set.get(name, BOUNDS[name].default)
 
 
-def check_bound(name: str, found: int, what: str, *, status: ExitStatus | None = None) -> None:
+def check_bound(name: str, found: int, what: str) -> None:
     """Raise `BoundError` if `found` exceeds a bound; `what` is what is read, such as "the job /etc/pai/job.yaml"."""
     if found > bound(name):
-        raise BoundError(name, what, found, status=status)
+        raise BoundError(name, what, found)
 
 
 def excess(name: str, found: int | None = None) -> str:

@@ -43,6 +43,9 @@ class PackageCacheError(Exception):
 
     status = ExitStatus.INTERNAL
 
+    def __init_subclass__(cls, *, status: ExitStatus | None = None) -> None:
+        cls.status = status or cls.status
+
     def __init__(
         self,
         message: str,
@@ -99,49 +102,33 @@ def status_of_os_error(error: OSError) -> ExitStatus:
     return ExitStatus.READ_ONLY if error.errno in MAY_NOT + NO_PLACE else ExitStatus.INTERNAL
 
 
-class UsageError(PackageCacheError):
+class UsageError(PackageCacheError, status=ExitStatus.USAGE):
     """An option, a name or a combination is invalid."""
 
-    status = ExitStatus.USAGE
 
-
-class ManifestError(PackageCacheError):
+class ManifestError(PackageCacheError, status=ExitStatus.BAD_MANIFEST):
     """The manifest has problems."""
 
-    status = ExitStatus.BAD_MANIFEST
 
-
-class LockError(PackageCacheError):
+class LockError(PackageCacheError, status=ExitStatus.BAD_LOCK):
     """The lock is missing, damaged, or stale."""
 
-    status = ExitStatus.BAD_LOCK
 
-
-class ArchiveError(PackageCacheError):
+class ArchiveError(PackageCacheError, status=ExitStatus.ARCHIVE_UNREACHABLE):
     """No mirror of a repository gave a usable answer."""
 
-    status = ExitStatus.ARCHIVE_UNREACHABLE
 
-
-class VerificationError(PackageCacheError):
+class VerificationError(PackageCacheError, status=ExitStatus.NOT_VERIFIED):
     """A signature or a hash does not match."""
 
-    status = ExitStatus.NOT_VERIFIED
 
-
-class PrecommandError(PackageCacheError):
+class PrecommandError(PackageCacheError, status=ExitStatus.PRECOMMAND_FAILED):
     """A precommand failed or timed out."""
 
-    status = ExitStatus.PRECOMMAND_FAILED
 
-
-class ToolMissingError(PackageCacheError):
+class ToolMissingError(PackageCacheError, status=ExitStatus.TOOL_MISSING):
     """A tool of the system is not installed."""
 
-    status = ExitStatus.TOOL_MISSING
 
-
-class CacheError(PackageCacheError):
+class CacheError(PackageCacheError, status=ExitStatus.CACHE_DAMAGED):
     """The cache is missing, damaged, or lacks a requested group; the status says which."""
-
-    status = ExitStatus.CACHE_DAMAGED

@@ -10,7 +10,7 @@ from package_cache.check.target import Where, opened
 from package_cache.check.trial_install import try_install
 from package_cache.check.verdict import CheckResult
 from package_cache.errors import PackageCacheError, UsageError, unforeseen
-from package_cache.events import Listener, ignore
+from package_cache.events import Listener
 from package_cache.manifest.model import Manifest
 from package_cache.sandbox.isolation import isolation_for, strongest_isolation
 from package_cache.tools import need_for_check
@@ -26,7 +26,7 @@ class CheckOptions:
 
 
 def check_one(
-    groups: Sequence[str], cache: CacheFolder, where: Where, options: CheckOptions, listener: Listener = ignore
+    groups: Sequence[str], cache: CacheFolder, where: Where, options: CheckOptions, listener: Listener
 ) -> CheckResult:
     """Check groups in one system; with `options.install` also install them in a copy of it, if it has a root."""
     install = options.install and where.has_root

@@ -10,7 +10,7 @@ from package_cache.cache.proofs import Proof, add_proofs, release_digest
 from package_cache.check.verdict import CheckResult, Prediction, Run, Verdict
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible_line
-from package_cache.events import Listener, Step, Warn, ignore
+from package_cache.events import Listener, Step, Warn
 from package_cache.process import CommandError
 from package_cache.sandbox.container import Container
 from package_cache.sandbox.isolation import Isolation, disposable_root
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def try_install(
-    result: CheckResult, cache: CacheFolder, root: Path, isolation: Isolation, listener: Listener = ignore
+    result: CheckResult, cache: CacheFolder, root: Path, isolation: Isolation, listener: Listener
 ) -> tuple[Run, ...]:
     """Install each checked group in its own copy of `root`, without a network, and record the results in the cache.
 

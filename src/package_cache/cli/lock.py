@@ -49,14 +49,6 @@ class _Request:
                 "--for and --forget change no locked version: run lock --keep or --upgrade separately"
             )
 
-    def previous_lock(self, manifest: Manifest) -> Lock | None:
-        """Return the lock that this request starts from. Raises `LockError` if it needs one and there is none."""
-        before = previous_lock(manifest, needed=bool(self.keep or self.names or self.images or self.forget))
-        if self.names and before is None:
-            message = f"cannot upgrade {', '.join(self.names)}: there is no {lock_path(manifest)}"
-            raise LockError(message, hint="create it first: package-cache lock")
-        return before
-
 
 @verb("lock")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
@@ -100,7 +92,10 @@ def lock_command(renderer: Renderer, /, manifest: Path | None, **given: Any) -> 
     request = _Request(**{field.name: given.pop(field.name) for field in fields(_Request)})
     request.refuse_contradictions()
     read = given_manifest(manifest)
-    before = request.previous_lock(read)
+    before = previous_lock(read, needed=bool(request.keep or request.names or request.images or request.forget))
+    if request.names and before is None:
+        message = f"cannot upgrade {', '.join(request.names)}: there is no {lock_path(read)}"
+        raise LockError(message, hint="create it first: package-cache lock")
     options = given_options(**given)
     with renderer.listening() as listener:
         lock = _resolved(request, read, options, before, listener)

@@ -23,7 +23,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Problems:
     """Collects every problem of one manifest, so that all are shown at once."""
 
-    def __init__(self, file: str, text: str = "") -> None:
+    def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.text = text
         self.found: list[Problem] = []

@@ -20,7 +20,7 @@ from package_cache.cache.layout import CacheFolder, is_index
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.deb.copyrights import licences_of
 from package_cache.errors import CacheError
-from package_cache.events import Listener, Step, ignore
+from package_cache.events import Listener, Step
 from package_cache.lock.model import Lock
 from package_cache.system import System
 from package_cache.threads import in_threads
@@ -95,7 +95,7 @@ Writer = Callable[[Bill], str]
 """Returns the text of a document; one for each format."""
 
 
-def bill_of(groups: Sequence[str], cache: CacheFolder, lock: Lock | None = None, listener: Listener = ignore) -> Bill:
+def bill_of(groups: Sequence[str], cache: CacheFolder, lock: Lock | None, listener: Listener) -> Bill:
     """Return the facts of some groups of a cache, or of all. A lock adds the origins of the files.
 
     Raises `CacheError` if the cache is missing, damaged, or lacks a group.

@@ -30,11 +30,6 @@ class Contents:
     groups: Mapping[GroupPlace, frozenset[DescribedPackage]]
     """The packages of a lock are described like those of a cache that stores the archive's own files."""
 
-    def bytes(self, groups: Iterable[GroupPlace] | None = None) -> int:
-        """Return the size of all files of some groups, or of all groups; each file counts once."""
-        places = self.groups if groups is None else [place for place in groups if place in self.groups]
-        return sum({item.sha256: item.size for place in places for item in self.groups[place]}.values())
-
 
 def read_contents(path: Path) -> Contents:
     """Read a lock (a file) or a cache (a folder). Raises `LockError` or `CacheError`."""
@@ -154,11 +149,16 @@ def compared(old: Contents, new: Contents) -> Difference:
 
 
 def _side(contents: Contents) -> Side:
-    files = {item.sha256 for items in contents.groups.values() for item in items}
-    return Side(contents.path, contents.kind, len(files), contents.bytes())
+    packages = {item for items in contents.groups.values() for item in items}
+    return Side(contents.path, contents.kind, len({item.sha256 for item in packages}), _bytes(packages))
 
 
-def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDifference:
+def _bytes(packages: Iterable[DescribedPackage]) -> int:
+    """Return the size of all files; each counts once."""
+    return sum({item.sha256: item.size for item in packages}.values())
+
+
+def _group(place: GroupPlace, old: Contents, new: Contents) -> GroupDifference:
     before, after = old.groups.get(place), new.groups.get(place)
     changes: tuple[Change, ...] = ()
     if before is None or after is None:
@@ -166,9 +166,8 @@ def _group(place: tuple[str, str], old: Contents, new: Contents) -> GroupDiffere
     else:
         changes = tuple(_changes(before, after))
         state = "changed" if changes else "same"
-    return GroupDifference(
-        *place, state, len(before or ()), len(after or ()), old.bytes([place]), new.bytes([place]), changes
-    )
+    before, after = before or frozenset(), after or frozenset()
+    return GroupDifference(*place, state, len(before), len(after), _bytes(before), _bytes(after), changes)
 
 
 def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPackage]) -> list[Change]:

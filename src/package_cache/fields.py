@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from package_cache.bounds import collect
@@ -19,19 +20,19 @@ PATTERNS = {
 Record = TypeVar("Record")
 
 
+@dataclass(frozen=True)
 class Fields:
     """The fields of one table of a file. Where a value is wrong, the problem is noted and a harmless value given."""
 
-    def __init__(self, values: Mapping[str, Any], file: str, at: str = "", problems: list[Problem] | None = None):
-        """Read `values`; `at` is the table's own path, "" for the document itself."""
-        self.values = values
-        self.problems: list[Problem] = [] if problems is None else problems
-        self._file = file
-        self._at = at
+    values: Mapping[str, Any]
+    file: str
+    at: str = ""
+    """The path of the table; empty for the document itself."""
+    problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, field: str, message: str) -> None:
         """Record a problem of a field."""
-        collect(self.problems, Problem(message, self._file, field=f"{self._at}.{field}".lstrip(".")))
+        collect(self.problems, Problem(message, self.file, field=f"{self.at}.{field}".lstrip(".")))
 
     def text(self, key: str, form: re.Pattern[str] | None = None, what: str = "", *, empty: bool = False) -> str:
         """Return a text, which may be `empty`; if not, it must have a form, which is `what`: "a version"."""
@@ -98,8 +99,8 @@ class Fields:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.wrong(key, "must be a list of tables")
             return []
-        at = f"{self._at}.{key}".lstrip(".")
-        return [Fields(item, self._file, f"{at}[{index}]", self.problems) for index, item in enumerate(value)]
+        at = f"{self.at}.{key}".lstrip(".")
+        return [Fields(item, self.file, f"{at}[{index}]", self.problems) for index, item in enumerate(value)]
 
     def table(self, key: str) -> "Fields":
         """Return a table; an empty one where it is not there, and the problem is noted."""
@@ -107,7 +108,7 @@ class Fields:
         if not isinstance(value, dict):
             self.wrong(key, "must be a table")
             value = {}
-        return Fields(value, self._file, f"{self._at}.{key}".lstrip("."), self.problems)
+        return Fields(value, self.file, f"{self.at}.{key}".lstrip("."), self.problems)
 
     def record(self, kind: type[Record], **others: Any) -> Record:
         """Read a dataclass whose fields are texts and sizes in bytes, by their names; `others` are given."""

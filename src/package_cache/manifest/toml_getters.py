@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -22,28 +23,24 @@ KINDS = {
 }
 
 
+@dataclass(frozen=True)
 class Table:
     """One table: returns its values by type, and records what is missing, unknown, wrong, or of another type."""
 
-    def __init__(
-        self, problems: Problems, positions: Mapping[Way, int], values: Mapping[str, Any], way: Way = ()
-    ) -> None:
-        self.problems = problems
-        self.values = values
-        self.way = way
-        self._positions = positions
-
-    def _inner(self, values: Mapping[str, Any], *way: str | int) -> "Table":
-        return Table(self.problems, self._positions, values, (*self.way, *way))
+    problems: Problems
+    positions: Mapping[Way, int]
+    """Where each field of the document stands."""
+    values: Mapping[str, Any]
+    way: Way = ()
 
     def place(self, *way: str | int) -> Place:
         """Return where the table or a field of it stands; of a field that is not written, where its table does."""
         written = way = (*self.way, *way)
-        while written and written not in self._positions:
+        while written and written not in self.positions:
             written = written[:-1]
         if not written:
             return self.problems.place(field=name_of(way) or None)
-        return self.problems.place_at(self._positions[written], name_of(way))
+        return self.problems.place_at(self.positions[written], name_of(way))
 
     def wrong(self, way: Sequence[str | int], message: str, hint: str | None = None) -> None:
         """Record a problem of a field of the table."""
@@ -66,7 +63,7 @@ class Table:
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             self.wrong([key], f"is {_kind(values)}", f"begin each with [[{key}]] on a line of its own")
             return []
-        return [self._inner(value, key, index) for index, value in enumerate(values)]
+        return [replace(self, values=value, way=(*self.way, key, index)) for index, value in enumerate(values)]
 
     def table(self, key: str, example: str) -> "Table":
         """Return the table `[key]`; an empty one where it is not there."""
@@ -74,7 +71,7 @@ class Table:
         if not isinstance(values, dict):
             self.wrong([key], "must be a table", f"write [{key}] and below it {example}")
             values = {}
-        return self._inner(values, key)
+        return replace(self, values=values, way=(*self.way, key))
 
     def text(
         self,
@@ -126,7 +123,7 @@ class Table:
         found: list[Found | Table] = []
         for index, value in enumerate(values or ()):
             if tables and isinstance(value, dict):
-                found.append(self._inner(value, key, index))
+                found.append(replace(self, values=value, way=(*self.way, key, index)))
             elif not isinstance(value, str):
                 self.wrong([key, index], f"is {_kind(value)}", f"write {key} = {example}")
             elif not value.strip():

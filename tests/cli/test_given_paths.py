@@ -11,7 +11,7 @@ import pytest
 from tests.support.world import World
 
 from package_cache.cli.main import cli
-from package_cache.cli.options import NAMED_FILE, GivenPath
+from package_cache.cli.options import NAMED_FILE, PATH
 
 MANIFEST = '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
 IMAGE = '[[image]]\nname = "job"\nstatus = "status"\nsystem = "ubuntu18.04"\n'
@@ -47,8 +47,8 @@ def path_parameters() -> Iterator[tuple[str, str]]:
         command = cli.get_command(click.Context(cli), verb)
         assert command is not None
         for parameter in command.params:
-            if isinstance(parameter.type, click.Path) or parameter.type is NAMED_FILE:
-                assert not isinstance(parameter.type, click.Path) or isinstance(parameter.type, GivenPath), parameter
+            assert not isinstance(parameter.type, click.Path), parameter
+            if parameter.type in (PATH, NAMED_FILE):
                 yield verb, str(parameter.name)
 
 

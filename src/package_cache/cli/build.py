@@ -14,7 +14,7 @@ from package_cache.cli.lock import current_or_new_lock
 from package_cache.cli.options import (
     DEFAULT_CACHE,
     NO_LIMIT,
-    GivenPath,
+    PATH,
     archive_options,
     given_manifest,
     given_options,
@@ -32,7 +32,7 @@ from package_cache.settings import Options
 
 @verb("build")
 @archive_options
-@click.option("--output", type=GivenPath(), default=DEFAULT_CACHE, show_default=True, help="Folder of the cache.")
+@click.option("--output", type=PATH, default=DEFAULT_CACHE, show_default=True, help="Folder of the cache.")
 @click.option(
     "--recompress/--no-recompress",
     default=True,

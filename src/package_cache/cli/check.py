@@ -12,7 +12,7 @@ from package_cache.check.target import Where
 from package_cache.check.verdict import CheckResult, Prediction, Verdict
 from package_cache.cli.formatting import in_bytes, table
 from package_cache.cli.options import (
-    GivenPath,
+    PATH,
     allow_outside_option,
     authfile_option,
     cache_option,
@@ -35,16 +35,16 @@ Matrix = Mapping[str, CheckResult | PackageCacheError]
 @cache_option
 @click.option("--image", metavar="REFERENCE", help="docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR:TAG, oci-archive:FILE")
 @click.option("--container", metavar="NAME", help="Container of podman, or else of docker; running or not.")
-@click.option("--root", type=GivenPath(), help="Folder with a root file system.")
+@click.option("--root", type=PATH, help="Folder with a root file system.")
 @click.option(
     "--status",
-    type=GivenPath(),
+    type=PATH,
     help="A dpkg status file, such as /var/lib/dpkg/status of a container; needs --system.",
 )
 @click.option("--system", metavar="NAME", help="OS release of the status file, such as ubuntu18.04.")
 @click.option(
     "--manifest",
-    type=GivenPath(),
+    type=PATH,
     help="Check all [[image]] tables of this package-cache.toml, each with the groups that it names.",
 )
 @allow_outside_option

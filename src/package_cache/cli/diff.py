@@ -6,15 +6,15 @@ from pathlib import Path
 import click
 
 from package_cache.cli.formatting import aligned, count, in_bytes
-from package_cache.cli.options import GivenPath, verb
+from package_cache.cli.options import PATH, verb
 from package_cache.cli.render import Renderer
 from package_cache.diff import Change, Difference, GroupDifference, Side, diff
 from package_cache.exit_codes import ExitStatus
 
 
 @verb("diff")
-@click.argument("old", type=GivenPath())
-@click.argument("new", type=GivenPath())
+@click.argument("old", type=PATH)
+@click.argument("new", type=PATH)
 @click.option(
     "--exit-code", is_flag=True, help=f"Exit with status {ExitStatus.DIFFERENT.code} if they differ.  [default: 0]"
 )

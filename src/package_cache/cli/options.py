@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from package_cache.ages import parse_age
 from package_cache.errors import UsageError
@@ -47,21 +48,6 @@ def absolute_path(text: str) -> Path:
     return Path(text).absolute()
 
 
-class GivenPath(click.Path):
-    """A path from the command line, made absolute. The code that opens it finds out whether it can."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path. Raises `click.BadParameter` if it is empty or has control characters."""
-        try:
-            path = absolute_path(os.fspath(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return super().convert(path, param, ctx)
-
-
 class Given(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
     """What a function returns for a text of the command line; its `ValueError` is an error of the command line."""
 
@@ -75,6 +61,11 @@ class Given(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
             return self._read(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the mark by which a shell completes paths itself."""
+        del ctx, param
+        return [CompletionItem(incomplete, type="file")] if self is PATH else []
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -90,6 +81,8 @@ def _named_file(text: str) -> tuple[str, Path]:
     return name, absolute_path(file)
 
 
+PATH = Given("path", absolute_path)
+"""Made absolute. The code that opens it finds out whether it can."""
 PAIR = Given("NAME=URI", _pair)
 NAMED_FILE = Given("NAME=FILE", _named_file)
 AGE = Given("AGE", lambda text: NO_LIMIT if text == "none" else parse_age(text))
@@ -120,7 +113,7 @@ allow_outside_option = click.option(
 )
 state_option = click.option(
     "--state",
-    type=GivenPath(),
+    type=PATH,
     help="Folder for package lists, keyrings and root file systems, kept between runs.  "
     f"[default: ${STATE_VARIABLE}, else package-cache in the user's cache folder]",
 )
@@ -128,7 +121,7 @@ authfile_option = click.option(
     "--registry-auth-file",
     "--authfile",
     "authfile",
-    type=GivenPath(),
+    type=PATH,
     callback=_readable_authfile,
     help="Credentials for registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
 )
@@ -161,7 +154,7 @@ mirror_options = combined(
 archive_options = combined(
     click.option(
         "--manifest",
-        type=GivenPath(),
+        type=PATH,
         help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
     ),
     allow_outside_option,
@@ -177,7 +170,7 @@ archive_options = combined(
     click.option(
         "--auth-file",
         "auth",
-        type=GivenPath(),
+        type=PATH,
         metavar="FILE",
         help="Users and passwords for archive servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
         f"The variable {AUTH_VARIABLE} names it as well.",
@@ -199,9 +192,7 @@ archive_options = combined(
 )
 """The options of verbs that resolve or build a manifest."""
 
-cache_option = click.option(
-    "--cache", type=GivenPath(), default=DEFAULT_CACHE, show_default=True, help="Folder of the cache."
-)
+cache_option = click.option("--cache", type=PATH, default=DEFAULT_CACHE, show_default=True, help="Folder of the cache.")
 groups_argument = click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
 
 

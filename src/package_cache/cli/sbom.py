@@ -12,7 +12,7 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count
-from package_cache.cli.options import GivenPath, cache_option, verb
+from package_cache.cli.options import PATH, cache_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.errors import ToolMissingError, UsageError
 from package_cache.filesystem.paths import write_atomically
@@ -35,9 +35,9 @@ FORMATS = ("spdx", "cyclonedx")
     help="SPDX 2.3 or CycloneDX 1.6, both as JSON.",
 )
 @click.option(
-    "--lock", type=GivenPath(), help="Lock from which the cache was built: adds the origin of each file in its archive."
+    "--lock", type=PATH, help="Lock from which the cache was built: adds the origin of each file in its archive."
 )
-@click.option("--output", type=GivenPath(), help="File to write.  [default: standard output]")
+@click.option("--output", type=PATH, help="File to write.  [default: standard output]")
 def sbom_command(
     renderer: Renderer, /, groups: tuple[str, ...], cache: Path, *, format_: str, lock: Path | None, output: Path | None
 ) -> int:

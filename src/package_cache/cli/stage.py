@@ -7,7 +7,7 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import NO_LIMIT, GivenPath, cache_option, groups_argument, max_age_option, verb
+from package_cache.cli.options import NO_LIMIT, PATH, cache_option, groups_argument, max_age_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.stage import refuse_old_cache, stage
 
@@ -15,7 +15,7 @@ from package_cache.stage import refuse_old_cache, stage
 @verb("stage")
 @groups_argument
 @cache_option
-@click.option("--to", type=GivenPath(), required=True, help="Folder of the staged cache on the volume.")
+@click.option("--to", type=PATH, required=True, help="Folder of the staged cache on the volume.")
 @max_age_option("Refuse a cache that is older, or was built from an older lock.")
 def stage_command(
     renderer: Renderer, groups: tuple[str, ...], cache: Path, to: Path, max_age: datetime.timedelta | None

@@ -43,7 +43,7 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.manifest import read_manifest
 from package_cache.errors import PackageCacheError
 from package_cache.check.matrix import CheckOptions, check_one
-from package_cache.check.target import Where
+from package_cache.manifest.model import Where
 from package_cache.resolve.groups import make_lock
 from package_cache.settings import Options
 

@@ -10,12 +10,11 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.check.target import Where
 from package_cache.errors import ArchiveError, PrecommandError
 from package_cache.events import Event, Listener, Warn, ignore
 from package_cache.lock.model import Lock, LockedImage
 from package_cache.manifest import read_manifest
-from package_cache.manifest.model import Manifest
+from package_cache.manifest.model import Manifest, Where
 from package_cache.outdated import outdated
 from package_cache.resolve.groups import make_lock
 from package_cache.resolve.image_overrides import lock_for_images

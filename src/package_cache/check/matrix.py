@@ -6,12 +6,12 @@ from pathlib import Path
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.check.prediction import check
-from package_cache.check.target import Where, opened
+from package_cache.check.target import opened
 from package_cache.check.trial_install import try_install
 from package_cache.check.verdict import CheckResult
 from package_cache.errors import PackageCacheError, UsageError, unforeseen
 from package_cache.events import Listener
-from package_cache.manifest.model import Manifest
+from package_cache.manifest.model import Manifest, Where
 from package_cache.sandbox.isolation import isolation_for, strongest_isolation
 from package_cache.tools import need_for_check
 
@@ -51,7 +51,7 @@ def check_matrix(
     if not manifest.images:
         hint = "add a table for each image: [[image]] with name, and reference, root, or status and system"
         raise UsageError(f"cannot check {manifest.path}: it has no [[image]] table", hint=hint)
-    systems = [Where.of(image, authfile) for image in manifest.images]
+    systems = [image.where.with_authfile(authfile) for image in manifest.images]
     roots = any(where.has_root for where in systems)
     need_for_check([where.image for where in systems], install=options.install and roots)
     all_groups = tuple(dict.fromkeys(group.name for group in manifest.groups))

@@ -10,7 +10,7 @@ from package_cache.bounds import check_bound
 from package_cache.errors import UsageError
 from package_cache.events import Listener, ignore
 from package_cache.filesystem.paths import read_bounded
-from package_cache.manifest.model import CheckedImage
+from package_cache.manifest.model import Where
 from package_cache.names import ARCHITECTURE
 from package_cache.oci.reader import source_image
 from package_cache.oci.system_files import OnlyFiles, RootFiles, SystemFiles, container_files
@@ -109,32 +109,6 @@ def _architecture_of(status: bytes) -> str | None:
 
 MakeRoot = Callable[[Isolation], Path]
 """Makes a root of the system, which can be copied."""
-
-
-@dataclass(frozen=True)
-class Where:
-    """The location of a system: an image, a container, a root, or a status file with its OS release `system`."""
-
-    image: str | None = None
-    container: str | None = None
-    root: Path | None = None
-    status: Path | None = None
-    system: str | None = None
-    architecture: str | None = None
-    authfile: Path | None = None
-
-    @classmethod
-    def of(cls, image: CheckedImage, authfile: Path | None) -> "Where":
-        """Return the location of an `[[image]]` of a manifest."""
-        return cls(
-            image=image.reference, root=image.root, status=image.status, system=image.system,
-            architecture=image.architecture, authfile=authfile if image.reference else None,
-        )  # fmt: skip
-
-    @property
-    def has_root(self) -> bool:
-        """True if groups can be installed in a copy of it."""
-        return self.image is not None or self.root is not None
 
 
 @contextmanager

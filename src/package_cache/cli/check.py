@@ -8,7 +8,6 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.check.matrix import CheckOptions, check_matrix, check_one
-from package_cache.check.target import Where
 from package_cache.check.verdict import CheckResult, Prediction, Verdict
 from package_cache.cli.formatting import in_bytes, table
 from package_cache.cli.options import (
@@ -24,6 +23,7 @@ from package_cache.cli.options import (
 from package_cache.cli.render import Renderer
 from package_cache.errors import PackageCacheError
 from package_cache.exit_codes import ExitStatus
+from package_cache.manifest.model import Where
 from package_cache.names import ARCHITECTURE
 
 Matrix = Mapping[str, CheckResult | PackageCacheError]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from package_cache.manifest.checks import FirstPlaces, a_name, check_system, form, known
-from package_cache.manifest.model import CheckedImage, Group
+from package_cache.manifest.model import CheckedImage, Group, Where
 from package_cache.manifest.referenced_files import Beside
 from package_cache.manifest.toml_getters import Table
 from package_cache.names import ARCHITECTURE
@@ -33,18 +33,16 @@ def _image(table: Table, beside: Beside, groups: Collection[str], places: FirstP
     if name:
         places.check(name, table.place("name"), f"image {name!r}", "give one of them another name")
     architecture = form(ARCHITECTURE, "an architecture", "write one as dpkg names it, such as amd64")
-    image = CheckedImage(
-        name or "",
-        table.place(),
-        _reference(table, beside),
-        _path(table, "root", beside),
-        _path(table, "status", beside),
-        table.text("system", '"ubuntu18.04"', check_system),
-        table.text("architecture", '"amd64"', architecture),
-        table.texts("groups", '["ssh"]', known(groups, "group {} in this manifest"), what="group"),
+    where = Where(
+        image=_reference(table, beside),
+        root=_path(table, "root", beside),
+        status=_path(table, "status", beside),
+        system=table.text("system", '"ubuntu18.04"', check_system),
+        architecture=table.text("architecture", '"amd64"', architecture),
     )
+    asked = table.texts("groups", '["ssh"]', known(groups, "group {} in this manifest"), what="group")
     _check_kind(table)
-    return image
+    return CheckedImage(name or "", table.place(), where, asked)
 
 
 def _reference(table: Table, beside: Beside) -> str | None:

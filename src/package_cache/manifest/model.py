@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from package_cache.debconf import DebconfAnswer
@@ -120,18 +120,36 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class CheckedImage:
-    """An image in which groups must install, for `check`. One of `reference`, `root` and `status` is set."""
+class Where:
+    """The location of a system: an image, a container, a root, or a status file."""
 
-    name: str
-    place: Place
-    reference: str | None = None
-    """As skopeo writes it."""
+    image: str | None = None
+    """A reference, as skopeo writes it."""
+    container: str | None = None
     root: Path | None = None
     status: Path | None = None
     """A dpkg status file, of the OS release `system`."""
     system: str | None = None
     architecture: str | None = None
+    authfile: Path | None = None
+
+    def with_authfile(self, authfile: Path | None) -> "Where":
+        """Return the same location; if it is an image, with credentials for its registry."""
+        return replace(self, authfile=authfile) if self.image else self
+
+    @property
+    def has_root(self) -> bool:
+        """True if groups can be installed in a copy of it."""
+        return self.image is not None or self.root is not None
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """An image in which groups must install, for `check`."""
+
+    name: str
+    place: Place
+    where: Where
     groups: tuple[str, ...] = ()
     """None named: all of the manifest."""
 

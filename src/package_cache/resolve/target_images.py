@@ -5,11 +5,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from package_cache.check.target import Where
 from package_cache.errors import UsageError
 from package_cache.events import Listener, Warn, ignore
 from package_cache.lock.model import Lock, LockedImage
-from package_cache.manifest.model import CheckedImage, Manifest
+from package_cache.manifest.model import CheckedImage, Manifest, Where
 from package_cache.names import GROUP_NAME
 
 _REFERENCE = re.compile(r"(?:docker://|oci:|oci-archive:).+", re.DOTALL)
@@ -63,7 +62,7 @@ def images_before(
 
 
 def _of_manifest(image: CheckedImage, authfile: Path | None) -> ImageToLock:
-    return ImageToLock(LockedImage(image.name), Where.of(image, authfile), image.groups)
+    return ImageToLock(LockedImage(image.name), image.where.with_authfile(authfile), image.groups)
 
 
 def _last_part(reference: str) -> str:

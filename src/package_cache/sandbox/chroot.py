@@ -29,8 +29,8 @@ _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "u
 def copied_root(root: Path, binds: Mapping[str, Path], *, network: bool) -> Iterator[Container]:
     """Yield a copy of `root`, made beside it, while the block runs; then end its processes and remove it."""
     shown = checked_binds(binds)
-    with _own_folder(root.parent) as folder, contextlib.ExitStack() as stack:
-        copy = folder / "root"
+    with contextlib.ExitStack() as stack:
+        copy = _own_folder(root.parent, stack) / "root"
         _copy(root, copy)
         _make_devices(copy / "dev")
         for name in ("resolv.conf", "hosts") if network else ():
@@ -62,23 +62,21 @@ def _processes(root: Path) -> list[int]:
     return found
 
 
-@contextlib.contextmanager
-def _own_folder(parent: Path) -> Iterator[Path]:
-    """Yield a new folder that is locked as long as we live, and remove those whose owners died."""
-    with contextlib.ExitStack() as stack:
-        try:
-            with _locked(parent, wait=60.0):  # so that nobody takes a folder just made for one whose owner died
-                for stale in parent.glob(f"{PREFIX}*/"):
-                    # Its owner may live: the kernel drops a lock with its process.
-                    with contextlib.suppress(BlockingIOError), _locked(stale):
-                        end_processes(stale / "root")
-                        _remove(stale)
-                folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-                stack.enter_context(_locked(folder))
-        except OSError as error:
-            raise PackageCacheError(f"cannot make a copy of a root in {parent}: {error.strerror}") from error
-        stack.callback(_remove, folder)
-        yield folder
+def _own_folder(parent: Path, stack: contextlib.ExitStack) -> Path:
+    """Make a folder that is locked and in the end removed by the stack, and remove those whose owners died."""
+    try:
+        with _locked(parent, wait=60.0):  # so that nobody takes a folder just made for one whose owner died
+            for stale in parent.glob(f"{PREFIX}*/"):
+                # Its owner may live: the kernel drops a lock with its process.
+                with contextlib.suppress(BlockingIOError), _locked(stale):
+                    end_processes(stale / "root")
+                    _remove(stale)
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            stack.enter_context(_locked(folder))
+    except OSError as error:
+        raise PackageCacheError(f"cannot make a copy of a root in {parent}: {error.strerror}") from error
+    stack.callback(_remove, folder)
+    return folder
 
 
 @contextlib.contextmanager

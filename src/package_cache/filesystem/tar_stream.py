@@ -47,34 +47,6 @@ class _Member(tarfile.TarInfo):
         return member
 
 
-_EMPTY_READS = 10
-"""How often the end is read: `tarfile` goes on for as many blocks as the last member states, which may be for years."""
-
-
-class _Bounded:
-    """A stream that may be read up to a place that moves on with each member, as Python keeps what precedes one."""
-
-    def __init__(self, stream: IO[bytes], meter: Meter) -> None:
-        self._stream = stream
-        self._meter = meter
-        self._place = 0
-        self._empty = 0
-        self._head = bound("tar-header-bytes")
-        self.next_at = 0
-        """Where the next member begins."""
-
-    def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
-        self._place += len(data)
-        self._empty += not data
-        if self._empty > _EMPTY_READS:
-            raise tarfile.ReadError("unexpected end of data")
-        self._meter.add("image-unpacked-bytes", len(data))
-        if self._place > self.next_at + self._head:
-            raise tarfile.ReadError(f"what precedes a member has more than {self._head} bytes")
-        return data
-
-
 class Deadline:
     """A file that may be read for `tar-seconds`, whatever a decompressor makes of its bytes."""
 
@@ -90,13 +62,41 @@ class Deadline:
         return self._stream.read(size)
 
 
+_EMPTY_READS = 10
+"""How often the end is read: `tarfile` goes on for as many blocks as the last member states, which may be for years."""
+
+
+class _Bounded(Deadline):
+    """A stream that may be read up to a place that moves on with each member, as Python keeps what precedes one."""
+
+    def __init__(self, stream: IO[bytes], meter: Meter) -> None:
+        super().__init__(stream, meter.what)
+        self._meter = meter
+        self._place = 0
+        self._empty = 0
+        self._head = bound("tar-header-bytes")
+        self.next_at = 0
+        """Where the next member begins."""
+
+    def read(self, size: int = -1) -> bytes:
+        data = super().read(size)
+        self._place += len(data)
+        self._empty += not data
+        if self._empty > _EMPTY_READS:
+            raise tarfile.ReadError("unexpected end of data")
+        self._meter.add("image-unpacked-bytes", len(data))
+        if self._place > self.next_at + self._head:
+            raise tarfile.ReadError(f"what precedes a member has more than {self._head} bytes")
+        return data
+
+
 @contextmanager
 def tar_stream(stream: IO[bytes], meter: Meter) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
     """Yield an archive and its members, in order; the content of each is to be read before the next.
 
     Raises one of `BROKEN`, or `BoundError`, also while members are read.
     """
-    bounded: Any = _Bounded(Deadline(stream, meter.what), meter)  # type: ignore[arg-type]
+    bounded: Any = _Bounded(stream, meter)
     with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Member) as archive:
         yield archive, _members(archive, bounded, meter)
 

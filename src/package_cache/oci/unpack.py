@@ -1,6 +1,7 @@
 """Images as roots: layers unpacked, owners kept, whiteouts honoured; kept like other roots, by the image's digest."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,8 +59,6 @@ def _unpack(image: SourceImage, digest: str, argv: Sequence[str], meter: Meter) 
             target.write(b"\n")
             del layer
             with image.open_layer(digest) as stream:
-                timed = Deadline(stream, meter.what)
-                while block := timed.read(BLOCK):
-                    target.write(block)
+                shutil.copyfileobj(Deadline(stream, meter.what), target, BLOCK)
     except CommandError as error:
         raise PackageCacheError(f"cannot unpack the layer {digest} of {image.name}", details=str(error)) from error

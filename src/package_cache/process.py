@@ -254,11 +254,8 @@ def piped(argv: Sequence[str], *, feed: bool = False, silence: float = SILENCE) 
     The last words of its standard error are kept. Raises `CommandError` if its status is not 0, and where it takes
     or brings nothing for `silence` seconds.
     """
-    process = start(
-        argv,
-        stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
-    )
+    stdin, stdout = (subprocess.PIPE, subprocess.DEVNULL) if feed else (subprocess.DEVNULL, subprocess.PIPE)
+    process = start(argv, stdin=stdin, stdout=stdout)
     process.is_ending = True  # the caller reads the output in pieces and bounds it
     pipe = process.stdin if feed else process.stdout
     assert pipe is not None

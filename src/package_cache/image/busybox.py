@@ -1,6 +1,5 @@
 """A static busybox, from the package of this machine's distribution, by the way that every other package takes."""
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
 from package_cache.errors import PackageCacheError, ToolMissingError, UsageError
 from package_cache.events import Listener, Step, Warn, ignore
-from package_cache.filesystem.paths import exclusive, read_bounded, write_atomically
+from package_cache.filesystem.paths import exclusive, read_bounded, text_digest, write_atomically
 from package_cache.filesystem.state import private_folder
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.lock.file import lock_text, read_lock
@@ -62,8 +61,7 @@ def _manifest(architecture: str, folder: Path) -> Manifest:
     place = Place(PACKAGE)
     package = RequestedPackage(PackageRequest.parse(PACKAGE), place)
     group = Group("busybox", system.distribution, system.version, (package,), place, (architecture,))
-    digest = hashlib.sha256(f"{PACKAGE} {system}".encode()).hexdigest()
-    return Manifest(folder / PACKAGE, f"sha256:{digest}", (group,))
+    return Manifest(folder / PACKAGE, f"sha256:{text_digest(f'{PACKAGE} {system}')}", (group,))
 
 
 def _own_release(architecture: str) -> System:

@@ -97,7 +97,6 @@ def put_image(
 
     The layout lies below the state meanwhile, and is gone afterwards.
     """
-    need_tools(*REGISTRIES)
     check_destination(to)
     with writing_to(options.state, option=OPTION), _workshop(options.state) as folder:
         layout = Layout(folder)

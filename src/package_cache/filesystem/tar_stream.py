@@ -10,9 +10,7 @@ from typing import IO, Any, Self
 
 from package_cache.bounds import BoundError, bound, check_bound
 
-BROKEN = (
-    tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, zlib.error, lzma.LZMAError,
-)  # fmt: skip
+BROKEN = (tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, zlib.error, lzma.LZMAError)
 """What Python raises of archives that are none, are cut short, or say nonsense: numbers, names, heads upon heads."""
 
 

@@ -129,9 +129,7 @@ def remove(place: str) -> None:
             os.unlink(place)  # noqa: PTH108
 
 
-_FAILURES = (
-    OSError, tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, MemoryError,
-)  # fmt: skip
+_FAILURES = (OSError, tarfile.TarError, EOFError, ValueError, OverflowError, KeyError, RecursionError, MemoryError)
 
 if __name__ == "__main__":
     try:

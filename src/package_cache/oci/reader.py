@@ -37,9 +37,7 @@ LIMIT = 1800.0
 """Seconds that fetching one layer may take."""
 
 _FORMS = "docker://[HOST[:PORT]/]NAME[:TAG], oci:DIR[:TAG], or oci-archive:FILE[:TAG], each also with @sha256:DIGEST"
-_OTHER_TRANSPORTS = (
-    "containers-storage", "dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball",
-)  # fmt: skip
+_OTHER_TRANSPORTS = ("containers-storage", "dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball")
 """Of containers-transports(5). An image of such a name can be written with docker:// before it."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.verdicts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401  # hooks
-from tests.fuzz.counts import pytest_configure  # noqa: F401  # a hook
+from tests.fuzz.effort import pytest_terminal_summary_fuzz  # noqa: F401  # a hook
 from tests.support.lab import Isolation, lab_isolation, lab_root
 from tests.tiers import (  # noqa: F401  # hooks
     ROOT,

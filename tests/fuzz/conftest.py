@@ -1,5 +1,13 @@
-"""Fixtures of the fuzz tests."""
+"""Each test's inputs are counted."""
 
-from tests.fuzz.counts import tried
+from collections.abc import Iterator
 
-__all__ = ["tried"]
+import pytest
+from tests.fuzz.effort import KEY, tried
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    tried.clear()
+    yield
+    request.node.user_properties += [(KEY, [name, number]) for name, number in tried.items()]

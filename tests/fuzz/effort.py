@@ -1,10 +1,14 @@
 """How many inputs are tried: PACKAGE_CACHE_FUZZ; and which: PACKAGE_CACHE_FUZZ_SEED. The same seed, the same inputs."""
 
+import functools
 import os
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, seed, settings
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, seed, settings
+from hypothesis import strategies as st
 
 INPUTS = int(os.environ.get("PACKAGE_CACHE_FUZZ", "2500"))
 """Over all formats together. A full run has 100,000."""
@@ -30,7 +34,13 @@ SHARES = {
 }
 """What part of the inputs each format gets: those that cost most the fewest."""
 
-Test = TypeVar("Test", bound=Callable[..., Any])
+KEY = "package-cache inputs"
+"""Of the property of a test's report with a format and how many inputs of it were tried."""
+
+tried: Counter[str] = Counter()
+"""The inputs that the running test has really tried, by format."""
+
+randoms = st.randoms(use_true_random=False)
 
 
 def inputs_of(format_name: str) -> int:
@@ -38,8 +48,12 @@ def inputs_of(format_name: str) -> int:
     return max(4, round(INPUTS * SHARES[format_name]))
 
 
-def fuzzed(format_name: str) -> Callable[[Test], Test]:
-    """Return a test of hypothesis the inputs of its format. What fails is printed with a line that replays it."""
+def fuzzed(format_name: str, *examples: Any, **inputs: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Any]:
+    """Call a test with the inputs of its format, the `examples` first, and count them; `inputs`: its one argument.
+
+    What fails is printed with a line that replays it.
+    """
+    (name,) = inputs
     rules = settings(
         max_examples=inputs_of(format_name),
         deadline=None,  # law.bounded() measures what is ours, in CPU time
@@ -48,4 +62,31 @@ def fuzzed(format_name: str) -> Callable[[Test], Test]:
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    return lambda test: seed(SEED)(rules(test))
+
+    def made(test: Callable[..., None]) -> Any:
+        @functools.wraps(test)
+        def counting(*words: Any, **more: Any) -> None:
+            test(*words, **more)
+            tried[format_name] += 1
+
+        whole = given(**inputs)(counting)
+        for value in examples:
+            whole = example(**{name: value})(whole)
+        return seed(SEED)(rules(whole))
+
+    return made
+
+
+@pytest.hookimpl(specname="pytest_terminal_summary")
+def pytest_terminal_summary_fuzz(terminalreporter: Any) -> None:
+    """Print how many inputs were tried: the reports, unlike the tests, cross processes."""
+    reports = [report for some in terminalreporter.stats.values() for report in some]
+    found: Counter[str] = Counter()
+    for report in reports:
+        if getattr(report, "when", "") == "teardown":
+            found.update({value[0]: value[1] for key, value in report.user_properties if key == KEY})
+    if found:
+        terminalreporter.section(f"{found.total()} inputs, by format; PACKAGE_CACHE_FUZZ_SEED={SEED}")
+        rows = [f"| {name} | {number} |" for name, number in sorted(found.items())]
+        for line in ("| format | inputs |", "|---|---:|", *rows, f"| all | {found.total()} |"):
+            terminalreporter.write_line(line)

@@ -80,21 +80,8 @@ def json_mutant(tree: Any, random: Random) -> bytes:
 def _raw_value(text: str) -> st.SearchStrategy[bytes]:
     """Return a TOML text in which one value, or several, are raw characters."""
     raws = [
-        HUGE,
-        "nan",
-        "inf",
-        "-1",
-        "1e400",
-        "true",
-        "[]",
-        "[[]]",
-        "{}",
-        "1979-05-27",
-        "''",
-        "[1, 'a']",
-        "[" * 4000,
-        DEEP,
-    ]
+        HUGE, "nan", "inf", "-1", "1e400", "true", "[]", "[[]]", "{}", "1979-05-27", "''", "[1, 'a']", "[" * 4000, DEEP,
+    ]  # fmt: skip
 
     def make(random: Random) -> bytes:
         lines = text.split("\n")

@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from hypothesis import given
-from hypothesis import strategies as st
-from tests.fuzz.counts import Tried
-from tests.fuzz.effort import fuzzed
+from tests.fuzz.effort import fuzzed, randoms
 from tests.fuzz.law import bounded
 
 from package_cache.cache.description import DescribedGroup, Description
@@ -174,10 +171,8 @@ class Model:
         assert self.pool == before
 
 
-@fuzzed("gc")
-@given(random=st.randoms(use_true_random=False))
-def test_gc(tried: Tried, random: Random) -> None:
-    tried("gc")
+@fuzzed("gc", random=randoms)
+def test_gc(random: Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         outside = Path(folder) / "outside"
         outside.mkdir()
@@ -186,17 +181,8 @@ def test_gc(tried: Tried, random: Random) -> None:
         model.put_group()
         now = BEGIN
         for _ in range(random.randint(2, 12)):
-            change = random.choice(
-                (
-                    model.put_group,
-                    model.put_group,
-                    model.remove_group,
-                    model.put_rubbish,
-                    model.put_notes,
-                    model.leave_off,
-                )
-            )
-            change()
+            changes = (model.put_group, model.remove_group, model.put_rubbish, model.put_notes, model.leave_off)
+            random.choice((model.put_group, *changes))()
             now += random.choice((0, 1, GRACE / 2, GRACE, 3 * GRACE))
             (model.tidy_damaged if random.randrange(5) == 0 else model.tidy)(now)
         assert (outside / "kept").read_text() == "ours"

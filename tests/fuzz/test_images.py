@@ -9,11 +9,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.check.layouts import HandMade, base
-from tests.fuzz.counts import Tried
-from tests.fuzz.effort import fuzzed
+from tests.fuzz.effort import fuzzed, randoms
 from tests.fuzz.law import bounded
 from tests.fuzz.layers import hostile_image
 from tests.fuzz.world import in_process
@@ -30,25 +27,18 @@ from package_cache.sandbox.isolation import Isolation
 STATUSES = {0, 2, 6, 11, 12, 13, 21, 22, 50}
 """Of what is said; and 1, with words of ours, of what cannot be read."""
 
-randoms = st.randoms(use_true_random=False)
-
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     cache = SyntheticCache(folder / "cache")
-    cache.add(
-        "tools",
-        ["wanted"],
-        [make_deb(folder / "debs", "wanted", depends="needed"), make_deb(folder / "debs", "needed")],
-    )
+    debs = [make_deb(folder / "debs", "wanted", depends="needed"), make_deb(folder / "debs", "needed")]
+    cache.add("tools", ["wanted"], debs)
     return cache.path
 
 
-@fuzzed("images")
-@given(random=randoms)
-def test_check(cache: Path, tried: Tried, random: Random) -> None:
-    tried("images")
+@fuzzed("images", random=randoms)
+def test_check(cache: Path, random: Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         reference = hostile_image(Path(folder), random)
         with bounded(5.0):
@@ -59,10 +49,8 @@ def test_check(cache: Path, tried: Tried, random: Random) -> None:
     assert not Path("/pwned").exists()
 
 
-@fuzzed("unpacked")
-@given(random=randoms)
-def test_unpack(containment: Isolation, tried: Tried, random: Random) -> None:
-    tried("unpacked")
+@fuzzed("unpacked", random=randoms)
+def test_unpack(containment: Isolation, random: Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         outside = Path(folder) / "outside"
         outside.mkdir()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.fuzz.batch import broken, prepare, run_part
-from tests.fuzz.counts import Tried
-from tests.fuzz.effort import SEED, inputs_of
+from tests.fuzz.effort import SEED, inputs_of, tried
 from tests.fuzz.variants import FOUND, variants
 from tests.installer.conftest import OpenRoom, cache, debs, open_room
 from tests.installer.synthetic import SyntheticCache
@@ -22,13 +21,7 @@ PART = 200
 FEWEST = len(FOUND) + 14
 
 
-def test_indexes(
-    cache: SyntheticCache,
-    debs: Path,
-    open_room: OpenRoom,
-    tmp_path: Path,
-    tried: Tried,
-) -> None:
+def test_indexes(cache: SyntheticCache, debs: Path, open_room: OpenRoom, tmp_path: Path) -> None:
     packages = [
         make_deb(debs, "ground", files={"/usr/share/ground": "ground"}),
         make_deb(debs, "lib", files={"/usr/share/lib": "lib"}),
@@ -48,7 +41,7 @@ def test_indexes(
     for part in range(-(-len(made) // PART)):
         before, runs = run_part(room, str(part), cache.system)
         for name, run in runs.items():
-            tried("index")
+            tried["index"] += 1
             statuses[run.status] += 1
             variant = made[int(name)]
             where = f"(seed {SEED}, number {int(name)}, {run.shell})\n    {variant.summary}"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fuzz.counts import Tried
 from tests.fuzz.documents import DESCRIPTION_TREE, LOCK, PACKAGE_LIST_TREE, TOML
+from tests.fuzz.effort import tried
 from tests.fuzz.law import bounded
 
 from package_cache.cache.description import read_description
@@ -33,7 +33,17 @@ def many(line: str, count: int = MANY) -> str:
     return "".join(line.format(number) for number in range(count))
 
 
-MANIFESTS = {
+FIRST = DESCRIPTION_TREE["groups"][0]
+WIDE = {**FIRST, "requests": ["A"] * MANY, "architectures": ["x"] * MANY}
+NAMED = [{**FIRST, "name": f"g{number}"} for number in range(MANY)]
+READERS: dict[str, Callable[[Path], object]] = {
+    "m": read_manifest,
+    "m.toml": read_manifest,
+    "lock": lambda path: read_lock(path.read_text(), file="l"),
+    "package-cache.json": lambda path: read_description(CacheFolder(path.parent)),
+    "packages.json": lambda path: parse_list(path.read_bytes(), path.name),
+}
+DOCUMENTS: dict[str, tuple[str, Any]] = {
     "lines": ("m", many("g{0},ubuntu18.04,ab cd\n")),
     "wrong lines": ("m", many("G{0},Ubuntu18,AB\n")),
     "lines with NUL": ("m", "\0\n" * MANY),
@@ -55,67 +65,28 @@ MANIFESTS = {
     "quotes": ("m.toml", "a = '''" + "''" * 500_000),
     "escapes": ("m.toml", TOML + 'x = "' + '\\"' * 500_000 + '"\n'),
     "comments": ("m.toml", TOML + "# c\n" * 200_000),
+    "a lock: packages": ("lock", LOCK + many(PACKAGE.replace('"adduser"', '"adduser{0}"'), 8000)),
+    "a lock: wrong packages": ("lock", LOCK + many(PACKAGE.replace('"adduser"', '"Adduser{0}"'), 8000)),
+    "a lock: a long version": ("lock", LOCK.replace("3.116ubuntu1", "1" * 1_000_000 + "-")),
+    "a lock: a long path": ("lock", LOCK.replace("pool/adduser_163000.deb", "a/" * 500_000)),
+    "a lock: a key of many parts": ("lock", "a" + ".a" * 100_000 + " = 1\n" + LOCK),
+    "groups": ("package-cache.json", {**DESCRIPTION_TREE, "groups": NAMED}),
+    "same groups": ("package-cache.json", {**DESCRIPTION_TREE, "groups": [FIRST] * MANY}),
+    "a wide group": ("package-cache.json", {**DESCRIPTION_TREE, "groups": [WIDE]}),
+    "deep": ("package-cache.json", '{"format": 1, "groups": ' + "[" * 1_000_000),
+    "digits": ("package-cache.json", '{"format": ' + "9" * 1_000_000 + "}"),
+    "a list of packages": ("packages.json", PACKAGE_LIST_TREE * MANY),
 }
 
 
-@pytest.mark.parametrize("name", MANIFESTS)
-def test_a_manifest(name: str, tmp_path: Path, tried: Tried) -> None:
-    file, text = MANIFESTS[name]
-    path = tmp_path / file
-    path.write_text(text)
-    read(lambda: read_manifest(path))
-    tried("large")
-
-
-LOCKS = {
-    "packages": LOCK + many(PACKAGE.replace('"adduser"', '"adduser{0}"'), 8000),
-    "wrong packages": LOCK + many(PACKAGE.replace('"adduser"', '"Adduser{0}"'), 8000),
-    "a long version": LOCK.replace("3.116ubuntu1", "1" * 1_000_000 + "-"),
-    "a long path": LOCK.replace("pool/adduser_163000.deb", "a/" * 500_000),
-    "a key of many parts": "a" + ".a" * 100_000 + " = 1\n" + LOCK,
-}
-
-
-@pytest.mark.parametrize("name", LOCKS)
-def test_a_lock(name: str, tried: Tried) -> None:
-    read(lambda: read_lock(LOCKS[name], file="l"))
-    tried("large")
-
-
-FIRST = DESCRIPTION_TREE["groups"][0]
-WIDE = {**FIRST, "requests": ["A"] * MANY, "architectures": ["x"] * MANY}
-DESCRIPTIONS: dict[str, Callable[[], str]] = {
-    "groups": lambda: with_groups([{**FIRST, "name": f"g{number}"} for number in range(MANY)]),
-    "same groups": lambda: with_groups([FIRST] * MANY),
-    "a wide group": lambda: with_groups([WIDE]),
-    "deep": lambda: '{"format": 1, "groups": ' + "[" * 1_000_000,
-    "digits": lambda: '{"format": ' + "9" * 1_000_000 + "}",
-}
-
-
-def with_groups(groups: list[Any]) -> str:
-    """Return a description with other groups."""
-    return json.dumps({**DESCRIPTION_TREE, "groups": groups})
-
-
-@pytest.mark.parametrize("name", DESCRIPTIONS)
-def test_a_description(name: str, tmp_path: Path, tried: Tried) -> None:
-    cache = CacheFolder(tmp_path)
-    cache.description.write_text(DESCRIPTIONS[name]())
-    read(lambda: read_description(cache))
-    tried("large")
-
-
-def test_a_package_list(tried: Tried) -> None:
-    content = json.dumps(PACKAGE_LIST_TREE * MANY).encode()
-    read(lambda: parse_list(content, "packages.json"))
-    tried("large")
-
-
-def read(reader: Callable[[], object]) -> None:
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_large_document(name: str, tmp_path: Path) -> None:
     """Read, or be refused, in bounded time; and the message can be made as well."""
+    file, content = DOCUMENTS[name]
+    (tmp_path / file).write_text(content if isinstance(content, str) else json.dumps(content))
     with bounded(LIMIT):
         try:
-            reader()
+            READERS[file](tmp_path / file)
         except PackageCacheError as error:
             str(error)
+    tried["large"] += 1

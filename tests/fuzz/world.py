@@ -57,35 +57,17 @@ def as_process(words: Sequence[str]) -> Done:
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-@dataclass(frozen=True)
 class World:
     """The folder, and the names of what lies in it."""
 
-    folder: Path
-
-    @property
-    def manifest(self) -> Path:
-        return self.folder / "package_cache_info"
-
-    @property
-    def toml(self) -> Path:
-        return self.folder / "package-cache.toml"
-
-    @property
-    def lock(self) -> Path:
-        return self.folder / "package-cache.lock"
-
-    @property
-    def cache(self) -> CacheFolder:
-        return CacheFolder(self.folder / "package_cache")
-
-    @property
-    def volume(self) -> Path:
-        return self.folder / "volume"
-
-    @property
-    def new(self) -> Path:
-        return self.folder / "new"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = folder / "package_cache_info"
+        self.toml = folder / "package-cache.toml"
+        self.lock = folder / "package-cache.lock"
+        self.cache = CacheFolder(folder / "package_cache")
+        self.volume = folder / "volume"
+        self.new = folder / "new"
 
     def forget_made(self) -> None:
         """Remove what verbs have made."""

@@ -1,4 +1,4 @@
-"""What holds after every attack: memory and disk stayed under their bounds, and nothing lies about.
+"""What attacks share, and what holds after each: memory and disk stayed under their bounds, and nothing lies about.
 
 Memory is what an attack adds to this process, by its peak (VmHWM of proc(5)), and the peak of the largest child: a
 fresh process of the command has less than 60 MiB. Disk is the peak below the folder for temporary files, each test's
@@ -16,6 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.attacks.registry import Hostile, hostile_registry
+from tests.installer.conftest import debs, open_room  # noqa: F401  # fixtures
+from tests.installer.synthetic import SyntheticCache
+from tests.runtime.pod import Pod
+from tests.support.debs import make_deb
+from tests.support.world import World, made_world
 
 from package_cache.bounds import set_bounds
 
@@ -54,6 +60,31 @@ def _bounded(
     assert {what: size for what, size in found.items() if "memory" in what and size > MOST_MEMORY} == {}
     assert disk[0] <= MOST_DISK
     assert sorted(path.name for path in temporary.iterdir()) == []
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SyntheticCache:
+    """A cache with one group, `tools`, of one package, `wanted`."""
+    cache = SyntheticCache(tmp_path / "cache")
+    cache.add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
+    return cache
+
+
+@pytest.fixture
+def registry() -> Iterator[Hostile]:
+    with hostile_registry() as running:
+        yield running
+
+
+@pytest.fixture
+def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
+    with made_world(tmp_path, capfd) as made:
+        yield made
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Pod:
+    return Pod(tmp_path)
 
 
 def _own() -> int:

@@ -1,7 +1,6 @@
 """A process that changes what a name leads to, over and over, while something reads or writes there."""
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,15 +28,3 @@ def swapped(one: Path, other: Path) -> Iterator[None]:
             yield
         finally:
             process.kill()
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    """Return all that is in a folder: the bytes of files, where links lead, None for all else."""
-    found: dict[str, bytes | None] = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_symlink():
-            found[name] = os.fsencode(path.readlink())
-        else:
-            found[name] = path.read_bytes() if path.is_file() else None
-    return found

@@ -13,9 +13,8 @@ from package_cache.cli.main import run
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> SyntheticCache:
-    cache = SyntheticCache(tmp_path / "cache")
-    cache.add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")], provides=["/usr/bin/wanted"])
+def cache(cache: SyntheticCache, debs: Path) -> SyntheticCache:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")], provides=["/usr/bin/wanted"])
     return cache
 
 

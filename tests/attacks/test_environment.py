@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.installer.conftest import OpenRoom, debs, open_room  # noqa: F401  # fixtures
+from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
@@ -32,15 +32,8 @@ DROPPED, PASSED = UNSET.split(), KEPT.split()
 SET = {"DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NONINTERACTIVE_SEEN": "true", "DEBIAN_PRIORITY": "critical",
        "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}  # fmt: skip
 VALUES = [
-    "/nowhere",
-    "",
-    "a\nb",
-    "x'\nexport PATH='/evil",
-    'x"\ndeclare -x HOME="/evil',
-    "$(exit 3)`exit 3`",
-    "\x1b[2J",
-    "ü",
-]
+    "/nowhere", "", "a\nb", "x'\nexport PATH='/evil", 'x"\ndeclare -x HOME="/evil', "$(exit 3)`exit 3`", "\x1b[2J", "ü",
+]  # fmt: skip
 
 
 def handed_on(shell: str, folder: Path, **variables: str) -> dict[str, str]:
@@ -84,11 +77,7 @@ BEFORE = (
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04", "debian12"])
 @pytest.mark.parametrize("shell", ["dash", "bash"])
 def test_a_packages_scripts_see_none_of_it(
-    shell: str,
-    system: str,
-    tmp_path: Path,
-    debs: Path,  # noqa: F811
-    open_room: OpenRoom,  # noqa: F811
+    shell: str, system: str, tmp_path: Path, debs: Path, open_room: OpenRoom
 ) -> None:
     cache = SyntheticCache(tmp_path / "cache", system)
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted", scripts={"postinst": "env >/root/env"})])

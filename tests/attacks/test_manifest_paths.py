@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from tests.check.layouts import base, package
 from tests.installer.synthetic import SyntheticCache
-from tests.support.debs import make_deb
 
 from package_cache.cli.main import run
 
@@ -23,10 +22,11 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def say(
+    cache: SyntheticCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
     """Check the images of a manifest; beside its folder lies a file with a token, and a right status."""
     monkeypatch.chdir(tmp_path)
-    SyntheticCache(tmp_path / "cache").add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     (tmp_path / "status").write_text(str(base(package("wanted"))["var/lib/dpkg/status"]))
     (tmp_path / "project/below").mkdir(parents=True)
@@ -36,7 +36,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         if text:
             place.write_text(GROUPS + text.replace("TMP", str(tmp_path)))
         capfd.readouterr()
-        status = run(["check", "--cache", "cache", "--manifest", f"project/{name}", *more])
+        status = run(["check", "--cache", str(cache.path), "--manifest", f"project/{name}", *more])
         return status, "".join(capfd.readouterr())
 
     return checked

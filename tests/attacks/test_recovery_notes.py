@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.installer.conftest import OpenRoom, cache, debs, open_room  # noqa: F401  # fixtures
+from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 
@@ -64,9 +64,8 @@ PLANTED = {
 
 
 @pytest.fixture
-def room(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> Room:  # noqa: F811
+def room(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> Room:
     """A root with a package that is unpacked, and that its own script does not let be configured."""
-    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
     make_deb(debs, "victim", scripts={"postinst": "exit 3"})
     opened = open_room(cache, binds={"/debs": debs})
     opened.sh(

@@ -7,16 +7,15 @@ import pty
 import re
 import subprocess
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.attacks.strange_images import CLEAR
+from tests.attacks.terminal import CLEAR, assert_told, obeyed
 from tests.image.trees import init_tree
 from tests.runtime.phase import PLUGINS, REPOSITORY, init_phase
 from tests.runtime.pod import Pod, each_shell, entry, job_of
-from tests.support.world import World, made_world
+from tests.support.world import World
 
 from package_cache.escaping import visible, visible_line
 from package_cache.installer import HERE, install_group, joined, online_fallback
@@ -27,13 +26,7 @@ HOSTILE = {
     "C1, directions, separators, invisible": "\x9b2J\x85\x90\u202e\u2066\u200f\u2028\u2029\u200b\ufeff\U000e0041",
     "half a pair": "\udc9b\udcff",
 }
-EDIT = "edit,ubuntu18.04,editor\n"
 SOURCES = REPOSITORY / "src" / "package_cache"
-
-
-def obeyed(text: str) -> list[str]:
-    """Return what a terminal would obey, or nobody would see; line ends are none of it."""
-    return [sign for sign in text if sign != "\n" and unicodedata.category(sign)[0] in "CZ" and sign != " "]
 
 
 def test_every_character_that_is_not_printable_is_written() -> None:
@@ -65,10 +58,9 @@ Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
-    with made_world(tmp_path, capfd) as made:
-        made.built(EDIT)
-        yield made
+def world(world: World) -> World:
+    world.built("edit,ubuntu18.04,editor\n")
+    return world
 
 
 @pytest.fixture
@@ -77,9 +69,7 @@ def say(world: World) -> Say:
 
     def said(*words: str) -> tuple[int, str, str]:
         status, out, err = world.run(*words)
-        assert obeyed(out + err) == []
-        assert "Traceback" not in err
-        assert "report this" not in err
+        assert_told(out + err)
         return status, out, err
 
     return said
@@ -207,11 +197,6 @@ def test_steps_and_errors_on_a_terminal(world: World, ending: str, status: int) 
 # Shells
 
 SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
-
-
-@pytest.fixture
-def pod(tmp_path: Path) -> Pod:
-    return Pod(tmp_path)
 
 
 def shown(shell: str, folder: Path, text: bytes) -> bytes:

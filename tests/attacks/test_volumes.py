@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.attacks.swapping import swapped, tree
+from tests.attacks.swapping import swapped
 from tests.cli.test_stage import TWO_GROUPS
 from tests.image.trees import init_tree
 from tests.runtime.pod import Pod, entry, job_of
-from tests.support.world import World, made_world
+from tests.support.busybox import tree
+from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.verify import verify
@@ -78,12 +79,6 @@ def at_most(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture
-def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
-    with made_world(tmp_path, capfd) as made:
-        yield made
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.check.layouts import HandMade, base
 from tests.fuzz.effort import fuzzed, randoms
 from tests.fuzz.law import bounded
 from tests.fuzz.layers import hostile_image
-from tests.fuzz.world import in_process
+from tests.fuzz.world import checked
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.roots import remove_root
@@ -42,7 +42,7 @@ def test_check(cache: Path, random: Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
         reference = hostile_image(Path(folder), random)
         with bounded(5.0):
-            done = in_process(["check", "tools", "--cache", str(cache), "--image", reference, "--json"])
+            done = checked(cache, reference, "--json")
         assert "Traceback" not in done.err
         assert done.status in STATUSES or (done.status == 1 and "error: cannot " in done.err), done
         assert "cannot go on" not in done.err, done
@@ -90,7 +90,7 @@ def test_a_small_layer_does_not_fill_the_memory(kind: bytes, cache: Path, tmp_pa
     content = bomb(200 << 20, kind, "var/lib/dpkg/status")
     reference = layout.name(layout.image([base(), content], compression=""))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    done = in_process(["check", "tools", "--cache", str(cache), "--image", reference])
+    done = checked(cache, reference)
     assert done.status == ExitStatus.INTERNAL.code, done
     assert "cannot read " in done.err
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
@@ -103,6 +103,6 @@ def test_a_head_of_digits_takes_no_time(cache: Path, tmp_path: Path) -> None:
     content = entry.tobuf(tarfile.GNU_FORMAT) + b"1" * 120_320
     reference = layout.name(layout.image([base(), content * 5]))
     with bounded(3.0):
-        done = in_process(["check", "tools", "--cache", str(cache), "--image", reference])
+        done = checked(cache, reference)
     assert done.status == ExitStatus.INTERNAL.code
     assert "an extended header has more than" in done.err

@@ -50,6 +50,11 @@ def _text(stream: io.TextIOWrapper) -> str:
     return stream.read()
 
 
+def checked(cache: Path, reference: str, *words: str) -> Done:
+    """Check the group `tools` of a cache for an image."""
+    return in_process(["check", "tools", "--cache", str(cache), "--image", reference, *words])
+
+
 def as_process(words: Sequence[str]) -> Done:
     """Run a verb as a process of its own."""
     program = "from package_cache.cli.entry import main; main()"

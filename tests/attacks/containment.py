@@ -1,10 +1,11 @@
-"""Make the attacks of `containment.sh` in one disposable root, as any user and in any container.
+"""Make the attacks of `containment.txt` in one disposable root, as any user and in any container.
 
 python containment.py ROOT FOLDER MARK LOOP     prints, as JSON, the status and the output of each
 """
 
 import json
 import os
+import re
 import shlex
 import socket
 import sys
@@ -15,15 +16,15 @@ from typing import Any
 
 from package_cache.sandbox.container import sandbox
 
-FILE = Path(__file__).with_suffix(".sh")
+FILE = Path(__file__).with_suffix(".txt")
 SMALL = "size=300m,nr_inodes=50k"
 
 
 def scripts() -> dict[str, str]:
     """Return the attacks by their names."""
-    first, *rest = FILE.read_text().split("\n### ")
-    named = (part.partition("\n") for part in rest)
-    return {name: f"{first}\n{script}" for name, _, script in named}
+    functions, _, table = FILE.read_text().partition("\n\n")
+    rows = re.findall(r"^([^\s:][^:\n]*):(.*(?:\n    .*)*)", table, re.MULTILINE)
+    return {name: f"{functions}\n{script}" for name, script in rows}
 
 
 def attack(container: Any, folder: Path, mark: str, loop: str) -> dict[str, tuple[int, str]]:

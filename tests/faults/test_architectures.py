@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.spread import spread
+from tests.faults.fault import FAILED, Fault, inject, on_systems
 from tests.support.debs import make_deb
 
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
-FAILED = (ExitStatus.INSTALL_FAILED,)
 UNDONE = "undone: the new packages were removed"
 BOTH = "dpkg --add-architecture i386;"
 FAIL = "touch /var/fail;"
@@ -82,6 +80,6 @@ REQUESTS = {"i386": ["wanted:i386"], "both": ["wanted", "wanted:i386"]}
 
 
 @pytest.mark.parametrize("asked", REQUESTS)
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 5), ids=str)
+@on_systems(FAULTS, 5)
 def test_two_architectures(fault: Fault, system: str, asked: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
     inject(synthetic_job(REQUESTS[asked], **debs_of(tmp_path), system=system), fault)

@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import inject
-from tests.faults.holders import HOLD, LOCK
-from tests.faults.hostile import Hostile, open_hostile, scripts
+from tests.faults.fault import FAILED, READ_ONLY, Fault, inject, open_job, scripts
 from tests.faults.test_locks import LATE
 from tests.faults.verdicts import BrokenError, Verdict
+from tests.support.locks import held
 
 from package_cache.exit_codes import ExitStatus
-
-FAILED = (ExitStatus.INSTALL_FAILED,)
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Broken:
 
     name: str
     instead: Mapping[str, str]
-    fault: Hostile
+    fault: Fault
     found: Verdict
 
     def __str__(self) -> str:
@@ -36,8 +33,8 @@ AUDIT = """[ -z "$("${DPKG}" --audit 2>&1)" ] && ! is_half_done && ask_apt"""
 SIGNAL_AMONG_LINES = """look_for_file() { [ -z "${run}" ] || { IFS=${NEWLINE}; kill -s TERM "$$"; };"""
 FORGET = "        end_run; outcome='nothing was changed'\n"
 LOCK_ANYWHERE = """case ${said-} in *lock*) holder=words; return 0 ;; *) ;; esac\n"""
-POSTINST_FAILS = Hostile("postinst fails", expected=FAILED, packages=scripts(postinst="exit 3"))
-TRIGGER_FAILS_ONCE = Hostile(
+POSTINST_FAILS = Fault("postinst fails", expected=FAILED, packages=scripts(postinst="exit 3"))
+TRIGGER_FAILS_ONCE = Fault(
     "a trigger of another package fails once",
     "dpkg -i /debs/watcher_*.deb",
     packages=[{"files": {"/usr/share/watched/file": "x"}}],
@@ -48,14 +45,14 @@ TRIGGER_FAILS_ONCE = Hostile(
         }
     ],
 )
-OTHER_BYTES = Hostile(
+OTHER_BYTES = Fault(
     "the same package with other bytes",
     "for f in /own/pool/*; do cp /debs/wanted_1.0_all.deb $f; done",
     (ExitStatus.CACHE_DAMAGED,),
     packages=[{}],
     others=[{"name": "wanted", "files": {"/usr/share/evil": "x"}}],
 )
-SILENT = Hostile("none")
+SILENT = Fault("none", packages=[{}])
 STARTS = {"/etc/init.d/daemon": "#!/bin/sh\nsleep 60 </dev/null >/dev/null 2>&1 &\n"}
 STARTS_A_SERVICE = [{"files": STARTS, "scripts": {"postinst": "invoke-rc.d daemon start || :"}}]
 POLICY = "/usr/sbin/policy-rc.d"
@@ -66,13 +63,12 @@ while echo x >/usr/sbin/full.$((n = ${{n:-0}} + 1)); do :; done 2>/dev/null; :""
 READ_ONLY_SBIN = "mount --bind /usr/sbin /usr/sbin; mount -o remount,bind,ro /usr/sbin"
 LINK = "echo mine >/root/kept; ln -s /root/kept /dev/shm/x"
 I386: dict[str, Any] = {"architecture": "i386", "Multi_Arch": "same"}
-LOCKED = LOCK.format(kind="fcntl", files="lock", seconds=2)
 SWEPT = """for place in /run ${TMPDIR:+"${TMPDIR}"} ${WORK_PLACES}; do sweep"""
 KILLED = "/var/tmp/package-cache.999999-1"
 
 ROWS = [
     Broken("no look at the end", {'check_all || fail "${wrong}"': ":"},
-           Hostile("provides nothing", expected=FAILED, provides=["/usr/bin/nothing"], packages=[{}]), Verdict.UNTRUE),
+           Fault("provides nothing", expected=FAILED, provides=["/usr/bin/nothing"], packages=[{}]), Verdict.UNTRUE),
     Broken("no hash of a package", {"|| check_hashes 'the index'": ""}, OTHER_BYTES, Verdict.WRONG_REASON),
     Broken("deaf to dpkg's status", {'--install "$@" && return': '--install "$@"; return 0'}, TRIGGER_FAILS_ONCE,
            Verdict.STRAY),
@@ -82,25 +78,25 @@ ROWS = [
     Broken("a policy left", {"    release_policy\n    [ -z": "    [ -z"}, POSTINST_FAILS, Verdict.NOT_UNDONE),
     Broken("notes left", {"        end_run\n        installed": "        installed"}, SILENT, Verdict.STRAY),
     Broken("what is in the way removed", {"-y --no-remove --print-uris install": "-y --print-uris install"},
-           Hostile("a conflicting package", "dpkg -i /debs/enemy_*.deb", (ExitStatus.NO_PLAN,),
+           Fault("a conflicting package", "dpkg -i /debs/enemy_*.deb", (ExitStatus.NO_PLAN,),
                    packages=[{"Conflicts": "enemy", "Replaces": "enemy", "Provides": "enemy"}],
                    others=[{"name": "enemy"}]),
            Verdict.STRAY),
     Broken("something changed before the plan",
            {"    make_work\n    link_indexes\n": "    make_work\n    touch /etc/debian_version\n    link_indexes\n"},
-           Hostile("no plan", expected=(ExitStatus.NO_PLAN,), packages=[{"depends": "nothing-has-this-name"}]),
+           Fault("no plan", expected=(ExitStatus.NO_PLAN,), packages=[{"depends": "nothing-has-this-name"}]),
            Verdict.TOUCHED),
     Broken("no marks", {'mark() { [ -z "${automatic}" ]': "mark() { :"},
-           Hostile("a dependency", packages=[{"depends": "harmless"}]), Verdict.WRONG_MARK),
+           Fault("a dependency", packages=[{"depends": "harmless"}]), Verdict.WRONG_MARK),
     Broken("words taken for a lock", {'if is_as_before && was_locked "${log}"; then be_patient &&': WORDS_OF_A_LOCK},
-           Hostile("a script that says that dpkg is locked, and fails", "", FAILED,
+           Fault("a script that says that dpkg is locked, and fails", "", FAILED,
                    packages=scripts(postinst="echo dpkg: error: dpkg is locked by another process; exit 1")),
            Verdict.TOUCHED),
     Broken("a foreign IFS", {"    reset_ifs\n    set +C": "    set +C", "look_for_file() {": SIGNAL_AMONG_LINES},
-           Hostile("a signal among lines", expected=(ExitStatus.INTERRUPTED,), provides=["/usr/bin/wanted"],
+           Fault("a signal among lines", expected=(ExitStatus.INTERRUPTED,), provides=["/usr/bin/wanted"],
                    packages=[{"depends": "harmless", "files": {"/usr/bin/wanted": "#!"}}]), Verdict.UNTRUE),
     Broken("architectures cut off", {'all | "${architecture}") ;; *) name=${name}:${arch} ;; esac': "*) ;; esac"},
-           Hostile("one name, two architectures", "dpkg --add-architecture i386; dpkg -i /debs/library_1.0_amd64.deb",
+           Fault("one name, two architectures", "dpkg --add-architecture i386; dpkg -i /debs/library_1.0_amd64.deb",
                    FAILED, others=[{**I386, "name": "library", "architecture": "amd64"}],
                    packages=[{**I386, "depends": "library", "scripts": {"postinst": "exit 1"}},
                              {**I386, "name": "library"}]),
@@ -109,32 +105,32 @@ ROWS = [
            replace(POSTINST_FAILS, cause="rm /var/lib/dpkg/info/*.md5sums", sane=False), Verdict.NOT_UNDONE),
     Broken("a policy that is a mount believed to be replaced",
            {'! is_mounted "${POLICY}" ||': "return 0;"},
-           Hostile("a policy that says yes, mounted", f"{POLICY_SAYS_YES} mount --bind {POLICY} {POLICY}",
-                   (ExitStatus.READ_ONLY,), packages=STARTS_A_SERVICE), Verdict.STARTED),
+           Fault("a policy that says yes, mounted", f"{POLICY_SAYS_YES} mount --bind {POLICY} {POLICY}",
+                   READ_ONLY, packages=STARTS_A_SERVICE), Verdict.STARTED),
     Broken("no policy where none can be had", {'services_could_start "no policy-rc.d can be put': ': "'},
-           Hostile("a sbin that is read-only", POLICY_SAYS_YES + READ_ONLY_SBIN,
-                   (ExitStatus.READ_ONLY,), packages=STARTS_A_SERVICE), Verdict.STARTED),
+           Fault("a sbin that is read-only", POLICY_SAYS_YES + READ_ONLY_SBIN,
+                   READ_ONLY, packages=STARTS_A_SERVICE), Verdict.STARTED),
     Broken("the image's own policy copied back",
            {'|| mv -f "${POLICY_KEPT}" "${POLICY}"': '|| { cat "${POLICY_KEPT}" >"${POLICY}"; rm "${POLICY_KEPT}"; }',
             '    if ! write_new "${new}"': '    mv "${POLICY}" "${POLICY_KEPT}"\n    if ! write_new "${new}"'},
-           Hostile("a full sbin", FULL_SBIN, (ExitStatus.NO_SPACE,), packages=[{}]), Verdict.TOUCHED),
+           Fault("a full sbin", FULL_SBIN, (ExitStatus.NO_SPACE,), packages=[{}]), Verdict.TOUCHED),
     Broken("numbers that are octal", {"'' | 0?* | *[!0-9]*": "'' | *[!0-9]*"},
-           Hostile("08", HOLD + LOCK.format(kind="fcntl", files="lock", seconds=600), (ExitStatus.USAGE,),
+           Fault("08", held("lock"), (ExitStatus.USAGE,),
                    options="--lock-timeout 08", packages=[{}]), Verdict.WRONG_REASON),
     Broken("no bound", {' && [ "${install_timeout}" != 0 ]': ""},
-           Hostile("0", expected=(ExitStatus.USAGE,), options="--install-timeout 0", packages=[{}]),
+           Fault("0", expected=(ExitStatus.USAGE,), options="--install-timeout 0", packages=[{}]),
            Verdict.WRONG_REASON),
     Broken("a result through a link", {"/dev/stdout | /dev/stderr": "/dev/*"},
-           Hostile("a result at a link", LINK, options="--result /dev/shm/x", packages=[{}]), Verdict.STRAY),
+           Fault("a result at a link", LINK, options="--result /dev/shm/x", packages=[{}]), Verdict.STRAY),
     Broken("a result in a folder", {'[ ! -d "${wanted}" ] ||': ":"},
-           Hostile("a result that is a folder", "mkdir /var/results", (ExitStatus.USAGE,),
+           Fault("a result that is a folder", "mkdir /var/results", (ExitStatus.USAGE,),
                    options="--result /var/results", packages=[{}]), Verdict.STRAY),
     Broken("the word lock anywhere", {"    holder=\n    [ -r": "    holder=\n" + LOCK_ANYWHERE + "    [ -r"},
-           Hostile("a broken package whose name has the word", "dpkg --force-depends -i /debs/unmet*.deb || :",
+           Fault("a broken package whose name has the word", "dpkg --force-depends -i /debs/unmet*.deb || :",
                    (ExitStatus.DPKG_BROKEN,), options="--lock-timeout 2", packages=[{}], sane=False,
                    others=[{"name": "unmet", "depends": "libblockdev2"}]), Verdict.WRONG_REASON),
     Broken("no patience while undoing", {"    patience=\n    rm -rf": "    rm -rf"},
-           Hostile("a lock before and another while undoing", LATE + HOLD + LOCKED, FAILED,
+           Fault("a lock before and another while undoing", LATE + held("lock", 2), FAILED,
                    options="--lock-timeout 3",
                    packages=scripts(postinst="(exec perl /root/late.pl) </dev/null >/dev/null 2>&1 & exit 1")),
            Verdict.NOT_UNDONE),
@@ -142,13 +138,13 @@ ROWS = [
            {'check_all || fail "${wrong}"': "exit 3", "    stop_listening\n    undo_changes\n": FORGET},
            SILENT, Verdict.UNTRUE),
     Broken("a sweep of one place", {SWEPT: "for place in /run; do sweep"},
-           Hostile("what a killed one left", f"mkdir {KILLED}", writes=[KILLED]), Verdict.LEFT_BEHIND),
+           Fault("what a killed one left", f"mkdir {KILLED}", writes=[KILLED], packages=[{}]), Verdict.LEFT_BEHIND),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_what_is_wrong_is_named(row: Broken, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    job = open_hostile(row.fault, "ubuntu18.04", synthetic_job, tmp_path)
+    job = open_job(row.fault, "ubuntu18.04", synthetic_job, tmp_path)
     installer = job.room.sh("cat /cache/install_group.sh")
     for line, instead in row.instead.items():
         assert installer.count(line) == 1, f"what is to be broken is not there once: {line}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.conftest import REQUESTS, RealJob, SyntheticJob
-from tests.faults.group import packages
+from tests.faults.fault import careful
 from tests.faults.job import LIMIT, Job, Whom, send
 from tests.faults.judge import conclude, is_true, judge, wait_until_quiet
 from tests.faults.spread import spread
@@ -37,7 +37,7 @@ class Stage:
     def jobs(self, system: str, groups: Sequence[str]) -> list[Job]:
         """Open one container whose cache has all these groups, `tools` being small packages; give a job for each."""
         if "tools" in groups:
-            return [self.synthetic(**packages(self.folder / "debs"), system=system)] * len(groups)
+            return [self.synthetic(**careful(self.folder / "debs"), system=system)] * len(groups)
         first = self.real(system, groups[0])
         return [replace(first, group=group, requests=REQUESTS[group]) for group in groups]
 

@@ -1,22 +1,18 @@
 """Disks that are full, or fill up, or cannot be written to, or run out of inodes."""
 
-import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.disk import GROW, eat, small_disk
-from tests.faults.fault import Fault, inject
-from tests.faults.group import NOT_STARTED, packages
+from tests.faults.fault import READ_ONLY, Fault, inject, on_real_jobs, on_systems, open_job
+from tests.faults.job import BUSYBOX, Job
 from tests.faults.judge import conclude, judge
-from tests.faults.spread import spread
 from tests.faults.state import look
+from tests.support.lab import Isolation
 
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
-JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
 SIZES = [round(1.17**step * 500) for step in range(30)]
 """KiB free before the run: from half a megabyte to 47 MB, of which all groups here take less than 40."""
 LEFT = [0, *(round(1.3**step * 8) for step in range(29))]
@@ -24,8 +20,37 @@ LEFT = [0, *(round(1.3**step * 8) for step in range(29))]
 FULL = (ExitStatus.INSTALLED, ExitStatus.NO_SPACE)
 FILLED = (ExitStatus.INSTALLED, ExitStatus.NO_SPACE, ExitStatus.INSTALL_FAILED)
 
+FOLDERS = "usr var etc lib lib64 bin sbin root run tmp"
+MOUNT = """
+mkdir -p /small; mount -t tmpfs -o {limits} tmpfs /small
+for name in {folders}; do
+    [ -d /$name ] && [ ! -L /$name ] || continue
+    mkdir -p /small/$name.upper /small/$name.work
+    chmod --reference=/$name /small/$name.upper
+    mount -t overlay overlay -o "lowerdir=/$name,upperdir=/small/$name.upper,workdir=/small/$name.work{user}" /$name
+done
+"""
+GROW = "mount -o remount,size=512m,nr_inodes=200k tmpfs /small; rm -f /small/eaten*"
 
-@pytest.mark.parametrize(("kib", "job"), spread(list(itertools.product(SIZES, JOBS)), 6))
+
+def small_disk(job: Job, *, kib: int, inodes: int = 200_000) -> None:
+    """Put the container on a disk of that size, on top of what it has."""
+    user = ",userxattr" if job.room.container.isolation is Isolation.USER_NAMESPACE else ""
+    limits = f"size={kib}k,nr_inodes={inodes}"
+    job.room.sh(MOUNT.format(limits=limits, folders=FOLDERS, user=user))
+
+
+def eat(job: Job, *, kib: int) -> None:
+    """Make another process fill that disk up to `kib` free as soon as the installer has begun to change something."""
+    script = f"""
+until [ -e /var/lib/package-cache ]; do {BUSYBOX} usleep 2000; done
+free=$({BUSYBOX} df -k /small | {BUSYBOX} tail -n 1 | {BUSYBOX} awk '{{ print $4 }}')
+[ "$free" -le {kib} ] || {BUSYBOX} dd if=/dev/zero of=/small/eaten bs=1024 count=$((free - {kib}))
+"""
+    job.room.start([BUSYBOX, "sh", "-c", script])
+
+
+@on_real_jobs("kib", SIZES, 6)
 def test_a_disk_that_is_small(kib: int, job: tuple[str, str], real_job: RealJob) -> None:
     trial = real_job(*job)
     small_disk(trial, kib=kib)
@@ -33,7 +58,7 @@ def test_a_disk_that_is_small(kib: int, job: tuple[str, str], real_job: RealJob)
     conclude(trial, judge(trial, trial.run(), before, allowed=FULL), GROW)
 
 
-@pytest.mark.parametrize(("kib", "job"), spread(list(itertools.product(LEFT, JOBS)), 6))
+@on_real_jobs("kib", LEFT, 6)
 def test_a_disk_that_fills_up(kib: int, job: tuple[str, str], real_job: RealJob) -> None:
     trial = real_job(*job)
     small_disk(trial, kib=100 * 1024)
@@ -42,7 +67,7 @@ def test_a_disk_that_fills_up(kib: int, job: tuple[str, str], real_job: RealJob)
     conclude(trial, judge(trial, trial.run(), before, allowed=FILLED), GROW)
 
 
-@pytest.mark.parametrize(("inodes", "job"), spread(list(itertools.product([60, 120, 250, 500], JOBS)), 2))
+@on_real_jobs("inodes", [60, 120, 250, 500], 2)
 def test_a_disk_without_inodes(inodes: int, job: tuple[str, str], real_job: RealJob) -> None:
     trial = real_job(*job)
     small_disk(trial, kib=100 * 1024, inodes=inodes)
@@ -55,14 +80,14 @@ FAULTS = [
     Fault(
         "a root that is read-only",
         "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; mount -o remount,ro /",
-        (ExitStatus.READ_ONLY,),
+        READ_ONLY,
         "read-only",
         "mount -o remount,rw /",
     ),
     Fault(
         "a root that is read-only and no place for temporary files but shared memory",
         "mount -o remount,ro /",
-        (ExitStatus.READ_ONLY,),
+        READ_ONLY,
         "read-only",
         "mount -o remount,rw /",
     ),
@@ -104,17 +129,13 @@ FULL_POLICIES += [
 ]
 
 
-@pytest.mark.parametrize(
-    ("fault", "system"),
-    spread(list(itertools.product(FULL_POLICIES, ["ubuntu16.04", "ubuntu18.04", "debian12"])), 3),
-    ids=str,
-)
+@on_systems(FULL_POLICIES, 3)
 def test_a_policy_on_a_disk_that_is_full(
     fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path
 ) -> None:
-    inject(synthetic_job(**packages(tmp_path), system=system), replace(fault, after=NOT_STARTED))
+    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
 
 
-@pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(FAULTS, JOBS)), 9), ids=str)
+@on_real_jobs("fault", FAULTS, 9)
 def test_a_disk_that_is_odd(fault: Fault, job: tuple[str, str], real_job: RealJob) -> None:
     inject(real_job(*job), fault)

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.spread import spread
+from tests.faults.fault import FAILED, Fault, inject, on_systems
 from tests.support.debs import make_deb
-from tests.support.locks import HOLD, LOCK
+from tests.support.locks import FREE, held
 
 from package_cache.exit_codes import ExitStatus
 
@@ -16,7 +15,6 @@ NEWER = ("ubuntu18.04", "debian12")
 """Those whose dpkg has lock-frontend: from 1.19.1 on."""
 
 OLD_LOCK, NEW_LOCK = "lock", "lock-frontend"
-FREE = "touch /root/go; sleep 0.5"
 NO_PLAN = (ExitStatus.NO_PLAN,)
 CANNOT = "cannot be combined"
 HALF = "packages are half installed here"
@@ -34,12 +32,10 @@ def mark(package: str, selection: str) -> str:
 
 def locked(name: str, lock: str, *, for_ever: bool, systems: tuple[str, ...]) -> Fault:
     """A fault in which another process has a lock of dpkg's."""
-    says = "waiting for it, at most"
     if for_ever:
-        cause = HOLD + LOCK.format(lock=lock, seconds=600)
-        why = "dpkg was locked for 2 s"
-        return Fault(name, cause, (ExitStatus.DPKG_LOCKED,), why, FREE, options="--lock-timeout 2", systems=systems)
-    return Fault(name, HOLD + LOCK.format(lock=lock, seconds=6), says=says, systems=systems)
+        why, options = "dpkg was locked for 2 s", "--lock-timeout 2"
+        return Fault(name, held(lock), (ExitStatus.DPKG_LOCKED,), why, FREE, options=options, systems=systems)
+    return Fault(name, held(lock, 6), says="waiting for it, at most", systems=systems)
 
 
 def left_broken(name: str, cause: str, heal: str = "") -> Fault:
@@ -79,7 +75,7 @@ FAULTS = [
     Fault("an override for a group that is gone", "echo root gone 2755 /usr/bin/x >>/var/lib/dpkg/statoverride",
           (ExitStatus.DPKG_BROKEN,), "statoverride", "sed -i '/ gone /d' /var/lib/dpkg/statoverride", sane=False),
     Fault("its old status and list of the available gone", "rm -f /var/lib/dpkg/status-old /var/lib/dpkg/available*"),
-    Fault("told to do nothing", "echo no-act >/etc/dpkg/dpkg.cfg.d/none", (ExitStatus.INSTALL_FAILED,),
+    Fault("told to do nothing", "echo no-act >/etc/dpkg/dpkg.cfg.d/none", FAILED,
           "dpkg does not have installed: wanted", "rm /etc/dpkg/dpkg.cfg.d/none"),
     Fault("an older version held", install("needed_0.5") + ";" + mark("needed", "hold"), NO_PLAN,
           CANNOT, mark("needed", "install")),
@@ -91,7 +87,7 @@ FAULTS = [
     Fault("a file diverted", "dpkg-divert --quiet --add --rename --divert /usr/share/mine /usr/share/needed",
           after="[ -e /usr/share/mine ] || echo not diverted", writes=["/usr/share/mine"]),
     Fault("the provided file diverted", "dpkg-divert --quiet --add --rename --divert /usr/bin/mine /usr/bin/wanted",
-          (ExitStatus.INSTALL_FAILED,), "the file /usr/bin/wanted is not there",
+          FAILED, "the file /usr/bin/wanted is not there",
           "dpkg-divert --quiet --rename --remove /usr/bin/wanted"),
     Fault("an older version installed", install("needed_0.5")),
     Fault("a newer version installed", install("needed_3.0"), after="grep -vw newer /usr/share/needed || :"),
@@ -135,6 +131,6 @@ def debs_of(folder: Path) -> dict[str, list[Path]]:
     return {"debs": group, "others": others}
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 14), ids=str)
+@on_systems(FAULTS, 14)
 def test_a_dpkg_that_is_odd(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
     inject(synthetic_job(["wanted"], **debs_of(tmp_path), provides=["/usr/bin/wanted"], system=system), fault)

@@ -1,13 +1,10 @@
 """Whatever environment, limits and open files the command inherits."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.group import NOT_STARTED, packages
-from tests.faults.spread import spread
+from tests.faults.fault import Fault, inject, on_systems, open_job
 from tests.support.lab import Isolation
 
 from package_cache.exit_codes import ExitStatus
@@ -150,10 +147,10 @@ REST = [
 FAULTS = [*LOCALES, *PATHS, *UMASKS, *ENVIRONMENTS, *LIMITS, *STREAMS, *REST]
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 6), ids=str)
+@on_systems(FAULTS, 6)
 def test_an_environment_that_is_odd(
     fault: Fault, system: str, synthetic_job: SyntheticJob, isolation: Isolation, tmp_path: Path
 ) -> None:
     if "not root" in fault.name and isolation is Isolation.USER_NAMESPACE:
         pytest.skip("a user namespace has one user here")
-    inject(synthetic_job(**packages(tmp_path), system=system), replace(fault, after=NOT_STARTED + fault.after))
+    inject(open_job(fault, system, synthetic_job, tmp_path), fault)

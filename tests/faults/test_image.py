@@ -1,36 +1,18 @@
 """Images that lack tools and folders, say another release, or come with a configuration that breaks apt or dpkg."""
 
-import itertools
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.group import NOT_STARTED, packages
-from tests.faults.spread import spread
+from tests.faults.fault import FAILED, READ_ONLY, Fault, inject, on_real_jobs, on_systems, open_job
 from tests.support.lab import Isolation
 
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
-OLD, MIDDLE, NEW = "ubuntu16.04", "ubuntu18.04", "debian12"
-FAILED = (ExitStatus.INSTALL_FAILED,)
 NO_DPKG = (ExitStatus.NO_DPKG,)
 BROKEN = (ExitStatus.DPKG_BROKEN,)
 BACK = "cp -a /root/gone/. /; rm -rf /root/gone"
-
-
-@dataclass(frozen=True)
-class Odd(Fault):
-    """A fault that an image comes with."""
-
-    architecture: str = "amd64"
-    """Of the group in the cache."""
-    without: str = ""
-    """Capabilities that the container's root does not have."""
-
-    __str__ = Fault.__str__
 
 
 def gone(*names: str) -> str:
@@ -41,9 +23,9 @@ def gone(*names: str) -> str:
     )
 
 
-def lacks(*names: str) -> Odd:
+def lacks(*names: str) -> Fault:
     """A fault in which programs are missing that are not needed."""
-    return Odd(f"no {' '.join(names)}", gone(*names))
+    return Fault(f"no {' '.join(names)}", gone(*names))
 
 
 AWK = ("awk", "mawk", "nawk")
@@ -55,26 +37,26 @@ TOOLS = [
     lacks("setsid"),
     lacks("gpgv"),
     lacks("bash", *AWK, "perl", "xz", "flock", "setsid", "gpgv", "hostname"),
-    Odd("no apt-get", gone("apt-get"), NO_DPKG, "there is no apt-get here", BACK),
-    Odd("no dpkg", gone("dpkg"), NO_DPKG, "there is no", BACK),
-    Odd("no dpkg-query", gone("dpkg-query"), NO_DPKG, "there is no dpkg here", BACK),
-    Odd("no dpkg-deb", gone("dpkg-deb"), FAILED, "dpkg", BACK),
-    Odd("no tar", gone("tar"), FAILED, "dpkg", BACK),
-    Odd("no timeout", gone("timeout"), NO_DPKG, "there is no timeout here", BACK),
-    Odd("no sha256sum", gone("sha256sum"), NO_DPKG, "there is no sha256sum here", BACK),
-    Odd("the shell of busybox", "ln -sf /busybox /bin/sh", heal="ln -sf dash /bin/sh"),
-    Odd("bash for a shell", "ln -sf bash /bin/sh"),
-    Odd("root that may not give files to others", without="chown,fowner,setuid,setgid,mknod"),
+    Fault("no apt-get", gone("apt-get"), NO_DPKG, "there is no apt-get here", BACK),
+    Fault("no dpkg", gone("dpkg"), NO_DPKG, "there is no", BACK),
+    Fault("no dpkg-query", gone("dpkg-query"), NO_DPKG, "there is no dpkg here", BACK),
+    Fault("no dpkg-deb", gone("dpkg-deb"), FAILED, "dpkg", BACK),
+    Fault("no tar", gone("tar"), FAILED, "dpkg", BACK),
+    Fault("no timeout", gone("timeout"), NO_DPKG, "there is no timeout here", BACK),
+    Fault("no sha256sum", gone("sha256sum"), NO_DPKG, "there is no sha256sum here", BACK),
+    Fault("the shell of busybox", "ln -sf /busybox /bin/sh", heal="ln -sf dash /bin/sh"),
+    Fault("bash for a shell", "ln -sf bash /bin/sh"),
+    Fault("root that may not give files to others", without="chown,fowner,setuid,setgid,mknod"),
 ]  # fmt: skip
 
 NOT_THIS = (ExitStatus.NOT_FOR_SYSTEM,)
 SAYS_NOT = "does not say which OS release this is"
 
 
-def release(name: str, lines: str, expected: tuple[ExitStatus, ...] = NOT_THIS, says: str = SAYS_NOT) -> Odd:
+def release(name: str, lines: str, expected: tuple[ExitStatus, ...] = NOT_THIS, says: str = SAYS_NOT) -> Fault:
     """A fault in which os-release(5) is another: `lines` for printf(1)."""
     cause = f". /etc/os-release; rm -f /etc/os-release; printf '{lines}' $ID $VERSION_ID >/etc/os-release"
-    return Odd(name, cause, expected, says)
+    return Fault(name, cause, expected, says)
 
 
 SYSTEMS = [
@@ -87,13 +69,13 @@ SYSTEMS = [
     release("a release that is empty", ""),
     release("a release with single quotes and no line end", "ID='\\''%s'\\''\\n  VERSION_ID='\\''%s'\\''",
             (ExitStatus.INSTALLED,), ""),
-    Odd("no release", "rm /etc/os-release /usr/lib/os-release", NOT_THIS, SAYS_NOT),
-    Odd("a release in lib only", "rm /etc/os-release"),
-    Odd("a release that is a folder", "rm /etc/os-release; mkdir /etc/os-release"),
-    Odd("a release that is a pipe", "rm /etc/os-release; mkfifo /etc/os-release"),
-    Odd("releases that are pipes", "rm /etc/os-release /usr/lib/os-release; mkfifo /etc/os-release /usr/lib/os-release",
-        NOT_THIS, SAYS_NOT),
-    Odd("another architecture", "", (ExitStatus.NOT_FOR_ARCHITECTURE,), "it is for: arm64", architecture="arm64"),
+    Fault("no release", "rm /etc/os-release /usr/lib/os-release", NOT_THIS, SAYS_NOT),
+    Fault("a release in lib only", "rm /etc/os-release"),
+    Fault("a release that is a folder", "rm /etc/os-release; mkdir /etc/os-release"),
+    Fault("a release that is a pipe", "rm /etc/os-release; mkfifo /etc/os-release"),
+    Fault("releases that are pipes",
+          "rm /etc/os-release /usr/lib/os-release; mkfifo /etc/os-release /usr/lib/os-release", NOT_THIS, SAYS_NOT),
+    Fault("another architecture", "", (ExitStatus.NOT_FOR_ARCHITECTURE,), "it is for: arm64", architecture="arm64"),
 ]  # fmt: skip
 
 APT_CONFIGURATIONS = {
@@ -117,7 +99,7 @@ APT_CONFIGURATIONS = {
 }
 FILE = "/etc/apt/apt.conf.d/99odd"
 APT = [
-    Odd(f"apt with {name}", f"cat >{FILE} <<'END'\n{text}\nEND", heal=f"rm {FILE}",
+    Fault(f"apt with {name}", f"cat >{FILE} <<'END'\n{text}\nEND", heal=f"rm {FILE}",
         after="ls /var/hook 2>/dev/null || :")
     for name, text in APT_CONFIGURATIONS.items()
 ]  # fmt: skip
@@ -125,58 +107,58 @@ APT = [
 LISTEN = "(/busybox nc -l -p 79 -s 127.0.0.1 -e touch /var/asked; sleep 60) </dev/null >/dev/null 2>&1 &"
 SOURCE = "echo 'deb {options}http://127.0.0.1:{port} stable main' >/etc/apt/sources.list.d/odd.list"
 SOURCES = [
-    Odd("a dead source", SOURCE.format(options="", port=9)),
-    Odd("a source that does not answer", LISTEN + "sleep 0.2;" + SOURCE.format(options="", port=79),
+    Fault("a dead source", SOURCE.format(options="", port=9)),
+    Fault("a source that does not answer", LISTEN + "sleep 0.2;" + SOURCE.format(options="", port=79),
         after="ls /var/asked 2>/dev/null || :"),
-    Odd("an unsigned source", SOURCE.format(options="[trusted=no] ", port=9)),
-    Odd("a source that is nonsense", "echo nonsense >/etc/apt/sources.list", heal="rm /etc/apt/sources.list"),
-    Odd("no sources", "rm /etc/apt/sources.list"),
-    Odd("sources that are a folder", "rm /etc/apt/sources.list; mkdir /etc/apt/sources.list"),
-    Odd("no folder of apt", "rm -rf /etc/apt"),
+    Fault("an unsigned source", SOURCE.format(options="[trusted=no] ", port=9)),
+    Fault("a source that is nonsense", "echo nonsense >/etc/apt/sources.list", heal="rm /etc/apt/sources.list"),
+    Fault("no sources", "rm /etc/apt/sources.list"),
+    Fault("sources that are a folder", "rm /etc/apt/sources.list; mkdir /etc/apt/sources.list"),
+    Fault("no folder of apt", "rm -rf /etc/apt"),
 ]  # fmt: skip
 
 CHANGED = "dpkg -i /debs/needed_0.1_all.deb >/dev/null; echo mine >/etc/needed.ini;"
 STAYS = "grep -vx mine /etc/needed.ini || :"
 DPKG = [
-    Odd("dpkg without documentation", "echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/odd",
+    Fault("dpkg without documentation", "echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/odd",
         after="ls /usr/share/doc/wanted/copyright 2>/dev/null || :"),
-    Odd("dpkg that is unsafe", "echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/odd"),
-    Odd("dpkg that is told to take new conffiles", CHANGED + "echo force-confnew >/etc/dpkg/dpkg.cfg.d/odd",
+    Fault("dpkg that is unsafe", "echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/odd"),
+    Fault("dpkg that is told to take new conffiles", CHANGED + "echo force-confnew >/etc/dpkg/dpkg.cfg.d/odd",
         after=STAYS),
-    Odd("dpkg that logs to nowhere", "echo 'log /nowhere/log' >/etc/dpkg/dpkg.cfg.d/odd"),
-    Odd("dpkg with a hook that fails", "echo 'pre-invoke=false' >/etc/dpkg/dpkg.cfg.d/odd", FAILED, "hook",
+    Fault("dpkg that logs to nowhere", "echo 'log /nowhere/log' >/etc/dpkg/dpkg.cfg.d/odd"),
+    Fault("dpkg with a hook that fails", "echo 'pre-invoke=false' >/etc/dpkg/dpkg.cfg.d/odd", FAILED, "hook",
         heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
-    Odd("dpkg with a hook after it that fails", "echo 'post-invoke=false' >/etc/dpkg/dpkg.cfg.d/odd"),
-    Odd("dpkg with an option that it does not know", "echo bogus >/etc/dpkg/dpkg.cfg.d/odd", BROKEN,
+    Fault("dpkg with a hook after it that fails", "echo 'post-invoke=false' >/etc/dpkg/dpkg.cfg.d/odd"),
+    Fault("dpkg with an option that it does not know", "echo bogus >/etc/dpkg/dpkg.cfg.d/odd", BROKEN,
         "unknown option", heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
-    Odd("dpkg that asks for the owner of a group that is gone",
+    Fault("dpkg that asks for the owner of a group that is gone",
         "printf '%s\\n' 'root nonesuch 2755 /usr/bin/odd' >>/var/lib/dpkg/statoverride", FAILED, "nonesuch",
         heal=": >/var/lib/dpkg/statoverride"),
-    Odd("dpkg without a list of files", "rm /var/lib/dpkg/info/hostname.list", sane=False),
+    Fault("dpkg without a list of files", "rm /var/lib/dpkg/info/hostname.list", sane=False),
 ]  # fmt: skip
 
 FOLDERS = [
-    Odd("no state of apt", "rm -rf /var/lib/apt", no_marks="there is no folder for them"),
-    Odd("no lists of apt", "rm -rf /var/lib/apt/lists"),
-    Odd("no cache of apt", "rm -rf /var/cache/apt"),
-    Odd("no cache at all", "rm -rf /var/cache"),
-    Odd("no log", "rm -rf /var/log"),
-    Odd("a log that is a file", "rm -rf /var/log; touch /var/log"),
-    Odd("no user of apt", "sed -i '/^_apt:/d' /etc/passwd"),
-    Odd("no users", "rm -f /etc/passwd /etc/group /etc/shadow"),
+    Fault("no state of apt", "rm -rf /var/lib/apt", no_marks="there is no folder for them"),
+    Fault("no lists of apt", "rm -rf /var/lib/apt/lists"),
+    Fault("no cache of apt", "rm -rf /var/cache/apt"),
+    Fault("no cache at all", "rm -rf /var/cache"),
+    Fault("no log", "rm -rf /var/log"),
+    Fault("a log that is a file", "rm -rf /var/log; touch /var/log"),
+    Fault("no user of apt", "sed -i '/^_apt:/d' /etc/passwd"),
+    Fault("no users", "rm -f /etc/passwd /etc/group /etc/shadow"),
 ]
 
 
-READ_ONLY = "mount --bind {0} {0}; mount -o remount,bind,ro {0}"
+MOUNTED_READ_ONLY = "mount --bind {0} {0}; mount -o remount,bind,ro {0}"
 MOUNTS = [
-    Odd("no proc", shell=("unshare", "-m", "sh", "-c", '/busybox umount -l /proc; exec sh -c "$0"')),
-    Odd("a usr that is read-only", READ_ONLY.format("/usr"), (ExitStatus.READ_ONLY,), "cannot be written to",
+    Fault("no proc", shell=("unshare", "-m", "sh", "-c", '/busybox umount -l /proc; exec sh -c "$0"')),
+    Fault("a usr that is read-only", MOUNTED_READ_ONLY.format("/usr"), READ_ONLY, "cannot be written to",
         "umount -l /usr"),
-    Odd("an etc that is read-only", READ_ONLY.format("/etc"), (ExitStatus.READ_ONLY,), "cannot be written to",
+    Fault("an etc that is read-only", MOUNTED_READ_ONLY.format("/etc"), READ_ONLY, "cannot be written to",
         "umount -l /etc"),
-    Odd("a var of which nothing may run", "mount --bind /var /var; mount -o remount,bind,noexec /var", FAILED,
+    Fault("a var of which nothing may run", "mount --bind /var /var; mount -o remount,bind,noexec /var", FAILED,
         "ermission denied", "umount -l /var"),
-    Odd("a state of dpkg on another file system", "cp -a /var/lib/dpkg /mnt; mount -t tmpfs tmpfs /var/lib/dpkg; "
+    Fault("a state of dpkg on another file system", "cp -a /var/lib/dpkg /mnt; mount -t tmpfs tmpfs /var/lib/dpkg; "
         "cp -a /mnt/dpkg/. /var/lib/dpkg"),
 ]  # fmt: skip
 
@@ -198,44 +180,40 @@ POLICIES = {
     f"printf '#!/bin/sh\\nexit 0\\n' >{P}; chmod 755 {P}",
 }
 POLICY = [
-    Odd(f"a policy {name}", f"{cause}; {LOOK} >/root/policy || :", after=SAME_POLICY)
+    Fault(f"a policy {name}", f"{cause}; {LOOK} >/root/policy || :", after=SAME_POLICY)
     for name, cause in POLICIES.items()
 ]
 
 FAULTS = [*TOOLS, *SYSTEMS, *APT, *SOURCES, *DPKG, *FOLDERS, *MOUNTS, *POLICY]
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 8), ids=str)
+@on_systems(FAULTS, 8)
 def test_an_image_that_is_odd(
-    fault: Odd, system: str, synthetic_job: SyntheticJob, isolation: Isolation, tmp_path: Path
+    fault: Fault, system: str, synthetic_job: SyntheticJob, isolation: Isolation, tmp_path: Path
 ) -> None:
     if fault.without and isolation is not Isolation.ROOT_NAMESPACES:
         pytest.skip("only root can take rights away")
-    job = synthetic_job(**packages(tmp_path), system=system, architecture=fault.architecture)
-    if fault.without:
-        job.drop(fault.without)
-    inject(job, replace(fault, after=NOT_STARTED + fault.after))
+    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
 
 
-JOBS = [(OLD, "ssh"), (MIDDLE, "ssh"), (NEW, "nfs")]
 PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)
 """Where scripts of real packages want what the installer does without: ucf has awk, debconf perl."""
 REAL = [
     lacks("flock", "xz", "setsid", "gpgv"),
-    Odd("no bash and no awk", gone("bash", *AWK), PERHAPS, heal=BACK,
+    Fault("no bash and no awk", gone("bash", *AWK), PERHAPS, heal=BACK,
         # scripts would remove these, and some of them fail without awk
         writes=["/usr/lib/python3*", "/usr/local/lib/python3*", "/etc/inputrc"]),
-    Odd("no perl", gone("perl"), PERHAPS, heal=BACK),
-    Odd("the shell of busybox", "ln -sf /busybox /bin/sh", PERHAPS, heal="ln -sf dash /bin/sh"),
-    Odd("no log and no cache", "rm -rf /var/log /var/cache/apt", PERHAPS, heal="mkdir -p /var/log"),
-    Odd("apt with a hook that fails", f"echo 'DPkg::Pre-Invoke {{ \"false\"; }};' >{FILE}", heal=f"rm {FILE}"),
-    Odd("variables of debconf", env={"DEBIAN_HAS_FRONTEND": "1", "DEBCONF_REDIR": "1", "DEBIAN_FRONTEND": "gnome"}),
-    Odd("a umask of 077", shell=("sh", "-c", 'umask 077; exec sh -c "$0"'),
+    Fault("no perl", gone("perl"), PERHAPS, heal=BACK),
+    Fault("the shell of busybox", "ln -sf /busybox /bin/sh", PERHAPS, heal="ln -sf dash /bin/sh"),
+    Fault("no log and no cache", "rm -rf /var/log /var/cache/apt", PERHAPS, heal="mkdir -p /var/log"),
+    Fault("apt with a hook that fails", f"echo 'DPkg::Pre-Invoke {{ \"false\"; }};' >{FILE}", heal=f"rm {FILE}"),
+    Fault("variables of debconf", env={"DEBIAN_HAS_FRONTEND": "1", "DEBCONF_REDIR": "1", "DEBIAN_FRONTEND": "gnome"}),
+    Fault("a umask of 077", shell=("sh", "-c", 'umask 077; exec sh -c "$0"'),
         after="su nobody -s /bin/sh -c 'cat $(dpkg -L ucf rpcbind openssh-client 2>/dev/null | grep ^/usr/share/.)' "
         "2>&1 >/dev/null | grep denied || :"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(REAL, JOBS)), 2), ids=str)
-def test_a_real_group_in_an_odd_image(fault: Odd, job: tuple[str, str], real_job: RealJob) -> None:
+@on_real_jobs("fault", REAL, 2)
+def test_a_real_group_in_an_odd_image(fault: Fault, job: tuple[str, str], real_job: RealJob) -> None:
     inject(real_job(*job), fault)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.group import packages
+from tests.faults.fault import SYSTEMS, careful
 from tests.faults.judge import conclude, judge
 from tests.faults.points import with_points
 from tests.faults.spread import spread
@@ -15,7 +15,6 @@ from tests.faults.test_points import points_of
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
-SYSTEMS = ("ubuntu16.04", "ubuntu18.04", "debian12")
 PLACES = ("/run", "/big", "/tmp", "/var/tmp", "/dev/shm")
 """In the order in which they are tried; /big is TMPDIR."""
 TINY = "mount -t tmpfs -o size=64k tmpfs {0}"
@@ -32,7 +31,7 @@ def test_what_a_killed_installer_left(
     tmp_path: Path,
     injections: Callable[[int], None],
 ) -> None:
-    job = synthetic_job(**packages(tmp_path), system=system)
+    job = synthetic_job(**careful(tmp_path), system=system)
     job.room.sh("cp -r /cache /own; mkdir /big; cp -p /var/lib/apt/extended_states /root/marks")
     installer = job.room.container.path("/own/install_group.sh")
     installer.write_text(with_points(installer.read_text()))

@@ -1,20 +1,16 @@
 """Single files that are mounts, as those of a ConfigMap are, or that cannot be written."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.group import FILES, NOT_STARTED, packages
-from tests.faults.spread import spread
+from tests.faults.fault import FAILED, FILES, READ_ONLY, Fault, inject, on_systems, open_job
 from tests.support.debs import make_deb
 
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
-READ_ONLY = (ExitStatus.READ_ONLY,)
-FAILED = (ExitStatus.INSTALL_FAILED,)
+PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)
 COULD_START = "cannot keep services from starting"
 P = "/usr/sbin/policy-rc.d"
 YES, NO = (
@@ -65,15 +61,15 @@ FILES_OF_ETC = [
     Fault("the list of sources, read-only", RO.format("/etc/apt/sources.list")),
     Fault("apt's marks, mounted", BIND.format("/var/lib/apt/extended_states"), no_marks="no file can replace a mount"),
     Fault("the package's own conffile, mounted", "echo mine >/etc/needed.ini;" + BIND.format("/etc/needed.ini"),
-          (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED), heal=UNMOUNT.format("/etc/needed.ini"),
+          PERHAPS, heal=UNMOUNT.format("/etc/needed.ini"),
           after="grep -vx mine /etc/needed.ini || :"),
     Fault("the package's own program, mounted", ": >/usr/bin/wanted;" + BIND.format("/usr/bin/wanted"), FAILED,
           "undone: ", UNMOUNT.format("/usr/bin/wanted")),
     Fault("dpkg's log, read-only", ": >>/var/log/dpkg.log;" + RO.format("/var/log/dpkg.log"),
-          (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED), heal=UNMOUNT.format("/var/log/dpkg.log")),
+          PERHAPS, heal=UNMOUNT.format("/var/log/dpkg.log")),
     Fault("the libraries' cache, mounted", BIND.format("/etc/ld.so.cache")),
     Fault("the temporary folder, read-only", RO.format("/tmp") + RO.format("/var/tmp"),
-          (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED), heal=UNMOUNT.format("/tmp /var/tmp")),
+          PERHAPS, heal=UNMOUNT.format("/tmp /var/tmp")),
 ]  # fmt: skip
 FAULTS = [*POLICIES, *FILES_OF_ETC]
 USERS = [
@@ -84,16 +80,15 @@ USERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 7), ids=str)
+@on_systems(FAULTS, 7)
 def test_a_file_that_is_a_mount(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    inject(synthetic_job(**packages(tmp_path), system=system), replace(fault, after=NOT_STARTED + fault.after))
+    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(USERS), 2), ids=str)
+@on_systems(USERS, 2)
 def test_a_file_of_users_that_is_a_mount(
     fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path
 ) -> None:
     scripts = {"postinst": "useradd --system wanted", "postrm": "! id wanted >/dev/null 2>&1 || userdel wanted"}
-    inject(
-        synthetic_job(["wanted"], [make_deb(tmp_path, "wanted", files=FILES, scripts=scripts)], system=system), fault
-    )
+    debs = [make_deb(tmp_path, "wanted", files=FILES, scripts=scripts)]
+    inject(synthetic_job(["wanted"], debs, system=system), fault)

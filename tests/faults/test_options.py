@@ -1,61 +1,49 @@
 """Odd values of the installer's options."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject
-from tests.faults.group import NOT_STARTED, packages
+from tests.faults.fault import Fault, inject, open_job
 from tests.faults.spread import spread
 
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
-SYSTEM = "ubuntu18.04"
 USAGE = (ExitStatus.USAGE,)
 MISUSE = "cannot understand the command line"
 REFUSED = (ExitStatus.USAGE, ExitStatus.NO_SPACE, ExitStatus.READ_ONLY)
 """A result that cannot be written is known before anything is touched."""
 
 
-@dataclass(frozen=True)
-class Option(Fault):
-    """A fault in the command line."""
-
-    cache: str = "/cache"
-    """Where the cache is: a copy, unless it is this."""
-
-    __str__ = Fault.__str__
-
-
 ODD_NUMBERS = ["08", "-1", "''", "1e3", "99999999999999999999", "0x10", "' 5'", "'5 '", "1.5", "+5", "five", "'$(id)'",
                "'1\n2'", "00", "010"]  # fmt: skip
 NUMBERS = [
-    *(Option(f"{option} {number}", "", USAGE, MISUSE, options=f"{option} {number}")
+    *(Fault(f"{option} {number}", "", USAGE, MISUSE, options=f"{option} {number}")
       for option in ("--lock-timeout", "--install-timeout") for number in ODD_NUMBERS),
-    *(Option(f"{option}={number}", "", USAGE, MISUSE, options=f"{option}={number}")
+    *(Fault(f"{option}={number}", "", USAGE, MISUSE, options=f"{option}={number}")
       for option in ("--lock-timeout", "--install-timeout") for number in ("08", "", "-1")),
-    Option("--install-timeout 0", "", USAGE, MISUSE, options="--install-timeout 0"),
-    Option("--lock-timeout 0", options="--lock-timeout 0"),
-    Option("--lock-timeout 1", options="--lock-timeout=1"),
-    Option("--lock-timeout 9999999", options="--lock-timeout 9999999"),
-    Option("--install-timeout 9999999", options="--install-timeout 9999999"),
-    *(Option(f"{option} 99999999", "", (ExitStatus.USAGE, ExitStatus.INSTALLED), options=f"{option} 99999999")
+    Fault("--install-timeout 0", "", USAGE, MISUSE, options="--install-timeout 0"),
+    Fault("--lock-timeout 0", options="--lock-timeout 0"),
+    Fault("--lock-timeout 1", options="--lock-timeout=1"),
+    Fault("--lock-timeout 9999999", options="--lock-timeout 9999999"),
+    Fault("--install-timeout 9999999", options="--install-timeout 9999999"),
+    *(Fault(f"{option} 99999999", "", (ExitStatus.USAGE, ExitStatus.INSTALLED), options=f"{option} 99999999")
       for option in ("--lock-timeout", "--install-timeout")),
 ]  # fmt: skip
 WORDS = [
-    Option("an option that is not known", "", USAGE, MISUSE, options="--fast"),
-    Option("an option of one letter", "", USAGE, MISUSE, options="-v"),
-    Option("an option twice", options="--lock-timeout 5 --lock-timeout 7"),
-    Option("a cache that is blank", "", USAGE, MISUSE, options="--cache ''"),
-    Option("a cache that is blank after a =", "", USAGE, MISUSE, options="--cache="),
-    Option("a result that is blank", "", USAGE, MISUSE, options="--result ''"),
-    Option("a group that is a path", "", USAGE, MISUSE, options="../tools"),
-    Option("a group with a blank", "", USAGE, MISUSE, options="'to ols'"),
-    Option("a group that is blank", "", USAGE, MISUSE, options="''"),
-    Option("a group twice", options="tools"),
-    Option("all options", options="--verbose --lock-timeout 5 --install-timeout=600 --result /dev/null"),
+    Fault("an option that is not known", "", USAGE, MISUSE, options="--fast"),
+    Fault("an option of one letter", "", USAGE, MISUSE, options="-v"),
+    Fault("an option twice", options="--lock-timeout 5 --lock-timeout 7"),
+    Fault("a cache that is blank", "", USAGE, MISUSE, options="--cache ''"),
+    Fault("a cache that is blank after a =", "", USAGE, MISUSE, options="--cache="),
+    Fault("a result that is blank", "", USAGE, MISUSE, options="--result ''"),
+    Fault("a group that is a path", "", USAGE, MISUSE, options="../tools"),
+    Fault("a group with a blank", "", USAGE, MISUSE, options="'to ols'"),
+    Fault("a group that is blank", "", USAGE, MISUSE, options="''"),
+    Fault("a group twice", options="tools"),
+    Fault("all options", options="--verbose --lock-timeout 5 --install-timeout=600 --result /dev/null"),
 ]  # fmt: skip
 
 KEPT = "echo mine >/root/kept;"
@@ -65,12 +53,12 @@ WRITTEN = "{{ [ ! -L {0} ] && grep -qx status=0 {0}; }} || echo not written; ls 
 
 def result(
     name: str, path: str, cause: str = "", *, after: str = "", refused: bool = False, heal: str = "", writes: str = ""
-) -> Option:
+) -> Fault:
     """A fault in which the result is to be at a path."""
     options = f"--result {path}"
     if refused:
-        return Option(name, cause, REFUSED, options=options, heal=heal)
-    return Option(name, cause, after=after, options=options, heal=heal, writes=[writes or path.strip("'")])
+        return Fault(name, cause, REFUSED, options=options, heal=heal)
+    return Fault(name, cause, after=after, options=options, heal=heal, writes=[writes or path.strip("'")])
 
 
 RESULTS = [
@@ -117,9 +105,9 @@ RESULTS = [
 ]  # fmt: skip
 
 
-def copy(name: str, path: str, cache: str | None = None, *, shell: str = "", **fields: object) -> Option:
+def copy(name: str, path: str, cache: str | None = None, *, shell: str = "", **fields: object) -> Fault:
     """A fault in which the cache is at another path, and is named in another way."""
-    return Option(name, f"cp -r /cache {path}; {shell}", cache=cache or path.strip("'"), **fields)  # type: ignore[arg-type]
+    return Fault(name, f"cp -r /cache {path}; {shell}", cache=cache or path.strip("'"), **fields)  # type: ignore[arg-type]
 
 
 PERHAPS = (ExitStatus.INSTALLED, ExitStatus.CACHE_MISSING, ExitStatus.USAGE)
@@ -141,7 +129,5 @@ FAULTS = [*NUMBERS, *WORDS, *RESULTS, *CACHES]
 
 
 @pytest.mark.parametrize("fault", spread(FAULTS, 9), ids=str)
-def test_an_odd_value(fault: Option, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    job = synthetic_job(**packages(tmp_path), system=SYSTEM)
-    job.cache = fault.cache
-    inject(job, replace(fault, after=NOT_STARTED + fault.after))
+def test_an_odd_value(fault: Fault, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
+    inject(open_job(fault, "ubuntu18.04", synthetic_job, tmp_path), fault)

@@ -1,19 +1,12 @@
 """Images of which parts were stripped: dpkg's lists and hashes, documentation, manuals, locales."""
 
-import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import Fault, inject, on_their_systems
-from tests.faults.group import NOT_STARTED, packages
-from tests.faults.spread import spread
-
-from package_cache.exit_codes import ExitStatus
+from tests.faults.fault import FAILED, Fault, inject, on_real_jobs, on_systems, open_job
 
 pytestmark = pytest.mark.injection
-FAILED = (ExitStatus.INSTALL_FAILED,)
 EXCLUDES = "".join(f"path-exclude={path}/*\\n" for path in ("/usr/share/doc", "/usr/share/man", "/usr/share/locale"))
 SLIM = {
     "no md5sums": "rm -f /var/lib/dpkg/info/*.md5sums",
@@ -44,15 +37,11 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "system"), spread(on_their_systems(FAULTS), 6), ids=str)
+@on_systems(FAULTS, 6)
 def test_an_image_that_is_slim(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    job = synthetic_job(**packages(tmp_path), system=system)
-    inject(job, replace(fault, after=NOT_STARTED + fault.after))
+    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
 
 
-JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
-
-
-@pytest.mark.parametrize(("fault", "job"), spread(list(itertools.product(FAULTS[: len(SLIM)], JOBS)), 2), ids=str)
+@on_real_jobs("fault", FAULTS[: len(SLIM)], 2)
 def test_a_real_group_in_an_image_that_is_slim(fault: Fault, job: tuple[str, str], real_job: RealJob) -> None:
     inject(real_job(*job), fault)

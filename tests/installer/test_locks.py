@@ -10,7 +10,7 @@ from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.lab import Isolation, throwaway
-from tests.support.locks import HOLD, HOLD_DEBCONF, LOCK
+from tests.support.locks import held
 
 from package_cache.installer import HERE, install_group
 
@@ -41,7 +41,7 @@ def shell(release: str, real_root: Callable[..., Path], isolation: Isolation) ->
 
 def hold(lock: str) -> str:
     """Return lines of shell that keep a lock of dpkg's while the root is there."""
-    return HOLD + LOCK.format(lock=lock, seconds=60)
+    return held(lock, 60)
 
 
 @each_lock
@@ -65,13 +65,13 @@ mount --bind /srv/lock /var/lib/dpkg/lock
 def test_a_lock_on_a_file_with_the_same_inode_number_is_not_dpkgs(release: str, shell: Shell) -> None:
     numbers = shell("set +f; " + OTHER_FILE + "stat -c %i /mnt/lock /var/lib/dpkg/lock").split()
     assert numbers[0] == numbers[1]
-    shell(HOLD + LOCK.format(lock="/mnt/lock", seconds=60))
+    shell(held("/mnt/lock", 60))
     assert shell('find_holder || echo "none$holder"') == "none\n"
 
 
 @each_release
 def test_the_kernel_says_who_holds_debconfs_lock(release: str, shell: Shell) -> None:
-    shell(HOLD_DEBCONF.format(seconds=60))
+    shell(held(DEBCONF_LOCK, 60, "flock"))
     assert re.fullmatch(rf"process \d+ \(\w+\) has {DEBCONF_LOCK} locked\n", shell('find_holder && echo "$holder"'))
 
 
@@ -90,7 +90,7 @@ def test_the_words_of_a_locked_dpkg_are_recognized(release: str, lock: str, comm
 
 @each_release
 def test_debconfs_words_are_not_taken_for_dpkgs(release: str, shell: Shell) -> None:
-    shell(HOLD_DEBCONF.format(seconds=60))
+    shell(held(DEBCONF_LOCK, 60, "flock"))
     script = "echo GET debconf/frontend | debconf-communicate >/root/log 2>&1; says_locked /root/log; echo $?;"
     answer, _, words = shell(f"{script} cat /root/log").partition("\n")
     assert (answer, "is locked by another process" in words) == ("1", True), words
@@ -108,7 +108,7 @@ def test_where_the_kernel_does_not_say_it_waits_by_those_words(
     cache.add("tools", ["tool"], [make_deb(tmp_path, "tool")], system=system)
     (cache.path / "install_group.sh").write_text(install_group().replace("/proc/locks", "/nowhere"))
     room = open_room(cache)
-    room.sh(HOLD + LOCK.format(lock="lock", seconds=seconds))
+    room.sh(held("lock", seconds))
     done = room.install("--lock-timeout", "3", "tools")
     assert WAITS in done.out.splitlines()
     if seconds < 3:

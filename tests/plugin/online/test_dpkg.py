@@ -7,7 +7,7 @@ import pytest
 from tests.plugin.online.conftest import OpenImage
 from tests.plugin.online.image import SHELLS, Image, archive
 from tests.support.debs import make_deb
-from tests.support.locks import HOLD, HOLD_DEBCONF, LOCK
+from tests.support.locks import held
 
 from package_cache.exit_codes import ExitStatus
 
@@ -38,7 +38,7 @@ def open_good(open_image: OpenImage, system: str, good: Path) -> Image:
 @pytest.mark.parametrize(("system", "lock"), LOCKS)
 def test_a_lock_that_is_given_back_is_waited_for(system: str, lock: str, open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, system, good)
-    image.room.sh(HOLD + LOCK.format(lock=lock, seconds=2))
+    image.room.sh(held(lock, 2))
     done = image.run("tool")
     assert (done.returncode, image.room.state("tool")) == (0, {"tool": "ii 1.0"}), done.stderr
     assert re.fullmatch(WAITS.format(path=f"lib/dpkg/{lock}", seconds=60), done.stdout.splitlines()[0])
@@ -47,7 +47,7 @@ def test_a_lock_that_is_given_back_is_waited_for(system: str, lock: str, open_im
 @pytest.mark.parametrize(("system", "lock"), LOCKS)
 def test_a_lock_that_is_kept_has_an_end(system: str, lock: str, open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, system, good)
-    image.room.sh(HOLD + LOCK.format(lock=lock, seconds=60))
+    image.room.sh(held(lock, 60))
     done = image.run("tool", limit=3)
     assert done.returncode == ExitStatus.DPKG_LOCKED.code
     assert re.fullmatch(WAITS.format(path=f"lib/dpkg/{lock}", seconds="[23]"), done.stdout.splitlines()[0])
@@ -58,7 +58,7 @@ def test_a_lock_that_is_kept_has_an_end(system: str, lock: str, open_image: Open
 
 def test_debconfs_lock_is_waited_for(open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, "ubuntu18.04", good)
-    image.room.sh(HOLD_DEBCONF.format(seconds=2))
+    image.room.sh(held("/var/cache/debconf/config.dat", 2, "flock"))
     done = image.run("tool")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(WAITS.format(path="cache/debconf/config.dat", seconds=60), done.stdout.splitlines()[0])
@@ -70,7 +70,7 @@ def test_where_the_kernel_does_not_say_it_waits_by_dpkgs_words(
     system: str, seconds: int, status: int, open_image: OpenImage, good: Path
 ) -> None:
     image = open_good(open_image, system, good)
-    image.room.sh(HOLD + LOCK.format(lock="lock", seconds=seconds))
+    image.room.sh(held("lock", seconds))
     command = image.command(["tool"], limit=15).replace("/proc/locks", "/nowhere")
     done = image.room.container.run(["sh", "-c", command], timeout=90, check=False)
     assert done.returncode == status, done.stderr
@@ -80,8 +80,8 @@ def test_where_the_kernel_does_not_say_it_waits_by_dpkgs_words(
 def test_a_lock_on_the_images_lists_does_not_matter(open_image: OpenImage, good: Path) -> None:
     image = open_good(open_image, "ubuntu16.04", good)
     image.room.sh("touch /var/lib/apt/lists/lock /var/cache/apt/archives/lock")
-    image.room.sh(HOLD + LOCK.format(lock="/var/lib/apt/lists/lock", seconds=60))
-    image.room.sh("rm /root/busy; " + LOCK.format(lock="/var/cache/apt/archives/lock", seconds=60))
+    image.room.sh(held("/var/lib/apt/lists/lock", 60))
+    image.room.sh(held("/var/cache/apt/archives/lock", 60))
     done = image.run("tool")
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 3), done.stdout
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -54,6 +54,13 @@ class Job:
         installer = Path(self.cache, "install_group.sh")
         command = installing_command(group or self.group, installer, Path(self.cache), fallback)
         return command.replace(" --cache ", f" {self.options} --cache ", 1)
+
+    def change_installer(self, change: Callable[[str], str]) -> None:
+        """Give the job a cache of its own, whose installer is changed."""
+        self.room.sh("cp -r /cache /own")
+        self.cache = "/own"
+        installer = self.room.container.path("/own/install_group.sh")
+        installer.write_text(change(installer.read_text()))
 
     def drop(self, capabilities: str) -> None:
         """Drop capabilities(7) of what runs in it from now on: `dac_override,chown`. Needs root on the host."""

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +124,6 @@ def judge_refused(done: Completed, expected: ExitStatus, folder: Path) -> None:
         assert re.search(r"^error: cannot ", done.stderr, re.M), text
         assert str(folder) in done.stderr, text
         assert "hint: " in done.stderr, text
-
-
-def wait_until_ended(trial: Trial, limit: float = 10.0) -> None:
-    """Check that nothing of a trial runs any more."""
-    deadline = time.monotonic() + limit
-    with verdict(Verdict.LEFT_BEHIND):
-        while trial.processes():
-            assert time.monotonic() < deadline, trial.processes()
-            time.sleep(0.02)
 
 
 def visible(folder: Path) -> list[Path]:

@@ -27,6 +27,13 @@ class Broken:
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
 
+    def broken(self, installer: str) -> str:
+        """Return the text of an installer with these lines."""
+        for line, instead in self.instead.items():
+            assert installer.count(line) == 1, f"what is to be broken is not there once: {line}"
+            installer = installer.replace(line, instead)
+        return installer
+
 
 WORDS_OF_A_LOCK = """if case $(cat "${log}") in *'locked by another process'*) ;; *) false ;; esac; then"""
 AUDIT = """[ -z "$("${DPKG}" --audit 2>&1)" ] && ! is_half_done && ask_apt"""
@@ -145,13 +152,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_what_is_wrong_is_named(row: Broken, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
     job = open_job(row.fault, "ubuntu18.04", synthetic_job, tmp_path)
-    installer = job.room.sh("cat /cache/install_group.sh")
-    for line, instead in row.instead.items():
-        assert installer.count(line) == 1, f"what is to be broken is not there once: {line}"
-        installer = installer.replace(line, instead)
-    job.room.sh("cp -r /cache /own")
-    job.cache = "/own"
-    job.room.container.path("/own/install_group.sh").write_text(installer)
+    job.change_installer(row.broken)
     with pytest.raises(BrokenError) as caught:
         inject(job, row.fault)
     assert caught.value.verdict is row.found, str(caught.value)

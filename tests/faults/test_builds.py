@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import pytest
 from tests.faults.job import Whom, send
-from tests.faults.published import judge_done, judge_interrupted, judge_visible, originals, wait_until_ended
+from tests.faults.published import judge_done, judge_interrupted, judge_visible, originals
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import VERBS, Trial, ended, wait_until_heard
+from tests.faults.writers import VERBS, Trial, ended, wait_until_ended, wait_until_heard
 
 from package_cache.exit_codes import ExitStatus
 
@@ -61,7 +61,7 @@ def test_a_signal_and_the_same_command_again(verb: str, way: str, moment: int, t
     done = ended(process)
     if sign is not signal.SIGKILL:
         judge_interrupted(done)
-    wait_until_ended(one)
+    wait_until_ended(one.mark)
     judge_visible(one)
     there = {path.stem for path in one.target.glob("pool/*.deb")}
     wanted = originals(one.new) if verb == "build" else {}
@@ -98,7 +98,7 @@ def test_a_process_that_dies_alone_takes_its_children_along(verb: str, silent: s
     process = start_and_stall(one, silent)
     process.kill()
     process.communicate()
-    wait_until_ended(one, 3)
+    wait_until_ended(one.mark, 3)
     one.shelf.server.recover()
     judge_visible(one)
     judge_done(one, one.again())
@@ -117,7 +117,7 @@ def test_a_signal_ends_a_verb_that_waits_for_a_server(verb: str, silent: str, wa
         assert time.monotonic() - began < 10  # the server is waited for at least 15
         assert done.returncode == ExitStatus.INTERRUPTED.code, done.stderr
     judge_interrupted(done)
-    wait_until_ended(one)
+    wait_until_ended(one.mark)
     judge_visible(one)
     judge_done(one, one.again())
 

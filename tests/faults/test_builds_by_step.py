@@ -1,16 +1,12 @@
 """As `test_builds`, but at each step: right before every single change of the file system that a verb makes."""
 
-import sys
-from pathlib import Path
-
 import pytest
-from tests.faults.published import judge_done, judge_interrupted, judge_refused, judge_visible, wait_until_ended
+from tests.faults.published import judge_done, judge_interrupted, judge_refused, judge_visible
 from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
-from tests.faults.writers import Trial, ended
+from tests.faults.writers import wait_until_ended
 
 from package_cache.exit_codes import ExitStatus
-from package_cache.process import Completed
 
 pytestmark = pytest.mark.injection
 STEPS = {("build", False): 144, ("build", True): 124, ("stage", False): 82, ("stage", True): 91, ("lock", True): 74}
@@ -24,16 +20,9 @@ ROWS = [
 """What happens and at which steps: where something is replaced, a kill at every one."""
 
 
-def run_to(trial: Trial, way: str, step: int) -> Completed:
-    """Run a verb to its n-th step, where something happens to it."""
-    program = Path(__file__).with_name("at_step.py")
-    folder = trial.folder if trial.verb == "lock" else trial.target.parent
-    return ended(trial.start([sys.executable, str(program), str(step), way, str(folder)]))
-
-
 @pytest.mark.parametrize(("verb", "replacing"), STEPS)
 def test_there_are_no_more_steps_than_are_tried(verb: str, replacing: bool, trial: MakeTrial) -> None:
-    done = run_to(trial(verb, replacing=replacing), "count", -1)
+    done = trial(verb, replacing=replacing).run_to("count", -1)
     assert int(done.stderr.split()[-1]) <= STEPS[verb, replacing]
 
 
@@ -42,11 +31,11 @@ def test_something_happens_right_before_a_step(
     verb: str, replacing: bool, way: str, step: int, trial: MakeTrial
 ) -> None:
     one = trial(verb, replacing=replacing)
-    done = run_to(one, way, step)
+    done = one.run_to(way, step)
     if way == "term":
         judge_interrupted(done)
     if way == "full" and done.returncode != 0:
         judge_refused(done, ExitStatus.NO_SPACE, one.folder)
-    wait_until_ended(one)
+    wait_until_ended(one.mark)
     judge_visible(one)
     judge_done(one, one.again())

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +15,15 @@ import pytest
 from tests.faults.published import judge_interrupted
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import MARK, ended, run_in_process, wait_until_heard
+from tests.faults.writers import (
+    COMMAND,
+    at_step,
+    ended,
+    run_in_process,
+    start_marked,
+    wait_until_ended,
+    wait_until_heard,
+)
 from tests.installer.synthetic import SyntheticCache, restate
 from tests.support.debs import make_deb
 from tests.support.mounts import mounts_that_may_be_ours
@@ -32,7 +38,6 @@ from package_cache.sandbox.isolation import disposable_root
 pytestmark = pytest.mark.injection
 SYSTEM = "ubuntu18.04"
 MOMENTS = 30
-PROGRAM = (sys.executable, "-c", "from package_cache.cli.entry import main; main()")
 WAYS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
 _seconds: list[float] = []
 
@@ -53,21 +58,8 @@ class Proving:
                 "--state", str(self.state), *self.more]  # fmt: skip
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
-        """Start it, in a process group of its own."""
-        return subprocess.Popen(
-            [*(command or PROGRAM), *self.words],
-            env={**os.environ, MARK: self.mark, "TMPDIR": str(self.state)}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-
-    def processes(self) -> list[int]:
-        """Return what runs of it: those below it inherit its mark, or their root lies where it puts roots."""
-        found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if f"{MARK}={self.mark}".encode() in (place / "environ").read_bytes():
-                    found.append(int(place.name))
-        return found
+        """Start it."""
+        return start_marked([*(command or COMMAND), *self.words], self.mark, TMPDIR=str(self.state))
 
 
 @pytest.fixture
@@ -80,11 +72,8 @@ def proving(product_root: Callable[..., Path], tmp_path: Path) -> Iterator[Provi
     mounts = mounts_that_may_be_ours()
     one = Proving(CacheFolder(cache.path), product_root(SYSTEM), tmp_path / "state")
     yield one
+    wait_until_ended(one.mark)
     with verdict(Verdict.LEFT_BEHIND):
-        deadline = time.monotonic() + 10
-        while one.processes() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert one.processes() == []
         assert mounts_that_may_be_ours() == mounts
 
 
@@ -143,8 +132,7 @@ def test_a_signal_and_the_same_command_again(way: str, moment: int, proving: Pro
 
 @pytest.mark.parametrize(("way", "step"), spread([(way, step) for way in ("kill", "full") for step in range(8)], 4))
 def test_something_happens_right_before_a_change_of_the_cache(way: str, step: int, proving: Proving) -> None:
-    program = Path(__file__).with_name("at_step.py")
-    done = ended(proving.start(sys.executable, str(program), str(step), way, str(proving.cache.path)))
+    done = ended(proving.start(*at_step(way, step, proving.cache.path)))
     if way == "full" and not (proving.cache.path / PROOFS).exists():
         with verdict(Verdict.WRONG_REASON):
             assert done.returncode == 0
@@ -158,24 +146,17 @@ def test_three_at_once_all_end_well(proving: Proving) -> None:
         judge_proved(proving, done)
 
 
-def make_read_only(cache: CacheFolder) -> None:
-    cache.path.chmod(0o555)
+DAMAGES: dict[str, Callable[[CacheFolder], None]] = {
+    "read-only": lambda cache: cache.path.chmod(0o555),
+    "a folder": lambda cache: (cache.path / PROOFS / "below").mkdir(parents=True),
+    "a link for a lock": lambda cache: (cache.path / LOCK).symlink_to("/nowhere"),
+}
 
 
-def make_a_folder(cache: CacheFolder) -> None:
-    (cache.path / PROOFS / "below").mkdir(parents=True)
-
-
-def link_the_lock(cache: CacheFolder) -> None:
-    (cache.path / LOCK).symlink_to("/nowhere")
-
-
-@pytest.mark.parametrize("damage", [make_read_only, make_a_folder, link_the_lock])
-def test_what_cannot_be_noted_is_told_and_changes_no_answer(
-    damage: Callable[[CacheFolder], None], proving: Proving
-) -> None:
-    damage(proving.cache)
-    done = ended(proving.start("setpriv", "--bounding-set", "-dac_override", *PROGRAM))
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_cannot_be_noted_is_told_and_changes_no_answer(damage: str, proving: Proving) -> None:
+    DAMAGES[damage](proving.cache)
+    done = ended(proving.start("setpriv", "--bounding-set", "-dac_override", *COMMAND))
     with verdict(Verdict.WRONG_REASON):
         assert done.returncode == 0, done
         assert "warning: cannot record the trial installation in the cache: " in done.stderr

@@ -15,10 +15,10 @@ from tests.faults.job import LIMIT, Job, Whom, send
 from tests.faults.judge import conclude, is_true, judge, wait_until_quiet
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
+from tests.faults.writers import ended
 from tests.support.debs import make_deb
 
 from package_cache.exit_codes import ExitStatus
-from package_cache.process import Completed
 
 pytestmark = pytest.mark.injection
 Process = subprocess.Popen[str]
@@ -42,18 +42,12 @@ class Stage:
         return [replace(first, group=group, requests=REQUESTS[group]) for group in groups]
 
 
-def end_of(process: Process) -> Completed:
-    """Wait for its end and give what it left."""
-    out, err = process.communicate(timeout=LIMIT)
-    return Completed(process.args, process.returncode, out, err)
-
-
 def judge_all(
     jobs: Sequence[Job], processes: Sequence[Process], *, allowed: Sequence[ExitStatus] = (ExitStatus.INSTALLED,)
 ) -> None:
     """Judge each by what its own job asked for, when all have ended."""
-    ended = [end_of(process) for process in processes]
-    statuses = [judge(job, done, None, allowed=allowed) for job, done in zip(jobs, ended, strict=True)]
+    results = [ended(process, LIMIT) for process in processes]
+    statuses = [judge(job, done, None, allowed=allowed) for job, done in zip(jobs, results, strict=True)]
     for job, status in zip(jobs, statuses, strict=True):
         conclude(job, status)
 
@@ -73,8 +67,8 @@ def one_is_killed(stage: Stage, system: str, groups: Sequence[str], seconds: flo
     processes = [job.start() for job in jobs]
     time.sleep(seconds)
     send(processes[which], signal.SIGKILL, Whom.ALL)
-    end_of(processes[which])
-    other = end_of(processes[1 - which])
+    ended(processes[which], LIMIT)
+    other = ended(processes[1 - which], LIMIT)
     stage.count(3)
     with verdict(Verdict.UNTRUE):
         assert other.returncode == 0, other
@@ -94,7 +88,7 @@ def both_fail(stage: Stage, system: str, seconds: float) -> None:
 
 
 APT = """for try in $(seq 300); do
-    apt-get {options} update && apt-get {options} -y --no-install-recommends install {what} && exit 0
+    apt-get -qq update && apt-get -qq -y --no-install-recommends install {what} && exit 0
     sleep 0.2
 done; exit 1"""
 
@@ -104,18 +98,19 @@ def apt_is_at_work(stage: Stage, system: str, groups: Sequence[str], seconds: fl
     first, second = stage.jobs(system, groups)
     source = f"deb [trusted=yes] http://127.0.0.1:{second.port}/ groups/{second.group}-{system}/"
     first.room.sh(f"echo '{source}' >/etc/apt/sources.list.d/second.list")
-    command = ["sh", "-c", APT.format(options="-qq", what=" ".join(second.requests))]
+    script = APT.format(what=" ".join(second.requests))
+    command = ["env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", script]
     stage.count(1)
     if seconds < 0:
         running = first.start()
         time.sleep(-seconds)
-        apt = first.room.start(["env", "DEBIAN_FRONTEND=noninteractive", *command])
+        apt = first.room.start(command)
     else:
-        apt = first.room.start(["env", "DEBIAN_FRONTEND=noninteractive", *command])
+        apt = first.room.start(command)
         time.sleep(seconds)
         running = first.start()
-    ended, done = end_of(apt), end_of(running)
-    assert ended.returncode == 0, ended
+    theirs, done = ended(apt, LIMIT), ended(running, LIMIT)
+    assert theirs.returncode == 0, theirs
     wait_until_quiet(first)
     conclude(first, judge(first, done, None))
 
@@ -186,5 +181,5 @@ def test_what_a_killed_installer_left_takes_its_lock_late_and_is_killed_as_well(
     time.sleep(0.5)
     assert send(first, signal.SIGKILL, Whom.INSTALLER)
     job.room.sh("until [ -s /root/begun ]; do sleep 0.1; done; sleep 1.5; kill -9 $(cat /root/begun)")
-    end_of(first)
+    ended(first, LIMIT)
     judge_all([job], [second])

@@ -1,25 +1,18 @@
-"""The exceptions from the promise are those that docs/reliability.md lists."""
+"""The exceptions from the promise are those that docs/reliability.md lists, and as narrow as they say."""
 
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tests.faults.exceptions import EXEMPT, INSTALLED, REAL, UNDONE, is_exempt
+from tests.faults.exceptions import DOCUMENT, EXEMPT, INSTALLED, REAL, UNDONE, is_exempt
 from tests.faults.judge import Terms
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 MODULES = [import_module(f"tests.faults.{path.stem}") for path in sorted(Path(__file__).parent.glob("test_*.py"))]
 
 
-def rows_below(heading: str) -> list[str]:
-    """Return the rows of the first table below a heading."""
-    lines = DOCUMENT.read_text().partition(f"\n{heading}\n")[2].splitlines()
-    table = [line for line in lines[: lines.index("## The full run")] if line.startswith("|")]
-    return table[2:]
-
-
-def test_the_table_of_exceptions_is_documented() -> None:
-    assert rows_below("## What may differ") == [row.row for row in EXEMPT]
+def test_every_row_of_the_table_is_read() -> None:
+    table = DOCUMENT.read_text().partition("\n## What may differ\n")[2].partition("\n## ")[0]
+    assert len(EXEMPT) == len([line for line in table.splitlines() if line.startswith("|")]) - 2 > 0
 
 
 def test_the_faults_that_cannot_be_undone_are_documented() -> None:

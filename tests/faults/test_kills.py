@@ -6,10 +6,12 @@ import time
 
 import pytest
 from tests.faults.conftest import RealJob
-from tests.faults.job import Job, Whom, send
+from tests.faults.fault import REAL_JOBS
+from tests.faults.job import LIMIT, Job, Whom, send
 from tests.faults.judge import assert_sane, conclude, judge, judge_interrupted, wait_until_quiet
 from tests.faults.spread import spread
 from tests.faults.state import State, look
+from tests.faults.writers import ended
 
 from package_cache.process import Completed
 
@@ -22,8 +24,7 @@ WAYS = {
     "SIGTERM to the process group": (signal.SIGTERM, Whom.GROUP),
     "Ctrl-C": (signal.SIGINT, Whom.GROUP),
 }
-JOBS = [("ubuntu16.04", "ssh"), ("ubuntu18.04", "ssh"), ("debian12", "nfs")]
-ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, JOBS)), 20)
+ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, REAL_JOBS)), 20)
 assert len(set(ROWS)) == len(ROWS)
 
 _seconds: dict[tuple[str, str], float] = {}
@@ -48,8 +49,7 @@ def strike(moment: int, way: str, job: tuple[str, str], real_job: RealJob) -> tu
         process = trial.start()
         time.sleep(seconds * (moment + 0.5) / MOMENTS)
         if process.poll() is None and send(process, *WAYS[way]):
-            out, err = process.communicate(timeout=180)
-            return trial, before, Completed(process.args, process.returncode, out, err)
+            return trial, before, ended(process, LIMIT)
         seconds *= 0.9
 
 

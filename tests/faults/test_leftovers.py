@@ -25,17 +25,11 @@ PARTS = 12
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("place", spread(PLACES, 2))
 def test_what_a_killed_installer_left(
-    place: str,
-    system: str,
-    synthetic_job: SyntheticJob,
-    tmp_path: Path,
-    injections: Callable[[int], None],
+    place: str, system: str, synthetic_job: SyntheticJob, tmp_path: Path, injections: Callable[[int], None]
 ) -> None:
     job = synthetic_job(**careful(tmp_path), system=system)
-    job.room.sh("cp -r /cache /own; mkdir /big; cp -p /var/lib/apt/extended_states /root/marks")
-    installer = job.room.container.path("/own/install_group.sh")
-    installer.write_text(with_points(installer.read_text()))
-    job.cache = "/own"
+    job.room.sh("mkdir /big; cp -p /var/lib/apt/extended_states /root/marks")
+    job.change_installer(with_points)
     tiny = PLACES[: PLACES.index(place)]
     job.room.sh(";".join(TINY.format(path) for path in tiny))
     points = points_of(job, TMPDIR="/big")

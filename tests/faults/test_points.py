@@ -122,10 +122,8 @@ def test_a_signal_at_each_point(
     injections: Callable[[int], None],
 ) -> None:
     job = synthetic_job(**group(tmp_path, scene.scripts), system=system)
-    job.room.sh(f"cp -r /cache /own; cp -p /var/lib/apt/extended_states /root/marks; {SHELLS[shell]}")
-    installer = job.room.container.path("/own/install_group.sh")
-    installer.write_text(with_points(installer.read_text()))
-    job.cache = "/own"
+    job.room.sh(f"cp -p /var/lib/apt/extended_states /root/marks; {SHELLS[shell]}")
+    job.change_installer(with_points)
     points = points_of(job)
     job.room.sh(f"echo {len(points) * 2 // 3} >/root/middle; {PURGE}; {scene.setup}")
     before = look(job)

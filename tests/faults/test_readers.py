@@ -1,9 +1,6 @@
 """`outdated`, `diff`, `sbom` and `check` that are interrupted or killed: nothing stays, and the status is 130."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +8,13 @@ from pathlib import Path
 import pytest
 from tests.check.layouts import HandMade, base
 from tests.faults.spread import FULL
-from tests.faults.writers import wait_until_heard
+from tests.faults.writers import COMMAND, start_marked, wait_until_ended, wait_until_heard
 from tests.support.world import World, made_world
 
 MOMENTS = [0.02 * number for number in range(40)] if FULL else [0.02, 0.6]
 """Seconds after the program has begun to hear."""
 
 SIGNS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL] if FULL else [signal.SIGINT]
-
-PROGRAM = "from package_cache.cli.entry import main; main()"
 
 
 @pytest.fixture
@@ -44,18 +39,6 @@ def commands(world: World) -> dict[str, list[str]]:
     }
 
 
-def left(mark: str) -> list[str]:
-    """Return the programs that run with a word in their environment."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (place / "environ").read_bytes():
-                found.append((place / "cmdline").read_text().replace("\0", " "))
-        except OSError:  # it has ended, or is another's
-            continue
-    return found
-
-
 def names(folder: Path) -> list[str]:
     """Return what lies in a folder but for its state."""
     found = (str(path.relative_to(folder)) for path in folder.rglob("*"))
@@ -70,10 +53,7 @@ def test_nothing_of_it_stays(sign: signal.Signals, world: World) -> None:
             temporary = world.folder / f"tmp-{verb}-{moment}"
             temporary.mkdir()
             before = names(world.folder)
-            process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *words], env={**os.environ, "TMPDIR": str(temporary)},
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-            )  # fmt: skip
+            process = start_marked([*COMMAND, *words], str(temporary), TMPDIR=str(temporary))
             wait_until_heard(process)
             time.sleep(moment)
             process.send_signal(sign)
@@ -81,10 +61,7 @@ def test_nothing_of_it_stays(sign: signal.Signals, world: World) -> None:
             came.add(process.returncode)
             assert process.returncode in (0, 130, -sign), (verb, moment, said)
             assert "Traceback" not in said
-            deadline = time.monotonic() + 5
-            while left(str(temporary)) and time.monotonic() < deadline:
-                time.sleep(0.02)
-            assert left(str(temporary)) == [], (verb, moment)
+            wait_until_ended(str(temporary), 5)
             if sign != signal.SIGKILL:
                 assert names(world.folder) == before, (verb, moment)
                 assert process.returncode != -sign, (verb, moment)

@@ -1,26 +1,33 @@
-"""The verbs that write (`build`, `stage`, `lock`) as processes, on a small signed archive on loopback."""
+"""The verbs that write (`build`, `stage`, `lock`, `gc`) as processes, on a small signed archive on loopback."""
 
 import contextlib
-import io
 import os
 import shutil
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.faults.verdicts import Verdict, verdict
+from tests.fuzz.world import in_process
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
-from package_cache.cli.main import run as run_here
 from package_cache.process import Completed
 
 VERBS = ("build", "stage", "lock")
+PLACES = {
+    "build": ("out/cache", "package_cache"),
+    "stage": ("out/volume", "volume"),
+    "lock": ("package-cache.lock", "package-cache.lock"),
+    "gc": ("out/volume", "volume"),
+}
+"""What each verb writes: in a trial's own folder, and in that of a state."""
 COMMAND = (str(Path(sys.executable).with_name("package-cache")),)
 LIMIT = 60.0
 """Seconds for one run of a verb."""
@@ -114,66 +121,50 @@ class Trial:
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        new = self.shelf.state("new")
-        shutil.copy(new / "package_cache_info", self.folder)
+        own, made = PLACES[self.verb]
+        self.target = self.to or self.folder / own
+        """What the verb writes."""
+        self.new = self.shelf.state("new") / made
+        """What must be there in the end: it holds what an old state with other groups leaves on a volume."""
+        self.old = self.new if self.verb == "gc" else self.shelf.state("old") / made
+        """What may be there before."""
+        shutil.copy(self.shelf.state("new") / "package_cache_info", self.folder)
         self.target.parent.mkdir(parents=True, exist_ok=True)
         if self.verb != "lock":
-            shutil.copy(new / "package-cache.lock", self.folder)
+            shutil.copy(self.shelf.state("new") / "package-cache.lock", self.folder)
         if self.replacing:
             self.put_old()
 
     def put_old(self) -> None:
         """Copy the old state to where the verb writes."""
-        old = self.old
-        if old.is_dir():
-            shutil.copytree(old, self.target)
+        if self.old.is_dir():
+            shutil.copytree(self.old, self.target)
         else:
-            shutil.copy(old, self.target)
-
-    @property
-    def target(self) -> Path:
-        """What the verb writes."""
-        own = {"build": "out/cache", "stage": "out/volume", "lock": "package-cache.lock"}
-        return self.to or self.folder / own[self.verb]
-
-    @property
-    def old(self) -> Path:
-        """What may be there before."""
-        return self.shelf.state("old") / self._made
-
-    @property
-    def new(self) -> Path:
-        """What must be there in the end: it holds what an old state with other groups leaves on a volume."""
-        return self.shelf.state("new") / self._made
-
-    @property
-    def _made(self) -> str:
-        return {"build": "package_cache", "stage": "volume", "lock": "package-cache.lock"}[self.verb]
+            shutil.copy(self.old, self.target)
 
     @property
     def words(self) -> list[str]:
         """The arguments of the command."""
+        if self.verb == "gc":
+            return ["gc", "--cache", str(self.target), "--grace", "0", "--json"]
         if self.verb == "stage":
             source = self.source or self.shelf.state("new") / "package_cache"
             return ["stage", *STAGED["new"], "--cache", str(source), "--to", str(self.target)]
         output = ["--output", str(self.target)] if self.verb == "build" else []
         return [self.verb, *self.shelf.options(self.folder), *output]
 
-    def start(self, command: Sequence[str] = COMMAND, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-        """Start the command, in a process group of its own."""
-        return subprocess.Popen(
-            [*self.prefix, *command, *self.words],
-            env={**os.environ, MARK: self.mark, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, command: Sequence[str] = COMMAND) -> "subprocess.Popen[str]":
+        """Start the command."""
+        return start_marked([*self.prefix, *command, *self.words], self.mark)
 
     def run(self) -> Completed:
         """Run the command to its end, as a process."""
         return ended(self.start())
+
+    def run_to(self, way: str, step: int) -> Completed:
+        """Run it to its n-th change of the file system, where something happens to it: see `at_step`."""
+        folder = self.folder if self.verb == "lock" else self.target.parent
+        return ended(self.start(at_step(way, step, folder)))
 
     def again(self) -> Completed:
         """Run the same command to its end, in this process: that spares the start of Python."""
@@ -181,18 +172,45 @@ class Trial:
 
     def processes(self) -> list[str]:
         """Return the command lines of what runs of this trial."""
-        found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if f"{MARK}={self.mark}".encode() in (place / "environ").read_bytes():
-                    found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        return [line for line in found if line]  # a zombie has none
+        return processes_of(self.mark)
 
 
-def ended(process: "subprocess.Popen[str]") -> Completed:
+def at_step(way: str, step: int, folder: Path) -> list[str]:
+    """Return the command to which something happens right before its n-th change in a folder."""
+    return [sys.executable, str(Path(__file__).with_name("at_step.py")), str(step), way, str(folder)]
+
+
+def start_marked(argv: Sequence[str], mark: str, **env: str) -> "subprocess.Popen[str]":
+    """Start a program in a process group of its own; all that it starts inherits its mark."""
+    return subprocess.Popen(
+        argv, env={**os.environ, MARK: mark, "PYTHONDONTWRITEBYTECODE": "1", **env}, text=True, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def processes_of(mark: str) -> list[str]:
+    """Return the command lines of what runs with a mark."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is another's
+            if f"{MARK}={mark}".encode() in (place / "environ").read_bytes():
+                found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if line]  # a zombie has none
+
+
+def wait_until_ended(mark: str, limit: float = 10.0) -> None:
+    """Check that nothing runs any more with a mark."""
+    deadline = time.monotonic() + limit
+    with verdict(Verdict.LEFT_BEHIND):
+        while found := processes_of(mark):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.02)
+
+
+def ended(process: "subprocess.Popen[str]", limit: float = LIMIT) -> Completed:
     """Wait for a process's end and give what it left. One that does not end is killed; its children die with it."""
     try:
-        stdout, stderr = process.communicate(timeout=LIMIT)
+        stdout, stderr = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -202,10 +220,8 @@ def ended(process: "subprocess.Popen[str]") -> Completed:
 
 def run_in_process(words: Sequence[str]) -> Completed:
     """Run the command in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run_here(words)
-    return Completed(words, status, out.getvalue(), err.getvalue())
+    done = in_process(words)
+    return Completed(words, done.status, done.out, done.err)
 
 
 def wait_until_heard(process: "subprocess.Popen[str]") -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.attacks.registry import Hostile, hostile_registry
+from tests.attacks.registry import Hostile
 from tests.installer.conftest import debs, open_room  # noqa: F401  # fixtures
 from tests.installer.synthetic import SyntheticCache
 from tests.runtime.pod import Pod
@@ -72,7 +72,7 @@ def cache(tmp_path: Path) -> SyntheticCache:
 
 @pytest.fixture
 def registry() -> Iterator[Hostile]:
-    with hostile_registry() as running:
+    with Hostile() as running:
         yield running
 
 

@@ -4,13 +4,11 @@ See the OCI Distribution Specification.
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.check.layouts import HandMade
+from tests.support.server import Loopback, QuietHandler
 
 MANIFEST, INDEX = (f"application/vnd.oci.image.{kind}.v1+json" for kind in ("manifest", "index"))
 
@@ -18,20 +16,21 @@ Answer = bytes | Callable[[], Iterator[bytes]]
 """What is sent; of a function, as long as somebody reads."""
 
 
-@dataclass
-class Hostile:
+class Hostile(Loopback):
     """A registry with one repository, `x`."""
 
-    host: str = ""
-    manifests: dict[str, Answer] = field(default_factory=dict)
-    """By tag or digest."""
-    blobs: dict[str, Answer] = field(default_factory=dict)
-    """By digest."""
-    redirects: dict[str, str] = field(default_factory=dict)
-    """From one digest of a blob to another."""
-    headers: dict[str, str] = field(default_factory=dict)
-    then: dict[str, Answer] = field(default_factory=dict)
-    """Manifests from the second request on."""
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+        self.host = f"localhost:{self.port}"
+        self.manifests: dict[str, Answer] = {}
+        """By tag or digest."""
+        self.blobs: dict[str, Answer] = {}
+        """By digest."""
+        self.redirects: dict[str, str] = {}
+        """From one digest of a blob to another."""
+        self.headers: dict[str, str] = {}
+        self.then: dict[str, Answer] = {}
+        """Manifests from the second request on."""
 
     def holds(self, layout: HandMade, image: Any, tag: str = "v1") -> None:
         """Serve all that a layout has, its image by a tag."""
@@ -39,64 +38,40 @@ class Hostile:
             self.blobs[f"sha256:{path.name}"] = self.manifests[f"sha256:{path.name}"] = path.read_bytes()
         self.manifests[tag] = self.manifests[image["digest"]]
 
-    def manifest(self, name: str) -> Answer | None:
+    def answer(self, kind: str, name: str) -> Answer | None:
+        """Return what is sent for a name."""
+        if kind == "blobs":
+            return self.blobs.get(name)
+        if kind != "manifests":
+            return b"{}"
         found = self.manifests.get(name)
         if name in self.then:
             self.manifests[name] = self.then.pop(name)
         return found
 
 
-def _type(kind: str, answer: Answer | None) -> str:
-    """Return the media type of what is sent, by which skopeo parses a manifest."""
-    if kind != "manifests":
-        return "application/octet-stream"
-    return INDEX if isinstance(answer, bytes) and b'"manifests"' in answer else MANIFEST
+class _Handler(QuietHandler):
+    def do_GET(self) -> None:  # noqa: N802
+        registry = self.server.owner
+        _, _, kind, name = self.path.rsplit("/", 3) if self.path != "/v2/" else ("", "", "", "")
+        if kind == "blobs" and name in registry.redirects:
+            return self._send(307, b"", {"Location": f"http://{registry.host}/v2/x/blobs/{registry.redirects[name]}"})
+        answer = registry.answer(kind, name)
+        media_type = "application/octet-stream"
+        if kind == "manifests":  # by the type skopeo parses them
+            media_type = INDEX if isinstance(answer, bytes) and b'"manifests"' in answer else MANIFEST
+        status = 404 if answer is None else 200
+        return self._send(status, answer or b"", {"Content-Type": media_type, **registry.headers})
 
+    do_HEAD = do_GET  # noqa: N815
 
-@contextlib.contextmanager
-def hostile_registry() -> Iterator[Hostile]:
-    registry = Hostile()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            _, _, kind, name = self.path.rsplit("/", 3) if self.path != "/v2/" else ("", "", "", "")
-            if kind == "blobs" and name in registry.redirects:
-                self.send_response(307)
-                self.send_header("Location", f"http://{registry.host}/v2/x/blobs/{registry.redirects[name]}")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            answer: Answer | None = b"{}"
-            if kind in ("manifests", "blobs"):
-                answer = registry.manifest(name) if kind == "manifests" else registry.blobs.get(name)
-            self.send_response(404 if answer is None else 200)
-            self.send_header("Content-Type", _type(kind, answer))
-            for key, value in registry.headers.items():
-                self.send_header(key, value)
-            if isinstance(answer, bytes) or answer is None:
-                self.send_header("Content-Length", str(len(answer or b"")))
-                self.end_headers()
-                self.wfile.write(answer or b"")
-                return
-            self.end_headers()
-            self.close_connection = True
-            with contextlib.suppress(OSError):
-                for block in answer():
-                    self.wfile.write(block)
-
-        do_HEAD = do_GET  # noqa: N815
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    registry.host = f"localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield registry
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    def _send(self, status: int, answer: Answer, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        if isinstance(answer, bytes):
+            self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for block in [answer] if isinstance(answer, bytes) else answer():
+                self.wfile.write(block)

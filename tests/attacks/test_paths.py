@@ -6,13 +6,13 @@ All of it with openat2(2), and as on a kernel without it.
 import ctypes
 import errno
 import os
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.attacks.swapping import swapped
+from tests.support.odd_files import put
 
 from package_cache.filesystem import openat2 as resolve
 from package_cache.filesystem.confined import Inside
@@ -56,80 +56,37 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def link(goal: str, name: str = "x") -> Callable[[Path], str]:
-    """Make a link in the root and return its name; HOST stands for the folder of this machine."""
-
-    def make(root: Path) -> str:
-        (root / name).symlink_to(goal.replace("HOST", str(root.parent / "host")))
-        return name
-
-    return make
-
-
-def fifo(root: Path) -> str:
-    os.mkfifo(root / "x")
-    return "x"
-
-
-def socket_of(root: Path) -> str:
-    with socket.socket(socket.AF_UNIX) as server:
-        here = Path.cwd()
-        os.chdir(root)  # a path of a socket has at most 108 bytes
-        server.bind("x")
-        os.chdir(here)
-    return "x"
-
-
-def chain(root: Path) -> str:
-    (root / "link0").symlink_to("etc/passwd")
-    for number in range(1, 50):
-        (root / f"link{number}").symlink_to(f"link{number - 1}")
-    return "link49"
-
-
-def linked_folder(root: Path) -> str:
-    (root / "folder").symlink_to(root.parent / "host/etc")
-    return "folder/passwd"
-
-
-def way_up(root: Path) -> str:
-    (root / "a/b").mkdir(parents=True)
-    (root / "a/b/up").symlink_to("../../../host")
-    return "a/b/up/etc/passwd"
-
-
-def name_of(text: str) -> Callable[[Path], str]:
-    return lambda root: text
-
-
 NOTHING = {
-    "a link by the absolute path": link("HOST/etc/passwd"),
-    "a link by a relative path": link("../host/etc/passwd"),
-    "a link with more of .. than there are folders": link("../../../../../../../../../../HOST/etc/passwd"),
-    "a linked folder": linked_folder,
-    "a link further down": way_up,
-    "a link to proc's root": link("/proc/self/root"),
-    "a link to itself": link("x"),
-    "fifty links, one to the other": chain,
-    "a pipe": fifo,
-    "a socket": socket_of,
-    "a link to a pipe": lambda root: link(fifo(root), "y")(root),
-    "a folder where a file is expected": name_of("etc"),
-    "a file where a folder is expected": name_of("etc/passwd/x"),
-    "a slash behind a file": name_of("etc/passwd/"),
-    "a NUL": name_of("etc/pass\0wd"),
-    "a name of 3,000 characters": name_of("x" * 3000),
-    "a path of 5,000 characters": name_of("etc/../" * 720 + "etc/passwd"),
-    "a line end": name_of("etc\n/passwd"),
-    "nothing": name_of(""),
+    "a link by the absolute path": ("x", {"x": "-> HOST/etc/passwd"}),
+    "a link by a relative path": ("x", {"x": "-> ../host/etc/passwd"}),
+    "a link with more of .. than there are folders": ("x", {"x": "-> ../../../../../../../../../../HOST/etc/passwd"}),
+    "a linked folder": ("folder/passwd", {"folder": "-> HOST/etc"}),
+    "a link further down": ("a/b/up/etc/passwd", {"a/b/up": "-> ../../../host"}),
+    "a link to proc's root": ("x", {"x": "-> /proc/self/root"}),
+    "a link to itself": ("x", {"x": "-> x"}),
+    "fifty links, one to the other": ("50", {"0": "-> etc/passwd", **{f"{i}": f"-> {i - 1}" for i in range(1, 51)}}),
+    "a pipe": ("x", {"x": "|"}),
+    "a socket": ("x", {"x": "="}),
+    "a link to a pipe": ("y", {"x": "|", "y": "-> x"}),
+    "a folder where a file is expected": ("etc", {}),
+    "a file where a folder is expected": ("etc/passwd/x", {}),
+    "a slash behind a file": ("etc/passwd/", {}),
+    "a NUL": ("etc/pass\0wd", {}),
+    "a name of 3,000 characters": ("x" * 3000, {}),
+    "a path of 5,000 characters": ("etc/../" * 720 + "etc/passwd", {}),
+    "a line end": ("etc\n/passwd", {}),
+    "nothing": ("", {}),
 }
+"""A name, and what lies in the root; HOST stands for the folder of this machine."""
 
 
 @pytest.mark.parametrize("attack", NOTHING)
 def test_nothing_of_this_machine_is_read_from_a_root(attack: str, root: Path) -> None:
-    name = NOTHING[attack](root)
-    files = RootFiles(root)
-    assert files.read(f"/{name}") is None
+    name, things = NOTHING[attack]
+    for place, what in things.items():
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        put(root / place, what.replace("HOST", str(root.parent / "host")))
+    assert RootFiles(root).read(f"/{name}") is None
     with pytest.raises(OSError, match=r".+"):
         Inside(root, Links.ROOT).read(name, BOUND)
 
@@ -191,25 +148,19 @@ def test_a_file_without_end_is_read_to_the_bound(root: Path) -> None:
 
 
 def test_names_of_any_bytes_are_listed(root: Path) -> None:
-    for name in (b"a\nb", b"\xff\xfe", b"\x1b[31m", b" "):
-        (root / "odd").mkdir(exist_ok=True)
+    names = [b"\x1b[31m", b" ", b"a\nb", b"\xff\xfe"]
+    (root / "odd").mkdir()
+    for name in names:
         Path(os.fsdecode(os.fsencode(root / "odd") + b"/" + name)).write_bytes(name)
     inside = Inside(root, Links.ROOT)
-    assert [inside.read(f"odd/{name}", BOUND) for name in inside.names("odd")] == sorted(
-        (b"a\nb", b"\xff\xfe", b"\x1b[31m", b" ")
-    )
-
-
-def for_a_second() -> Iterator[None]:
-    end = time.monotonic() + 0.5
-    while time.monotonic() < end:
-        yield
+    assert [inside.read(f"odd/{name}", BOUND) for name in inside.names("odd")] == names
 
 
 def answers(read: Callable[[], object]) -> list[object]:
     """Return what was read in half a second, an errno for an error."""
     found: list[object] = []
-    for _ in for_a_second():
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
         try:
             found.append(read())
         except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.attacks.terminal import CLEAR, assert_told
+from tests.attacks.terminal import CLEAR, assert_told, obeyed
 from tests.check.layouts import STATUS, HandMade, Tree, base, package
 from tests.faults.spread import spread
 from tests.installer.synthetic import SyntheticCache
@@ -313,7 +313,7 @@ def test_a_list_that_no_lock_can_repeat(which: str, world: World, monkeypatch: p
     status, out, err = world.online("lock")
     assert status != 0
     assert err.startswith("error: cannot ")
-    assert_told(out + err)
+    assert obeyed(out + err) == []
     assert not (world.folder / "package-cache.lock").exists()
 
 

@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import signal
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,69 +13,32 @@ from tests.cli.test_stage import TWO_GROUPS
 from tests.image.trees import init_tree
 from tests.runtime.pod import Pod, entry, job_of
 from tests.support.busybox import tree
+from tests.support.odd_files import put
 from tests.support.world import World
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.verify import verify
 from package_cache.filesystem.paths import exclusive, write_atomically
 
+pytestmark = pytest.mark.timeout(60)
+"""Seconds: nothing here is waited for."""
 
-def fifo(place: Path) -> None:
-    os.mkfifo(place)
-
-
-def socket_at(place: Path) -> None:
-    here = Path.cwd()
-    os.chdir(place.parent)  # a path of a socket has at most 108 bytes
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(place.name)
-    os.chdir(here)
-
-
-def folder(place: Path) -> None:
-    place.mkdir()
-    (place / "x").mkdir()
-    os.mkfifo(place / "x/pipe")
-
-
-def link_to(goal: str) -> Callable[[Path], None]:
-    return lambda place: place.symlink_to(goal)
-
-
-def outward(place: Path) -> None:
-    place.symlink_to(next(path for path in place.parents if path.name == "volume").parent / "outside")
-
-
-def outward_file(place: Path) -> None:
-    place.symlink_to(next(path for path in place.parents if path.name == "volume").parent / "outside/file")
-
-
-KINDS: dict[str, Callable[[Path], None]] = {
-    "pipe": fifo,
-    "socket": socket_at,
-    "folder": folder,
-    "link out": outward,
-    "link to a file": outward_file,
-    "link to itself": lambda place: place.symlink_to(place.name),
-    "link to a device": link_to("/dev/full"),
-    "link by proc": link_to("/proc/self/cwd/outside"),
+KINDS = {
+    "pipe": "|",
+    "socket": "=",
+    "folder": "/",
+    "link out": "-> OUTSIDE",
+    "link to a file": "-> OUTSIDE/file",
+    "link to itself": "-> NAME",
+    "link to a device": "-> /dev/full",
+    "link by proc": "-> /proc/self/cwd/outside",
 }
 
 
-@contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    """Fail where the block hangs: by a signal, which ends every system call that waits."""
-
-    def hangs(*_: object) -> None:
-        raise AssertionError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+def put_kind(place: Path, kind: str) -> None:
+    """Put a thing in a place below a folder `volume`, beside which is a folder `outside`."""
+    outside = next(path for path in place.parents if path.name == "volume").with_name("outside")
+    put(place, KINDS[kind].replace("OUTSIDE", str(outside)).replace("NAME", place.name))
 
 
 @pytest.fixture
@@ -94,8 +54,7 @@ def volume(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stage(world: World) -> tuple[int, str, str]:
-    with at_most(60):
-        return world.run("stage", "edit", "--cache", str(world.cache), "--to", str(world.folder / "volume"))
+    return world.run("stage", "edit", "--cache", str(world.cache), "--to", str(world.folder / "volume"))
 
 
 def deb_of(volume: Path) -> str:
@@ -122,12 +81,12 @@ NAMES = {
 
 def each_kind(place: Path) -> Iterator[str]:
     """Put things of each kind in a place, one after the other; yield the name of the kind that is there now."""
-    for kind, make in KINDS.items():
+    for kind in KINDS:
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
-        make(place)
+        put_kind(place, kind)
         yield kind
 
 
@@ -188,8 +147,7 @@ def test_a_file_swapped_with_a_pipe_while_it_is_staged_to(volume: Path, world: W
 def test_whatever_lies_there_gc_removes_nothing_outside(name: str, volume: Path, world: World) -> None:
     before = tree(world.folder / "outside")
     for kind in each_kind(volume / name):
-        with at_most(60):
-            status, out, err = world.run("gc", "--cache", str(volume), "--grace", "0")
+        status, out, err = world.run("gc", "--cache", str(volume), "--grace", "0")
         assert tree(world.folder / "outside") == before, kind
         assert "Traceback" not in out + err, kind
         assert status in (0, 31), kind
@@ -214,9 +172,8 @@ def test_whatever_lies_there_the_init_form_makes_it_right(name: str, volume: Pat
 def test_the_init_form_ends_where_a_pipe_comes_meanwhile(volume: Path, world: World) -> None:
     form = init_tree(world, world.folder)
     script = form.script.read_text().replace("LIMIT=1800", "LIMIT=3")
-    form.script.write_text(
-        script.replace("\nremove_odd() {\n", "\nremove_odd() { return\n")
-    )  # as if it came after that
+    script = script.replace("\nremove_odd() {\n", "\nremove_odd() { return\n")  # as if it came after that
+    form.script.write_text(script)
     (volume / "groups/edit-ubuntu18.04/Packages").unlink()
     os.mkfifo(volume / "groups/edit-ubuntu18.04/Packages")
     done = form.stage("edit")
@@ -231,8 +188,7 @@ READ = ["package-cache.json", "proofs.json", "groups/edit-ubuntu18.04/packages.j
 def test_whatever_lies_there_readers_show_nothing_of_it(name: str, volume: Path, world: World) -> None:
     for kind in each_kind(volume / name):
         for verb in (["list"], ["show", "edit"], ["verify"], ["stage", "edit", "--to", str(world.folder / "other")]):
-            with at_most(60):
-                _, out, err = world.run(*verb, "--cache", str(volume))
+            _, out, err = world.run(*verb, "--cache", str(volume))
             assert "of the host" not in out + err, kind
             assert "Traceback" not in out + err, kind
 
@@ -251,7 +207,7 @@ def test_whatever_lies_there_the_next_job_is_prepared(name: str, kind: str, tmp_
     before = tree(outside)
     place = pod.work / name
     place.parent.mkdir(parents=True)
-    KINDS[kind](place)
+    put_kind(place, kind)
     pod.plugin("a", pre="echo a\n")
     done = pod.init(job_of(["true"], entry("a")))
     assert tree(outside) == before
@@ -265,8 +221,8 @@ def test_whatever_lies_there_the_next_job_is_prepared(name: str, kind: str, tmp_
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_lock_file_of_another_kind_is_refused_and_not_waited_for(kind: str, tmp_path: Path) -> None:
     (tmp_path / "volume").mkdir()
-    KINDS[kind](tmp_path / "volume/.lock")
-    with at_most(30), pytest.raises(OSError, match=r"\.lock"), exclusive(tmp_path / "volume/.lock", wait=0):
+    put_kind(tmp_path / "volume/.lock", kind)
+    with pytest.raises(OSError, match=r"\.lock"), exclusive(tmp_path / "volume/.lock", wait=0):
         pass
 
 

@@ -11,7 +11,7 @@ from tests.faults.job import BUSYBOX, Job
 from tests.faults.verdicts import INJECTIONS
 from tests.faults.writers import Shelf, Trial, make_shelf
 from tests.installer.synthetic import Room, SyntheticCache
-from tests.support.archive import SignedArchive
+from tests.support.archive import likeness_of_bionic
 from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
 
@@ -34,30 +34,31 @@ def injections(request: pytest.FixtureRequest) -> Callable[[int], None]:
     return count
 
 
+OpenRoom = Callable[..., Room]
+
+
 @pytest.fixture
-def rooms() -> Iterator[contextlib.ExitStack]:
-    """All rooms of a test; they end with it."""
+def open_room(real_root: Callable[..., Path], isolation: Isolation) -> Iterator[OpenRoom]:
+    """Open a room of a system that has busybox and sees these folders: `open_room("debian12", {"/cache": cache})`."""
     with contextlib.ExitStack() as stack:
-        yield stack
+
+        def open_one(system: str, binds: dict[str, Path]) -> Room:
+            container = throwaway(real_root(system), isolation, binds={**binds, BUSYBOX: Path("/bin/busybox")})
+            return Room(stack.enter_context(container), "/cache", stack)
+
+        yield open_one
 
 
 @pytest.fixture
-def real_job(
-    rooms: contextlib.ExitStack,
-    real_root: Callable[..., Path],
-    real_cache: CacheFolder,
-    isolation: Isolation,
-    tmp_path: Path,
-) -> RealJob:
+def real_job(open_room: OpenRoom, real_cache: CacheFolder, tmp_path: Path) -> RealJob:
     """Open a job that wants a real group: `real_job("ubuntu18.04", "ssh")`. `own_cache`: a copy that may be damaged."""
 
     def open_one(system: str, group: str, *, own_cache: bool = False) -> Job:
         # The cache is kept and shared; the installer is always this checkout's.
         installer = tmp_path / "install_group.sh"
         installer.write_text(install_group())
-        binds = {"/cache": real_cache.path, "/cache/install_group.sh": installer, BUSYBOX: Path("/bin/busybox")}
-        container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
-        job = Job(Room(container, "/cache", rooms), group, REQUESTS[group], free_port(), is_real=True)
+        room = open_room(system, {"/cache": real_cache.path, "/cache/install_group.sh": installer})
+        job = Job(room, group, REQUESTS[group], free_port(), is_real=True)
         job.prepare(f"/cache groups/{group}-{system}/")
         if own_cache:
             copy = f"""
@@ -72,9 +73,7 @@ sed -n 's|^Filename: ||p' /own/groups/*/Packages | while read -r f; do cp /cache
 
 
 @pytest.fixture
-def synthetic_job(
-    rooms: contextlib.ExitStack, real_root: Callable[..., Path], isolation: Isolation, tmp_path: Path
-) -> SyntheticJob:
+def synthetic_job(open_room: OpenRoom, tmp_path: Path) -> SyntheticJob:
     """Open a job that wants `requests` of small packages.
 
     `mended` stand in its fallback's repository instead of those that they name; `others` lie in /debs as well.
@@ -100,9 +99,8 @@ def synthetic_job(
         files.mkdir()
         for deb in (*debs, *others):
             shutil.copy(deb, files)
-        binds = {"/cache": cache.path, "/good": good.path, "/debs": files, BUSYBOX: Path("/bin/busybox")}
-        container = rooms.enter_context(throwaway(real_root(system), isolation, binds=binds))
-        job = Job(Room(container, "/cache", rooms), "tools", requests, free_port(), provides=provides)
+        room = open_room(system, {"/cache": cache.path, "/good": good.path, "/debs": files})
+        job = Job(room, "tools", requests, free_port(), provides=provides)
         job.prepare(f"/good groups/tools-{system}/")
         return job
 
@@ -120,8 +118,7 @@ def free_port() -> int:
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     """A small archive with two states, and what the verbs make of each."""
     folder = tmp_path_factory.mktemp("shelf")
-    suites = ("bionic", "bionic-updates", "bionic-security")
-    archive = SignedArchive(folder / "archive", suites, ("main", "universe", "restricted", "multiverse"))
+    archive = likeness_of_bionic(folder / "archive")
     with ArchiveServer(archive.folder) as server:
         yield make_shelf(folder, archive, server)
 

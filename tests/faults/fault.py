@@ -78,6 +78,14 @@ NOT_STARTED = "ls /var/started /var/owned 2>/dev/null || :\n"
 FILES = {"/usr/bin/wanted": "#!/bin/sh\n", "/opt/wanted/file": "x", "/usr/share/doc/wanted/copyright": "free\n"}
 
 
+POLICY = "/usr/sbin/policy-rc.d"
+
+
+def policy(line: str, mode: int = 755) -> str:
+    """Return lines of shell that make the image's own policy-rc.d, of one line."""
+    return f"printf '#!/bin/sh\\n{line}\\n' >{POLICY}; chmod {mode} {POLICY};"
+
+
 def careful(folder: Path) -> dict[str, Any]:
     """Make packages that notice in what surroundings their scripts run: what a synthetic job takes.
 

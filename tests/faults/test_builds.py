@@ -14,7 +14,7 @@ from tests.faults.job import Whom, send
 from tests.faults.published import judge_done, judge_interrupted, judge_visible, originals
 from tests.faults.spread import spread
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import VERBS, Trial, ended, wait_until_ended, wait_until_heard
+from tests.faults.writers import VERBS, Trial, ended, seconds_of, wait_until_ended, wait_until_heard
 
 from package_cache.exit_codes import ExitStatus
 
@@ -28,29 +28,16 @@ WAYS = {
 ROWS = spread(list(itertools.product(VERBS, WAYS, range(MOMENTS))), 18)
 WAITING = [("build", "*.deb"), ("lock", "*/InRelease")]
 """Verbs that reach archives, and the files for which a server lets them wait."""
-_seconds: dict[tuple[str, bool], float] = {}
 
 MakeTrial = Callable[..., Trial]
 Found = TypeVar("Found")
 
 
-def seconds_of(verb: str, replacing: bool, trial: MakeTrial) -> float:
-    """Measure once how long an undisturbed run takes from the moment from which it hears signals, in seconds."""
-    if (verb, replacing) not in _seconds:
-        one = trial(verb, replacing=replacing)
-        process = one.start()
-        wait_until_heard(process)
-        began = time.monotonic()
-        done = ended(process)
-        _seconds[verb, replacing] = time.monotonic() - began
-        judge_done(one, done)
-    return _seconds[verb, replacing]
-
-
 @pytest.mark.parametrize(("verb", "way", "moment"), ROWS)
 def test_a_signal_and_the_same_command_again(verb: str, way: str, moment: int, trial: MakeTrial) -> None:
     replacing = moment % 3 > 0
-    seconds = seconds_of(verb, replacing, trial)
+    measured = trial(verb, replacing=replacing)
+    seconds = seconds_of((verb, replacing), measured.start, lambda done: judge_done(measured, done))
     one = trial(verb, replacing=replacing)
     sign, whom = WAYS[way]
     process = one.start()

@@ -66,54 +66,35 @@ def drop_the_right_to_read_all(job: Job) -> None:
     job.drop("dac_override,dac_read_search")
 
 
-VANISH = f"until [ -e /var/lib/package-cache ]; do {BUSYBOX} usleep 2000; done; "
+def meanwhile(lines: str) -> str:
+    """Return the line by which something happens as soon as the installer has begun to change something."""
+    wait = f"until [ -e /var/lib/package-cache ]; do {BUSYBOX} usleep 2000; done"
+    return f"({wait}; {lines}) </dev/null >/dev/null 2>&1 &"
+
+
+MISSING, TOO_NEW = (ExitStatus.CACHE_MISSING,), (ExitStatus.CACHE_TOO_NEW,)
+NO_GROUP = (ExitStatus.NO_SUCH_GROUP,)
+NO_GROUPS = "the folder /own is no cache: it has no groups"
+NO_MOUNT = "no installer at /own/install_group.sh: is the volume mounted?"
+OTHER_INDEX = "cat /cache/groups/nfs-*/Packages | tee /own/groups/*/Packages"
+NEWER = "sed -i 's/^format 1$/format 2/' /own/groups/*/*.group"
+UNMOUNTED = "cp -a /own /own2; mount --bind /own2 /own; " + meanwhile("umount -l /own")
 IN_THE_MIDDLE = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED, ExitStatus.CACHE_DAMAGED)
 FAULTS = [
-    Fault(
-        "an empty mount",
-        "mount -t tmpfs -o ro tmpfs /own",
-        (ExitStatus.CACHE_MISSING,),
-        "no installer at /own/install_group.sh: is the volume mounted?",
-    ),
-    Fault(
-        "the installer and nothing else",
-        "rm -rf /own/pool /own/groups /own/package-cache.json",
-        (ExitStatus.CACHE_MISSING,),
-        "the folder /own is no cache: it has no groups",
-    ),
-    Fault(
-        "half staged: no group yet", "rm -rf /own/groups/*", (ExitStatus.NO_SUCH_GROUP,), "the cache has no group ssh"
-    ),
+    Fault("an empty mount", "mount -t tmpfs -o ro tmpfs /own", MISSING, NO_MOUNT),
+    Fault("the installer and nothing else", "rm -rf /own/pool /own/groups /own/package-cache.json", MISSING, NO_GROUPS),
+    Fault("half staged: no group yet", "rm -rf /own/groups/*", NO_GROUP, "the cache has no group ssh"),
     Fault("half staged: no pool yet", "rm -rf /own/pool", DAMAGED, ".deb is missing"),
     Fault("half staged: a part of the pool", "rm /own/pool/[0-7]*", DAMAGED, ".deb is missing"),
     Fault("no description", "rm /own/package-cache.json"),
-    Fault(
-        "an index of another group",
-        "cat /cache/groups/nfs-*/Packages | tee /own/groups/*/Packages",
-        DAMAGED,
-        "Packages",
-    ),
+    Fault("an index of another group", OTHER_INDEX, DAMAGED, "Packages"),
     Fault("an index that is nonsense", "echo nonsense | tee /own/groups/*/Packages", DAMAGED, "Packages"),
     Fault("a Release that is nonsense", "echo nonsense | tee /own/groups/*/Release", DAMAGED, "Release states"),
     Fault("a Release that is long", "yes nonsense | head -c 500000 | tee /own/groups/*/Release >/dev/null", DAMAGED),
-    Fault(
-        "the format of a newer version",
-        "sed -i 's/^format 1$/format 2/' /own/groups/*/*.group",
-        (ExitStatus.CACHE_TOO_NEW,),
-        "the cache's format is 2, this installer reads 1",
-    ),
-    Fault("removed while installing", "(" + VANISH + "rm -rf /own) </dev/null >/dev/null 2>&1 &", IN_THE_MIDDLE),
-    Fault(
-        "unmounted while installing",
-        "cp -a /own /own2; mount --bind /own2 /own; (" + VANISH + "umount -l /own) </dev/null >/dev/null 2>&1 &",
-        IN_THE_MIDDLE,
-        heal="umount -l /own 2>/dev/null; rm -rf /own2",
-    ),
-    Fault(
-        "emptied while installing",
-        "(" + VANISH + "for f in /own/pool/*; do : > $f; done) </dev/null >/dev/null 2>&1 &",
-        IN_THE_MIDDLE,
-    ),
+    Fault("the format of a newer version", NEWER, TOO_NEW, "the cache's format is 2, this installer reads 1"),
+    Fault("removed while installing", meanwhile("rm -rf /own"), IN_THE_MIDDLE),
+    Fault("unmounted while installing", UNMOUNTED, IN_THE_MIDDLE, heal="umount -l /own 2>/dev/null; rm -rf /own2"),
+    Fault("emptied while installing", meanwhile("for f in /own/pool/*; do : > $f; done"), IN_THE_MIDDLE),
     Fault("read-only", "mount --bind /own /own; mount -o remount,bind,ro /own"),
     Fault("on another file system", "mount -t tmpfs tmpfs /mnt; cp -a /own/. /mnt; mount --move /mnt /own"),
     Fault("noexec", "mount --bind /own /own; mount -o remount,bind,noexec /own"),

@@ -20,13 +20,14 @@ from tests.faults.writers import (
     at_step,
     ended,
     run_in_process,
+    seconds_of,
     start_marked,
     wait_until_ended,
     wait_until_heard,
 )
 from tests.installer.synthetic import SyntheticCache, restate
 from tests.support.debs import make_deb
-from tests.support.mounts import mounts_that_may_be_ours
+from tests.support.roots import mounts_that_may_be_ours
 
 from package_cache.cache.layout import INSTALLER, LOCK, PROOFS, CacheFolder, group_folder
 from package_cache.cache.proofs import read_proofs
@@ -39,7 +40,6 @@ pytestmark = pytest.mark.injection
 SYSTEM = "ubuntu18.04"
 MOMENTS = 30
 WAYS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "Ctrl-C": signal.SIGINT}
-_seconds: list[float] = []
 
 
 @dataclass
@@ -102,21 +102,10 @@ def judge_proved(one: Proving, done: Completed) -> None:
         assert not list(one.root.parent.glob(".throwaway-*"))
 
 
-def seconds(one: Proving) -> float:
-    """Measure once how long it takes undisturbed."""
-    if not _seconds:
-        process = one.start()
-        wait_until_heard(process)
-        began = time.monotonic()
-        judge_proved(one, ended(process))
-        _seconds.append(time.monotonic() - began)
-        (one.cache.path / PROOFS).unlink()
-    return _seconds[0]
-
-
 @pytest.mark.parametrize(("way", "moment"), spread([(way, number) for number in range(MOMENTS) for way in WAYS], 6))
 def test_a_signal_and_the_same_command_again(way: str, moment: int, proving: Proving) -> None:
-    wait = seconds(proving) * (moment + 0.5) / MOMENTS
+    wait = seconds_of("check", proving.start, lambda done: judge_proved(proving, done)) * (moment + 0.5) / MOMENTS
+    (proving.cache.path / PROOFS).unlink(missing_ok=True)
     process = proving.start()
     wait_until_heard(process)
     time.sleep(wait)

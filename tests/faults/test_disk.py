@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import READ_ONLY, Fault, inject, on_real_jobs, on_systems, open_job
+from tests.faults.fault import READ_ONLY, Fault, inject, on_real_jobs, on_systems, open_job, policy
 from tests.faults.job import BUSYBOX, Job
 from tests.faults.judge import conclude, judge
 from tests.faults.state import look
@@ -76,57 +76,39 @@ def test_a_disk_without_inodes(inodes: int, job: tuple[str, str], real_job: Real
 
 
 PLACES = "/run /tmp /var/tmp /dev/shm"
+TINY = "mount -t tmpfs -o size=64k tmpfs"
+ROOM = "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp"
+RO, RW = "mount -o remount,ro /", "mount -o remount,rw /"
+NO_SPACE = (ExitStatus.NO_SPACE,)
+NO_PLACE = "no place for temporary files has"
 FAULTS = [
+    Fault("a root that is read-only", f"{ROOM}; {RO}", READ_ONLY, "read-only", RW),
     Fault(
-        "a root that is read-only",
-        "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp; mount -o remount,ro /",
-        READ_ONLY,
-        "read-only",
-        "mount -o remount,rw /",
-    ),
-    Fault(
-        "a root that is read-only and no place for temporary files but shared memory",
-        "mount -o remount,ro /",
-        READ_ONLY,
-        "read-only",
-        "mount -o remount,rw /",
+        "a root that is read-only and no place for temporary files but shared memory", RO, READ_ONLY, "read-only", RW
     ),
     Fault("a tmp of which nothing may run", "mount -t tmpfs -o noexec tmpfs /tmp"),
     Fault("all temporary places noexec", f"for p in {PLACES}; do mount -t tmpfs -o noexec tmpfs $p; done"),
     Fault("no tmp", "rm -rf /tmp"),
     Fault("no temporary places", "rm -rf /tmp /var/tmp; umount /dev/shm && rmdir /dev/shm"),
-    Fault("a tiny dev shm", "mount -t tmpfs -o size=64k tmpfs /dev/shm"),
+    Fault("a tiny dev shm", f"{TINY} /dev/shm"),
     Fault(
-        "only tiny temporary places",
-        f"for p in {PLACES}; do mount -t tmpfs -o size=64k tmpfs $p; done",
-        (ExitStatus.NO_SPACE,),
-        "no place for temporary files has",
-        f"umount {PLACES}",
+        "only tiny temporary places", f"for p in {PLACES}; do {TINY} $p; done", NO_SPACE, NO_PLACE, f"umount {PLACES}"
     ),
-    Fault(
-        "a tiny run and a TMPDIR with room", "mount -t tmpfs -o size=64k tmpfs /run; mkdir /big", env={"TMPDIR": "/big"}
-    ),
+    Fault("a tiny run and a TMPDIR with room", f"{TINY} /run; mkdir /big", env={"TMPDIR": "/big"}),
 ]
-
-
 ON_A_DISK = "mount -t tmpfs -o {0} tmpfs /mnt; cp -a /usr/sbin/. /mnt; mount --move /mnt /usr/sbin;"
 FILL = "while echo x >/usr/sbin/full.$((n = ${n:-0} + 1)); do :; done 2>/dev/null; :"
-POLICY_YES = "printf '#!/bin/sh\\nexit 0\\n' >/usr/sbin/policy-rc.d; chmod 711 /usr/sbin/policy-rc.d;"
-POLICY_NO = "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d;"
+NONE, YES, NO = "", policy("exit 0", 711), policy("exit 101")
 FULL_POLICIES = [
-    Fault(
-        f"a full sbin, {name}, {what}",
-        ON_A_DISK.format(limits) + policy + FILL,
-        (ExitStatus.NO_SPACE,),
-        "space",
-        "umount -l /usr/sbin",
+    Fault(f"a full sbin, {name}", ON_A_DISK.format(limits) + policy + FILL, NO_SPACE, "space", "umount -l /usr/sbin")
+    for name, limits, policy in (
+        ("no policy, no blocks", "size=40m", NONE),
+        ("no policy, no inodes", "nr_inodes=700", NONE),
+        ("a policy that says yes, no blocks", "size=40m", YES),
+        ("a policy that says yes, no inodes", "nr_inodes=700", YES),
     )
-    for name, policy in (("no policy", ""), ("a policy that says yes", POLICY_YES))
-    for what, limits in (("no blocks", "size=40m"), ("no inodes", "nr_inodes=700"))
 ]
-FULL_POLICIES += [
-    Fault("a full sbin, a policy that says no", ON_A_DISK.format("size=40m") + POLICY_NO + FILL),
-]
+FULL_POLICIES.append(Fault("a full sbin, a policy that says no", ON_A_DISK.format("size=40m") + NO + FILL))
 
 
 @on_systems(FULL_POLICIES, 3)

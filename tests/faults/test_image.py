@@ -100,7 +100,7 @@ APT_CONFIGURATIONS = {
 FILE = "/etc/apt/apt.conf.d/99odd"
 APT = [
     Fault(f"apt with {name}", f"cat >{FILE} <<'END'\n{text}\nEND", heal=f"rm {FILE}",
-        after="ls /var/hook 2>/dev/null || :")
+          after="ls /var/hook 2>/dev/null || :")
     for name, text in APT_CONFIGURATIONS.items()
 ]  # fmt: skip
 
@@ -109,7 +109,7 @@ SOURCE = "echo 'deb {options}http://127.0.0.1:{port} stable main' >/etc/apt/sour
 SOURCES = [
     Fault("a dead source", SOURCE.format(options="", port=9)),
     Fault("a source that does not answer", LISTEN + "sleep 0.2;" + SOURCE.format(options="", port=79),
-        after="ls /var/asked 2>/dev/null || :"),
+          after="ls /var/asked 2>/dev/null || :"),
     Fault("an unsigned source", SOURCE.format(options="[trusted=no] ", port=9)),
     Fault("a source that is nonsense", "echo nonsense >/etc/apt/sources.list", heal="rm /etc/apt/sources.list"),
     Fault("no sources", "rm /etc/apt/sources.list"),
@@ -121,19 +121,19 @@ CHANGED = "dpkg -i /debs/needed_0.1_all.deb >/dev/null; echo mine >/etc/needed.i
 STAYS = "grep -vx mine /etc/needed.ini || :"
 DPKG = [
     Fault("dpkg without documentation", "echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/odd",
-        after="ls /usr/share/doc/wanted/copyright 2>/dev/null || :"),
+          after="ls /usr/share/doc/wanted/copyright 2>/dev/null || :"),
     Fault("dpkg that is unsafe", "echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/odd"),
     Fault("dpkg that is told to take new conffiles", CHANGED + "echo force-confnew >/etc/dpkg/dpkg.cfg.d/odd",
-        after=STAYS),
+          after=STAYS),
     Fault("dpkg that logs to nowhere", "echo 'log /nowhere/log' >/etc/dpkg/dpkg.cfg.d/odd"),
     Fault("dpkg with a hook that fails", "echo 'pre-invoke=false' >/etc/dpkg/dpkg.cfg.d/odd", FAILED, "hook",
-        heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
+          heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
     Fault("dpkg with a hook after it that fails", "echo 'post-invoke=false' >/etc/dpkg/dpkg.cfg.d/odd"),
     Fault("dpkg with an option that it does not know", "echo bogus >/etc/dpkg/dpkg.cfg.d/odd", BROKEN,
-        "unknown option", heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
+          "unknown option", heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
     Fault("dpkg that asks for the owner of a group that is gone",
-        "printf '%s\\n' 'root nonesuch 2755 /usr/bin/odd' >>/var/lib/dpkg/statoverride", FAILED, "nonesuch",
-        heal=": >/var/lib/dpkg/statoverride"),
+          "printf '%s\\n' 'root nonesuch 2755 /usr/bin/odd' >>/var/lib/dpkg/statoverride", FAILED, "nonesuch",
+          heal=": >/var/lib/dpkg/statoverride"),
     Fault("dpkg without a list of files", "rm /var/lib/dpkg/info/hostname.list", sane=False),
 ]  # fmt: skip
 
@@ -153,13 +153,13 @@ MOUNTED_READ_ONLY = "mount --bind {0} {0}; mount -o remount,bind,ro {0}"
 MOUNTS = [
     Fault("no proc", shell=("unshare", "-m", "sh", "-c", '/busybox umount -l /proc; exec sh -c "$0"')),
     Fault("a usr that is read-only", MOUNTED_READ_ONLY.format("/usr"), READ_ONLY, "cannot be written to",
-        "umount -l /usr"),
+          "umount -l /usr"),
     Fault("an etc that is read-only", MOUNTED_READ_ONLY.format("/etc"), READ_ONLY, "cannot be written to",
-        "umount -l /etc"),
+          "umount -l /etc"),
     Fault("a var of which nothing may run", "mount --bind /var /var; mount -o remount,bind,noexec /var", FAILED,
-        "ermission denied", "umount -l /var"),
+          "ermission denied", "umount -l /var"),
     Fault("a state of dpkg on another file system", "cp -a /var/lib/dpkg /mnt; mount -t tmpfs tmpfs /var/lib/dpkg; "
-        "cp -a /mnt/dpkg/. /var/lib/dpkg"),
+          "cp -a /mnt/dpkg/. /var/lib/dpkg"),
 ]  # fmt: skip
 
 LOOK = "(exec 2>&1; stat -c '%N %f %u %g %Y' /usr/sbin/policy-rc.d; ls -lR /usr/sbin/policy-rc.d/)"
@@ -201,16 +201,16 @@ PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)
 REAL = [
     lacks("flock", "xz", "setsid", "gpgv"),
     Fault("no bash and no awk", gone("bash", *AWK), PERHAPS, heal=BACK,
-        # scripts would remove these, and some of them fail without awk
-        writes=["/usr/lib/python3*", "/usr/local/lib/python3*", "/etc/inputrc"]),
+          # scripts would remove these, and some of them fail without awk
+          writes=["/usr/lib/python3*", "/usr/local/lib/python3*", "/etc/inputrc"]),
     Fault("no perl", gone("perl"), PERHAPS, heal=BACK),
     Fault("the shell of busybox", "ln -sf /busybox /bin/sh", PERHAPS, heal="ln -sf dash /bin/sh"),
     Fault("no log and no cache", "rm -rf /var/log /var/cache/apt", PERHAPS, heal="mkdir -p /var/log"),
     Fault("apt with a hook that fails", f"echo 'DPkg::Pre-Invoke {{ \"false\"; }};' >{FILE}", heal=f"rm {FILE}"),
     Fault("variables of debconf", env={"DEBIAN_HAS_FRONTEND": "1", "DEBCONF_REDIR": "1", "DEBIAN_FRONTEND": "gnome"}),
     Fault("a umask of 077", shell=("sh", "-c", 'umask 077; exec sh -c "$0"'),
-        after="su nobody -s /bin/sh -c 'cat $(dpkg -L ucf rpcbind openssh-client 2>/dev/null | grep ^/usr/share/.)' "
-        "2>&1 >/dev/null | grep denied || :"),
+          after="su nobody -s /bin/sh -c 'cat $(dpkg -L ucf rpcbind openssh-client 2>/dev/null | grep ^/usr/share/.)' "
+          "2>&1 >/dev/null | grep denied || :"),
 ]  # fmt: skip
 
 

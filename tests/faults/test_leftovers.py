@@ -7,10 +7,9 @@ import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.fault import SYSTEMS, careful
 from tests.faults.judge import conclude, judge
-from tests.faults.points import with_points
 from tests.faults.spread import spread
 from tests.faults.state import look
-from tests.faults.test_points import points_of
+from tests.faults.test_points import points_of, with_points
 
 from package_cache.exit_codes import ExitStatus
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import FAILED, FILES, READ_ONLY, Fault, inject, on_systems, open_job
+from tests.faults.fault import FAILED, FILES, READ_ONLY, Fault, inject, on_systems, open_job, policy
+from tests.faults.fault import POLICY as P
 from tests.support.debs import make_deb
 
 from package_cache.exit_codes import ExitStatus
@@ -12,39 +13,33 @@ from package_cache.exit_codes import ExitStatus
 pytestmark = pytest.mark.injection
 PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)
 COULD_START = "cannot keep services from starting"
-P = "/usr/sbin/policy-rc.d"
-YES, NO = (
-    f"printf '#!/bin/sh\\nexit 0\\n' >{P}; chmod 755 {P};",
-    f"printf '#!/bin/sh\\nexit 101\\n' >{P}; chmod 755 {P};",
-)
+YES, NO, HANGS = policy("exit 0"), policy("exit 101"), policy("exec sleep 1000")
 BIND = "mount --bind {0} {0};"
 RO = BIND + "mount -o remount,bind,ro {0};"
 NOEXEC = BIND + "mount -o remount,bind,noexec {0};"
 UNMOUNT = "umount -l {0}"
 SBIN = "/usr/sbin"
 
+
+def refused(name: str, cause: str, heal: str = UNMOUNT.format(P)) -> Fault:
+    """A fault for which services could start, so that nothing is installed."""
+    return Fault(name, cause, READ_ONLY, COULD_START, heal)
+
+
 POLICIES = [
-    Fault("a policy that says yes, mounted", YES + BIND.format(P), READ_ONLY, COULD_START, UNMOUNT.format(P)),
-    Fault("a policy that says yes, mounted read-only", YES + RO.format(P), READ_ONLY, COULD_START, UNMOUNT.format(P)),
+    refused("a policy that says yes, mounted", YES + BIND.format(P)),
+    refused("a policy that says yes, mounted read-only", YES + RO.format(P)),
     Fault("a policy that says no, mounted", NO + BIND.format(P)),
     Fault("a policy that says no, mounted read-only", NO + RO.format(P)),
-    Fault("a policy that says no, of which nothing may run", NO + NOEXEC.format(P), READ_ONLY, COULD_START,
-          UNMOUNT.format(P)),
-    Fault("a policy that says no, without the right to run", NO + f"chmod 644 {P};" + RO.format(P), READ_ONLY,
-          COULD_START, UNMOUNT.format(P)),
-    Fault("a policy that is empty, mounted", f": >{P}; chmod 755 {P};" + RO.format(P), READ_ONLY, COULD_START,
-          UNMOUNT.format(P)),
-    Fault("a policy that hangs, mounted",
-          f"printf '#!/bin/sh\\nexec sleep 1000\\n' >{P}; chmod 755 {P};" + BIND.format(P),
-          READ_ONLY, COULD_START, UNMOUNT.format(P) + f"; rm {P}"),
-    Fault("a policy that is a folder, mounted", f"mkdir {P};" + BIND.format(P), READ_ONLY, COULD_START,
-          UNMOUNT.format(P)),
-    Fault("a policy that is a null device, mounted", f": >{P}; mount --bind /dev/null {P}", READ_ONLY, COULD_START,
-          UNMOUNT.format(P)),
-    Fault("a policy that cannot be changed", YES + f"chattr +i {P} 2>/dev/null || mount --bind {P} {P}", READ_ONLY,
-          COULD_START, f"chattr -i {P} 2>/dev/null || umount -l {P}"),
-    Fault("no policy, and a sbin that is read-only", RO.format(SBIN), READ_ONLY, COULD_START,
-          UNMOUNT.format(SBIN)),
+    refused("a policy that says no, of which nothing may run", NO + NOEXEC.format(P)),
+    refused("a policy that says no, without the right to run", NO + f"chmod 644 {P};" + RO.format(P)),
+    refused("a policy that is empty, mounted", f": >{P}; chmod 755 {P};" + RO.format(P)),
+    refused("a policy that hangs, mounted", HANGS + BIND.format(P), UNMOUNT.format(P) + f"; rm {P}"),
+    refused("a policy that is a folder, mounted", f"mkdir {P};" + BIND.format(P)),
+    refused("a policy that is a null device, mounted", f": >{P}; mount --bind /dev/null {P}"),
+    refused("a policy that cannot be changed", YES + f"chattr +i {P} 2>/dev/null || mount --bind {P} {P}",
+            f"chattr -i {P} 2>/dev/null || umount -l {P}"),
+    refused("no policy, and a sbin that is read-only", RO.format(SBIN), UNMOUNT.format(SBIN)),
     Fault("a policy that says yes, and a sbin that is read-only", YES + RO.format(SBIN), READ_ONLY,
           heal=UNMOUNT.format(SBIN)),
     Fault("a policy that says no, and a sbin that is read-only", NO + RO.format(SBIN), heal=UNMOUNT.format(SBIN)),

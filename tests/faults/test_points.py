@@ -1,6 +1,11 @@
-"""Signals at the beginning and end of each function of the installer, and of each branch and loop."""
+"""Signals at the beginning and end of each function of the installer, and of each branch and loop.
+
+Each of these points counts itself when it is reached. At the one whose number is PACKAGE_CACHE_POINT the installer
+sends itself the signal PACKAGE_CACHE_SIGNAL. Each writes its number and line to the file PACKAGE_CACHE_POINTS, if set.
+"""
 
 import itertools
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +15,7 @@ from typing import Any
 import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.job import Job
-from tests.faults.judge import Terms, assert_none, judge
-from tests.faults.points import with_points
+from tests.faults.judge import Terms, judge
 from tests.faults.spread import spread
 from tests.faults.state import State, look
 from tests.faults.verdicts import BrokenError, Verdict, verdict
@@ -20,6 +24,43 @@ from tests.support.debs import make_deb
 from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
+HOOK = r"""
+POINT=0
+_point() {
+    _point_status=$?
+    POINT=$((POINT + 1))
+    [ -z "${PACKAGE_CACHE_POINTS-}" ] || echo "${POINT} $1" >>"${PACKAGE_CACHE_POINTS}"
+    [ "${POINT}" != "${PACKAGE_CACHE_POINT-0}" ] || kill -s "${PACKAGE_CACHE_SIGNAL}" "$$"
+    return "${_point_status}"
+}
+"""
+"""Stands before the first function. It hands on the status that it found, since the last one is a function's own."""
+
+HEAD = re.compile(r"^\w+\(\) \{$")
+BLOCK = re.compile(r"^(?!\s*#).*(?:(?:^|;)\s*(?:do|then)|^\s*else)$")
+
+
+def with_points(installer: str) -> str:
+    """Return the text of an installer with points in it."""
+    lines: list[str] = []
+    here_document = ""
+    for number, line in enumerate(installer.splitlines(), 1):
+        if here_document:
+            here_document = "" if line == here_document else here_document
+            lines.append(line)
+            continue
+        if HEAD.match(line) and HOOK not in lines:
+            lines.append(HOOK)
+        if line == "}":
+            lines.append(f"_point {number}")
+        lines.append(line)
+        if HEAD.match(line) or BLOCK.match(line):
+            lines.append(f"_point {number}")
+        found = re.search(r"<<'?(\w+)'?$", line)
+        here_document = found[1] if found else ""
+    return "\n".join(lines) + "\n"
+
+
 SHELLS = {"dash": "ln -sf dash /bin/sh", "bash": "ln -sf bash /bin/sh", "busybox": "ln -sf /busybox /bin/sh"}
 FEW = 4
 """Of the points of a row in a quick run."""
@@ -86,13 +127,14 @@ def strike(job: Job, scene: Scene, sign: str, point: int, before: State) -> bool
         return judge(job, job.run(), before, allowed=[scene.status], terms=terms) is ExitStatus.INSTALLED
     if done.returncode == 128 + signal.Signals[f"SIG{sign}"] and "package-cache: cannot " not in done.stderr:
         with verdict(Verdict.TOUCHED):  # it came before the traps are set, which are set before anything is done
-            assert_none(look(job).lines ^ before.lines, done.stderr)
+            assert look(job).lines ^ before.lines == set(), done.stderr
         return scene.setup != ""
     return judge(job, done, before, allowed=allowed, terms=terms) is ExitStatus.INSTALLED
 
 
 INSTALLS, FAILS, ALL_THERE, RECOVERS = SCENES
-ROWS = [
+Row = tuple[Scene, str, str, str, int, int]
+ROWS: list[Row] = [
     *((INSTALLS, "TERM", "ubuntu18.04", "dash", 3, first) for first in range(3)),
     *((FAILS, "TERM", "ubuntu18.04", "dash", 6, first) for first in (0, 3)),
     (INSTALLS, "KILL", "ubuntu18.04", "dash", 9, 0),
@@ -109,18 +151,11 @@ ROWS = [
 """Scene, signal, system, shell, and of so many points one, beginning with the first, second, ..."""
 
 
-@pytest.mark.parametrize(("scene", "sign", "system", "shell", "step", "first"), spread(ROWS, 5), ids=str)
+@pytest.mark.parametrize("row", spread(ROWS, 5), ids=lambda row: "-".join(map(str, row)))
 def test_a_signal_at_each_point(
-    scene: Scene,
-    sign: str,
-    system: str,
-    shell: str,
-    step: int,
-    first: int,
-    synthetic_job: SyntheticJob,
-    tmp_path: Path,
-    injections: Callable[[int], None],
+    row: Row, synthetic_job: SyntheticJob, tmp_path: Path, injections: Callable[[int], None]
 ) -> None:
+    scene, sign, system, shell, step, first = row
     job = synthetic_job(**group(tmp_path, scene.scripts), system=system)
     job.room.sh(f"cp -p /var/lib/apt/extended_states /root/marks; {SHELLS[shell]}")
     job.change_installer(with_points)

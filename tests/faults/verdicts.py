@@ -4,6 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Generator, Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,34 +68,20 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table, where faults were injected."""
-    reports = [report for some in terminalreporter.stats.values() for report in some]
+    """Print the table, as Markdown, where faults were injected; the kind of a fault is what its file is named for."""
     found: dict[str, Counter[str]] = {}
-    for report in reports:
+    for report in (report for some in terminalreporter.stats.values() for report in some):
         for key, value in getattr(report, "user_properties", ()):
             if key == KEY:
-                found.setdefault(kind_of(report.nodeid), Counter())[value] += 1
+                kind = Path(report.nodeid.partition("::")[0]).stem.removeprefix("test_").replace("_", " ")
+                found.setdefault(kind, Counter())[value] += 1
     if not found:
         return
     columns = [each.value for each in Verdict]
     terminalreporter.section("faults injected")
-    for line in table(found, columns):
-        terminalreporter.write_line(line)
-
-
-def kind_of(nodeid: str) -> str:
-    """Return the kind of a fault: what its file is named for."""
-    return nodeid.partition("::")[0].rpartition("/")[2].removeprefix("test_").removesuffix(".py").replace("_", " ")
-
-
-def table(found: dict[str, Counter[str]], columns: list[str]) -> list[str]:
-    """Return the lines of the table, as Markdown."""
-    rows = [(kind, found[kind]) for kind in sorted(found)]
-    rows.append(("all", sum((counts for _, counts in rows), Counter())))
-    lines = ["| kind | injections | " + " | ".join(columns) + " | skipped |"]
-    lines.append("|---" + "|---:" * (len(columns) + 2) + "|")
-    for kind, counts in rows:
+    terminalreporter.write_line("| kind | injections | " + " | ".join(columns) + " | skipped |")
+    terminalreporter.write_line("|---" + "|---:" * (len(columns) + 2) + "|")
+    for kind, counts in [*sorted(found.items()), ("all", sum(found.values(), Counter()))]:
         injected = counts.total() - counts["skipped"]
         cells = [injected, *(counts[column] for column in columns), counts["skipped"]]
-        lines.append(f"| {kind} | " + " | ".join(map(str, cells)) + " |")
-    return lines
+        terminalreporter.write_line(f"| {kind} | " + " | ".join(map(str, cells)) + " |")

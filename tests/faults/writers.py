@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -233,3 +233,18 @@ def wait_until_heard(process: "subprocess.Popen[str]") -> None:
         if caught & 1 << 14:  # SIGTERM is 15, and the first bit is that of signal 1 (proc(5))
             return
         time.sleep(0.001)
+
+
+_seconds: dict[object, float] = {}
+
+
+def seconds_of(key: object, start: Callable[[], "subprocess.Popen[str]"], check: Callable[[Completed], None]) -> float:
+    """Measure once by a key how long an undisturbed run takes from the moment from which it hears signals."""
+    if key not in _seconds:
+        process = start()
+        wait_until_heard(process)
+        began = time.monotonic()
+        done = ended(process)
+        _seconds[key] = time.monotonic() - began
+        check(done)
+    return _seconds[key]

@@ -6,10 +6,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.fuzz.documents import CONTROL, digest
+from tests.fuzz.documents import CONTROL, controls, digest
 from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded
-from tests.fuzz.strategies import controls
+from tests.support.debs import ar_of
 
 from package_cache.cache.group_index import IndexedPackage, group_files, indexed
 from package_cache.cache.pool_index import StoredFile
@@ -38,7 +38,7 @@ OWN = ("Filename", "Size", "SHA256")
 )
 def test_control(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "package.deb"
-    path.write_bytes(deb_of(content))
+    path.write_bytes(ar_of({"debian-binary": b"2.0\n", "control.tar": _tar(content), "data.tar": _tar(None)}))
     try:
         with bounded():
             text = control_text(path)
@@ -55,16 +55,6 @@ def test_control(tmp_path: Path, content: bytes) -> None:
 def test_a_file_of_another_package_is_refused() -> None:
     with pytest.raises(VerificationError, match=r"cannot use the package tool_.*: its file is of 'good 1 all'"):
         indexed(TOOL, TOOL_FILE, GOOD_TEXT)
-
-
-def deb_of(control: bytes) -> bytes:
-    """Return a package file with this control file: ar(5) with the three members of deb(5)."""
-    members = {"debian-binary": b"2.0\n", "control.tar": _tar(control), "data.tar": _tar(None)}
-    made = b"!<arch>\n"
-    for name, content in members.items():
-        made += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
-        made += content + b"\n" * (len(content) % 2)
-    return made
 
 
 def _tar(control: bytes | None) -> bytes:

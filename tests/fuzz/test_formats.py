@@ -10,10 +10,24 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from tests.fuzz.documents import COLUMNS, DESCRIPTION, DESCRIPTION_TREE, LOCK, PACKAGE_LIST, TOML
+from tests.fuzz.documents import (
+    COLUMNS,
+    DESCRIPTION,
+    DESCRIPTION_TREE,
+    HUGE,
+    LOCK,
+    PACKAGE_LIST,
+    TOML,
+    columns,
+    descriptions,
+    locks,
+    of_json,
+    of_text,
+    package_lists,
+    tomls,
+)
 from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded, read_or_refused
-from tests.fuzz.strategies import HUGE, columns, descriptions, locks, of_json, of_text, package_lists, tomls
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import PROOFS, CacheFolder, group_folder

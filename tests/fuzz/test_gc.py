@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import socket
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from random import Random
 
 from tests.fuzz.effort import fuzzed, randoms
 from tests.fuzz.law import bounded
+from tests.support.odd_files import put
 
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.gc import gc
@@ -24,7 +24,7 @@ from package_cache.filesystem.paths import sha256_of
 FILES = 8
 NAMES = ("a", "b-c", "d.e", "f+g-h")
 BEGIN, GRACE = 1e9, 100.0
-WAYS = ("folder", "link", "dangling", "pipe", "socket", "file", "no-utf8")
+WAYS = ("/", "-> OUTSIDE", "-> /nowhere", "|", "=", "file", "no-utf8")
 
 
 @dataclass
@@ -47,16 +47,12 @@ class Model:
     def put_group(self) -> None:
         """Add a group, or replace one."""
         name = self.random.choice(NAMES)
-        contents = [
-            bytes([number]) * (number + 1) for number in self.random.sample(range(FILES), self.random.randint(0, 4))
-        ]
-        digests = [hashlib.sha256(content).hexdigest() for content in contents]
-        for digest, content in zip(digests, contents, strict=True):
+        items = []
+        for number in self.random.sample(range(FILES), self.random.randint(0, 4)):
+            content = bytes([number]) * (number + 1)
+            digest = hashlib.sha256(content).hexdigest()
             self.cache.package(digest).write_bytes(content)
-        items = [
-            DescribedPackage(f"p{len(content)}", "1", "all", len(content), digest, digest)
-            for digest, content in zip(digests, contents, strict=True)
-        ]
+            items.append(DescribedPackage(f"p{len(content)}", "1", "all", len(content), digest, digest))
         index = "".join(
             f"Package: {item.name}\nFilename: pool/{item.sha256}.deb\nSize: {item.size}\nSHA256: {item.sha256}\n\n"
             for item in items
@@ -68,7 +64,7 @@ class Model:
             (folder / file).write_text(text)
         lines = [f" {sha256_of(folder / file)} {len(text)} {file}\n" for file, text in files.items()]
         (folder / "Release").write_text("".join(["SHA256:\n", *lines]))
-        self.groups[name] = digests
+        self.groups[name] = [item.sha256 for item in items]
         (self.described.add if self.random.randrange(4) else self.described.discard)(name)
         self.describe()
 
@@ -102,24 +98,14 @@ class Model:
         names = (f"{self.random.randrange(16**64):064x}.deb", ".new-x", ".partial", "x", ".unneeded")
         place = self.cache.pool / self.random.choice(names)
         way = self.random.choice(WAYS)
-        if os.path.lexists(place) or (place.name == ".unneeded" and way != "folder"):
+        if os.path.lexists(place) or (place.name == ".unneeded" and way != "/"):
             return
-        if way == "folder":
-            (place / "below").mkdir(parents=True)
-        elif way == "link":
-            place.symlink_to(self.cache.path.parent / "outside")
-        elif way == "dangling":
-            place.symlink_to("/nowhere")
-        elif way == "pipe":
-            os.mkfifo(place)
-        elif way == "socket":
-            with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as made:
-                made.bind(f"{folder}/s")
-                shutil.move(f"{folder}/s", place)
-        elif way == "file":
+        if way == "file":
             place.write_bytes(b"rubbish")
-        else:
+        elif way == "no-utf8":
             Path(os.fsdecode(os.fsencode(place) + b"\xff")).write_bytes(b"rubbish")
+        else:
+            put(place, way.replace("OUTSIDE", str(self.cache.path.parent / "outside")))
 
     def put_notes(self) -> None:
         """Damage the record of when each file was first found unneeded."""

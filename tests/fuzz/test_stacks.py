@@ -9,26 +9,25 @@ import os
 import stat
 import sys
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import pytest
-from containers.podman import Podman, can_run, throwaway_podman
+from containers.podman import Podman
 from hypothesis import strategies as st
 from tests.check.layouts import HandMade
-from tests.conftest import unavailable
 from tests.fuzz.effort import fuzzed
+from tests.pods.conftest import podman
 from tests.support.roots import remove_root
 
-from package_cache.errors import PackageCacheError, ToolMissingError
 from package_cache.oci.layered_files import LayeredFiles
 from package_cache.oci.reader import source_image
 from package_cache.oci.unpack import image_root
-from package_cache.process import find_tool, run
+from package_cache.process import run
 from package_cache.sandbox.isolation import Isolation
 
+__all__ = ["podman"]
 FOLDERS = ["", "", "d", "d", "d/e", "l", "l", "l/e", "m", "usr", "usr/lib"]
 NAMES = ["a", "b", "d", "e", "l", "m", "usr", "lib", "status"]
 TARGETS = [
@@ -129,20 +128,13 @@ Seen = dict[str, str | list[str]]
 
 
 @pytest.fixture(scope="module")
-def podman() -> Iterator[Podman]:
+def overlaid(podman: Podman) -> Podman:
+    """A podman whose images are mounted by overlayfs."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount an image")
-    try:
-        find_tool("podman")
-        reason = can_run()
-    except ToolMissingError as error:
-        reason = str(error)
-    if reason is not None:
-        unavailable("a container", PackageCacheError(reason))
-    with throwaway_podman() as made:
-        if "overlay" not in made("info", "--format", "{{.Store.GraphDriverName}}").stdout:
-            pytest.skip("podman does not use overlayfs here")
-        yield made
+    if "overlay" not in podman("info", "--format", "{{.Store.GraphDriverName}}").stdout:
+        pytest.skip("podman does not use overlayfs here")
+    return podman
 
 
 def in_root(root: str | Path) -> Seen:
@@ -179,12 +171,12 @@ def by_layers(files: LayeredFiles) -> Seen:
 
 
 @fuzzed("stacks", 6, 33, 423, number=st.integers(0, 2**32))
-def test_stacks(podman: Podman, containment: Isolation, tmp_path: Path, number: int) -> None:
+def test_stacks(overlaid: Podman, containment: Isolation, tmp_path: Path, number: int) -> None:
     random = Random(number)
     stack = [layer(random, index) for index in range(random.randint(1, 4))]
     layout = HandMade(tmp_path / f"{number}.{len(list(tmp_path.iterdir()))}")
     reference = layout.name(layout.image([archive(entries) for entries in stack], compression=""))
-    real = by_podman(podman, reference)
+    real = by_podman(overlaid, reference)
     with source_image(reference) as image:
         read = by_layers(image.files())
         if real is None:

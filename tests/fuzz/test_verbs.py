@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 from hypothesis import assume, note
+from tests.fuzz.documents import json_mutant
 from tests.fuzz.effort import fuzzed, randoms
 from tests.fuzz.law import bounded
 from tests.fuzz.mutation import mutated
-from tests.fuzz.strategies import json_mutant
 from tests.fuzz.world import Runner, World, as_process, check_said, in_process, make_world
 
 from package_cache.errors import LockError, ManifestError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.busybox import busybox_root, give_to_roots_inside, needs, processes_with, tree
-from tests.support.mounts import mounts_that_may_be_ours
+from tests.support.roots import mounts_that_may_be_ours
 
 from package_cache.errors import PackageCacheError, UsageError
 from package_cache.process import CommandError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.busybox import busybox_root, give_to_roots_inside, needs, processes_with, tree
-from tests.support.mounts import mounts_that_may_be_ours
+from tests.support.roots import mounts_that_may_be_ours
 
 import package_cache
 from package_cache.sandbox.isolation import Isolation, disposable_root

@@ -34,9 +34,7 @@ class _Entry:
 class SignedArchive:
     """A repository in `folder`, to which packages are added, and which is then published (again and again, if need be).
 
-    `suites` and `components` exist even where no package is in them; more come with `add`. A likeness of a
-    distribution is `SignedArchive(folder, suites=("bionic", "bionic-updates", "bionic-security"),
-    components=("main", "restricted", "universe", "multiverse"))`.
+    `suites` and `components` exist even where no package is in them; more come with `add`.
     """
 
     def __init__(
@@ -188,3 +186,9 @@ class SignedArchive:
             for name, content in indices.items():
                 lines.append(f" {hashlib.new(HASHES[field], content).hexdigest()} {len(content)} {name}")
         return "\n".join([*lines, ""])
+
+
+def likeness_of_bionic(folder: Path) -> SignedArchive:
+    """Return an archive with the suites and components of Ubuntu 18.04."""
+    suites = ("bionic", "bionic-updates", "bionic-security")
+    return SignedArchive(folder, suites, ("main", "universe", "restricted", "multiverse"))

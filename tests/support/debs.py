@@ -74,3 +74,12 @@ def _write(path: Path, content: str | bytes, mode: int) -> None:
         folder.chmod(0o755)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     path.chmod(mode)
+
+
+def ar_of(members: Mapping[str, bytes]) -> bytes:
+    """Return an archive of ar(5) with these members, as a package file is one (deb(5))."""
+    made = b"!<arch>\n"
+    for name, content in members.items():
+        made += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
+        made += content + b"\n" * (len(content) % 2)
+    return made

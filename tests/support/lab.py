@@ -11,9 +11,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from package_cache.errors import PackageCacheError, UsageError
 from package_cache.filesystem.confined import on_the_host, resolved_inside
 from package_cache.filesystem.paths import exclusive
 from package_cache.process import LIMIT, Completed, find_tool, run
@@ -108,21 +107,11 @@ def lab_root(root: Path, state: Path) -> Path:
     return kept / "root"
 
 
-@dataclass(frozen=True)
-class Bind:
-    """A file or folder of the host that is seen inside, at a place without symlinks."""
-
-    source: Path
-    inside: str
-    writable: bool
-
-
 @contextlib.contextmanager
 def throwaway(
     root: Path,
     isolation: Isolation,
     *,
-    network: bool = False,
     binds: Mapping[str, Path] | None = None,
     writable_binds: Mapping[str, Path] | None = None,
     written: Path | None = None,
@@ -131,16 +120,15 @@ def throwaway(
 
     `binds` shows files and folders of the host inside, read-only, by their absolute paths there; what is written
     below a path of `writable_binds` lands on the host; all else stays in memory, or goes below the folder `written`.
-    With `network` the host's network is kept, otherwise there is only an own loopback.
+    Its network is an own loopback.
     """
-    if not root.is_dir():
-        raise PackageCacheError(f"cannot find the root {root}")
     root = root.resolve()
-    seen = [*_seen(root, binds or {}, writable=False), *_seen(root, writable_binds or {}, writable=True)]
-    seen.sort(key=lambda bind: bind.inside)  # a folder before what lies in it
     user = isolation is Isolation.USER_NAMESPACE
-    flags = ["--mount", "--pid", "--ipc", "--uts"] + ([] if network else ["--net"])
-    with hold(_mounts(root, seen, written, user=user, network=network), flags, user=user) as holder:
+    shown = [(resolved_inside(root, inside), source, False) for inside, source in (binds or {}).items()]
+    shown += [(resolved_inside(root, inside), source, True) for inside, source in (writable_binds or {}).items()]
+    lines = [line for bind in sorted(shown) for line in _bind_lines(*bind)]  # a folder before what lies in it
+    flags = ["--mount", "--pid", "--ipc", "--uts", "--net"]
+    with hold(_mounts(root, lines, written, user=user), flags, user=user) as holder:
         run([*enter_mounts(holder), sys.executable, "-I", "-S", "-c", _PIVOT, f"{STAGE}/merged"], timeout=30)
         yield Container(isolation, holder.enter, Path(f"/proc/{holder.pid}/root"))
 
@@ -151,20 +139,11 @@ def enter_mounts(holder: Holder) -> tuple[str, ...]:
     return (find_tool("nsenter"), "--target", str(holder.pid), *user, "--mount")
 
 
-def _seen(root: Path, binds: Mapping[str, Path], *, writable: bool) -> Iterator[Bind]:
-    for inside, source in binds.items():
-        if not PurePosixPath(inside).is_absolute():
-            raise UsageError(f"cannot show {source} at {inside!r}: write an absolute path")
-        if not source.exists():
-            raise UsageError(f"cannot show {source} inside: it does not exist")
-        yield Bind(source.resolve(), resolved_inside(root, inside), writable)
-
-
-def _mounts(root: Path, binds: Sequence[Bind], written: Path | None, *, user: bool, network: bool) -> list[str]:
+def _mounts(root: Path, binds: Sequence[str], written: Path | None, *, user: bool) -> list[str]:
     """Return the lines that put the new root together in `STAGE`/merged."""
     overlay = "lowerdir=lower,upperdir=upper,workdir=work" + (",userxattr" if user else "")
     return [
-        *([] if network else [f"{shlex.quote(find_tool('ip'))} link set lo up", "hostname localhost"]),
+        f"{shlex.quote(find_tool('ip'))} link set lo up; hostname localhost",
         f"mount --bind {shlex.quote(str(written))} {STAGE}" if written else f"mount -t tmpfs -o mode=755 tmpfs {STAGE}",
         f"cd {STAGE}; mkdir merged lower upper work",
         f"mount --bind {shlex.quote(str(root))} lower; chmod --reference=lower upper; chown --reference=lower upper",
@@ -172,8 +151,7 @@ def _mounts(root: Path, binds: Sequence[Bind], written: Path | None, *, user: bo
         "cd merged; umask 022; mkdir -p proc sys dev etc; [ -d tmp ] || mkdir -m 1777 tmp",
         "mount -t proc proc proc",
         *DEVICES,
-        *(_resolver_line(name) for name in ("resolv.conf", "hosts") if network),
-        *(line for bind in binds for line in _bind_lines(bind)),
+        *binds,
         "cd /",
     ]
 
@@ -189,17 +167,9 @@ DEVICES = (
 """Lines that make /dev in a new root, the current folder."""
 
 
-def _resolver_line(name: str) -> str:
-    return f"if [ -e /etc/{name} ]; then rm -f etc/{name}; cat /etc/{name} > etc/{name}; fi"
-
-
-def _bind_lines(bind: Bind) -> list[str]:
-    source, target = shlex.quote(str(bind.source)), shlex.quote("." + bind.inside)
-    parent = shlex.quote("." + str(Path(bind.inside).parent))
-    if bind.source.is_dir():
-        lines = [f"mkdir -p {target}; mount --bind {source} {target}"]
-    else:
-        lines = [f"mkdir -p {parent}; [ -e {target} ] || : > {target}; mount --bind {source} {target}"]
-    if not bind.writable:
-        lines.append(f"mount -o remount,bind,ro {target}")
-    return lines
+def _bind_lines(inside: str, source: Path, writable: bool) -> list[str]:
+    """Return the lines that show a file or folder at a place without symlinks."""
+    shown, target = shlex.quote(str(source.resolve())), shlex.quote("." + inside)
+    parent = shlex.quote("." + str(Path(inside).parent))
+    make = f"mkdir -p {target}" if source.is_dir() else f"mkdir -p {parent}; [ -e {target} ] || : > {target}"
+    return [f"{make}; mount --bind {shown} {target}", *([] if writable else [f"mount -o remount,bind,ro {target}"])]

@@ -8,62 +8,39 @@ import http.client
 import select
 import socket
 import ssl
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.support.server import Loopback, QuietHandler
 
 from package_cache.process import run
 
 
-class Proxy:
-    """Serves on 127.0.0.1 from the beginning of the `with` block to its end."""
+class Proxy(Loopback):
+    """Hands on what is asked of hosts that it knows."""
 
     def __init__(self, hosts: dict[str, int], *, user: str = "") -> None:
         """`hosts`: port on loopback of each host that it finds. `user`: the `name:password` that it demands."""
+        super().__init__(_Handler)
         self.hosts = hosts
         self.log: list[str] = []
         """What it was asked for: `GET http://archive.invalid/...`, `CONNECT archive.invalid:443`."""
         self.wanted = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.owner = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def uri(self) -> str:
         """Where it is, as programs want to know it."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> "Proxy":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return f"http://127.0.0.1:{self.port}"
 
 
-class _Server(ThreadingHTTPServer):
-    owner: Proxy
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that close the connection."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Print nothing: tests read the log."""
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         split = urllib.parse.urlsplit(self.path)
         port = self._port(split.hostname or "")
         if port is None:
@@ -82,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_CONNECT(self) -> None:
+    def do_CONNECT(self) -> None:  # noqa: N802
         port = self._port(self.path.partition(":")[0])
         if port is None:
             return
@@ -99,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
                     ends[end].sendall(data)
 
     def _port(self, host: str) -> int | None:
-        owner = self.server.owner
+        owner: Proxy = self.server.owner
         owner.log.append(f"{self.command} {self.path}")
         status = 407 if owner.wanted not in (None, self.headers.get("Proxy-Authorization")) else 502
         if status == 502 and host in owner.hosts:

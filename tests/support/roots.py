@@ -1,4 +1,4 @@
-"""Roots that a test wants gone: they may belong to ids that only a user namespace has."""
+"""Roots that a test wants gone, which may belong to ids that only a user namespace has, and what is mounted here."""
 
 import os
 from pathlib import Path
@@ -16,3 +16,9 @@ def remove_root(path: Path, isolation: Isolation) -> None:
         return
     with as_root(isolation) as (prefix,):
         run([*prefix, *argv])
+
+
+def mounts_that_may_be_ours() -> list[str]:
+    """Return the lines of proc(5), mountinfo, but for those of podman, which other tests run meanwhile."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if not any(word in line for word in ("/podman", "/containers/", " /run/netns"))]

@@ -13,8 +13,7 @@ import urllib.parse
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Failure = int | Literal["stall", "truncate", "wrong bytes", "redirect", "drop"]
 
@@ -40,31 +39,49 @@ class _Order:
     times: int | None
 
 
-class ArchiveServer:
-    """Serves `folder` on 127.0.0.1 at a free port, from the beginning of the `with` block to its end.
+class Loopback:
+    """A server on 127.0.0.1 at a free port, from the beginning of the `with` block to its end."""
 
-    HTTP/1.1 with connections that stay open, Last-Modified, If-Modified-Since, Range and If-Range (RFC 9110), as
-    far as apt uses them.
-    """
-
-    def __init__(self, folder: Path, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> None:
         """With `tls` it speaks HTTPS."""
-        self.folder = folder
         self.tls = tls
-        self.log: list[Request] = []
-        """All requests so far, with status and bytes."""
         self.closing = threading.Event()
-        self.authorization: str | None = None
-        """What the header Authorization must say; None: anything."""
-        self._orders: list[_Order] = []
-        self._lock = threading.Lock()
-        self._server = _Server(self)
+        self._server = _Server(self, handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def port(self) -> int:
         """The port it listens on."""
         return int(self._server.server_address[1])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.hang_up()
+        self._server.server_close()
+        self._thread.join()
+
+
+class ArchiveServer(Loopback):
+    """Serves `folder`.
+
+    HTTP/1.1 with connections that stay open, Last-Modified, If-Modified-Since, Range and If-Range (RFC 9110), as
+    far as apt uses them.
+    """
+
+    def __init__(self, folder: Path, *, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(_Handler, tls)
+        self.folder = folder
+        self.log: list[Request] = []
+        """All requests so far, with status and bytes."""
+        self.authorization: str | None = None
+        """What the header Authorization must say; None: anything."""
+        self._orders: list[_Order] = []
+        self._lock = threading.Lock()
 
     @property
     def uri(self) -> str:
@@ -114,29 +131,16 @@ class ArchiveServer:
                     return order.failure
         return None
 
-    def __enter__(self) -> "ArchiveServer":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._server.hang_up()
-        self._server.server_close()
-        self._thread.join()
-
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close() waits for them: no thread outlives its test
     request_queue_size = 128
 
-    def __init__(self, owner: ArchiveServer) -> None:
+    def __init__(self, owner: Any, handler: type[BaseHTTPRequestHandler]) -> None:
         self.owner = owner
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), handler)
 
     def server_bind(self) -> None:  # HTTPServer's own would ask the resolver for our name
         self.socket.bind(self.server_address)
@@ -171,14 +175,19 @@ class _Server(ThreadingHTTPServer):
         """Ignore clients that are killed or close the connection: tests do that."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16
-    disable_nagle_algorithm = True
+class QuietHandler(BaseHTTPRequestHandler):
+    """Answers a request to a `Loopback`, which is its server's owner."""
+
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
         """Print nothing: tests read the log."""
+
+
+class _Handler(QuietHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
+    disable_nagle_algorithm = True
 
     def do_HEAD(self) -> None:
         self.do_GET()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import zstandard
+from tests.support.debs import ar_of
 
 from package_cache.filesystem.paths import write_atomically
 from package_cache.lock.file import lock_text
@@ -76,16 +77,13 @@ def deb(name: str) -> bytes:
         "Description": f"{name}, for a measurement",
     }
     control = "".join(f"{field}: {value}\n" for field, value in fields.items() if value)
-    members = {
-        "debian-binary": b"2.0\n",
-        "control.tar.zst": _tar({"./control": control.encode()}),
-        "data.tar.zst": _tar({f"./usr/share/{name}": name.encode()}),
-    }
-    parts = [b"!<arch>\n"]
-    for member, content in members.items():
-        header = f"{member:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n"
-        parts += [header.encode(), content, b"\n" * (len(content) % 2)]
-    return b"".join(parts)
+    return ar_of(
+        {
+            "debian-binary": b"2.0\n",
+            "control.tar.zst": _tar({"./control": control.encode()}),
+            "data.tar.zst": _tar({f"./usr/share/{name}": name.encode()}),
+        }
+    )
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.archive import SignedArchive
+from tests.support.archive import SignedArchive, likeness_of_bionic
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
 
@@ -115,11 +115,7 @@ def _kept_folder() -> Path:
 
 def _published(folder: Path) -> SignedArchive:
     """Put a published archive of tools that share a library into a folder."""
-    archive = SignedArchive(
-        folder,
-        suites=("bionic", "bionic-updates", "bionic-security"),
-        components=("main", "universe", "restricted", "multiverse"),
-    )
+    archive = likeness_of_bionic(folder)
     debs = folder.with_name("debs")
     for name, fields in {
         "libshared": {},

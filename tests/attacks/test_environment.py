@@ -36,11 +36,14 @@ VALUES = [
 ]  # fmt: skip
 
 
-def handed_on(shell: str, folder: Path, **variables: str) -> dict[str, str]:
+SHARED = "".join((HERE / "shared" / f"{name}.sh").read_text() for name in ("environment", "report", "text"))
+SHARED += "clean_environment\nexec env -0\n"
+
+
+def handed_on(shell: str, folder: Path, text: str = SHARED, **variables: str) -> dict[str, str]:
     """Return the environment in which a program runs once the surroundings are in order."""
     script = folder / "program.sh"
-    text = "".join((HERE / "shared" / f"{name}.sh").read_text() for name in ("environment", "report", "text"))
-    script.write_text(text + "clean_environment\nexec env -0\n")
+    script.write_text(text)
     env = {"PATH": "/usr/bin:/bin", **variables}
     done = subprocess.run([*SHELLS[shell], str(script)], env=env, capture_output=True, text=True, check=True)
     return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
@@ -95,12 +98,9 @@ def test_a_packages_scripts_see_none_of_it(
 
 
 def test_the_fallback_keeps_the_images_configuration_alone(tmp_path: Path) -> None:
-    script = tmp_path / "online_fallback.sh"
     text = online_fallback().replace('main "$@"', "set_state; clean_environment; exec env -0")
-    script.write_text(text)
-    env = {"PATH": "/usr/bin:/bin", "APT_CONFIG": "/etc/mine", "PYTHONUSERBASE": "/x", "APT_LISTBUGS_FRONTEND": "x"}
-    for shell in SHELLS.values():
-        done = subprocess.run([*shell, str(script)], env=env, capture_output=True, text=True, check=True)
-        found = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    lost = {"PYTHONUSERBASE": "/x", "APT_LISTBUGS_FRONTEND": "x"}
+    for shell in SHELLS:
+        found = handed_on(shell, tmp_path, text, APT_CONFIG="/etc/mine", **lost)
         assert found["APT_CONFIG"] == "/etc/mine"
-        assert not {"PYTHONUSERBASE", "APT_LISTBUGS_FRONTEND"} & set(found)
+        assert not set(lost) & set(found)

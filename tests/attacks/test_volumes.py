@@ -79,8 +79,12 @@ NAMES = {
 }
 
 
-def each_kind(place: Path) -> Iterator[str]:
-    """Put things of each kind in a place, one after the other; yield the name of the kind that is there now."""
+def each_kind(place: Path, world: World) -> Iterator[str]:
+    """Put things of each kind in a place, one after the other; yield the name of the kind that is there now.
+
+    Check that what is done meanwhile changes nothing outside of the volume.
+    """
+    before = tree(world.folder / "outside")
     for kind in KINDS:
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
@@ -88,14 +92,13 @@ def each_kind(place: Path) -> Iterator[str]:
             place.unlink(missing_ok=True)
         put_kind(place, kind)
         yield kind
+        assert tree(world.folder / "outside") == before, kind
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_lies_there_stage_makes_it_right_or_ends_with_an_error(name: str, volume: Path, world: World) -> None:
-    before = tree(world.folder / "outside")
-    for kind in each_kind(volume / NAMES[name].replace("DEB", deb_of(volume))):
+    for kind in each_kind(volume / NAMES[name].replace("DEB", deb_of(volume)), world):
         status, out, err = stage(world)
-        assert tree(world.folder / "outside") == before, kind
         assert "Traceback" not in out + err, kind
         if name == "lock":
             assert (status, f"cannot write to {volume}" in err) == (42, True), kind
@@ -145,10 +148,8 @@ def test_a_file_swapped_with_a_pipe_while_it_is_staged_to(volume: Path, world: W
 
 @pytest.mark.parametrize("name", ["pool/.unneeded", "groups/.new-12345678", "pool/x.deb", ".staged"])
 def test_whatever_lies_there_gc_removes_nothing_outside(name: str, volume: Path, world: World) -> None:
-    before = tree(world.folder / "outside")
-    for kind in each_kind(volume / name):
+    for kind in each_kind(volume / name, world):
         status, out, err = world.run("gc", "--cache", str(volume), "--grace", "0")
-        assert tree(world.folder / "outside") == before, kind
         assert "Traceback" not in out + err, kind
         assert status in (0, 31), kind
 
@@ -161,10 +162,8 @@ INIT_FORM = [*(name for key, name in NAMES.items() if key not in ("lock", "proof
 def test_whatever_lies_there_the_init_form_makes_it_right(name: str, volume: Path, world: World) -> None:
     form = init_tree(world, world.folder)
     assert form.stage("edit").returncode == 0
-    before = tree(world.folder / "outside")
-    for kind in each_kind(volume / name.replace("DEB", deb_of(volume))):
+    for kind in each_kind(volume / name.replace("DEB", deb_of(volume)), world):
         done = form.stage("edit")
-        assert tree(world.folder / "outside") == before, kind
         assert done.returncode == 0, (kind, done.stderr)
         assert verify(CacheFolder(volume)).problems == (), kind
 
@@ -186,7 +185,7 @@ READ = ["package-cache.json", "proofs.json", "groups/edit-ubuntu18.04/packages.j
 
 @pytest.mark.parametrize("name", READ)
 def test_whatever_lies_there_readers_show_nothing_of_it(name: str, volume: Path, world: World) -> None:
-    for kind in each_kind(volume / name):
+    for kind in each_kind(volume / name, world):
         for verb in (["list"], ["show", "edit"], ["verify"], ["stage", "edit", "--to", str(world.folder / "other")]):
             _, out, err = world.run(*verb, "--cache", str(volume))
             assert "of the host" not in out + err, kind

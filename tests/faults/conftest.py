@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tests.faults.fault import Fault, inject, open_job
 from tests.faults.job import BUSYBOX, Job
 from tests.faults.verdicts import INJECTIONS
 from tests.faults.writers import Shelf, Trial, make_shelf
@@ -22,6 +23,7 @@ REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], 
 
 RealJob = Callable[..., Job]
 SyntheticJob = Callable[..., Job]
+InjectIn = Callable[[str, Fault], None]
 
 
 @pytest.fixture
@@ -105,6 +107,12 @@ def synthetic_job(open_room: OpenRoom, tmp_path: Path) -> SyntheticJob:
         return job
 
     return open_one
+
+
+@pytest.fixture
+def inject_in(synthetic_job: SyntheticJob, tmp_path: Path) -> InjectIn:
+    """Inject a fault into a job of small packages in a system: `inject_in("debian12", fault)`."""
+    return lambda system, fault: inject(open_job(fault, system, synthetic_job, tmp_path), fault)
 
 
 def free_port() -> int:

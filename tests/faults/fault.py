@@ -1,13 +1,12 @@
 """A fault as a row of a table, the packages that a job with it wants, and its injection."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.faults.conftest import SyntheticJob
 from tests.faults.job import Job
 from tests.faults.judge import Terms, conclude, judge
 from tests.faults.spread import spread
@@ -118,7 +117,7 @@ def hostile(fault: Fault, folder: Path) -> dict[str, Any]:
     return {"requests": requests, "debs": debs, "mended": mended, "others": others, "provides": fault.provides}
 
 
-def open_job(fault: Fault, system: str, synthetic_job: SyntheticJob, folder: Path) -> Job:
+def open_job(fault: Fault, system: str, synthetic_job: Callable[..., Job], folder: Path) -> Job:
     """Open a job that wants the fault's packages."""
     made = hostile(fault, folder) if fault.packages else careful(folder)
     job = synthetic_job(**made, system=system, architecture=fault.architecture)

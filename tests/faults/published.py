@@ -7,7 +7,7 @@ from typing import Any
 
 from debian.deb822 import Deb822
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import SYSTEM, Trial, run_in_process
+from tests.faults.writers import SYSTEM, Trial, run_in_process, wait_until_ended
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.exit_codes import ExitStatus
@@ -124,6 +124,15 @@ def judge_refused(done: Completed, expected: ExitStatus, folder: Path) -> None:
         assert re.search(r"^error: cannot ", done.stderr, re.M), text
         assert str(folder) in done.stderr, text
         assert "hint: " in done.stderr, text
+
+
+def judge_at_step(trial: Trial, way: str, done: Completed) -> None:
+    """Judge what a verb says of what happened right before a step, and that it has ended."""
+    if way == "term":
+        judge_interrupted(done)
+    if way == "full" and done.returncode != 0:
+        judge_refused(done, ExitStatus.NO_SPACE, trial.folder)
+    wait_until_ended(trial.mark)
 
 
 def visible(folder: Path) -> list[Path]:

@@ -1,12 +1,9 @@
 """As `test_builds`, but at each step: right before every single change of the file system that a verb makes."""
 
 import pytest
-from tests.faults.published import judge_done, judge_interrupted, judge_refused, judge_visible
+from tests.faults.published import judge_at_step, judge_done, judge_visible
 from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
-from tests.faults.writers import wait_until_ended
-
-from package_cache.exit_codes import ExitStatus
 
 pytestmark = pytest.mark.injection
 STEPS = {("build", False): 144, ("build", True): 124, ("stage", False): 82, ("stage", True): 91, ("lock", True): 74}
@@ -31,11 +28,6 @@ def test_something_happens_right_before_a_step(
     verb: str, replacing: bool, way: str, step: int, trial: MakeTrial
 ) -> None:
     one = trial(verb, replacing=replacing)
-    done = one.run_to(way, step)
-    if way == "term":
-        judge_interrupted(done)
-    if way == "full" and done.returncode != 0:
-        judge_refused(done, ExitStatus.NO_SPACE, one.folder)
-    wait_until_ended(one.mark)
+    judge_at_step(one, way, one.run_to(way, step))
     judge_visible(one)
     judge_done(one, one.again())

@@ -1,10 +1,8 @@
 """Disks that are full, or fill up, or cannot be written to, or run out of inodes."""
 
-from pathlib import Path
-
 import pytest
-from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import READ_ONLY, Fault, inject, on_real_jobs, on_systems, open_job, policy
+from tests.faults.conftest import InjectIn, RealJob
+from tests.faults.fault import READ_ONLY, Fault, inject, on_real_jobs, on_systems, policy
 from tests.faults.job import BUSYBOX, Job
 from tests.faults.judge import conclude, judge
 from tests.faults.state import look
@@ -112,10 +110,8 @@ FULL_POLICIES.append(Fault("a full sbin, a policy that says no", ON_A_DISK.forma
 
 
 @on_systems(FULL_POLICIES, 3)
-def test_a_policy_on_a_disk_that_is_full(
-    fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path
-) -> None:
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+def test_a_policy_on_a_disk_that_is_full(fault: Fault, system: str, inject_in: InjectIn) -> None:
+    inject_in(system, fault)
 
 
 @on_real_jobs("fault", FAULTS, 9)

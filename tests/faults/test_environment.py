@@ -1,10 +1,8 @@
 """Whatever environment, limits and open files the command inherits."""
 
-from pathlib import Path
-
 import pytest
-from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, on_systems, open_job
+from tests.faults.conftest import InjectIn
+from tests.faults.fault import Fault, on_systems
 from tests.support.lab import Isolation
 
 from package_cache.exit_codes import ExitStatus
@@ -148,9 +146,7 @@ FAULTS = [*LOCALES, *PATHS, *UMASKS, *ENVIRONMENTS, *LIMITS, *STREAMS, *REST]
 
 
 @on_systems(FAULTS, 6)
-def test_an_environment_that_is_odd(
-    fault: Fault, system: str, synthetic_job: SyntheticJob, isolation: Isolation, tmp_path: Path
-) -> None:
+def test_an_environment_that_is_odd(fault: Fault, system: str, inject_in: InjectIn, isolation: Isolation) -> None:
     if "not root" in fault.name and isolation is Isolation.USER_NAMESPACE:
         pytest.skip("a user namespace has one user here")
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+    inject_in(system, fault)

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.faults.published import assert_intact, hidden, judge_interrupted, judge_refused, judge_visible
+from tests.faults.published import assert_intact, hidden, judge_at_step, judge_refused, judge_visible
 from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
 from tests.faults.test_builds_disk import PutOnDisk, put_on_disk
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import Trial, ended, run_in_process, wait_until_ended
+from tests.faults.writers import Trial, ended, run_in_process
 
 from package_cache.exit_codes import ExitStatus
 from package_cache.process import Completed
@@ -71,12 +71,7 @@ def test_there_are_no_more_steps_than_are_tried(one: Trial) -> None:
 
 @pytest.mark.parametrize(("way", "step"), spread(ROWS, 12))
 def test_something_happens_right_before_a_step(way: str, step: int, one: Trial) -> None:
-    done = one.run_to(way, step)
-    if way == "term":
-        judge_interrupted(done)
-    if way == "full" and done.returncode != 0:
-        judge_refused(done, ExitStatus.NO_SPACE, one.folder)
-    wait_until_ended(one.mark)
+    judge_at_step(one, way, one.run_to(way, step))
     judge_and_go_on(one)
 
 

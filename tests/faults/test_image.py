@@ -1,10 +1,8 @@
 """Images that lack tools and folders, say another release, or come with a configuration that breaks apt or dpkg."""
 
-from pathlib import Path
-
 import pytest
-from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import FAILED, READ_ONLY, Fault, inject, on_real_jobs, on_systems, open_job
+from tests.faults.conftest import InjectIn, RealJob
+from tests.faults.fault import FAILED, READ_ONLY, Fault, inject, on_real_jobs, on_systems
 from tests.support.lab import Isolation
 
 from package_cache.exit_codes import ExitStatus
@@ -188,12 +186,10 @@ FAULTS = [*TOOLS, *SYSTEMS, *APT, *SOURCES, *DPKG, *FOLDERS, *MOUNTS, *POLICY]
 
 
 @on_systems(FAULTS, 8)
-def test_an_image_that_is_odd(
-    fault: Fault, system: str, synthetic_job: SyntheticJob, isolation: Isolation, tmp_path: Path
-) -> None:
+def test_an_image_that_is_odd(fault: Fault, system: str, inject_in: InjectIn, isolation: Isolation) -> None:
     if fault.without and isolation is not Isolation.ROOT_NAMESPACES:
         pytest.skip("only root can take rights away")
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+    inject_in(system, fault)
 
 
 PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)

@@ -1,10 +1,8 @@
 """Locks that other processes have on anything, and words that only look like one."""
 
-from pathlib import Path
-
 import pytest
-from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import FAILED, Fault, inject, on_real_jobs, on_systems, open_job, scripts
+from tests.faults.conftest import InjectIn, RealJob
+from tests.faults.fault import FAILED, Fault, inject, on_real_jobs, on_systems, scripts
 from tests.support.locks import FREE, held
 
 from package_cache.exit_codes import ExitStatus
@@ -80,8 +78,8 @@ FAULTS = [
 
 
 @on_systems(FAULTS, 6)
-def test_a_lock_of_others(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+def test_a_lock_of_others(fault: Fault, system: str, inject_in: InjectIn) -> None:
+    inject_in(system, fault)
 
 
 REAL = [

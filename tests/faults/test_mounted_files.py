@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import FAILED, FILES, READ_ONLY, Fault, inject, on_systems, open_job, policy
+from tests.faults.conftest import InjectIn, SyntheticJob
+from tests.faults.fault import FAILED, FILES, READ_ONLY, Fault, inject, on_systems, policy
 from tests.faults.fault import POLICY as P
 from tests.support.debs import make_deb
 
@@ -76,8 +76,8 @@ USERS = [
 
 
 @on_systems(FAULTS, 7)
-def test_a_file_that_is_a_mount(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+def test_a_file_that_is_a_mount(fault: Fault, system: str, inject_in: InjectIn) -> None:
+    inject_in(system, fault)
 
 
 @on_systems(USERS, 2)

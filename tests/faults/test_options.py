@@ -1,11 +1,10 @@
 """Odd values of the installer's options."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import Fault, inject, open_job
+from tests.faults.conftest import InjectIn
+from tests.faults.fault import Fault
 from tests.faults.spread import spread
 
 from package_cache.exit_codes import ExitStatus
@@ -129,5 +128,5 @@ FAULTS = [*NUMBERS, *WORDS, *RESULTS, *CACHES]
 
 
 @pytest.mark.parametrize("fault", spread(FAULTS, 9), ids=str)
-def test_an_odd_value(fault: Fault, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    inject(open_job(fault, "ubuntu18.04", synthetic_job, tmp_path), fault)
+def test_an_odd_value(fault: Fault, inject_in: InjectIn) -> None:
+    inject_in("ubuntu18.04", fault)

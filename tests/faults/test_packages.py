@@ -1,10 +1,8 @@
 """Packages whose scripts fail, hang, ask, and take what is not theirs."""
 
-from pathlib import Path
-
 import pytest
-from tests.faults.conftest import SyntheticJob
-from tests.faults.fault import FAILED, Fault, inject, on_systems, open_job, scripts
+from tests.faults.conftest import InjectIn
+from tests.faults.fault import FAILED, Fault, on_systems, scripts
 
 from package_cache.exit_codes import ExitStatus
 
@@ -124,5 +122,5 @@ FAULTS = [
 
 
 @on_systems(FAULTS, 14)
-def test_packages_that_are_hostile(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+def test_packages_that_are_hostile(fault: Fault, system: str, inject_in: InjectIn) -> None:
+    inject_in(system, fault)

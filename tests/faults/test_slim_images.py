@@ -1,10 +1,8 @@
 """Images of which parts were stripped: dpkg's lists and hashes, documentation, manuals, locales."""
 
-from pathlib import Path
-
 import pytest
-from tests.faults.conftest import RealJob, SyntheticJob
-from tests.faults.fault import FAILED, Fault, inject, on_real_jobs, on_systems, open_job
+from tests.faults.conftest import InjectIn, RealJob
+from tests.faults.fault import FAILED, Fault, inject, on_real_jobs, on_systems
 
 pytestmark = pytest.mark.injection
 EXCLUDES = "".join(f"path-exclude={path}/*\\n" for path in ("/usr/share/doc", "/usr/share/man", "/usr/share/locale"))
@@ -38,8 +36,8 @@ FAULTS = [
 
 
 @on_systems(FAULTS, 6)
-def test_an_image_that_is_slim(fault: Fault, system: str, synthetic_job: SyntheticJob, tmp_path: Path) -> None:
-    inject(open_job(fault, system, synthetic_job, tmp_path), fault)
+def test_an_image_that_is_slim(fault: Fault, system: str, inject_in: InjectIn) -> None:
+    inject_in(system, fault)
 
 
 @on_real_jobs("fault", FAULTS[: len(SLIM)], 2)

@@ -9,7 +9,7 @@ import pytest
 from tests.check.layouts import HandMade, base
 from tests.faults.spread import FULL
 from tests.faults.writers import COMMAND, start_marked, wait_until_ended, wait_until_heard
-from tests.support.world import World, made_world
+from tests.support.world import World, made_world, reaching
 
 MOMENTS = [0.02 * number for number in range(40)] if FULL else [0.02, 0.6]
 """Seconds after the program has begun to hear."""
@@ -29,10 +29,8 @@ def commands(world: World) -> dict[str, list[str]]:
     """Return the words of each verb."""
     layout = HandMade(world.folder / "image")
     cache, lock = str(world.cache), str(world.folder / "package-cache.lock")
-    state = ["--state", str(world.folder / "state"), "--manifest", str(world.folder / "package_cache_info")]
-    mirror = ["--mirror", f"ubuntu={world.server.uri}", "--keyring", f"ubuntu={world.archive.keyring}"]
     return {
-        "outdated": ["outdated", *state, *mirror],
+        "outdated": ["outdated", *reaching(world.archive, world.server, world.folder)],
         "diff": ["diff", lock, cache],
         "sbom": ["sbom", "--cache", cache, "--output", str(world.folder / "bill.json")],
         "check": ["check", "--cache", cache, "--image", layout.name(layout.image([base()]))],

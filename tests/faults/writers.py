@@ -17,6 +17,7 @@ from tests.fuzz.world import in_process
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.server import ArchiveServer
+from tests.support.world import reaching
 
 from package_cache.process import Completed
 
@@ -57,13 +58,6 @@ class Shelf:
         """Return the folder of `old` or `new`."""
         return self.folder / name
 
-    def options(self, folder: Path) -> list[str]:
-        """Return the options of a verb that reaches archives, for the manifest in `folder`."""
-        return [
-            "--manifest", str(folder / "package_cache_info"), "--state", str(folder / "state"),
-            "--mirror", f"ubuntu={self.server.uri}", "--keyring", f"ubuntu={self.archive.keyring}",
-        ]  # fmt: skip
-
 
 def make_shelf(folder: Path, archive: SignedArchive, server: ArchiveServer) -> Shelf:
     """Fill the archive twice, and run all verbs undisturbed on each of its states."""
@@ -97,7 +91,7 @@ def _make_state(shelf: Shelf, name: str, manifest: str) -> None:
         shutil.copytree(shelf.state("old") / "volume", place / "volume")
     cache = str(place / "package_cache")
     for words in (
-        ["build", *shelf.options(place), "--output", cache],
+        ["build", *reaching(shelf.archive, shelf.server, place), "--output", cache],
         ["stage", *STAGED[name], "--cache", cache, "--to", str(place / "volume")],
     ):
         done = run_in_process(words)
@@ -151,7 +145,7 @@ class Trial:
             source = self.source or self.shelf.state("new") / "package_cache"
             return ["stage", *STAGED["new"], "--cache", str(source), "--to", str(self.target)]
         output = ["--output", str(self.target)] if self.verb == "build" else []
-        return [self.verb, *self.shelf.options(self.folder), *output]
+        return [self.verb, *reaching(self.shelf.archive, self.shelf.server, self.folder), *output]
 
     def start(self, command: Sequence[str] = COMMAND) -> "subprocess.Popen[str]":
         """Start the command."""

@@ -7,25 +7,18 @@ are compressed with zstd, as a cache keeps them: building them costs the work fo
 import hashlib
 import io
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import zstandard
 from tests.support.debs import ar_of
 
-from package_cache.filesystem.paths import write_atomically
+from package_cache.filesystem.paths import text_digest
 from package_cache.lock.file import lock_text
 from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
 from package_cache.system import System
 
 OWN, SHARED = 10, 20
-SYSTEM = System.parse("ubuntu18.04")
 REPOSITORY = "ubuntu"
-
-
-def group_name(index: int) -> str:
-    """Return the name of a group."""
-    return f"group{index}"
 
 
 def make_project(folder: Path, groups: int) -> None:
@@ -37,23 +30,18 @@ def make_project(folder: Path, groups: int) -> None:
     pool.mkdir(parents=True, exist_ok=True)
     (folder / "package_cache" / ".lock").touch()
     shared = [_add(pool, f"shared{index}") for index in range(SHARED)]
-    own = [[_add(pool, f"{group_name(index)}-part{part}") for part in range(OWN)] for index in range(groups)]
-    write_lock(folder, shared, own)
-
-
-def write_lock(folder: Path, shared: Sequence[LockedPackage], own: Sequence[Sequence[LockedPackage]]) -> None:
-    """Write the manifest of groups with these packages, and its lock."""
-    lines = [f"{group_name(index)},{SYSTEM.name},{group_name(index)}-part0\n" for index in range(len(own))]
-    manifest = "".join(lines)
-    write_atomically(folder / "package_cache_info", manifest.encode())
-    locked = [
-        LockedGroup(group_name(index), (packages[0].name,), tuple(sorted(item.key for item in (*shared, *packages))))
-        for index, packages in enumerate(own)
-    ]
-    packages = sorted([*shared, *(package for group in own for package in group)])
-    system = LockedSystem(SYSTEM, (LockedRepository(REPOSITORY),), tuple(sorted(locked)), tuple(packages))
-    digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
-    write_atomically(folder / "package-cache.lock", lock_text(Lock("package_cache_info", digest, (system,))).encode())
+    own = {f"group{index}": [_add(pool, f"group{index}-part{part}") for part in range(OWN)] for index in range(groups)}
+    system = System.parse("ubuntu18.04")
+    manifest = "".join(f"{name},{system.name},{name}-part0\n" for name in own)
+    (folder / "package_cache_info").write_text(manifest)
+    locked = sorted(
+        LockedGroup(name, (f"{name}-part0",), tuple(sorted(item.key for item in (*shared, *packages))))
+        for name, packages in own.items()
+    )
+    packages = tuple(sorted([*shared, *(package for packages in own.values() for package in packages)]))
+    systems = (LockedSystem(system, (LockedRepository(REPOSITORY),), tuple(locked), packages),)
+    lock = Lock("package_cache_info", f"sha256:{text_digest(manifest)}", systems)
+    (folder / "package-cache.lock").write_text(lock_text(lock))
 
 
 def _add(pool: Path, name: str) -> LockedPackage:

@@ -20,6 +20,14 @@ from package_cache.cli.main import run
 from package_cache.filesystem.paths import text_digest
 
 
+def reaching(archive: SignedArchive, server: ArchiveServer, folder: Path) -> list[str]:
+    """Return the options of a verb that reaches an archive, for the manifest in a folder."""
+    return [
+        "--manifest", str(folder / "package_cache_info"), "--state", str(folder / "state"),
+        "--mirror", f"ubuntu={server.uri}", "--keyring", f"ubuntu={archive.keyring}",
+    ]  # fmt: skip
+
+
 @dataclass
 class World:
     """One archive, one server, one working folder."""
@@ -78,11 +86,7 @@ class World:
 
     def online(self, verb: str, *words: str) -> tuple[int, str, str]:
         """Run a verb that reaches archives."""
-        return self.run(
-            verb,
-            "--manifest", str(self.folder / "package_cache_info"), "--state", str(self.folder / "state"),
-            "--mirror", f"ubuntu={self.server.uri}", "--keyring", f"ubuntu={self.archive.keyring}", *words,
-        )  # fmt: skip
+        return self.run(verb, *reaching(self.archive, self.server, self.folder), *words)
 
     def build(self, *words: str) -> tuple[int, str, str]:
         """Build the cache of the manifest."""

@@ -44,7 +44,6 @@ FIRST_ROW = {
     "tests/archive/test_downloads_from_bad_servers.py": "each row waits for another server",
     "tests/attacks": "rows name another file, variable or document, which the same code refuses",
     "tests/check/test_predictions.py": "each row installs in a root what `check` has predicted",
-    "tests/check/test_whole_misses.py": "each row installs in a root",
     "tests/cli": "rows name another option or file of the same command",
     "tests/faults": "rows inject another fault, or the same one at another moment",
     "tests/image/test_stage_volumes.py": "rows name another file of the volume",

@@ -1,11 +1,13 @@
 """What `check` predicts for a group in a root is what the installer then does there, with the root's own apt."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.check.conftest import OpenRoom
-from tests.check.small import PAIRS
+from tests.check.small import MISSES, PAIRS
 from tests.faults.spread import spread
 from tests.installer.synthetic import Room, SyntheticCache
 
@@ -13,7 +15,10 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
 from package_cache.check.verdict import Prediction, Verdict
+from package_cache.cli.main import run
 from package_cache.oci.system_files import RootFiles
+
+SmallCache = Callable[[str], tuple[SyntheticCache, Path]]
 
 REAL = [
     (system, group, upgraded)
@@ -25,6 +30,43 @@ REAL = [
     for group in groups
     for upgraded in (True, False)
 ]
+
+
+@pytest.mark.parametrize("name", MISSES)
+def test_check_and_the_installer_print_the_same_text(
+    name: str, small_cache: SmallCache, open_room: OpenRoom, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pair = PAIRS[name]
+    cache, debs = small_cache(pair.system)
+    room = open_room(pair.system, cache.path, {"/debs": debs})
+    room.sh(pair.prepare)
+    before, root = room.map(), room.container.root
+    capfd.readouterr()
+    status = run(["check", pair.group, "--cache", str(cache.path), "--root", str(root), "--json"])
+    (found,) = json.loads(capfd.readouterr().out)["result"]["groups"]
+    of_check = printed(
+        [one["text"] for one in found["reasons"]], pair.group, found["reason"], found["message"], found["next_step"]
+    )
+    done = room.install(pair.group)
+    of_installer = shown(done.out + done.err, root)
+    detail, cause, step = MISSES[name]
+    reason = {13: "no-plan", 22: "dpkg-broken"}[done.status]
+    assert of_installer == printed([detail] if detail else [], pair.group, reason, cause, step)
+    assert (shown(of_check, root), status) == (of_installer, done.status)
+    assert (done.status, room.map()) == (pair.expected, before)
+
+
+def printed(details: list[str], group: str, reason: str, cause: str, step: str) -> str:
+    """Return what the installer prints of a miss."""
+    lines = [f"    {detail}" for detail in details]
+    lines += [f"cannot install {group} ({reason}): {cause}", f"nothing was changed; next step: {step}"]
+    return "".join(f"package-cache: {line}\n" for line in lines)
+
+
+def shown(text: str, root: Path) -> str:
+    """Replace what differs between roots: versions of a release's own packages, and the path of the root."""
+    text = text.replace(str(root), "ROOT")
+    return re.sub(r"((?:libc6 \(>= 99\)|conflicts with bash)(?: but|:) )\S+", r"\1VERSION", text)
 
 
 def predicted(room: Room, cache: Path, group: str) -> Verdict:
@@ -43,9 +85,7 @@ def agree(room: Room, verdict: Verdict, group: str) -> None:
 
 
 @pytest.mark.parametrize("which", spread(list(PAIRS), 20))
-def test_small_packages(
-    which: str, small_cache: Callable[[str], tuple[SyntheticCache, Path]], open_room: OpenRoom
-) -> None:
+def test_small_packages(which: str, small_cache: SmallCache, open_room: OpenRoom) -> None:
     pair = PAIRS[which]
     cache, debs = small_cache(pair.system)
     room = open_room(pair.system, cache.path, {"/debs": debs})

@@ -1,13 +1,11 @@
 """The seed's file is accepted as people write it: comments, blanks, Windows line ends, commas in the shell."""
 
-from pathlib import Path
-
 import pytest
+from tests.manifest.conftest import problems, read
 
-from package_cache.errors import ManifestError
-from package_cache.manifest import read_manifest
 from package_cache.manifest.model import Group, Place
 
+NAME = "package_cache_info"
 SEED = """\
 # group_name, os, packages(space-gapped)
 # "#" can be used for comments
@@ -20,8 +18,8 @@ nfs,ubuntu18.04,nfs-common
 Row = tuple[str, str, list[str], str | None]
 
 
-def rows(path: Path) -> list[Row]:
-    return [row(group) for group in read_manifest(path).groups]
+def rows(text: str | bytes) -> list[Row]:
+    return [row(group) for group in read(text, NAME).groups]
 
 
 def row(group: Group) -> Row:
@@ -29,22 +27,9 @@ def row(group: Group) -> Row:
     return group.name, group.distribution + group.version, requests, group.precommands
 
 
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return Path("package_cache_info")
-
-
-def problems(path: Path) -> list[str]:
-    with pytest.raises(ManifestError) as caught:
-        read_manifest(path)
-    return [str(problem) for problem in caught.value.problems]
-
-
-def test_the_seeds_own_file(path: Path) -> None:
-    path.write_text(SEED)
+def test_the_seeds_own_file() -> None:
     ssh = ["openssh-client", "openssh-server"]
-    assert rows(path) == [
+    assert rows(SEED) == [
         ("ssh", "ubuntu16.04", ssh, None),
         ("ssh", "ubuntu18.04", ssh, None),
         ("nfs", "ubuntu16.04", ["nfs-common"], None),
@@ -52,16 +37,10 @@ def test_the_seeds_own_file(path: Path) -> None:
     ]
 
 
-def test_what_the_columns_cannot_say_has_the_defaults(path: Path) -> None:
-    path.write_text("ssh,ubuntu18.04,openssh-server")
-    manifest = read_manifest(path)
+def test_what_the_columns_cannot_say_has_the_defaults() -> None:
+    manifest = read("ssh,ubuntu18.04,openssh-server", NAME)
     group = manifest.groups[0]
-    assert (group.architectures, group.recommends, group.provides, group.size_budget) == (
-        ("amd64",),
-        False,
-        (),
-        None,
-    )
+    assert (group.architectures, group.recommends, group.provides, group.size_budget) == (("amd64",), False, (), None)
     assert (manifest.repositories, manifest.mirrors) == ((), {})
 
 
@@ -78,33 +57,28 @@ def test_what_the_columns_cannot_say_has_the_defaults(path: Path) -> None:
     ],
     ids=["no final newline", "Windows", "byte order mark", "blank lines", "blanks", "empty last column", "blank last"],
 )
-def test_the_same_however_it_is_written(path: Path, tmp_path: Path, written: str) -> None:
-    path.write_bytes(written.encode())
-    (tmp_path / "seed").write_text(SEED)
-    assert rows(path) == rows(tmp_path / "seed")
+def test_the_same_however_it_is_written(written: str) -> None:
+    assert rows(written) == rows(SEED)
 
 
-def test_precommands_are_everything_after_the_third_comma(path: Path) -> None:
+def test_precommands_are_everything_after_the_third_comma() -> None:
     shell = "echo 'deb [arch=amd64,i386] x y' > /l # , not a comment && printf '%s,' \"a  b\""
-    path.write_text(f"t,debian12,tool, {shell} \r\n")
-    assert rows(path) == [("t", "debian12", ["tool"], shell)]
+    assert rows(f"t,debian12,tool, {shell} \r\n") == [("t", "debian12", ["tool"], shell)]
 
 
 @pytest.mark.parametrize("more", ["ca-certificates", "ca-certificates, jq", "jq,git,wget"])
-def test_a_comma_between_packages_makes_no_precommand(path: Path, more: str) -> None:
-    path.write_text(f"web,debian12,curl,{more}\n")
-    place = "package_cache_info:1:19"
-    assert problems(path) == [f"{place}: {more!r} stands where precommands do\n    separate packages with spaces"]
+def test_a_comma_between_packages_makes_no_precommand(more: str) -> None:
+    told = f"{NAME}:1:19: {more!r} stands where precommands do -> separate packages with spaces"
+    assert problems(f"web,debian12,curl,{more}\n", NAME) == [told]
 
 
-def test_requests_keep_architecture_and_version(path: Path) -> None:
-    path.write_text("t,debian12,libc6:i386 g++=4:12.2.0-3 vim=2:9.0.1378-2+deb12u2 a.b=1~rc1+dfsg-1\n")
-    assert rows(path)[0][2] == ["libc6:i386", "g++=4:12.2.0-3", "vim=2:9.0.1378-2+deb12u2", "a.b=1~rc1+dfsg-1"]
+def test_requests_keep_architecture_and_version() -> None:
+    requests = "libc6:i386 g++=4:12.2.0-3 vim=2:9.0.1378-2+deb12u2 a.b=1~rc1+dfsg-1"
+    assert rows(f"t,debian12,{requests}\n")[0][2] == requests.split()
 
 
-def test_places_are_those_an_editor_shows(path: Path) -> None:
-    path.write_text("# é\n  ssh , ubuntu18.04 ,  openssh-client  openssh-server\n")
-    group = read_manifest(path).groups[0]
+def test_places_are_those_an_editor_shows() -> None:
+    group = read("# é\n  ssh , ubuntu18.04 ,  openssh-client  openssh-server\n", NAME).groups[0]
     assert group.place == Place("package_cache_info", 2, 9)
     assert [package.place.column for package in group.packages] == [24, 40]
 
@@ -112,35 +86,35 @@ def test_places_are_those_an_editor_shows(path: Path) -> None:
 PACKAGE = "write lower-case letters, digits and + - . without wildcards"
 
 
-def test_all_problems_at_once_in_the_order_of_the_lines(path: Path) -> None:
-    path.write_text(
+def test_all_problems_at_once_in_the_order_of_the_lines() -> None:
+    text = (
         "ssh,ubuntu18.04,openssh-client OpenSSH-Server\n"
         "ssh,ubuntu18.04,bash bash=5.1 # why\n"
         "My Group , Ubuntu-16.04 ,\n"
         "nfs;ubuntu18.04;nfs-common\n"
         ",bionic,g;+ foo- b=:\n"
     )
-    shape = "    write: group,system,packages with spaces between them[,precommands]"
-    at = "package_cache_info:"
-    assert problems(path) == [
-        f"{at}1:32: 'OpenSSH-Server' is not a package name\n    write openssh-server",
-        f"{at}2:5: group 'ssh' for ubuntu18.04 is there already, on line 1\n    put all its packages on one line",
-        f"{at}2:22: package 'bash' is there already, on this line\n    leave one of them out",
-        f"{at}2:31: a comment stands behind packages\n    give it a line of its own",
-        f"{at}3:1: 'My Group' is not a name for a group\n"
-        "    write at most 64 of a-z 0-9 + - . _, a letter or digit first, such as my-group",
-        f"{at}3:12: 'Ubuntu-16.04' is not an OS release\n    write ubuntu16.04",
-        f"{at}3:26: the list of packages is empty\n{shape}",
-        f"{at}4:1: has 1 of at least 3 columns\n{shape}",
-        f"{at}5:1: the group's name is empty\n{shape}",
-        f"{at}5:2: 'bionic' is not an OS release\n    write one like ubuntu18.04 or debian12",
-        f"{at}5:9: 'g;+' is not a package name\n    {PACKAGE}",
-        f"{at}5:13: 'foo-' would have apt remove a package\n    write foo",
-        f"{at}5:18: ':' is not a version\n    write one like b=1:2.3-4",
+    shape = " -> write: group,system,packages with spaces between them[,precommands]"
+    at = f"{NAME}:"
+    assert problems(text, NAME) == [
+        f"{at}1:32: 'OpenSSH-Server' is not a package name -> write openssh-server",
+        f"{at}2:5: group 'ssh' for ubuntu18.04 is there already, on line 1 -> put all its packages on one line",
+        f"{at}2:22: package 'bash' is there already, on this line -> leave one of them out",
+        f"{at}2:31: a comment stands behind packages -> give it a line of its own",
+        f"{at}3:1: 'My Group' is not a name for a group"
+        " -> write at most 64 of a-z 0-9 + - . _, a letter or digit first, such as my-group",
+        f"{at}3:12: 'Ubuntu-16.04' is not an OS release -> write ubuntu16.04",
+        f"{at}3:26: the list of packages is empty{shape}",
+        f"{at}4:1: has 1 of at least 3 columns{shape}",
+        f"{at}5:1: the group's name is empty{shape}",
+        f"{at}5:2: 'bionic' is not an OS release -> write one like ubuntu18.04 or debian12",
+        f"{at}5:9: 'g;+' is not a package name -> {PACKAGE}",
+        f"{at}5:13: 'foo-' would have apt remove a package -> write foo",
+        f"{at}5:18: ':' is not a version -> write one like b=1:2.3-4",
     ]
 
 
 @pytest.mark.parametrize("sign", ["\r", "\x1b", "\x0c", "\x0b"])
-def test_a_control_character_is_named_and_breaks_no_line(path: Path, sign: str) -> None:
-    path.write_bytes(f"a,debian12,bash,echo{sign}b\nb,debian12,bash\n".encode())
-    assert problems(path) == [f"package_cache_info:1:21: holds the control character {sign!r}\n    leave it out"]
+def test_a_control_character_is_named_and_breaks_no_line(sign: str) -> None:
+    told = f"{NAME}:1:21: holds the control character {sign!r} -> leave it out"
+    assert problems(f"a,debian12,bash,echo{sign}b\nb,debian12,bash\n", NAME) == [told]

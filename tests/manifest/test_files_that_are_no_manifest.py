@@ -11,8 +11,7 @@ from package_cache.manifest import read_manifest
 
 
 @pytest.fixture(params=["package_cache_info", "package-cache.toml"])
-def path(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+def path(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
 
@@ -25,22 +24,13 @@ def problems(path: Path) -> list[str]:
     return [str(problem).splitlines()[0] for problem in caught.value.problems]
 
 
-def test_missing(path: Path) -> None:
+def test_a_path_that_leads_to_no_file(path: Path) -> None:
     assert problems(path) == [f"{path}: there is no such file"]
-
-
-def test_a_folder(path: Path) -> None:
+    assert problems(Path(f"a\0{path}")) == [f"a\0{path}: cannot be read: holds a NUL byte"]
     path.mkdir()
     assert problems(path) == [f"{path}: is a folder"]
-
-
-def test_below_a_file(path: Path) -> None:
-    path.write_text("")
-    assert problems(path / path) == [f"{path / path}: cannot be read: Not a directory"]
-
-
-def test_a_path_with_a_nul(path: Path) -> None:
-    assert problems(Path(f"a\0{path}")) == [f"a\0{path}: cannot be read: holds a NUL byte"]
+    Path("file").write_text("")
+    assert problems(Path("file") / path) == [f"file/{path}: cannot be read: Not a directory"]
 
 
 def test_empty(path: Path) -> None:
@@ -49,16 +39,17 @@ def test_empty(path: Path) -> None:
         assert problems(path) == [f"{path}: has no group"]
 
 
-def test_not_utf8_names_line_and_column(path: Path) -> None:
-    path.write_bytes("# é\n# caf".encode() + b"\xe9\n")
-    assert problems(path) == [f"{path}:2:6: is not UTF-8: the byte 0xe9"]
-    path.write_bytes(b"\xef\xbb\xbf# caf\xe9\n")
-    assert problems(path) == [f"{path}:1:6: is not UTF-8: the byte 0xe9"]
-
-
-def test_utf16(path: Path) -> None:
-    path.write_text("ssh,ubuntu18.04,openssh-server\n", encoding="utf-16")
-    assert problems(path) == [f"{path}:1:1: is not UTF-8: the byte 0xff"]
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("# é\n# caf".encode() + b"\xe9\n", "2:6: is not UTF-8: the byte 0xe9"),
+        (b"\xef\xbb\xbf# caf\xe9\n", "1:6: is not UTF-8: the byte 0xe9"),
+        ("ssh,ubuntu18.04,openssh-server\n".encode("utf-16"), "1:1: is not UTF-8: the byte 0xff"),
+    ],
+)
+def test_not_utf8_names_line_and_column(path: Path, content: bytes, told: str) -> None:
+    path.write_bytes(content)
+    assert problems(path) == [f"{path}:{told}"]
 
 
 def test_nul_bytes_once_a_line(path: Path) -> None:

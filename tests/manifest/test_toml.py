@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.manifest.conftest import read
 from tests.support.keys import throwaway_key
+from tests.support.world import toml_group
 
 from package_cache.manifest import read_manifest
 from package_cache.manifest.model import Group, Pin, Place, Repository, TrustedKeys
@@ -55,8 +57,7 @@ allow-unsigned = true
 
 
 @pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+def path() -> Path:
     Path("site/keys").mkdir(parents=True)
     throwaway_key().export(Path("site/keys/tools.asc"), armoured=True)
     return Path("site/package-cache.toml")
@@ -66,20 +67,15 @@ def requests(group: Group) -> list[str]:
     return [str(package.request) for package in group.packages]
 
 
-def test_one_group_for_each_os_release(path: Path) -> None:
+def test_all_that_the_columns_cannot_say(path: Path) -> None:
     path.write_text(EVERYTHING)
-    groups = read_manifest(path).groups
+    first, second, plain = groups = read_manifest(path).groups
     ssh = ["openssh-client", "openssh-server=1:7.6p1-4"]
     assert [(group.name, group.distribution, group.version, requests(group)) for group in groups] == [
         ("ssh", "ubuntu", "16.04", ssh),
         ("ssh", "ubuntu", "18.04", ssh),
         ("ssh", "debian", "12", ["openssh-server"]),
     ]
-
-
-def test_all_that_the_columns_cannot_say(path: Path) -> None:
-    path.write_text(EVERYTHING)
-    first, second, plain = read_manifest(path).groups
     for group in (first, second):
         assert [system.architecture for system in group.systems] == ["amd64", "arm64"]
         assert (group.recommends, group.provides, group.size_budget) == (True, ("/usr/sbin/sshd",), 50_000_000)
@@ -88,13 +84,11 @@ def test_all_that_the_columns_cannot_say(path: Path) -> None:
     assert (plain.size_budget, plain.precommands) == (None, None)
 
 
-def test_answers_to_debconf_in_both_forms(path: Path) -> None:
-    group = '[[group]]\nname = "kerberos"\nsystems = ["debian12"]\npackages = ["krb5-user"]\n'
+def test_answers_to_debconf_in_both_forms() -> None:
+    group = toml_group("kerberos", "krb5-user")
     answer = ('package = "krb5-config"', 'question = "krb5-config/default_realm"', 'type = "string"', 'value = "A.B"')
-    path.write_text(f"{group}debconf = [{{ {', '.join(answer)} }}]\n")
-    (inline,) = read_manifest(path).groups
-    path.write_text(f"{group}[[group.debconf]]\n" + "\n".join(answer) + "\n")
-    (table,) = read_manifest(path).groups
+    (inline,) = read(f"{group}debconf = [{{ {', '.join(answer)} }}]\n").groups
+    (table,) = read(f"{group}[[group.debconf]]\n" + "\n".join(answer) + "\n").groups
     assert [str(found) for found, _ in inline.debconf] == ["krb5-config krb5-config/default_realm string A.B"]
     assert [found for found, _ in table.debconf] == [found for found, _ in inline.debconf]
 
@@ -143,11 +137,9 @@ def test_places_of_groups_and_packages(path: Path, ends: str) -> None:
     assert third.packages[0].place == Place(name, 25, 13, "group[1].packages[0]")
 
 
-def test_both_formats_say_the_same(path: Path) -> None:
-    path.write_text('[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash", "g++"]\nprecommands = " x "\n')
-    columns = Path("columns")
-    columns.write_text("a,debian12,bash g++, x \n")
-    ours, seeds = read_manifest(path).groups[0], read_manifest(columns).groups[0]
+def test_both_formats_say_the_same() -> None:
+    (ours,) = read(toml_group("a", "bash", "g++", system="debian12", more='precommands = " x "\n')).groups
+    (seeds,) = read("a,debian12,bash g++, x \n", "columns").groups
     assert requests(ours) == requests(seeds)
     assert (ours.name, ours.systems, ours.precommands) == (seeds.name, seeds.systems, seeds.precommands)
 
@@ -159,35 +151,31 @@ def test_both_formats_say_the_same(path: Path) -> None:
         ('"0.29 kB"', 290), ('"2 KiB"', 2048), ('"64 MiB"', 67_108_864), ('"1.5 GiB"', 1_610_612_736),
     ],
 )  # fmt: skip
-def test_size_budgets_in_bytes(path: Path, written: str, size: int) -> None:
-    path.write_text(f'group = [{{ name = "a", systems = ["debian12"], packages = ["bash"], size-budget = {written} }}]')
-    assert read_manifest(path).groups[0].size_budget == size
+def test_size_budgets_in_bytes(written: str, size: int) -> None:
+    assert read(toml_group("a", "bash", more=f"size-budget = {written}\n")).groups[0].size_budget == size
 
 
-def test_a_blank_precommand_is_none(path: Path) -> None:
-    path.write_text('[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash"]\nprecommands = " \\n"\n')
-    assert read_manifest(path).groups[0].precommands is None
+def test_a_blank_precommand_is_none() -> None:
+    assert read(toml_group("a", "bash", more='precommands = " \\n"\n')).groups[0].precommands is None
 
 
-def test_packages_for_some_architectures(path: Path) -> None:
-    path.write_text(
-        '[[group]]\nname = "gpu"\nsystems = ["debian12"]\narchitectures = ["amd64", "arm64"]\n'
-        'packages = ["tool", { name = "gpu-driver=535.1-1", architectures = ["amd64"] }]\n'
-    )
-    [group] = read_manifest(path).groups
+def test_packages_for_some_architectures() -> None:
+    driver = '{ name = "gpu-driver=535.1-1", architectures = ["amd64"] }'
+    text = toml_group("gpu", "tool", "driver", more='architectures = ["amd64", "arm64"]\n')
+    [group] = read(text.replace('"driver"', driver)).groups
     assert [str(item.request) for item in group.packages_on("amd64")] == ["tool", "gpu-driver=535.1-1"]
     assert [str(item.request) for item in group.packages_on("arm64")] == ["tool"]
-    assert group.packages[1].place.line == 5
+    assert group.packages[1].place.line == 4
 
 
-def test_pins(path: Path) -> None:
-    path.write_text(
-        '[[group]]\nname = "gpu"\nsystems = ["debian12"]\npackages = ["gpu-driver"]\n'
-        '[[pin]]\npackages = ["gpu-*", "libgpu1"]\nversion = "1:535.*"\npriority = 1001\n'
+def test_pins() -> None:
+    manifest = read(
+        toml_group("gpu", "gpu-driver", system="debian12")
+        + '[[pin]]\npackages = ["gpu-*", "libgpu1"]\nversion = "1:535.*"\npriority = 1001\n'
         '[[pin]]\npackages = ["*"]\nrepository = "debian-security"\npriority = 600\nsystems = ["debian12"]\n'
     )
-    name = "site/package-cache.toml"
-    assert read_manifest(path).pins == (
+    name = "m.toml"
+    assert manifest.pins == (
         Pin(("gpu-*", "libgpu1"), 1001, Place(name, 5, 1, "pin[0]"), version="1:535.*"),
         Pin(("*",), 600, Place(name, 9, 1, "pin[1]"), repository="debian-security", systems=("debian12",)),
     )

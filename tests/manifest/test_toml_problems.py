@@ -1,30 +1,15 @@
 """Every mistake in `package-cache.toml` is named with its line, its field, and what to write instead, all at once."""
 
-from pathlib import Path
-
 import pytest
+from tests.manifest.conftest import problems, read
+from tests.support.world import toml_group
 
-from package_cache.errors import ManifestError
-from package_cache.manifest import read_manifest
-
-GROUP = '[[group]]\nname = "a"\nsystems = ["debian12"]\npackages = ["bash"]\n'
+GROUP = toml_group("a", "bash", system="debian12")
+SEVERAL = GROUP.replace('["bash"]', "[{}]") + 'architectures = ["amd64", "arm64"]\n'
 REPOSITORY = GROUP + '[[repository]]\nname = "r"\nuris = ["https://x.example/r"]\n'
 
 
-@pytest.fixture
-def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return Path("m.toml")
-
-
-def problems(path: Path, text: str) -> list[str]:
-    path.write_text(text)
-    with pytest.raises(ManifestError) as caught:
-        read_manifest(path)
-    return [str(problem).replace("\n    ", " -> ") for problem in caught.value.problems]
-
-
-def test_all_at_once(path: Path) -> None:
+def test_all_at_once() -> None:
     text = """\
 [mirror]
 [[group]]
@@ -47,7 +32,7 @@ provides = ["usr/sbin/x", "/a/../b"]
 architectures = ["all", "x_64"]
 precommands = "a\\u0000b"
 """
-    assert problems(path, text) == [
+    assert problems(text) == [
         "m.toml:1:1: mirror: the key 'mirror' is unknown -> write mirrors",
         "m.toml:5:3: group[0].systems[1]: 'bionic' is not an OS release -> write one like ubuntu18.04 or debian12",
         "m.toml:5:13: group[0].systems[2]: 'ubuntu-20.04' is not an OS release -> write ubuntu20.04",
@@ -77,15 +62,15 @@ precommands = "a\\u0000b"
     ]
 
 
-def test_the_same_group_and_system_in_two_tables(path: Path) -> None:
-    assert problems(path, GROUP + GROUP.replace('["debian12"]', '["debian11", "debian12"]')) == [
+def test_the_same_group_and_system_in_two_tables() -> None:
+    assert problems(GROUP + GROUP.replace('["debian12"]', '["debian11", "debian12"]')) == [
         "m.toml:7:24: group[1].systems[1]: group 'a' for debian12 is there already, on line 3"
         " -> put all its packages in one table"
     ]
 
 
-def test_what_is_missing_is_named_at_its_table(path: Path) -> None:
-    assert problems(path, "\n\n[[group]]\n[[repository]]\n") == [
+def test_what_is_missing_is_named_at_its_table() -> None:
+    assert problems("\n\n[[group]]\n[[repository]]\n") == [
         'm.toml:3:1: group[0].name: is missing -> write name = "ssh"',
         'm.toml:3:1: group[0].packages: is missing -> write packages = ["openssh-server"]',
         'm.toml:3:1: group[0].systems: is missing -> write systems = ["ubuntu18.04"]',
@@ -98,24 +83,24 @@ def test_what_is_missing_is_named_at_its_table(path: Path) -> None:
     ]
 
 
-def test_one_table_where_several_are_meant(path: Path) -> None:
-    assert problems(path, GROUP.replace("[[group]]", "[group]")) == [
-        "m.toml:1:1: group: is a table -> begin each with [[group]] on a line of its own"
-    ]
+def test_one_table_or_a_list_where_several_tables_are_meant() -> None:
+    for text, kind in ((GROUP.replace("[[group]]", "[group]"), "table"), ('group = ["ssh"]\n', "list")):
+        told = f"m.toml:1:1: group: is a {kind} -> begin each with [[group]] on a line of its own"
+        assert problems(text) == [told]
 
 
-def test_not_toml(path: Path) -> None:
+def test_not_toml() -> None:
     hint = " -> texts and names stand in double quotes, lists in brackets"
-    assert problems(path, "\n[[group]]\nname = ssh\n") == [f"m.toml:3:8: is not TOML: Invalid value{hint}"]
-    assert problems(path, '# é\r\na = ["x"') == [f"m.toml:2:9: is not TOML: Unclosed array{hint}"]
+    assert problems("\n[[group]]\nname = ssh\n") == [f"m.toml:3:8: is not TOML: Invalid value{hint}"]
+    assert problems('# é\r\na = ["x"') == [f"m.toml:2:9: is not TOML: Unclosed array{hint}"]
 
 
-def test_mirrors(path: Path) -> None:
+def test_mirrors() -> None:
     text = (
         GROUP + '[mirrors]\nUbuntu = ["x.example"]\ndebian = "https://x.example/d"\nubuntu = ["mirror://x.example/u"]\n'
     )
     hint = " -> write scheme://host/path, with a scheme of apt's such as https or file"
-    assert problems(path, text) == [
+    assert problems(text) == [
         "m.toml:6:1: mirrors.Ubuntu: 'Ubuntu' is not a distribution"
         " -> write one like ubuntu, debian or ubuntu-security",
         f"m.toml:6:11: mirrors.Ubuntu[0]: 'x.example' is not the URI of a repository{hint}",
@@ -153,8 +138,8 @@ def test_mirrors(path: Path) -> None:
     ],
     ids=["nobody vouches", "key", "flat", "syntax"],
 )
-def test_repositories(path: Path, fields: str, expected: list[str]) -> None:
-    found = problems(path, REPOSITORY + fields + "\n")
+def test_repositories(fields: str, expected: list[str]) -> None:
+    found = problems(REPOSITORY + fields + "\n")
     assert [text.partition(" -> ")[0] for text in found] == expected
 
 
@@ -163,43 +148,36 @@ ON_DEBIAN = FLAT + 'systems = ["debian12"]\n'
 
 
 @pytest.mark.parametrize(("first", "second"), [(FLAT, FLAT), (ON_DEBIAN, ON_DEBIAN), (FLAT, ON_DEBIAN)])
-def test_the_same_repository_twice_for_a_system(path: Path, first: str, second: str) -> None:
+def test_the_same_repository_twice_for_a_system(first: str, second: str) -> None:
     line = (GROUP + first).count("\n") + 1
-    assert problems(path, GROUP + first + second) == [
+    assert problems(GROUP + first + second) == [
         f"m.toml:{line}:1: repository[1]: repository 'r' is there already, on line 5"
         " -> give one of them another name, or other systems"
     ]
 
 
-def test_a_repository_may_not_have_the_name_of_a_distribution(path: Path) -> None:
+def test_a_repository_may_not_have_the_name_of_a_distribution() -> None:
     for name in ("debian", "debian-security"):
-        assert problems(path, GROUP + FLAT.replace('"r"', f'"{name}"')) == [
+        assert problems(GROUP + FLAT.replace('"r"', f'"{name}"')) == [
             f"m.toml:5:1: repository[0]: '{name}' is the name of the distribution's own archive"
             f" -> write another name, such as {name}-extra"
         ]
 
 
-def test_true_is_no_number(path: Path) -> None:
-    assert problems(path, GROUP + "size-budget = true\n") == [
+def test_true_is_no_number() -> None:
+    assert problems(GROUP + "size-budget = true\n") == [
         'm.toml:5:1: group[0].size-budget: is true or false and must be a whole number -> write size-budget = "50 MB"'
     ]
 
 
-def test_a_list_of_texts_where_tables_are_meant(path: Path) -> None:
-    assert problems(path, 'group = ["ssh"]\n') == [
-        "m.toml:1:1: group: is a list -> begin each with [[group]] on a line of its own"
-    ]
-
-
-def test_architectures_of_companions(path: Path) -> None:
+def test_architectures_of_companions() -> None:
     field = "companion-architectures"
-    assert problems(path, f'{field} = ["i386", "sparc", "i386"]\n{GROUP}') == [
+    assert problems(f'{field} = ["i386", "sparc", "i386"]\n{GROUP}') == [
         f"m.toml:1:36: {field}[1]: no machine runs programs of 'sparc' beside those of another architecture"
         " -> write one of: armel, armhf, i386",
         f"m.toml:1:45: {field}[2]: architecture 'i386' is there already, on this line -> leave one of them out",
     ]
-    path.write_text(f'{field} = ["i386", "armhf"]\n{GROUP}')
-    assert read_manifest(path).companion_architectures == ("i386", "armhf")
+    assert read(f'{field} = ["i386", "armhf"]\n{GROUP}').companion_architectures == ("i386", "armhf")
 
 
 @pytest.mark.parametrize(
@@ -232,22 +210,22 @@ def test_architectures_of_companions(path: Path) -> None:
             " -> write vim:amd64 among the packages, and in package-cache.toml:"
             ' -> [[pin]] -> packages = ["vim"] -> version = "2:9.0*" -> priority = 1001',
         ),
-        (
-            "vim:any",
-            "'any' is not an architecture of a machine -> write vim for the container's own, or one like vim:amd64",
-        ),
-        (
-            "vim:native",
-            "'native' is not an architecture of a machine -> write vim for the container's own, or one like vim:amd64",
+        *(
+            (
+                f"vim:{name}",
+                f"'{name}' is not an architecture of a machine -> write vim for the container's own, "
+                "or one like vim:amd64",
+            )
+            for name in ("any", "native")
         ),
     ],
 )
-def test_what_apt_installs_otherwise_is_refused_with_what_to_write_instead(path: Path, written: str, said: str) -> None:
+def test_what_apt_installs_otherwise_is_refused_with_what_to_write_instead(written: str, said: str) -> None:
     text = GROUP.replace('"bash"', f'"{written}"')
-    assert problems(path, text) == [f"m.toml:4:13: group[0].packages[0]: {said}"]
+    assert problems(text) == [f"m.toml:4:13: group[0].packages[0]: {said}"]
 
 
-def test_answers_to_debconf(path: Path) -> None:
+def test_answers_to_debconf() -> None:
     answer = '{ package = "a", question = "a/b", type = "string", value = "x y" }'
     lines = [
         answer,
@@ -260,7 +238,7 @@ def test_answers_to_debconf(path: Path) -> None:
         answer.replace("question", "name"),
     ]
     text = "\n".join(f"[[group.debconf]]\n{line[2:-2].replace(', ', chr(10))}" for line in lines)
-    said = problems(path, GROUP + text + "\n")
+    said = problems(GROUP + text + "\n")
     assert [line.partition("group[0].")[2] for line in said] == [
         "debconf[1]: an answer to 'a/b' is there already, on line 5 -> leave one of them out",
         "debconf[1].type: a cache is not secret: everyone who has it would read the password"
@@ -280,13 +258,96 @@ def test_answers_to_debconf(path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", ["./tool_1.0_amd64.deb", "vim/bookworm-backports", "vim=2:9.0*"])
-def test_the_text_that_is_to_be_pasted_is_a_manifest(path: Path, written: str) -> None:
-    (said,) = problems(path, GROUP.replace('"bash"', f'"{written}"'))
+def test_the_text_that_is_to_be_pasted_is_a_manifest(written: str) -> None:
+    (said,) = problems(GROUP.replace('"bash"', f'"{written}"'))
     tables = said.partition(" -> [[")[2].partition(" -> and ")[0].replace(" -> ", "\n")
     filled = f"[[{tables}\n".replace("URI of the archive", "https://x.example/r")
     filled = filled.replace("40 digits of the key that signs it", "A" * 40)
     name = written.removeprefix("./").partition("_")[0].partition("/")[0].partition("=")[0]
-    path.write_text(GROUP.replace('"bash"', f'"{name}"') + filled)
-    manifest = read_manifest(path)
+    manifest = read(GROUP.replace('"bash"', f'"{name}"') + filled)
     assert manifest.groups[0].packages[0].request.name == name
     assert manifest.repositories or manifest.pins
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            "",
+            [
+                '5:1: pin[0].packages: is missing -> write packages = ["gpu-driver", "libgpu*"]',
+                "5:1: pin[0]: says neither a version nor a repository"
+                ' -> write version = "1.2.*" or repository = "tools"',
+                "5:1: pin[0].priority: is missing -> write priority = 700",
+            ],
+        ),
+        (
+            'packages = ["A", "b", "b"]\nversion = "x y"\nrepository = "nobody"\npriority = 0\norigin = "h"\n',
+            [
+                "6:13: pin[0].packages[0]: 'A' is not a package name -> write a name, or a pattern with * and ?",
+                "6:23: pin[0].packages[2]: package 'b' is there already, on this line -> leave one of them out",
+                "7:1: pin[0].version: 'x y' is not a version -> write one, or a pattern such as \"1.2.*\"",
+                "8:1: pin[0].repository: there is no repository 'nobody' -> there are: debian, debian-security",
+                "8:1: pin[0].repository: it pins by a version already -> make two pins of it, or leave one of them out",
+                "9:1: pin[0].priority: 0 is not a priority -> write a number such as 700, as in apt_preferences(5)",
+                "10:1: pin[0].origin: the key 'origin' is unknown"
+                " -> name whose it is with repository, such as a [[repository]] of this manifest",
+            ],
+        ),
+        (
+            'packages = ["*"]\nversion = "1"\npriority = 1\n',
+            ["7:1: pin[0].version: all packages cannot be pinned to one version -> name the packages"],
+        ),
+    ],
+    ids=["empty", "syntax", "all"],
+)
+def test_pins(fields: str, expected: list[str]) -> None:
+    assert problems(GROUP + "[[pin]]\n" + fields) == [f"m.toml:{text}" for text in expected]
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        (
+            '{ name = "x1" }',
+            ['4:13: group[0].packages[0].architectures: is missing -> write architectures = ["amd64", "arm64"]'],
+        ),
+        (
+            '"x1", { architectures = ["amd64"], version = "1" }',
+            [
+                '4:19: group[0].packages[1].name: is missing -> write name = "openssh-server"',
+                "4:48: group[0].packages[1].version: the key 'version' is unknown"
+                " -> the keys here are: name, architectures",
+            ],
+        ),
+        (
+            '"x1", { name = "x2", architectures = ["riscv64"] }',
+            ["4:51: group[0].packages[1].architectures[0]: the group is not for riscv64"
+             " -> the group's are: amd64, arm64"],
+        ),
+        (
+            '{ name = "x1", architectures = ["amd64"] }',
+            ["5:1: group[0].architectures: no package of the group is for arm64"
+             " -> name one, or leave it out of the group's architectures"],
+        ),
+        (
+            '"x1", { name = "x1", architectures = ["arm64"] }',
+            ["4:21: group[0].packages[1].name: package 'x1' is there already, on this line -> leave one of them out"],
+        ),
+    ],
+    ids=["no architectures", "no name", "another", "nothing left", "twice"],
+)  # fmt: skip
+def test_packages_for_some_architectures(packages: str, expected: list[str]) -> None:
+    assert problems(SEVERAL.format(packages)) == [f"m.toml:{text}" for text in expected]
+
+
+def test_one_package_in_two_versions_for_two_architectures() -> None:
+    both = '{ name = "x1=1", architectures = ["amd64"] }, { name = "x1=2", architectures = ["arm64"] }'
+    [group] = read(SEVERAL.format(both)).groups
+    assert [str(item.request) for item in group.packages_on("arm64")] == ["x1=2"]
+
+
+def test_a_repository_where_there_is_none() -> None:
+    pin = '[[pin]]\npackages = ["tool"]\nrepository = "tools"\npriority = 1\n'
+    message = "3:1: pin[0].repository: there is no repository 'tools' -> there are: none"
+    assert f"m.toml:{message}" in problems(pin)

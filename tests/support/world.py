@@ -36,15 +36,18 @@ class World:
     archive: SignedArchive
     server: ArchiveServer
     capfd: pytest.CaptureFixture[str]
+    manifest_name: str = "package_cache_info"
+    """That of the manifest which was written last, and which verbs that reach archives are given."""
 
     def add(self, name: str, version: str = "1.0", *, suite: str = "bionic", **fields: Any) -> None:
         """Put a package into the archive; it is seen after the next `publish`."""
         deb = make_deb(self.folder / "debs", name, version, **fields)
         self.archive.add(deb, suite=suite)
 
-    def manifest(self, text: str, name: str = "package_cache_info") -> Path:
-        """Write a manifest."""
-        path = self.folder / name
+    def manifest(self, text: str, name: str = "") -> Path:
+        """Write a manifest, with which verbs run from now on: by default one of the usual name for its format."""
+        self.manifest_name = name or ("package-cache.toml" if "[[group]]" in text else "package_cache_info")
+        path = self.folder / self.manifest_name
         path.write_text(text)
         return path
 
@@ -66,7 +69,8 @@ class World:
         kept = _kept_folder() / text_digest(name)
         if name in _FILLED:
             shutil.copytree(kept, self.folder, symlinks=True, dirs_exist_ok=True)
-            self.archive = _FILLED[name].copy(self.archive.folder)
+            archive, self.manifest_name = _FILLED[name]
+            self.archive = archive.copy(self.archive.folder)
         else:
             fill()
             others = {"archive", "vendor", "vendor-debs"}
@@ -74,7 +78,7 @@ class World:
                 self.folder, kept, symlinks=True,
                 ignore=lambda path, names: others & {*names} if Path(path) == self.folder else (),
             )  # fmt: skip
-            _FILLED[name] = self.archive.copy(kept.with_suffix(".archive"))
+            _FILLED[name] = self.archive.copy(kept.with_suffix(".archive")), self.manifest_name
         self.server.forget_requests()
 
     def run(self, *words: str) -> tuple[int, str, str]:
@@ -84,9 +88,17 @@ class World:
         out, err = self.capfd.readouterr()
         return status, out, err
 
-    def online(self, verb: str, *words: str) -> tuple[int, str, str]:
-        """Run a verb that reaches archives."""
-        return self.run(verb, *reaching(self.archive, self.server, self.folder), *words)
+    def online(self, verb: str, *words: str, mirror: str | None = "") -> tuple[int, str, str]:
+        """Run a verb that reaches archives: by the mirror of this world, by another one, or (None) by no named one."""
+        keyring, *own = self.sources
+        named = own if mirror == "" else [f"--mirror=ubuntu={mirror}"] if mirror else []
+        manifest, state = str(self.folder / self.manifest_name), str(self.folder / "state")
+        return self.run(verb, "--manifest", manifest, "--state", state, keyring, *named, *words)
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """The options that name the keys and the mirror of this world."""
+        return f"--keyring=ubuntu={self.archive.keyring}", f"--mirror=ubuntu={self.server.uri}"
 
     def build(self, *words: str) -> tuple[int, str, str]:
         """Build the cache of the manifest."""
@@ -105,8 +117,8 @@ class World:
 _TEMPORARY = tempfile.gettempdir()
 """Of the whole test run: a test may have one of its own."""
 
-_FILLED: dict[str, SignedArchive] = {}
-"""The archives of the worlds that are kept, by their names."""
+_FILLED: dict[str, tuple[SignedArchive, str]] = {}
+"""The archives of the worlds that are kept, and the names of their manifests, by their names."""
 
 
 @functools.cache
@@ -143,3 +155,16 @@ def made_world(folder: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Worl
     archive = _template().copy(folder / "archive")
     with ArchiveServer(archive.folder) as server:
         yield World(folder, archive, server, capfd)
+
+
+def toml_group(name: str, *packages: str, system: str = "ubuntu18.04", more: str = "") -> str:
+    """Return the table of a group for `package-cache.toml`; `more` has further lines."""
+    named = ", ".join(f'"{package}"' for package in packages)
+    return f'[[group]]\nname = "{name}"\nsystems = ["{system}"]\npackages = [{named}]\n{more}'
+
+
+def refused(done: tuple[int, str, str], status: int, *told: str) -> None:
+    """Check the status of a command that failed, and that its standard error has all of these texts."""
+    assert done[0] == status, done
+    for text in told:
+        assert text in done[2]

@@ -1,5 +1,6 @@
 """An imitation of Ubuntu 18.04 on loopback, and the command `package-cache` run against it."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from tests.support.vendor import Vendor, made_vendor
 from tests.support.world import World, made_world
 
 from package_cache.apt.isolated import PAUSES
+
+COMMAND = [sys.executable, "-c", "from package_cache.cli.entry import main; main()"]
+"""The command in a process of its own."""
 
 
 @pytest.fixture(autouse=True)

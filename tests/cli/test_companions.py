@@ -10,67 +10,52 @@ from typing import Any
 
 import pytest
 from tests.check.layouts import package, write_root
-from tests.support.world import World
+from tests.support.world import World, toml_group
 
 MANIFEST = "app,ubuntu18.04,app\n"
 LARGE: Mapping[str, Any] = {"files": {"/usr/share/large": "*" * 100_000}, "compression": "none"}
+Deb = tuple[str, str, Mapping[str, Any]]
+
+
+def of(name: str, version: str = "2", depends: str = "", **fields: Any) -> Deb:
+    return name, version, {"depends": depends, **fields}
+
+
+LIB, APP, TOOL, PLUGIN = of("lib"), of("app", "2", "lib (>= 2)"), of("tool", "2", "lib (= 2)"), of("plugin")
+FIRST_DAY = (of("lib", "1"), of("tool", "1", "lib (= 1)"))
+OLD_LIB, OLD_PLUGIN = package("lib", "1"), package("plugin", "1")
+TIED = package("tool", "1", Depends="lib (= 1)")
 
 
 @dataclass(frozen=True)
 class Row:
     """What the archive has, what an older image has, and what is then installed there for the package `app`."""
 
-    archive: Sequence[tuple[str, str, Mapping[str, Any]]]
-    image: Sequence[str]
-    installed: str
+    archive: Sequence[Deb] = (LIB, APP, TOOL)
+    image: Sequence[str] = (OLD_LIB, TIED)
+    installed: str = "app 2, lib 2, tool 2"
     """Names and versions; or the status of a miss."""
-    companions: str = ""
-    first_day: Sequence[tuple[str, str, Mapping[str, Any]]] = ()
+    companions: str = "tool"
+    first_day: Sequence[Deb] = ()
     """What the archive has had from the release's first day on."""
     requests: str = "app"
 
 
-def of(name: str, version: str = "2", depends: str = "", **fields: Any) -> tuple[str, str, Mapping[str, Any]]:
-    return name, version, {"depends": depends, **fields}
-
-
-LIB, APP = of("lib"), of("app", "2", "lib (>= 2)")
-OLD_LIB = package("lib", "1")
-TIED = package("tool", "1", Depends="lib (= 1)")
-
 ROWS = {
-    "a tie by an exact version": Row(
-        [LIB, APP, of("tool", "2", "lib (= 2)")], [OLD_LIB, TIED], "app 2, lib 2, tool 2", "tool"
-    ),
-    "the tied package is not there": Row([LIB, APP, of("tool", "2", "lib (= 2)")], [OLD_LIB], "app 2, lib 2", "tool"),
-    "nothing is there": Row([LIB, APP, of("tool", "2", "lib (= 2)")], [], "app 2, lib 2", "tool"),
+    "a tie by an exact version": Row(),
+    "the tied package is not there": Row(image=[OLD_LIB], installed="app 2, lib 2"),
+    "nothing is there": Row(image=[], installed="app 2, lib 2"),
     "the newest versions are there": Row(
-        [LIB, APP, of("tool", "2", "lib (= 2)")],
-        [package("lib", "2"), package("tool", "2", Depends="lib (= 2)")],
-        "app 2",
-        "tool",
+        image=[package("lib", "2"), package("tool", "2", Depends="lib (= 2)")], installed="app 2"
     ),
-    "the group needs an exact version": Row(
-        [LIB, of("app", "2", "lib (= 2)"), of("tool", "2", "lib (= 2)")],
-        [OLD_LIB, TIED],
-        "app 2, lib 2, tool 2",
-        "tool",
-    ),
-    "the group asks for a version": Row(
-        [LIB, of("app", "2", "lib"), of("tool", "2", "lib (= 2)")],
-        [OLD_LIB, TIED],
-        "app 2, lib 2, tool 2",
-        "tool",
-        requests="app lib=2",
-    ),
+    "the group needs an exact version": Row([LIB, of("app", "2", "lib (= 2)"), TOOL]),
+    "the group asks for a version": Row([LIB, of("app", "2", "lib"), TOOL], requests="app lib=2"),
     "by a pre-dependency": Row(
         [LIB, of("app", Pre_Depends="lib (>= 2)"), of("tool", Pre_Depends="lib (= 2)")],
         [OLD_LIB, package("tool", "1", Pre_Depends="lib (= 1)")],
-        "app 2, lib 2, tool 2",
-        "tool",
     ),
     "what is tied to the tied one": Row(
-        [LIB, APP, of("tool", "2", "lib (= 2)"), of("tool-more", "2", "tool (= 2)")],
+        [LIB, APP, TOOL, of("tool-more", "2", "tool (= 2)")],
         [OLD_LIB, TIED, package("tool-more", "1", Depends="tool (= 1)")],
         "app 2, lib 2, tool 2, tool-more 2",
         "tool, tool-more",
@@ -85,106 +70,59 @@ ROWS = {
         [LIB, of("part", "2", "lib (= 2)"), of("app", "2", "part, lib (>= 2)"), of("tool", "2", "part (= 2)")],
         [OLD_LIB, package("part", "1", Depends="lib (= 1)"), package("tool", "1", Depends="part (= 1)")],
         "app 2, lib 2, part 2, tool 2",
-        "tool",
     ),
     "the new one breaks another one": Row(
-        [of("lib", Breaks="plugin (<< 2)"), APP, of("plugin")],
-        [OLD_LIB, package("plugin", "1")],
-        "app 2, lib 2, plugin 2",
-        "plugin",
+        [of("lib", Breaks="plugin (<< 2)"), APP, PLUGIN], [OLD_LIB, OLD_PLUGIN], "app 2, lib 2, plugin 2", "plugin"
     ),
     "the group breaks another one": Row(
-        [of("app", Breaks="plugin (<< 2)"), of("plugin")], [package("plugin", "1")], "app 2, plugin 2", "plugin"
+        [of("app", Breaks="plugin (<< 2)"), PLUGIN], [OLD_PLUGIN], "app 2, plugin 2", "plugin"
     ),
     "the group conflicts with an older version": Row(
-        [of("app", Conflicts="plugin (<= 1)"), of("plugin")],
-        [package("plugin", "1")],
-        "app 2, plugin 2",
-        "plugin",
-        first_day=[of("plugin", "1")],
+        [of("app", Conflicts="plugin (<= 1)"), PLUGIN], [OLD_PLUGIN], "app 2, plugin 2", "plugin", [of("plugin", "1")]
     ),
     "what is broken is tied in turn": Row(
-        [of("app", Breaks="plugin (<< 2)"), of("plugin"), of("plugin-data", "2", "plugin (= 2)")],
-        [package("plugin", "1"), package("plugin-data", "1", Depends="plugin (= 1)")],
+        [of("app", Breaks="plugin (<< 2)"), PLUGIN, of("plugin-data", "2", "plugin (= 2)")],
+        [OLD_PLUGIN, package("plugin-data", "1", Depends="plugin (= 1)")],
         "app 2, plugin 2, plugin-data 2",
         "plugin, plugin-data",
     ),
     "a tie to versions before one": Row(
         [LIB, APP, of("tool", "2", "lib (>= 2), lib (<< 3)")],
         [OLD_LIB, package("tool", "1", Depends="lib (<< 2)")],
-        "app 2, lib 2, tool 2",
-        "tool",
         first_day=[of("lib", "1"), of("tool", "1", "lib (<< 2)")],
     ),
     "a tie to what the old version provided": Row(
         [of("lib", Provides="lib-abi-2"), APP, of("tool", "2", "lib-abi-2")],
         [package("lib", "1", Provides="lib-abi-1"), package("tool", "1", Depends="lib-abi-1")],
-        "app 2, lib 2, tool 2",
-        "tool",
         first_day=[of("lib", "1", Provides="lib-abi-1"), of("tool", "1", "lib-abi-1")],
     ),
     "a tie to a version that is provided": Row(
         [of("lib", Provides="lib-abi (= 2)"), APP, of("tool", "2", "lib-abi (= 2)")],
         [package("lib", "1", Provides="lib-abi (= 1)"), package("tool", "1", Depends="lib-abi (= 1)")],
-        "app 2, lib 2, tool 2",
-        "tool",
         first_day=[of("lib", "1", Provides="lib-abi (= 1)"), of("tool", "1", "lib-abi (= 1)")],
     ),
     "the new version of the tied one needs something new": Row(
         [LIB, APP, of("tool", "2", "lib (= 2), fresh"), of("fresh")],
-        [OLD_LIB, TIED],
-        "app 2, fresh 2, lib 2, tool 2",
-        "fresh, tool",
-        first_day=[of("lib", "1"), of("tool", "1", "lib (= 1)")],
+        installed="app 2, fresh 2, lib 2, tool 2",
+        companions="fresh, tool",
+        first_day=FIRST_DAY,
     ),
-    "the first day's version is enough": Row(
-        [LIB, of("app", "2", "lib"), of("tool", "2", "lib (= 2)")], [OLD_LIB, TIED], "app 2", ""
-    ),
+    "the first day's version is enough": Row([LIB, of("app", "2", "lib"), TOOL], installed="app 2", companions=""),
     "the first day's version meets what the group needs": Row(
-        [LIB, of("app", "2", "lib (>= 1)"), of("tool", "2", "lib (= 2)")],
-        [OLD_LIB, TIED],
-        "app 2",
-        "",
-        first_day=[of("lib", "1"), of("tool", "1", "lib (= 1)")],
+        [LIB, of("app", "2", "lib (>= 1)"), TOOL], installed="app 2", companions="", first_day=FIRST_DAY
     ),
     "another alternative is enough": Row(
-        [LIB, of("app", "2", "lib (>= 2) | other"), of("tool", "2", "lib (= 2)")],
-        [package("other", "1"), OLD_LIB, TIED],
-        "app 2",
-        "tool",
+        [LIB, of("app", "2", "lib (>= 2) | other"), TOOL], [package("other", "1"), OLD_LIB, TIED], "app 2"
     ),
-    "large and not usual": Row(
-        [LIB, APP, of("tool", "2", "lib (= 2)", **LARGE)],
-        [OLD_LIB, TIED],
-        "13",
-    ),
-    "large and usual": Row(
-        [
-            LIB,
-            APP,
-            of(
-                "tool",
-                "2",
-                "lib (= 2)",
-                Priority="standard",
-                **LARGE,
-            ),
-        ],
-        [OLD_LIB, TIED],
-        "app 2, lib 2, tool 2",
-        "tool",
-    ),
+    "large and not usual": Row([LIB, APP, of("tool", "2", "lib (= 2)", **LARGE)], installed="13", companions=""),
+    "large and usual": Row([LIB, APP, of("tool", "2", "lib (= 2)", Priority="standard", **LARGE)]),
     "small, but with something large": Row(
-        [
-            LIB,
-            APP,
-            of("tool", "2", "lib (= 2), data (= 2)"),
-            of("data", **LARGE),
-        ],
+        [LIB, APP, of("tool", "2", "lib (= 2), data (= 2)"), of("data", **LARGE)],
         [OLD_LIB, package("tool", "1", Depends="lib (= 1), data (= 1)"), package("data", "1")],
         "13",
+        "",
     ),
-    "a conflict without a version": Row([of("app", Conflicts="plugin"), of("plugin")], [package("plugin", "1")], "13"),
+    "a conflict without a version": Row([of("app", Conflicts="plugin"), PLUGIN], [OLD_PLUGIN], "13", ""),
 }
 
 
@@ -197,11 +135,15 @@ def prefixed(value: Any, prefix: str) -> Any:
     return [prefixed(item, prefix) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def built(world: World, manifest: str = MANIFEST, name: str = "package_cache_info") -> None:
+def add(world: World, *packages: Deb, suite: str = "bionic") -> None:
+    for name, version, fields in packages:
+        world.add(name, version, suite=suite, **fields)
+
+
+def built(world: World, manifest: str = MANIFEST) -> None:
     world.archive.publish()
-    path = world.manifest(manifest, name)
-    status, _, err = world.build("--manifest", str(path))
-    assert (status, err) == (0, "")
+    world.manifest(manifest)
+    assert world.build()[::2] == (0, "")
 
 
 def planned(world: World, name: str, *paragraphs: str, foreign: str = "") -> str:
@@ -229,9 +171,8 @@ def companions(world: World, name: str = "app") -> str:
 def test_older_images(world: World) -> None:
     manifest, rows = "", {f"g{number}": (which, row) for number, (which, row) in enumerate(ROWS.items())}
     for prefix, (_, row) in rows.items():
-        for suite, packages in (("bionic", row.first_day), ("bionic-updates", row.archive)):
-            for name, version, fields in packages:
-                world.add(prefixed(name, prefix), version, suite=suite, **prefixed(fields, prefix))
+        add(world, *prefixed(row.first_day, prefix))
+        add(world, *prefixed(row.archive, prefix), suite="bionic-updates")
         manifest += f"{prefix},ubuntu18.04,{prefixed(row.requests, prefix)}\n"
     built(world, manifest)
     found = {
@@ -250,8 +191,7 @@ def test_older_images(world: World) -> None:
 @pytest.fixture
 def tied(world: World) -> World:
     """An archive with a tie, and the cache of a group for which that matters."""
-    for name, depends in (("lib", ""), ("app", "lib (>= 2)"), ("tool", "lib (= 2)")):
-        world.add(name, "2", depends=depends)
+    add(world, LIB, APP, TOOL)
     built(world)
     return world
 
@@ -259,19 +199,12 @@ def tied(world: World) -> World:
 def test_a_companion_is_named_as_one(tied: World) -> None:
     _, out, _ = tied.run("show", "app", "--cache", str(tied.cache))
     assert [line.split()[4:] for line in out.splitlines()[1:6]] == [
-        [],
-        [],
-        ["B"],
-        ["B"],
-        ["B", "companion", "on", "amd64"],
-    ]
+        [], [], ["B"], ["B"], ["B", "companion", "on", "amd64"],
+    ]  # fmt: skip
     assert "3 packages (1 companion)," in out
     (shown,) = tied.json("show", "app", "--cache", str(tied.cache))["result"]["systems"]
-    assert {item["name"]: item["companion_on"] for item in shown["packages"]} == {
-        "app": [],
-        "lib": [],
-        "tool": ["amd64"],
-    }
+    companion_on = {item["name"]: item["companion_on"] for item in shown["packages"]}
+    assert companion_on == {"app": [], "lib": [], "tool": ["amd64"]}
     _, out, _ = tied.run("sbom", "--cache", str(tied.cache), "--format", "cyclonedx")
     marks = {
         item["name"]: [one["value"] for one in item["properties"] if one["name"] == "package-cache:companion-of"]
@@ -285,12 +218,8 @@ def test_a_companion_is_named_as_one(tied: World) -> None:
 def test_a_lock_without_companions_is_read_and_compared(tied: World) -> None:
     lock = tied.folder / "package-cache.lock"
     old = tied.folder / "old.lock"
-    text = re.sub(
-        r'companions = \[.*?\]\n|\[\[system.package\]\]\nname = "tool"\n(?:\S.*\n)*',
-        "",
-        lock.read_text(),
-        flags=re.DOTALL,
-    )
+    companion = r'companions = \[.*?\]\n|\[\[system.package\]\]\nname = "tool"\n(?:\S.*\n)*'
+    text = re.sub(companion, "", lock.read_text(), flags=re.DOTALL)
     old.write_text(text)
     status, out, _ = tied.run("diff", str(old), str(lock))
     assert status == 0
@@ -303,8 +232,7 @@ def test_a_lock_without_companions_is_read_and_compared(tied: World) -> None:
 
 
 def test_a_companion_of_one_group_that_another_one_needs(world: World) -> None:
-    for name, depends in (("lib", ""), ("app", "lib (>= 2)"), ("tool", "lib (= 2)")):
-        world.add(name, "2", depends=depends)
+    add(world, LIB, APP, TOOL)
     built(world, "app,ubuntu18.04,app\ntools,ubuntu18.04,tool\n")
     assert (companions(world), companions(world, "tools")) == ("tool", "")
     _, out, _ = world.run("sbom", "--cache", str(world.cache), "--format", "cyclonedx")
@@ -318,8 +246,7 @@ def test_a_companion_of_one_group_that_another_one_needs(world: World) -> None:
 
 
 def test_companions_are_kept_and_upgraded_with_the_others(tied: World) -> None:
-    for name, depends in (("lib", ""), ("app", "lib (>= 3)"), ("tool", "lib (= 3)")):
-        tied.add(name, "3", depends=depends, suite="bionic-updates")
+    add(tied, of("lib", "3"), of("app", "3", "lib (>= 3)"), of("tool", "3", "lib (= 3)"), suite="bionic-updates")
     tied.archive.publish()
     assert tied.online("lock", "--keep")[0] == 0
     assert groups(tied)["app"]["companions"] == ["tool_2_all"]
@@ -329,14 +256,7 @@ def test_companions_are_kept_and_upgraded_with_the_others(tied: World) -> None:
     assert groups(tied)["app"]["companions"] == ["tool_3_all"]
 
 
-FOREIGN = """
-companion-architectures = ["i386"]
-
-[[group]]
-name = "app"
-systems = ["ubuntu18.04"]
-packages = ["app"]
-"""
+TABLE = toml_group("app", "app")
 
 
 @pytest.mark.parametrize("switched", [True, False])
@@ -346,7 +266,7 @@ def test_the_same_package_of_another_architecture(world: World, switched: bool) 
         world.add("lib", "2", architecture=architecture, Multi_Arch="same")
         world.add("lib-more", "2", architecture=architecture, Multi_Arch="same", depends="lib (= 2)")
     world.add("app", "2", architecture="amd64", depends="lib (>= 2)")
-    built(world, FOREIGN if switched else FOREIGN.partition("\n\n")[2], "package-cache.toml")
+    built(world, ('companion-architectures = ["i386"]\n' if switched else "") + TABLE)
     both = [
         package("lib", "1", architecture=name, Multi_Arch="same")
         + package("lib-more", "1", architecture=name, Multi_Arch="same", Depends="lib (= 1)")
@@ -356,7 +276,7 @@ def test_the_same_package_of_another_architecture(world: World, switched: bool) 
     assert planned(world, "app", *both[:1]) == "app 2, lib 2, lib-more 2"
     assert planned(world, "app", *both, foreign="i386") == (f"app 2, {more}" if switched else "13")
     if not switched:
-        assert locked_for(world, *both, foreign="i386", manifest="package-cache.toml")
+        assert locked_for(world, *both, foreign="i386")
         assert planned(world, "app", *both, foreign="i386") == "app 2, lib 2, lib 2, lib-more 2, lib-more 2"
 
 
@@ -385,15 +305,13 @@ def test_lock_refuses_a_group_that_no_image_can_install(world: World) -> None:
     assert world.online("lock")[0] == 0
 
 
-def locked_for(world: World, *paragraphs: str, foreign: str = "", manifest: str = "package_cache_info") -> list[str]:
+def locked_for(world: World, *paragraphs: str, foreign: str = "") -> list[str]:
     """Lock for an image, build, and return what the lock has for it alone."""
     root = write_root(world.folder / "image", *paragraphs)
     if foreign:
         (root / "var/lib/dpkg/arch").write_text(f"amd64\n{foreign}\n")
-    words = ("--manifest", str(world.folder / manifest))
-    status, _, err = world.online("lock", "--for", str(root), *words)
-    assert (status, err) == (0, "")
-    assert world.build(*words)[0] == 0
+    assert world.online("lock", "--for", str(root))[::2] == (0, "")
+    assert world.build()[0] == 0
     return [key for item in groups(world)["app"].get("image", ()) for key in item["packages"]]
 
 
@@ -402,8 +320,7 @@ def test_a_lock_for_an_older_image_that_needs_nothing(tied: World) -> None:
 
 
 def test_a_lock_for_an_older_image_with_a_large_companion(world: World) -> None:
-    for name, depends, more in (("lib", "", {}), ("app", "lib (>= 2)", {}), ("tool", "lib (= 2)", LARGE)):
-        world.add(name, "2", depends=depends, **more)
+    add(world, LIB, APP, of("tool", "2", "lib (= 2)", **LARGE))
     built(world)
     root = write_root(world.folder / "root", OLD_LIB, TIED)
     status, out, _ = world.run("check", "--cache", str(world.cache), "--root", str(root))
@@ -414,9 +331,8 @@ def test_a_lock_for_an_older_image_with_a_large_companion(world: World) -> None:
 
 
 def test_a_lock_for_an_image_that_is_older_than_all_that_the_archive_lists(world: World) -> None:
-    for version, suite in (("2", "bionic"), ("3", "bionic-updates")):
-        for name, depends in (("lib", ""), ("app", "lib (>= 2)"), ("tool", f"lib (= {version})")):
-            world.add(name, version, depends=depends, suite=suite)
+    add(world, LIB, APP, TOOL)
+    add(world, of("lib", "3"), of("app", "3", "lib (>= 2)"), of("tool", "3", "lib (= 3)"), suite="bionic-updates")
     built(world)
     assert planned(world, "app", OLD_LIB, TIED) == "13"
     locked_for(world, OLD_LIB, TIED)
@@ -435,6 +351,6 @@ def test_pins_hold_for_companions(world: World, pin: str, companion: list[str]) 
     for version, suite in (("1", "bionic"), ("2", "bionic-updates"), ("3", "bionic-updates")):
         world.add("plugin", version, suite=suite)
     world.add("app", "2", Breaks="plugin (<< 2)")
-    text = FOREIGN.partition("\n\n")[2] + (f'[[pin]]\npackages = ["plugin"]\n{pin}' if pin else "")
-    built(world, text, "package-cache.toml")
+    text = TABLE + (f'[[pin]]\npackages = ["plugin"]\n{pin}' if pin else "")
+    built(world, text)
     assert groups(world)["app"].get("companions", []) == companion

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.vendor import GROUP, Vendor
-from tests.support.world import World
+from tests.support.world import World, refused
 
 USER, PASSWORD = "job-7", "Geheim.4711"
 
@@ -34,8 +34,8 @@ def texts_below(folder: Path) -> dict[Path, bytes]:
 
 
 def test_lock_and_build_by_a_file_of_passwords(world: World, vendor: Vendor, key: str, auth: Path) -> None:
-    path = world.manifest(GROUP + vendor.table(key), "package-cache.toml")
-    words = ("--manifest", str(path), "--auth-file", str(auth))
+    world.manifest(GROUP + vendor.table(key))
+    words = ("--auth-file", str(auth))
     stop, seen = threading.Event(), set[str]()
     watcher = threading.Thread(target=commands_of, args=(stop, seen))
     watcher.start()
@@ -58,33 +58,30 @@ def test_the_file_may_be_named_by_the_environment(
 ) -> None:
     monkeypatch.setenv("PACKAGE_CACHE_AUTH", str(auth))
     assert vendor.lock(world, key)[::2] == (0, "")
-    assert world.build("--manifest", str(world.folder / "package-cache.toml"))[0] == 0
+    assert world.build()[0] == 0
 
 
 def test_a_password_that_no_longer_holds_when_building(world: World, vendor: Vendor, key: str) -> None:
     assert vendor.lock(world, key)[0] == 0
     vendor.server.demand(USER, PASSWORD)
-    status, _, err = world.build("--manifest", str(world.folder / "package-cache.toml"))
-    assert status == 5
-    assert "oddity_1.0_all.deb: 401 Unauthorized" in err
-    assert "the server wants a user and a password, or others" in err
+    told = ("oddity_1.0_all.deb: 401 Unauthorized", "the server wants a user and a password, or others")
+    refused(world.build(), 5, *told)
 
 
 def test_a_missing_password_file(world: World, vendor: Vendor, key: str) -> None:
-    path = world.manifest(GROUP + vendor.table(key), "package-cache.toml")
-    status, _, err = world.online("lock", "--manifest", str(path), "--auth-file", "nowhere")
-    assert status == 2
-    assert err == (
+    world.manifest(GROUP + vendor.table(key))
+    assert world.online("lock", "--auth-file", "nowhere")[::2] == (
+        2,
         f"error: cannot read the file of passwords {Path('nowhere').absolute()}: No such file or directory\n"
-        "hint: name a file in the format of apt_auth.conf(5) with --auth-file or PACKAGE_CACHE_AUTH\n"
+        "hint: name a file in the format of apt_auth.conf(5) with --auth-file or PACKAGE_CACHE_AUTH\n",
     )
 
 
 def test_a_password_in_a_manifest_is_refused_and_not_repeated(world: World, vendor: Vendor, key: str) -> None:
     place = vendor.server.uri.replace("//", f"//{USER}:p@{PASSWORD}@")
     mirrors = f'[mirrors]\nubuntu = ["{place}"]\n'
-    path = world.manifest(GROUP + vendor.table(key, uris=(place, place)) + mirrors, "package-cache.toml")
-    status, out, err = world.online("lock", "--manifest", str(path))
+    path = world.manifest(GROUP + vendor.table(key, uris=(place, place)) + mirrors)
+    status, out, err = world.online("lock")
     message = "holds a user or a password, which everybody here could read"
     hint = "    leave them out, and give them to apt: apt_auth.conf(5), or a file of that form with --auth-file"
     assert (status, out) == (3, "")
@@ -112,7 +109,7 @@ def test_a_password_in_a_lock_is_refused_and_not_repeated(world: World, vendor: 
     assert vendor.lock(world, key)[0] == 0
     lock = world.folder / "package-cache.lock"
     lock.write_text(lock.read_text().replace("http://", f"http://{USER}:{PASSWORD}@"))
-    status, _, err = world.build("--manifest", str(world.folder / "package-cache.toml"))
+    status, _, err = world.build()
     assert status == 4
     assert "repository[0].uri: holds a user or a password, and must not" in err
     assert PASSWORD not in err

@@ -9,8 +9,7 @@ TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
 
 def locked(world: World, name: str, text: str = TWO_GROUPS) -> str:
     """Lock a manifest anew, and give the path of a copy of its lock."""
-    manifest = world.manifest(text)
-    lock = manifest.parent / "package-cache.lock"
+    lock = world.manifest(text).with_name("package-cache.lock")
     lock.unlink(missing_ok=True)
     assert world.online("lock")[0] == 0
     return str(shutil.copyfile(lock, world.folder / name))

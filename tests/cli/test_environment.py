@@ -3,56 +3,38 @@
 import os
 import pwd
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.support.world import World
+from tests.cli.conftest import COMMAND
+from tests.support.world import World, toml_group
 
 from package_cache.cli.options import given_options
 from package_cache.errors import UsageError
 
-GROUP = '[[group]]\nname = "edit"\nsystems = ["ubuntu18.04"]\npackages = ["editor"]\n'
+EDIT = toml_group("edit", "editor")
 DEAD = "http://127.0.0.1:9/nothing"
 
 
-def lock(world: World, manifest: str, *words: str) -> tuple[int, str]:
-    path = world.manifest(f"{GROUP}[mirrors]\nubuntu = [{manifest!r}]\n", "package-cache.toml")
-    keyring = f"ubuntu={world.archive.keyring}"
-    state = str(world.folder / "state")
-    status, _, err = world.run("lock", "--manifest", str(path), "--state", state, "--keyring", keyring, *words)
-    return status, err
-
-
-def test_the_environment_names_a_mirror_instead_of_the_manifest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PACKAGE_CACHE_MIRRORS", f"ubuntu={world.server.uri}")
-    assert lock(world, DEAD) == (0, "")
-
-
-def test_the_command_line_names_a_mirror_instead_of_the_environment(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["the manifest", "the environment", "the command line"])
+def test_each_place_names_a_mirror_instead_of_those_before(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setenv("PACKAGE_CACHE_MIRRORS", f"ubuntu={DEAD}")
-    assert lock(world, DEAD, "--mirror", f"ubuntu={world.server.uri}") == (0, "")
-
-
-def test_a_mirror_of_the_manifest_is_used_where_nothing_else_names_one(world: World) -> None:
-    assert lock(world, world.server.uri) == (0, "")
+    live = world.server.uri
+    world.manifest(f"{EDIT}[mirrors]\nubuntu = [{(live if place == 'the manifest' else DEAD)!r}]\n")
+    if place != "the manifest":
+        monkeypatch.setenv("PACKAGE_CACHE_MIRRORS", f"ubuntu={live if place == 'the environment' else DEAD}")
+    assert world.online("lock", mirror=live if place == "the command line" else None)[::2] == (0, "")
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o077], ids=oct)
 def test_the_callers_umask_changes_nothing(umask: int, world: World) -> None:
-    manifest = world.manifest(GROUP, "package-cache.toml")
+    world.manifest(EDIT)
     trees = []
     for number, each in enumerate([0o022, umask]):
-        words = [
-            "build", "--manifest", str(manifest), "--output", str(world.folder / f"cache{number}"),
-            "--state", str(world.folder / f"state{number}"), "--mirror", f"ubuntu={world.server.uri}",
-            "--keyring", f"ubuntu={world.archive.keyring}",
-        ]  # fmt: skip
-        program = "from package_cache.cli.entry import main; main()"
-        subprocess.run([sys.executable, "-c", program, *words], umask=each, check=True)
-        made = [*(world.folder / f"cache{number}").rglob("*"), manifest.with_name("package-cache.lock")]
+        words = ["build", "--output", f"cache{number}", "--state", f"state{number}", *world.sources]
+        subprocess.run([*COMMAND, *words], umask=each, check=True, cwd=world.folder)
+        made = [*(world.folder / f"cache{number}").rglob("*"), world.folder / "package-cache.lock"]
         trees.append({path.name: oct(path.stat().st_mode) for path in made if path.suffix != ".deb"})
     assert trees[0] == trees[1]
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,10 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.keys import throwaway_key
 from tests.support.server import ArchiveServer
+from tests.support.vendor import GROUP
 from tests.support.world import World
 
 from package_cache.process import run
-
-GROUP = '[[group]]\nname = "odd"\nsystems = ["ubuntu18.04"]\npackages = ["oddity"]\n'
 
 
 def flat(folder: Path, *, below: str = "", release: str | None = "SHA256", signed: bool = True) -> None:
@@ -41,12 +41,16 @@ def flat(folder: Path, *, below: str = "", release: str | None = "SHA256", signe
 def locked_and_built(world: World, uri: str, *fields: str) -> tuple[int, str]:
     throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
     table = f'\n[[repository]]\nname = "vendor"\nuris = ["{uri}"]\n' + "".join(f"{field}\n" for field in fields)
-    path = world.manifest(GROUP + table, "package-cache.toml")
-    status, _, err = world.online("lock", "--manifest", str(path))
+    world.manifest(GROUP + table)
+    status, _, err = world.online("lock")
     if status != 0:
         return status, err
-    status, _, more = world.build("--manifest", str(path))
+    status, _, more = world.build()
     return status, err + more
+
+
+FLAT = ('suite = "./"', 'key = "vendor.asc"')
+UNSIGNED = ('suite = "./"', "allow-unsigned = true")
 
 
 @pytest.mark.parametrize("release", ["SHA256", "SHA512"])
@@ -61,82 +65,67 @@ def test_a_signed_one(world: World, tmp_path: Path, suite: str, below: str, rele
 
 def test_one_in_a_folder_of_this_machine(world: World, tmp_path: Path) -> None:
     flat(tmp_path / "fl_at")
-    fields = ('suite = "./"', 'key = "vendor.asc"', "priority = 700")
-    assert locked_and_built(world, f"file:{tmp_path}/fl_at", *fields) == (0, "")
+    assert locked_and_built(world, f"file:{tmp_path}/fl_at", *FLAT, "priority = 700") == (0, "")
 
 
-def test_a_hash_that_is_too_weak_is_not_trusted(world: World, tmp_path: Path) -> None:
-    flat(tmp_path / "flat", release="MD5Sum")
+@pytest.mark.parametrize(
+    ("release", "fields", "expected"),
+    [
+        ("MD5Sum", FLAT, (6, "cannot trust what the mirrors of vendor (./) sent")),
+        (
+            None,
+            (*UNSIGNED, "priority = 100"),
+            (5, "cannot pin anything by the repository vendor: ./ has no Release"),
+        ),
+    ],
+    ids=["a hash that is too weak", "a pin without a Release file"],
+)
+def test_one_that_is_refused(
+    world: World, tmp_path: Path, release: str | None, fields: tuple[str, ...], expected: tuple[int, str]
+) -> None:
+    flat(tmp_path / "flat", release=release)
     with ArchiveServer(tmp_path / "flat") as server:
-        status, err = locked_and_built(world, server.uri, 'suite = "./"', 'key = "vendor.asc"')
-    assert status == 6
-    assert "cannot trust what the mirrors of vendor (./) sent" in err
+        status, err = locked_and_built(world, server.uri, *fields)
+    assert (status, expected[1] in err) == (expected[0], True), err
 
 
 @pytest.mark.parametrize("release", ["SHA256", None])
 def test_an_unsigned_one_with_and_without_a_release_file(world: World, tmp_path: Path, release: str | None) -> None:
     flat(tmp_path / "flat", release=release, signed=False)
     with ArchiveServer(tmp_path / "flat") as server:
-        status, err = locked_and_built(world, server.uri, 'suite = "./"', "allow-unsigned = true")
-        assert (status, err) == (
-            0,
-            f"warning: vendor is not signed: whoever can change {server.uri} decides what it installs\n",
-        )
+        warning = f"warning: vendor is not signed: whoever can change {server.uri} decides what it installs\n"
+        assert locked_and_built(world, server.uri, *UNSIGNED) == (0, warning)
 
 
-def test_a_repository_without_a_release_file_cannot_be_pinned(world: World, tmp_path: Path) -> None:
-    flat(tmp_path / "flat", release=None)
-    with ArchiveServer(tmp_path / "flat") as server:
-        fields = ('suite = "./"', "allow-unsigned = true", "priority = 100")
-        status, err = locked_and_built(world, server.uri, *fields)
-    assert status == 5
-    assert "cannot pin anything by the repository vendor: ./ has no Release file" in err
-
-
-@pytest.mark.parametrize("hashes", [("SHA256",), ("SHA512", "SHA256")])
-def test_one_with_suites_and_few_kinds_of_hashes(world: World, tmp_path: Path, hashes: tuple[str, ...]) -> None:
-    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=hashes)
-    archive.add(make_deb(tmp_path / "vendor-debs", "oddity"))
+def stating(world: World, *hashes: str, of_packages: Sequence[str] = (), altered: bool = False) -> tuple[int, str]:
+    """Lock and build from a repository with suites that states these hashes in its Release, and in its Packages."""
+    archive = SignedArchive(world.folder / "vendor", key="vendor", hashes=hashes)
+    archive.hashes_of_packages = tuple(of_packages or hashes)
+    deb = archive.add(make_deb(world.folder / "vendor-debs", "oddity", "1:1.0~rc1"))
     archive.publish()
+    if altered:
+        content = deb.read_bytes()
+        deb.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with ArchiveServer(archive.folder) as server:
-        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
-        assert locked_and_built(world, server.uri, *fields) == (0, "")
+        return locked_and_built(world, server.uri, 'suite = "stable"', 'components = ["main"]', FLAT[1])
 
 
-def test_one_whose_packages_state_sha_512_alone(world: World, tmp_path: Path) -> None:
-    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("SHA512",))
-    archive.add(make_deb(tmp_path / "vendor-debs", "oddity", "1:1.0~rc1"))
-    archive.publish()
-    with ArchiveServer(archive.folder) as server:
-        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
-        assert locked_and_built(world, server.uri, *fields) == (0, "")
+@pytest.mark.parametrize("hashes", [("SHA256",), ("SHA512", "SHA256"), ("SHA512",)])
+def test_one_with_suites_and_few_kinds_of_hashes(world: World, hashes: tuple[str, ...]) -> None:
+    assert stating(world, *hashes) == (0, "")
 
 
-def test_a_package_that_is_not_what_its_sha_512_says_is_not_locked(world: World, tmp_path: Path) -> None:
-    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("SHA512",))
-    deb = archive.add(make_deb(tmp_path / "vendor-debs", "oddity"))
-    archive.publish()
-    content = deb.read_bytes()
-    deb.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with ArchiveServer(archive.folder) as server:
-        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
-        status, err = locked_and_built(world, server.uri, *fields)
+def test_a_package_that_is_not_what_its_sha_512_says_is_not_locked(world: World) -> None:
+    status, err = stating(world, "SHA512", altered=True)
     assert (status, "Hash Sum mismatch" in err) == (3, True)
 
 
-def test_one_whose_packages_state_no_strong_hash(world: World, tmp_path: Path) -> None:
-    archive = SignedArchive(tmp_path / "vendor", key="vendor", hashes=("MD5Sum", "SHA256"))
-    archive.hashes_of_packages = ("MD5Sum",)
-    archive.add(make_deb(tmp_path / "vendor-debs", "oddity"))
-    archive.publish()
-    with ArchiveServer(archive.folder) as server:
-        fields = ('suite = "stable"', 'components = ["main"]', 'key = "vendor.asc"')
-        status, err = locked_and_built(world, server.uri, *fields)
+def test_one_whose_packages_state_no_strong_hash(world: World) -> None:
     manifest = world.folder / "package-cache.toml"
-    assert (status, err) == (
+    assert stating(world, "MD5Sum", "SHA256", of_packages=["MD5Sum"]) == (
         3,
         "error: cannot lock this manifest\n"
         f"{manifest}:3:12: group[0].systems[0]: group 'odd' cannot be installed in ubuntu18.04:\n"
-        "    its repository states neither SHA-256 nor SHA-512 of pool/main/oddity/oddity_1.0_all.deb\n"
+        "    its repository states neither SHA-256 nor SHA-512 of pool/main/oddity/oddity_1.0~rc1_all.deb\n"
         "    ask the owner of the repository for the field SHA256 in its Packages, or name another repository\n",
     )

@@ -8,23 +8,16 @@ from typing import Any
 
 import pytest
 from tests.check.layouts import HandMade, base, package, write_root
-from tests.support.world import World
+from tests.support.world import World, refused, toml_group
 
 from package_cache.lock.model import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
 from package_cache.resolve.upgrade_policy import Keep, Kept
 from package_cache.system import System
 
-GROUPS = """
-[[group]]
-name = "dev"
-systems = ["ubuntu18.04"]
-packages = ["library-dev"]
+GROUPS = f"\n{toml_group('dev', 'library-dev')}\n{toml_group('tools', 'editor')}"
 
-[[group]]
-name = "tools"
-systems = ["ubuntu18.04"]
-packages = ["editor"]
-"""
+
+NEWER = package("library", "1.1")
 
 
 def root_of(world: World, name: str, *paragraphs: str) -> Path:
@@ -38,7 +31,7 @@ def old(world: World) -> World:
     world.add("library")
     world.add("library-dev", depends="library (= 1.0)", Source="library")
     world.archive.publish()
-    world.manifest(GROUPS, "package-cache.toml")
+    world.manifest(GROUPS)
     assert locked(world) == (0, "")
     add_newer(world, "1.1")
     return world
@@ -50,13 +43,10 @@ def add_newer(world: World, version: str) -> None:
     world.archive.publish()
 
 
-def online(world: World, verb: str, *words: str) -> tuple[int, str, str]:
-    return world.online(verb, "--manifest", str(world.folder / "package-cache.toml"), *words)
-
-
 def locked(world: World, *words: str) -> tuple[int, str]:
-    status, _, err = online(world, "lock", *words)
-    return status, err
+    """Return the status, and standard error without the name of the world's folder."""
+    status, _, err = world.online("lock", *words)
+    return status, err.replace(str(world.folder), "")
 
 
 def lock(world: World) -> dict[str, Any]:
@@ -73,7 +63,7 @@ def sets(world: World) -> dict[str, dict[str, Sequence[str]]]:
 
 def checked(world: World, root: Path) -> dict[str, list[str]]:
     """Build, and give what `check` says would be installed in a root: the status first."""
-    assert online(world, "build", "--output", str(world.cache))[0] == 0
+    assert world.build()[0] == 0
     found = world.json("check", "--cache", str(world.cache), "--root", str(root))["result"]
     return {
         item["name"]: [str(item["status"]), *(f"{one['name']} {one['version']}" for one in item["packages"])]
@@ -82,11 +72,11 @@ def checked(world: World, root: Path) -> dict[str, list[str]]:
 
 
 def test_a_newer_image_is_served_and_older_ones_stay_served(old: World) -> None:
-    newer = root_of(old, "newer", package("library", "1.1"))
+    newer = root_of(old, "newer", NEWER)
     bare = root_of(old, "bare")
     assert checked(old, newer)["dev"] == ["13"]
     before = lock(old)
-    status, out, err = online(old, "lock", "--for", str(newer))
+    status, out, err = old.online("lock", "--for", str(newer))
     assert (status, err) == (0, "")
     assert out.endswith("since the previous lock: 1 new\n")
     assert sets(old) == {"dev": {"newer": ["library-dev_1.1_all"]}, "tools": {}}
@@ -102,7 +92,7 @@ def test_an_image_that_fits_needs_no_override(old: World) -> None:
 
 
 def test_a_newer_lock_is_made_for_the_same_images(old: World) -> None:
-    newer = root_of(old, "newer", package("library", "1.1"))
+    newer = root_of(old, "newer", NEWER)
     assert locked(old, "--for", str(newer))[0] == 0
     for name in ("library", "library-dev"):
         old.archive.remove(name)
@@ -127,9 +117,8 @@ def test_an_image_that_holds_an_older_version(old: World) -> None:
 
 def test_an_image_that_is_forgotten(old: World) -> None:
     before = (old.folder / "package-cache.lock").read_bytes()
-    assert locked(old, "--for", str(root_of(old, "newer", package("library", "1.1"))))[0] == 0
-    status, err = locked(old, "--forget", "never", "--forget", "newer")
-    assert (status, err) == (
+    assert locked(old, "--for", str(root_of(old, "newer", NEWER)))[0] == 0
+    assert locked(old, "--forget", "never", "--forget", "newer") == (
         2,
         "error: cannot forget 'never': the lock was not made for such an image\nhint: it was made for: newer\n",
     )
@@ -139,7 +128,7 @@ def test_an_image_that_is_forgotten(old: World) -> None:
 
 def test_an_image_by_its_reference(old: World) -> None:
     layout = HandMade(old.folder / "images")
-    reference = layout.name(layout.image([base(package("library", "1.1"))]), "job:2")
+    reference = layout.name(layout.image([base(NEWER)]), "job:2")
     assert locked(old, "--for", reference) == (0, "")
     (image,) = lock(old)["image"]
     assert image == {"name": "images-job-2", "reference": reference}
@@ -147,25 +136,19 @@ def test_an_image_by_its_reference(old: World) -> None:
     layout.name(layout.image([base(package("library", "9.0"))]), "job:3")
     assert locked(old, "--for", f"oci:{layout.folder}:job:4") == (
         2,
-        f"error: cannot lock for the image images-job-4: cannot read the image oci:{layout.folder}:job:4: "
+        "error: cannot lock for the image images-job-4: cannot read the image oci:/images:job:4: "
         "name one of its tags; there are: job:2, job:3\n"
         "hint: where it is gone for good: package-cache lock --forget images-job-4\n",
     )
 
 
-IMAGES = """
-[[image]]
-name = "training"
-status = "training.status"
-system = "ubuntu18.04"
-groups = ["dev"]
-"""
+IMAGE = '[[image]]\nname = "training"\nstatus = "training.status"\nsystem = "ubuntu18.04"\ngroups = ["dev"]\n'
 
 
 def test_an_image_of_the_manifest(old: World) -> None:
-    status = root_of(old, "newer", package("library", "1.1")) / "var/lib/dpkg/status"
+    status = root_of(old, "newer", NEWER) / "var/lib/dpkg/status"
     (old.folder / "training.status").write_text(status.read_text())
-    old.manifest(GROUPS + IMAGES, "package-cache.toml")
+    old.manifest(GROUPS + IMAGE)
     assert locked(old)[0] == 0
     add_newer(old, "1.2")
     status = root_of(old, "newest", package("library", "1.2")) / "var/lib/dpkg/status"
@@ -173,7 +156,7 @@ def test_an_image_of_the_manifest(old: World) -> None:
     assert locked(old, "--for", "training") == (0, "")
     assert lock(old)["image"] == [{"name": "training"}]
     assert sets(old) == {"dev": {"training": ["library-dev_1.2_all"]}, "tools": {}}
-    old.manifest(GROUPS, "package-cache.toml")
+    old.manifest(GROUPS)
     assert locked(old, "--keep") == (
         0,
         "warning: the lock is no longer for the image training: the manifest does not name it any more\n",
@@ -183,9 +166,8 @@ def test_an_image_of_the_manifest(old: World) -> None:
 
 def test_nothing_that_the_archives_have_fits(old: World) -> None:
     before = (old.folder / "package-cache.lock").read_bytes()
-    status, err = locked(old, "--for", str(root_of(old, "newest", package("library", "9.0"))))
-    assert status == 3
-    assert err.replace(str(old.folder), "") == (
+    assert locked(old, "--for", str(root_of(old, "newest", package("library", "9.0")))) == (
+        3,
         "error: cannot lock this manifest\n"
         "/package-cache.toml:4:12: group[0].systems[0]: "
         "group 'dev' cannot be installed in the image newest, whatever the archives have:\n"
@@ -193,53 +175,54 @@ def test_nothing_that_the_archives_have_fits(old: World) -> None:
         "    The following packages have unmet dependencies:\n"
         "     library-dev : Depends: library (= 1.1) but 9.0 is to be installed\n"
         "    upgrade the image, or leave the group to the image's fallback: "
-        "in an [[image]], groups = [...] names the others\n"
+        "in an [[image]], groups = [...] names the others\n",
     )
     assert (old.folder / "package-cache.lock").read_bytes() == before
 
 
-def test_an_image_of_another_system(old: World) -> None:
-    other = root_of(old, "other")
-    (other / "usr/lib/os-release").write_text('ID=ubuntu\nVERSION_ID="20.04"\n')
-    assert locked(old, "--for", str(other)) == (
-        2,
-        "error: cannot lock for the image other: it is ubuntu20.04 amd64, and no group of the manifest is for that\n"
-        "hint: the manifest is for: ubuntu18.04 amd64\n",
-    )
-
-
-def test_what_is_no_image(old: World) -> None:
-    assert locked(old, "--for", "training") == (
-        2,
-        "error: cannot lock for 'training': it is no image of the manifest, no reference and no folder\n"
-        "hint: images of the manifest: none; references: docker://HOST/NAME:TAG, oci:DIR:TAG, oci-archive:FILE\n",
-    )
-
-
-def test_an_image_without_dpkg_has_no_architecture(old: World) -> None:
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        (
+            "usr/lib/os-release",
+            'ID=ubuntu\nVERSION_ID="20.04"\n',
+            "error: cannot lock for the image bare: it is ubuntu20.04 amd64, and no group of the manifest is for that\n"
+            "hint: the manifest is for: ubuntu18.04 amd64\n",
+        ),
+        (
+            "var/lib/dpkg/status",
+            "",
+            "error: cannot lock for the image bare: its dpkg does not report an architecture\n"
+            "hint: name it in an [[image]] of the manifest: architecture\n",
+        ),
+        (
+            None,
+            "",
+            "error: cannot lock for 'training': it is no image of the manifest, no reference and no folder\n"
+            "hint: images of the manifest: none; references: docker://HOST/NAME:TAG, oci:DIR:TAG, oci-archive:FILE\n",
+        ),
+    ],
+    ids=["another system", "no architecture", "no image"],
+)
+def test_an_image_that_is_refused(old: World, file: str | None, text: str, told: str) -> None:
     root = root_of(old, "bare")
-    (root / "var/lib/dpkg/status").write_text("")
-    assert locked(old, "--for", str(root)) == (
-        2,
-        "error: cannot lock for the image bare: its dpkg does not report an architecture\n"
-        "hint: name it in an [[image]] of the manifest: architecture\n",
-    )
+    if file:
+        (root / file).write_text(text)
+    assert locked(old, "--for", str(root) if file else "training") == (2, told)
 
 
 @pytest.mark.parametrize("other", ["--keep", "--upgrade"])
 @pytest.mark.parametrize("own", ["--for", "--forget"])
 def test_options_that_contradict_an_image(own: str, other: str, old: World) -> None:
-    status, err = locked(old, own, "job", other)
-    assert status == 2
-    assert "--for and --forget change no locked version: run lock --keep or --upgrade separately\n" in err
+    told = "--for and --forget change no locked version: run lock --keep or --upgrade separately\n"
+    refused(old.online("lock", own, "job", other), 2, told)
 
 
 def test_an_image_that_is_gone(old: World) -> None:
-    root = root_of(old, "newer", package("library", "1.1"))
+    root = root_of(old, "newer", NEWER)
     assert locked(old, "--for", str(root))[0] == 0
     root.rename(old.folder / "elsewhere")
-    status, err = locked(old)
-    assert (status, err.replace(str(old.folder), "")) == (
+    assert locked(old) == (
         2,
         "error: cannot lock for the image newer: cannot check /newer: there is no such folder\n"
         "hint: where it is gone for good: package-cache lock --forget newer\n",
@@ -248,22 +231,22 @@ def test_an_image_that_is_gone(old: World) -> None:
 
 def test_names_of_images_that_are_alike(old: World) -> None:
     (old.folder / "more").mkdir()
-    one = root_of(old, "Newer!", package("library", "1.1"))
-    other = root_of(old, "more/newer-", package("library", "1.1"))
+    one = root_of(old, "Newer!", NEWER)
+    other = root_of(old, "more/newer-", NEWER)
     for root in (one, other, one):
         assert locked(old, "--for", str(root))[0] == 0
     assert lock(old)["image"] == [{"name": "newer-", "root": "Newer!"}, {"name": "newer--2", "root": "more/newer-"}]
 
 
 def test_other_verbs_with_two_versions_of_a_package(old: World) -> None:
-    newer = root_of(old, "newer", package("library", "1.1"))
+    newer = root_of(old, "newer", NEWER)
     assert checked(old, newer)["dev"] == ["13"]
     before = old.folder / "before.lock"
     before.write_bytes((old.folder / "package-cache.lock").read_bytes())
     assert locked(old, "--for", str(newer))[0] == 0
     assert checked(old, newer)["dev"][0] == "0"
     cache, lock_file = str(old.cache), str(old.folder / "package-cache.lock")
-    assert ": up to date: " in online(old, "build", "--output", cache)[1]
+    assert ": up to date: " in old.build()[1]
     assert old.json("diff", lock_file, cache)["result"]["different"] is False
     assert old.json("diff", str(before), cache)["result"]["changes"]["new"] == 1
     assert old.run("verify", "--cache", cache)[0] == 0
@@ -280,7 +263,7 @@ def test_other_verbs_with_two_versions_of_a_package(old: World) -> None:
 
 def test_an_image_with_a_second_architecture(world: World) -> None:
     world.archive.architectures = ["amd64", "i386"]
-    world.manifest(GROUPS, "package-cache.toml")
+    world.manifest(GROUPS)
 
     def publish(version: str) -> None:
         for architecture in ("amd64", "i386"):
@@ -288,16 +271,13 @@ def test_an_image_with_a_second_architecture(world: World) -> None:
         world.add("library-dev", version, architecture="amd64", depends=f"library (= {version})", Source="library")
         world.archive.publish()
 
-    def of(architecture: str) -> str:
-        text = package("library", "1.1", Multi_Arch="same")
-        return text.replace("Architecture: all", f"Architecture: {architecture}")
-
     publish("1.0")
     assert locked(world) == (0, "")
     for name in ("library", "library-dev"):
         world.archive.remove(name)
     publish("1.2")
-    root = root_of(world, "both", of("amd64"), of("i386"))
+    both = [package("library", "1.1", architecture=name, Multi_Arch="same") for name in ("amd64", "i386")]
+    root = root_of(world, "both", *both)
     (root / "var/lib/dpkg/arch").write_text("amd64\ni386\n")
     assert locked(world, "--for", str(root)) == (0, "")
     needed = ["library-dev_1.2_amd64", "library_1.2_amd64", "library_1.2_i386"]

@@ -2,15 +2,12 @@
 
 import os
 import subprocess
-import sys
 
+import pytest
+from tests.check.layouts import STATUS
+from tests.cli.conftest import COMMAND
 from tests.support.busybox import needs_containment
 from tests.support.world import World
-
-PROGRAM = "from package_cache.cli.entry import main; main()"
-STATUS = (
-    "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.20\nMaintainer: x\nDescription: x\n"
-)
 
 
 def run_as_nobody(world: World, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -18,23 +15,20 @@ def run_as_nobody(world: World, *words: str, **more: str) -> subprocess.Complete
     user = ["unshare", "--user", "--map-user=54321", "--map-group=54321"]
     env = {"PATH": os.environ["PATH"], **more}
     return subprocess.run(
-        [*user, sys.executable, "-c", PROGRAM, *words],
+        [*user, *COMMAND, *words],
         env=env, capture_output=True, text=True, check=False, cwd=world.folder, umask=0o077,
     )  # fmt: skip
 
 
-def test_every_verb_for_a_user_without_an_account(world: World) -> None:
+@pytest.fixture(autouse=True)
+def _contained(world: World) -> None:
     needs_containment()
     world.manifest("edit,ubuntu18.04,editor\n")
-    (world.folder / "status").write_text(STATUS)
-    online = (
-        "--state",
-        "state",
-        "--mirror",
-        f"ubuntu={world.server.uri}",
-        "--keyring",
-        f"ubuntu={world.archive.keyring}",
-    )
+
+
+def test_every_verb_for_a_user_without_an_account(world: World) -> None:
+    (world.folder / "status").write_text(STATUS.format(architecture="amd64"))
+    online = ("--state", "state", *world.sources)
     cache = ("--cache", "package_cache")
     for words in (
         ("lock", *online), ("build", *online), ("outdated", *online), ("list", *cache), ("show", "edit", *cache),
@@ -55,8 +49,6 @@ def test_every_verb_for_a_user_without_an_account(world: World) -> None:
 
 
 def test_a_user_without_a_home_must_name_the_state_folder(world: World) -> None:
-    needs_containment()
-    world.manifest("edit,ubuntu18.04,editor\n")
     done = run_as_nobody(world, "lock")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
@@ -67,8 +59,6 @@ def test_a_user_without_a_home_must_name_the_state_folder(world: World) -> None:
 
 
 def test_a_home_that_cannot_be_written(world: World) -> None:
-    needs_containment()
-    world.manifest("edit,ubuntu18.04,editor\n")
     home = world.folder / "home"
     home.mkdir(mode=0o555)
     done = run_as_nobody(world, "lock", HOME=str(home))

@@ -1,4 +1,7 @@
-"""Standard output that is closed, full, or of another encoding: a status of the table, and never a traceback."""
+"""Standard output that is closed, full, or of another encoding: a status of the table, and never a traceback.
+
+From its first moment to its last, the command ends on a signal as the table of statuses says.
+"""
 
 import json
 import os
@@ -7,35 +10,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import COMMAND
 
-PROGRAM = "from package_cache.cli.entry import main; main()"
-ERRORS = [
-    "gc",
-    "sbom",
-    "list --json",
-    "check --root / --json",
-    "diff a b --json",
-    "gc --wrong --json",
-    "outdated --json",
-]
+ERRORS = ["gc", "sbom", "list", "check --root /", "diff a b", "gc --wrong", "outdated"]
 
 
 def run(line: str, redirected: str, folder: Path, **env: str) -> "subprocess.CompletedProcess[str]":
-    script = f'set -o pipefail; "$0" -c "$1" {line} {redirected}'
-    argv = ["bash", "-c", script, sys.executable, PROGRAM]
+    argv = ["bash", "-c", f'set -o pipefail; "$@" {line} {redirected}', "bash", *COMMAND]
+    env = {**os.environ, **env}
     return subprocess.run(
-        argv,
-        cwd=folder,
-        env={**os.environ, **env},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
+        argv, cwd=folder, env=env, capture_output=True, encoding="utf-8", errors="replace", check=False
     )
 
 
 @pytest.mark.parametrize("redirected", ["| true", ">/dev/full", ">&-", "2>&-", "2>/dev/full", ">&- 2>&-"])
-@pytest.mark.parametrize("line", [*ERRORS[2:4], "--help"])
+@pytest.mark.parametrize("line", ["list --json", "check --root / --json", "--help"])
 def test_standard_output_that_cannot_be_written(line: str, redirected: str, tmp_path: Path) -> None:
     done = run(line, redirected, tmp_path)
     assert "Traceback" not in done.stderr
@@ -47,7 +36,7 @@ def test_standard_output_that_cannot_be_written(line: str, redirected: str, tmp_
 
 @pytest.mark.parametrize("line", ERRORS)
 def test_an_error_as_data_is_always_data(line: str, tmp_path: Path) -> None:
-    done = run(f"{line} --json" if "--json" not in line else line, "", tmp_path, NO_COLOR="1")
+    done = run(f"{line} --json", "", tmp_path, NO_COLOR="1")
     assert json.loads(done.stdout)["status"] == done.returncode != 0
 
 
@@ -60,3 +49,49 @@ def test_characters_that_a_locale_does_not_have(tmp_path: Path) -> None:
         assert (plain.returncode, "no difference" in plain.stdout) == (0, True), plain.stderr
         data = run("diff *.lock *.lock --json", "", tmp_path, PYTHONIOENCODING=encoding)
         assert json.loads(data.stdout)["result"]["before"]["path"] == str(name)
+
+
+RUN = """
+import os, signal, tempfile, time
+from package_cache.cli import entry, main
+from package_cache.filesystem import temporary
+{}
+main.run = run
+entry.main()
+"""
+LATE = {
+    "in a destructor": """
+class Late:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def run(words):
+    Late()
+    time.sleep(2)
+    return 0
+""",
+    "while a class is made": """
+class Late:
+    def __set_name__(self, owner, name):
+        signal.raise_signal(signal.SIGINT)
+def run(words):
+    class Made:
+        late = Late()
+""",
+    "while a temporary folder is removed": """
+def run(words):
+    def interrupted(*words, **more):
+        temporary.shutil.rmtree = right
+        signal.raise_signal(signal.SIGINT)
+    right, temporary.shutil.rmtree = temporary.shutil.rmtree, interrupted
+    with temporary.temporary_folder() as folder:
+        print(folder)
+""",
+}
+
+
+@pytest.mark.parametrize("when", LATE)
+def test_a_signal_that_comes_late_is_one(when: str) -> None:
+    argv = [sys.executable, "-c", RUN.format(LATE[when])]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted: run the command again\n")
+    assert not done.stdout or not Path(done.stdout.strip()).exists()

@@ -1,12 +1,11 @@
 """What a log of a pipeline shows of a command: nothing of a quick one, phases and how far they are of a long one."""
 
-import os
 import re
 import subprocess
-import sys
 import time
 
 import pytest
+from tests.cli.conftest import COMMAND
 from tests.support.world import World
 
 from package_cache.cli import plain_log
@@ -90,10 +89,8 @@ def test_a_build_has_a_line_for_each_phase(world: World, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full"])
 def test_an_unwritable_standard_error_changes_no_status(world: World, redirected: str) -> None:
     world.built("edit,ubuntu18.04,editor\n")
-    program = (
-        "import package_cache.cli.plain_log as log; log.QUIET = 0.0\nfrom package_cache.cli.entry import main; main()"
-    )
-    script = f'"$0" -c "$1" verify --cache "$2" {redirected}'
-    argv = ["sh", "-c", script, sys.executable, program, str(world.cache)]
-    done = subprocess.run(argv, env=os.environ, capture_output=True, encoding="utf-8", check=False)
+    python, option, program = COMMAND
+    talkative = f"import package_cache.cli.plain_log as log; log.QUIET = 0.0\n{program}"
+    argv = ["sh", "-c", f'"$@" {redirected}', "sh", python, option, talkative, "verify", "--cache", str(world.cache)]
+    done = subprocess.run(argv, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stdout.endswith("intact\n")) == (0, True), done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.proxy import Certificates, Proxy, apt_told, made_authority
 from tests.support.server import ArchiveServer
-from tests.support.world import World
+from tests.support.world import World, refused
 
 Told = Callable[..., Path]
 
@@ -38,56 +38,39 @@ def told(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
 
 def lock_and_build(world: World, uri: str = "http://archive.invalid") -> tuple[tuple[int, int], str]:
     world.manifest("edit,ubuntu18.04,editor\n")
-    mirror = ("--mirror", f"ubuntu={uri}")
-    words = (
-        "--manifest", str(world.folder / "package_cache_info"), "--state", str(world.folder / "state"),
-        "--keyring", f"ubuntu={world.archive.keyring}", *mirror,
-    )  # fmt: skip
-    locked = world.run("lock", *words)
-    built = world.run("build", *words, "--output", str(world.cache))
+    locked = world.online("lock", mirror=uri)
+    built = world.online("build", "--output", str(world.cache), mirror=uri)
     return (locked[0], built[0]), locked[2] + built[2]
 
 
-def asked(proxy: Proxy, uri: str) -> bool:
-    """Return whether it was asked for lists and packages."""
-    return any(line == f"GET {uri}/dists/bionic/InRelease" for line in proxy.log) and any(
-        line.startswith(f"GET {uri}/pool/") for line in proxy.log
-    )
-
-
-def test_a_proxy_of_the_environment(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    told()
-    monkeypatch.setenv("http_proxy", proxy.uri)
-    assert lock_and_build(world) == ((0, 0), "")
-    assert asked(proxy, "http://archive.invalid")
-
-
-@pytest.mark.parametrize("for_one_host", [False, True])
-def test_a_proxy_of_apt(world: World, proxy: Proxy, told: Told, for_one_host: bool) -> None:
-    told(f'Acquire::http::Proxy{"::archive.invalid" if for_one_host else ""} "{proxy.uri}";')
-    assert lock_and_build(world) == ((0, 0), "")
-    assert asked(proxy, "http://archive.invalid")
-
-
-def test_a_program_that_finds_the_proxy(world: World, proxy: Proxy, told: Told) -> None:
+@pytest.mark.parametrize("by", ["the environment", "apt", "apt, for one host", "a program"])
+def test_a_proxy(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     program = world.folder / "find-proxy"
     program.write_text(f"#!/bin/sh\necho {proxy.uri}\n")
     program.chmod(0o755)
-    told(f'Acquire::http::Proxy-Auto-Detect "{program}";')
+    settings = {
+        "apt": f'Acquire::http::Proxy "{proxy.uri}";',
+        "apt, for one host": f'Acquire::http::Proxy::archive.invalid "{proxy.uri}";',
+        "a program": f'Acquire::http::Proxy-Auto-Detect "{program}";',
+    }
+    told(settings.get(by, ""))
+    if by == "the environment":
+        monkeypatch.setenv("http_proxy", proxy.uri)
     assert lock_and_build(world) == ((0, 0), "")
-    assert asked(proxy, "http://archive.invalid")
+    assert "GET http://archive.invalid/dists/bionic/InRelease" in proxy.log
+    assert any(line.startswith("GET http://archive.invalid/pool/") for line in proxy.log)
 
 
-def test_a_host_without_the_proxy(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    told()
-    monkeypatch.setenv("http_proxy", proxy.uri)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert lock_and_build(world, world.server.uri) == ((0, 0), "")
-    assert proxy.log == []
-
-
-def test_a_host_that_apt_reaches_directly(world: World, proxy: Proxy, told: Told) -> None:
-    told(f'Acquire::http::Proxy "{proxy.uri}";', 'Acquire::http::Proxy::127.0.0.1 "DIRECT";')
+@pytest.mark.parametrize("by", ["the environment", "apt"])
+def test_a_host_without_the_proxy(
+    world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    if by == "apt":
+        told(f'Acquire::http::Proxy "{proxy.uri}";', 'Acquire::http::Proxy::127.0.0.1 "DIRECT";')
+    else:
+        told()
+        monkeypatch.setenv("http_proxy", proxy.uri)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert lock_and_build(world, world.server.uri) == ((0, 0), "")
     assert proxy.log == []
 
@@ -98,12 +81,16 @@ def test_a_proxy_with_a_password(world: World, told: Told) -> None:
         assert lock_and_build(world) == ((0, 0), "")
         told(f'Acquire::http::Proxy "{proxy.uri.replace("//", "//me:Geheim.0815@")}";')
         world.server.forget_requests()
-        (statuses, err) = lock_and_build(world)
+        statuses, err = lock_and_build(world)
     assert statuses[0] == 5
     assert "407" in err
     assert "Geheim" not in err
     texts = [path.read_bytes() for path in world.folder.rglob("*") if path.is_file() and path.name != "told.conf"]
     assert not any(b"Geheim" in text for text in texts), "it is written nowhere"
+
+
+HINT = 'hint: name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)'
+SECURE = "https://archive.invalid"
 
 
 @pytest.fixture
@@ -116,21 +103,12 @@ def secure(world: World, certificates: Certificates) -> Iterator[tuple[Proxy, Ar
         yield proxy, server
 
 
-def by_folder(certificates: Certificates) -> str:
-    """Return a folder of certificate authorities for GnuTLS."""
-    folder = certificates.folder / "authorities"
-    folder.mkdir(exist_ok=True)
-    (folder / "ours.pem").write_bytes(certificates.authority.read_bytes())
-    return str(folder)
-
-
-@pytest.mark.parametrize("how", ["for all", "for one host", "capitals"])
+@pytest.mark.parametrize("name", ["CAInfo", "archive.invalid::CAInfo", "CaInfo"])
 def test_an_authority_of_apt(
-    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told, how: str
+    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told, name: str
 ) -> None:
-    name = {"for all": "CAInfo", "for one host": "archive.invalid::CAInfo", "capitals": "CaInfo"}[how]
     told(f'Acquire::https::Proxy "{secure[0].uri}";', f'Acquire::https::{name} "{certificates.authority}";')
-    assert lock_and_build(world, "https://archive.invalid") == ((0, 0), "")
+    assert lock_and_build(world, SECURE) == ((0, 0), "")
     assert set(secure[0].log) == {"CONNECT archive.invalid:443"}
     assert any(path.endswith(".deb") for path in secure[1].requests)
 
@@ -141,7 +119,7 @@ def test_a_proxy_of_the_environment_for_https(
 ) -> None:  # fmt: skip
     told(f'Acquire::https::CAInfo "{certificates.authority}";')
     monkeypatch.setenv("https_proxy", secure[0].uri)
-    assert lock_and_build(world, "https://archive.invalid") == ((0, 0), "")
+    assert lock_and_build(world, SECURE) == ((0, 0), "")
 
 
 @pytest.mark.parametrize("setting", ["", "Verify-Peer", "Verify-Host", "archive.invalid::Verify-Peer"])
@@ -149,9 +127,9 @@ def test_a_server_that_nobody_vouches_for_is_refused(
     world: World, secure: tuple[Proxy, ArchiveServer], told: Told, setting: str
 ) -> None:
     told(f'Acquire::https::Proxy "{secure[0].uri}";', *([f'Acquire::https::{setting} "false";'] if setting else []))
-    statuses, err = lock_and_build(world, "https://archive.invalid")
+    statuses, err = lock_and_build(world, SECURE)
     assert statuses[0] == 5
-    assert 'hint: name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)' in err
+    assert HINT in err
     assert ("Verify-Peer and Verify-Host of this machine do not count" in err) == bool(setting)
     assert secure[1].requests == []
 
@@ -161,14 +139,11 @@ def test_downloads_from_an_unverified_server_are_refused(
 ) -> None:
     proxy = f'Acquire::https::Proxy "{secure[0].uri}";'
     told(proxy, f'Acquire::https::CAInfo "{certificates.authority}";')
-    assert lock_and_build(world, "https://archive.invalid")[0] == (0, 0)
+    assert lock_and_build(world, SECURE)[0] == (0, 0)
     for path in (world.cache / "pool").iterdir():
         path.unlink()
     told(proxy, 'Acquire::https::Verify-Peer "false";')
-    words = ("--manifest", str(world.folder / "package_cache_info"), "--mirror", "ubuntu=https://archive.invalid")
-    status, _, err = world.run("build", *words, "--state", str(world.folder / "state"), "--output", str(world.cache))
-    assert status == 5
-    assert 'hint: name the authority that vouches for this server: Acquire::https::CAInfo "FILE"; in apt.conf(5)' in err
+    refused(world.online("build", "--output", str(world.cache), mirror=SECURE), 5, HINT)
 
 
 def test_a_server_that_asks_for_a_certificate(world: World, certificates: Certificates, told: Told) -> None:
@@ -178,7 +153,7 @@ def test_a_server_that_asks_for_a_certificate(world: World, certificates: Certif
     ):
         lines = [f'Acquire::https::Proxy "{proxy.uri}";', f'Acquire::https::CAInfo "{certificates.authority}";']
         told(*lines)
-        assert lock_and_build(world, "https://archive.invalid")[0][0] == 5
+        assert lock_and_build(world, SECURE)[0][0] == 5
         certificate, key = certificates.of("client.invalid")
         told(*lines, f'Acquire::https::SslCert "{certificate}";', f'Acquire::https::SslKey "{key}";')
-        assert lock_and_build(world, "https://archive.invalid") == ((0, 0), "")
+        assert lock_and_build(world, SECURE) == ((0, 0), "")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.support.world import World
+from tests.support.world import World, refused
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.verify import verify
@@ -16,63 +16,68 @@ from package_cache.stage import stage
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
 
 
-def test_staged_groups_are_complete_and_add_up(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    volume = world.folder / "volume"
-    assert "2 new files" in world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))[1]
-    assert "1 new file" in world.run("stage", "view", "--cache", str(world.cache), "--to", str(volume))[1]
-    assert "nothing to do" in world.run("stage", "view", "--cache", str(world.cache), "--to", str(volume))[1]
-    listed = world.json("list", "--cache", str(volume))["result"]["groups"]
+@pytest.fixture
+def built(world: World) -> World:
+    world.built(TWO_GROUPS)
+    return world
+
+
+@pytest.fixture
+def volume(world: World) -> Path:
+    return world.folder / "volume"
+
+
+def staged(world: World, *groups: str) -> tuple[int, str, str]:
+    return world.run("stage", *groups, "--cache", str(world.cache), "--to", str(world.folder / "volume"))
+
+
+def test_staged_groups_are_complete_and_add_up(built: World, volume: Path) -> None:
+    assert "2 new files" in staged(built, "edit")[1]
+    assert "1 new file" in staged(built, "view")[1]
+    assert "nothing to do" in staged(built, "view")[1]
+    listed = built.json("list", "--cache", str(volume))["result"]["groups"]
     assert [group["name"] for group in listed] == ["edit", "view"]
-    assert world.run("verify", "--cache", str(volume))[0] == 0
+    assert built.run("verify", "--cache", str(volume))[0] == 0
 
 
-def test_two_at_once_are_both_right(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    volume = world.folder / "volume"
+def test_two_at_once_are_both_right(built: World, volume: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda group: stage([group], CacheFolder(world.cache), volume), ["edit", "view"] * 5))
+        list(pool.map(lambda group: stage([group], CacheFolder(built.cache), volume), ["edit", "view"] * 5))
     assert verify(CacheFolder(volume)).problems == ()
     assert len(list((volume / "pool").iterdir())) == 3
 
 
-def test_a_truncated_package_is_not_staged(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    victim = next((world.cache / "pool").glob("*.deb"))
-    victim.write_bytes(b"")
-    volume = world.folder / "volume"
-    status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
-    assert status == 31
-    assert "does not match its hash or size" in err
-    assert not volume.exists()
+def put_link_to_secret(place: Path) -> None:
+    secret = place.parents[2] / "secret"
+    secret.write_bytes(b"x" * place.stat().st_size)
+    place.unlink()
+    place.symlink_to(secret)
 
 
-def test_an_altered_package_of_the_same_size_is_not_staged(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    victim = next((world.cache / "pool").glob("*.deb"))
-    victim.write_bytes(bytes(victim.stat().st_size))
-    volume = world.folder / "volume"
-    status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
-    assert status == 31
-    assert f"{victim} does not match its hash or size" in err
-    assert list((volume / "pool").glob(victim.name)) == list((volume / "pool").glob(".new-*")) == []
+def truncate(place: Path) -> None:
+    place.write_bytes(b"")
+
+
+def alter(place: Path) -> None:
+    place.write_bytes(bytes(place.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [truncate, alter, put_link_to_secret])
+def test_a_damaged_package_is_not_staged(damage: Callable[[Path], None], built: World, volume: Path) -> None:
+    victim = next((built.cache / "pool").glob("*.deb"))
+    damage(victim)
+    refused(staged(built, "edit", "view"), 31, f"{victim} does not match its hash or size")
+    assert list(volume.glob(f"pool/{victim.name}")) == list(volume.glob("pool/.new-*")) == []
     assert not (volume / "package-cache.json").exists()
+    assert volume.exists() == (damage is alter)  # which is seen only while it is copied
 
 
-def test_an_altered_package_of_the_same_size_is_staged_again(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    volume = world.folder / "volume"
-    words = ["stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume)]
-    world.run(*words)
+def test_an_altered_package_of_the_same_size_is_staged_again(built: World, volume: Path) -> None:
+    staged(built, "edit", "view")
     victim = next((volume / "pool").glob("*.deb"))
     intact = victim.read_bytes()
     victim.write_bytes(bytes(len(intact)))
-    assert "1 new file" in world.run(*words)[1]
+    assert "1 new file" in staged(built, "edit", "view")[1]
     assert victim.read_bytes() == intact
     assert verify(CacheFolder(volume)).problems == ()
 
@@ -87,90 +92,60 @@ def put_link(place: Path) -> None:
 
 @pytest.mark.parametrize("put", [put_folder, put_link, os.mkfifo])
 @pytest.mark.parametrize("verb", ["build", "stage"])
-def test_other_kinds_of_files_in_the_pool_are_replaced(verb: str, put: Callable[[Path], None], world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    words = ["stage", "edit", "view", "--cache", str(world.cache), "--to", str(world.folder / "volume")]
-    world.run(*words)
-    place = world.cache if verb == "build" else world.folder / "volume"
+def test_other_kinds_of_files_in_the_pool_are_replaced(verb: str, put: Callable[[Path], None], built: World) -> None:
+    staged(built, "edit", "view")
+    place = built.cache if verb == "build" else built.folder / "volume"
     victim = next((place / "pool").glob("*.deb"))
     victim.unlink()
     put(victim)
-    status, _, err = world.build() if verb == "build" else world.run(*words)
-    assert (status, err) == (0, "")
+    assert (built.build() if verb == "build" else staged(built, "edit", "view"))[::2] == (0, "")
     assert verify(CacheFolder(place)).problems == ()
     assert not victim.is_symlink()
 
 
-def test_a_job_that_writes_to_its_volume_does_not_write_to_the_cache(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    volume = world.folder / "volume"
-    world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
-    for staged in volume.rglob("*"):
-        if staged.is_file():
-            staged.chmod(0o666)
-            staged.write_bytes(b"written by a job")
-    assert verify(CacheFolder(world.cache)).problems == ()
+def test_a_job_that_writes_to_its_volume_does_not_write_to_the_cache(built: World, volume: Path) -> None:
+    staged(built, "edit", "view")
+    for path in volume.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666)
+            path.write_bytes(b"written by a job")
+    assert verify(CacheFolder(built.cache)).problems == ()
 
 
 @pytest.mark.parametrize("name", ["package-cache.json", "install_group.sh", "groups/edit-ubuntu18.04/amd64.group"])
-def test_a_file_that_is_a_pipe_is_not_waited_for(name: str, world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    (world.cache / name).unlink()
-    os.mkfifo(world.cache / name)
-    volume = world.folder / "volume"
-    status, _, err = world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))
+def test_a_file_that_is_a_pipe_is_not_waited_for(name: str, built: World, volume: Path) -> None:
+    (built.cache / name).unlink()
+    os.mkfifo(built.cache / name)
+    status, _, err = staged(built, "edit")
     assert (status, volume.exists()) == (31, False)
     assert "is not a regular file" in err
-    status, _, err = world.run("verify", "--cache", str(world.cache))
+    status, _, err = built.run("verify", "--cache", str(built.cache))
     assert (status, name.rpartition("/")[2] in err) == (31, True)
 
 
-def test_a_description_that_leads_elsewhere_touches_nothing_there(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    description = world.cache / "package-cache.json"
+def test_a_description_that_leads_elsewhere_touches_nothing_there(built: World, volume: Path) -> None:
+    description = built.cache / "package-cache.json"
     document = json.loads(description.read_bytes())
     document["groups"][0].update(system="/../../../precious", files={})
     description.write_text(json.dumps(document))
-    (world.folder / "precious").mkdir()
-    (world.folder / "precious/file").write_text("mine")
-    volume = world.folder / "volume"
-    status, _, err = world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))
+    (built.folder / "precious").mkdir()
+    (built.folder / "precious/file").write_text("mine")
+    status, _, err = staged(built, "edit")
     assert (status, volume.exists()) == (31, False)
     assert "groups[0].system: '/../../../precious' is not an OS release" in err
-    assert (world.folder / "precious/file").read_text() == "mine"
-
-
-def test_a_link_is_not_staged(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    victim = next((world.cache / "pool").glob("*.deb"))
-    secret = world.folder / "secret"
-    secret.write_bytes(b"x" * victim.stat().st_size)
-    victim.unlink()
-    victim.symlink_to(secret)
-    volume = world.folder / "volume"
-    status, _, err = world.run("stage", "edit", "view", "--cache", str(world.cache), "--to", str(volume))
-    assert status == 31
-    assert "does not match its hash or size" in err
-    assert not volume.exists()
+    assert (built.folder / "precious/file").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     "name", ["pool", "groups", "groups/edit-ubuntu18.04", "package-cache.json", "install_group.sh", ".lock"]
 )
-def test_a_link_on_the_volume_does_not_lead_out_of_it(name: str, world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    world.build()
-    volume, outside = world.folder / "volume", world.folder / "outside"
+def test_a_link_on_the_volume_does_not_lead_out_of_it(name: str, built: World, volume: Path) -> None:
+    outside = built.folder / "outside"
     for folder in (volume, outside):
         folder.mkdir()
     (volume / name).parent.mkdir(exist_ok=True)
     (volume / name).symlink_to(outside / "new" if "." in name else outside)
-    status, _, err = world.run("stage", "edit", "--cache", str(world.cache), "--to", str(volume))
+    status, _, err = staged(built, "edit")
     assert not list(outside.iterdir())
     if name == ".lock":
         assert (status, "Too many levels of symbolic links" in err) == (42, True)

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +20,8 @@ def many(groups: int, packages: int, seed: int = 1) -> list[PooledPackage]:
         system = chance.choice(SYSTEMS)
         users = range(groups) if number % 5 == 0 else [chance.randrange(groups)]
         size = int(chance.lognormvariate(11.5, 1.5))
-        made.append(
-            PooledPackage(
-                f"{number:064x}", size, f"package-{number}", frozenset((f"g{user}", system) for user in users)
-            )
-        )
+        groups_of = frozenset((f"g{user}", system) for user in users)
+        made.append(PooledPackage(f"{number:064x}", size, f"package-{number}", groups_of))
     return made
 
 
@@ -32,18 +30,19 @@ def contents(packages: list[PooledPackage]) -> set[frozenset[str]]:
     return {frozenset(package.sha256 for package in layer.packages) for layer in cut(packages)}
 
 
-def test_each_package_is_in_one_layer() -> None:
-    packages = many(6, 400)
+def check_cut(packages: list[PooledPackage]) -> None:
+    """Check that each package is in one layer, and that there are never more than a runtime mounts."""
     layers = cut(packages)
-    assert sorted(package.sha256 for layer in layers for package in layer.packages) == sorted(
-        package.sha256 for package in packages
-    )
-    assert cut(list(reversed(packages))) == layers
+    assert len(layers) <= MOST_LAYERS
+    assert all(layer.packages for layer in layers)
+    held = [package.sha256 for layer in layers for package in layer.packages]
+    assert sorted(held) == sorted(package.sha256 for package in packages)
+    assert cut(packages[::-1]) == layers
 
 
-def test_there_are_never_more_than_a_runtime_mounts() -> None:
-    assert len(cut(many(1000, 20_000))) <= MOST_LAYERS
-    assert len(cut(many(300, 300))) <= MOST_LAYERS
+@pytest.mark.parametrize(("groups", "packages"), [(6, 400), (1000, 20_000), (300, 300)])
+def test_each_package_is_in_one_of_few_layers(groups: int, packages: int) -> None:
+    check_cut(many(groups, packages))
 
 
 def test_what_one_group_alone_needs_is_not_beside_what_another_needs_where_both_are_large() -> None:
@@ -90,13 +89,8 @@ def pools(draw: st.DrawFn) -> list[PooledPackage]:
 
 @given(pools())
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_names_and_sizes_each_package_is_in_one_of_few_layers(packages: list[PooledPackage]) -> None:
-    layers = cut(packages)
-    assert len(layers) <= MOST_LAYERS
-    assert all(layer.packages for layer in layers)
-    held = [package.sha256 for layer in layers for package in layer.packages]
-    assert sorted(held) == sorted(package.sha256 for package in packages)
-    assert cut(packages[::-1]) == layers
+def test_each_package_is_in_one_of_few_layers_whatever_the_names_and_sizes(packages: list[PooledPackage]) -> None:
+    check_cut(packages)
 
 
 @given(pools(), st.data())

@@ -5,19 +5,13 @@ from pathlib import Path
 import pytest
 from tests.check.layouts import package, write_root
 from tests.image.trees import init_tree
-from tests.support.world import World
+from tests.support.world import World, toml_group
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.platform_subset import read_part
 from package_cache.cache.verify import verify
 
-MANIFEST = """\
-[[group]]
-name = "dev"
-systems = ["ubuntu18.04"]
-architectures = ["amd64", "arm64"]
-packages = ["library-dev"]
-"""
+MANIFEST = toml_group("dev", "library-dev", more='architectures = ["amd64", "arm64"]\n')
 ARCHITECTURES = ("amd64", "arm64")
 
 
@@ -34,15 +28,15 @@ def roots(world: World) -> dict[str, Path]:
     """Build a cache that was also locked for a newer root of each architecture, and give the roots."""
     world.archive.architectures = list(ARCHITECTURES)
     add(world, "1.0", "bionic")
-    manifest = str(world.manifest(MANIFEST, "package-cache.toml"))
-    assert world.online("lock", "--manifest", manifest)[0] == 0
+    world.manifest(MANIFEST)
+    assert world.online("lock")[0] == 0
     add(world, "2.0")
     found = {}
     for name in ARCHITECTURES:
-        library = package("library", "2.0").replace("Architecture: all", f"Architecture: {name}")
+        library = package("library", "2.0", architecture=name)
         found[name] = write_root(world.folder / f"newer-{name}", library, architecture=name)
-        assert world.online("lock", "--manifest", manifest, "--for", str(found[name]))[0] == 0
-    status, _, err = world.build("--manifest", manifest)
+        assert world.online("lock", "--for", str(found[name]))[0] == 0
+    status, _, err = world.build()
     assert status == 0, err
     return found
 

@@ -5,12 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.image.trees import InitTree, init_tree
+from tests.image.trees import InitTree, init_tree, updated
 from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.verify import verify
 from package_cache.process import run
 from package_cache.stage import stage
 
@@ -33,10 +32,6 @@ def build_for_two_systems(world: World) -> None:
     assert status == 0, err
 
 
-def groups_of(volume: Path) -> list[tuple[str, str]]:
-    return [(group.name, group.system) for group in read_description(CacheFolder(volume)).groups]
-
-
 def files(volume: Path) -> set[str]:
     return {str(path.relative_to(volume)) for path in volume.rglob("*")}
 
@@ -45,8 +40,8 @@ def test_what_is_staged_is_a_whole_cache_of_these_groups(tree: InitTree) -> None
     done = tree.stage("edit")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"package-cache: staged edit to {tree.volume}: 2 new package files, 0.0 MB, of 2, 0.0 MB\n"
-    assert groups_of(tree.volume) == [("edit", "ubuntu18.04")]
-    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert tree.groups == [("edit", "ubuntu18.04")]
+    assert tree.problems == ()
     description = read_description(CacheFolder(tree.volume))
     assert (description.packages, description.size) == (2, sum(p.stat().st_size for p in tree.volume.glob("pool/*")))
     assert not [name for name in files(tree.volume) if "/.new-" in name]
@@ -57,8 +52,8 @@ def test_groups_are_added_and_those_before_stay(tree: InitTree) -> None:
     done = tree.stage("view")
     assert "staged view to" in done.stdout
     assert "3 new package files" in done.stdout
-    assert groups_of(tree.volume) == [("edit", "ubuntu18.04"), ("view", "ubuntu16.04"), ("view", "ubuntu18.04")]
-    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert tree.groups == [("edit", "ubuntu18.04"), ("view", "ubuntu16.04"), ("view", "ubuntu18.04")]
+    assert tree.problems == ()
 
 
 def test_it_says_what_the_verb_stage_says(tree: InitTree, world: World) -> None:
@@ -72,7 +67,7 @@ def test_it_says_what_the_verb_stage_says(tree: InitTree, world: World) -> None:
 
 def test_one_system_is_enough_for_a_job_that_has_one(tree: InitTree) -> None:
     assert tree.stage("view", "--system", "ubuntu16.04").returncode == 0
-    assert groups_of(tree.volume) == [("view", "ubuntu16.04")]
+    assert tree.groups == [("view", "ubuntu16.04")]
 
 
 def test_the_second_time_nothing_is_copied(tree: InitTree) -> None:
@@ -94,7 +89,7 @@ def test_a_damaged_file_on_the_volume_is_mended(tree: InitTree, damage: str) -> 
     assert done.returncode == 0
     assert "1 new package file," in done.stdout
     assert ("was damaged: staging it again" in done.stderr) == (damage != "missing")
-    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert tree.problems == ()
 
 
 def test_a_damaged_group_folder_on_the_volume_is_mended(tree: InitTree) -> None:
@@ -102,33 +97,19 @@ def test_a_damaged_group_folder_on_the_volume_is_mended(tree: InitTree) -> None:
     (tree.volume / "groups/edit-ubuntu18.04/Packages").write_text("")
     (tree.volume / "groups/edit-ubuntu18.04/odd").write_text("")
     assert tree.stage("edit").returncode == 0
-    assert verify(CacheFolder(tree.volume)).problems == ()
+    assert tree.problems == ()
     assert not (tree.volume / "groups/edit-ubuntu18.04/odd").exists()
 
 
-def updated(world: World, tree: InitTree, version: str) -> InitTree:
-    """Return the image after an update of the package editor."""
-    world.add("editor", version, suite="bionic-security", depends="libshared")
-    world.archive.publish()
-    assert world.online("lock")[0] == 0
-    assert world.build()[0] == 0
-    return init_tree(world, world.folder)
-
-
-def test_an_update_replaces_the_group_and_keeps_for_a_while_what_a_job_may_still_read(
-    tree: InitTree, world: World
-) -> None:
+def test_an_update_keeps_for_a_while_what_a_job_may_still_read(tree: InitTree, world: World) -> None:
     tree.stage("edit", "view")
-    first = {path.name for path in tree.volume.glob("pool/*")}
-    newer = updated(world, tree, "2.0")
-    done = newer.stage("edit", "view")
-    assert "1 new package file," in done.stdout
-    assert verify(CacheFolder(tree.volume)).problems == ()
-    assert first <= {path.name for path in tree.volume.glob("pool/*")}
-    newest = updated(world, tree, "3.0")
-    newest.stage("edit", "view")
-    assert verify(CacheFolder(tree.volume)).problems == ()
-    assert not first <= {path.name for path in tree.volume.glob("pool/*")}
+    first = set(tree.volume.glob("pool/*"))
+    assert "1 new package file," in updated(world, "2.0").stage("edit", "view").stdout
+    assert tree.problems == ()
+    assert first <= set(tree.volume.glob("pool/*"))
+    updated(world, "3.0").stage("edit", "view")
+    assert tree.problems == ()
+    assert not first <= set(tree.volume.glob("pool/*"))
 
 
 def test_names_that_are_not_there_are_told_together(tree: InitTree) -> None:
@@ -199,23 +180,15 @@ def test_an_image_that_lacks_a_package(tree: InitTree) -> None:
     assert not list(tree.volume.glob("groups/*"))
 
 
-def test_a_volume_that_is_full(tree: InitTree, world: World) -> None:
-    large = tree.path / "pool"
-    victim = max(large.iterdir(), key=lambda path: path.stat().st_size)
-    assert victim.stat().st_size > 500
-    script = f'mount -t tmpfs -o size=16k none "{tree.volume}" && exec "$@"'
-    tree.volume.mkdir()
-    argv = ["unshare", "--mount", "sh", "-c", script, "sh", *tree.argv("edit", "view", "--to", str(tree.volume))]
-    done = run(argv, check=False, timeout=60)
-    assert done.returncode == 41
-    assert "No space left on device" in done.stderr
-    assert "next step: raise the sizeLimit of the volume" in done.stderr
-
-
-def test_a_volume_that_is_read_only(tree: InitTree) -> None:
-    script = f'mount -t tmpfs -o ro none "{tree.volume}" && exec "$@"'
-    tree.volume.mkdir()
-    argv = ["unshare", "--mount", "sh", "-c", script, "sh", *tree.argv("edit", "--to", str(tree.volume))]
-    done = run(argv, check=False, timeout=60)
-    assert done.returncode == 42
-    assert "Read-only file system" in done.stderr
+@pytest.mark.parametrize(
+    ("options", "status", "told"),
+    [
+        ("size=16k", 41, ("No space left on device", "next step: raise the sizeLimit of the volume")),
+        ("ro", 42, ("Read-only file system",)),
+    ],
+)
+def test_a_volume_that_is_full_or_read_only(tree: InitTree, options: str, status: int, told: tuple[str, ...]) -> None:
+    assert max(path.stat().st_size for path in (tree.path / "pool").iterdir()) > 500
+    done = tree.stage_mounted(options, "edit", "view")
+    assert done.returncode == status
+    assert [text for text in told if text not in done.stderr] == []

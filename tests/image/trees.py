@@ -6,8 +6,10 @@ from pathlib import Path
 
 from tests.support.world import World
 
+from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.platform_subset import read_part
+from package_cache.cache.verify import verify
 from package_cache.image.init_variant import STAGE_GROUPS, description_files
 from package_cache.installer import joined
 from package_cache.process import Completed, run
@@ -36,6 +38,33 @@ class InitTree:
 
     def stage(self, *groups: str) -> Completed:
         return run(self.argv(*groups, "--to", str(self.volume)), check=False, timeout=60)
+
+    def stage_mounted(self, options: str, *groups: str, before: str = ":") -> Completed:
+        """Stage to a tmpfs with these options, after the shell lines `before` ran in it; prints what is then there."""
+        self.volume.mkdir(exist_ok=True)
+        script = f'mount -t tmpfs -o {options} none "{self.volume}" && cd "{self.volume}" && {{ {before}\n}} && "$@"\n'
+        script += "status=$?; find . | sort; exit $status"
+        argv = ["unshare", "--mount", "sh", "-c", script, "sh", *self.argv(*groups, "--to", str(self.volume))]
+        return run(argv, check=False, timeout=60)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What `verify` says of the volume."""
+        return verify(CacheFolder(self.volume)).problems
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """The groups on the volume, with their systems."""
+        return sorted((group.name, group.system) for group in read_description(CacheFolder(self.volume)).groups)
+
+
+def updated(world: World, version: str) -> InitTree:
+    """Return the image after an update of the package editor."""
+    world.add("editor", version, suite="bionic-security", depends="libshared")
+    world.archive.publish()
+    assert world.online("lock")[0] == 0
+    assert world.build()[0] == 0
+    return init_tree(world, world.folder)
 
 
 def init_tree(world: World, folder: Path) -> InitTree:

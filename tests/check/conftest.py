@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.check.layouts import HandMade
 from tests.check.small import make_cache
 from tests.installer.synthetic import Room, SyntheticCache
+from tests.support.debs import make_deb
 from tests.support.lab import Isolation, throwaway
 
 
@@ -22,6 +24,19 @@ def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tup
         return made[system]
 
     return give
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> HandMade:
+    return HandMade(tmp_path / "image")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> SyntheticCache:
+    """A cache for Ubuntu 18.04 with a group of two small packages."""
+    cache, debs = SyntheticCache(tmp_path / "cache"), tmp_path / "debs"
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
+    return cache
 
 
 OpenRoom = Callable[..., Room]

@@ -94,6 +94,10 @@ class HandMade:
         (self.folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self._named}))
         return f"oci:{self.folder}:{tag}"
 
+    def named(self, *layers: Tree | bytes, tag: str = "latest", compression: str = "gzip") -> str:
+        """Write an image of these layers, name it, and give its reference."""
+        return self.name(self.image(layers, compression=compression), tag)
+
 
 STATUS = """\
 Package: dpkg

@@ -1,4 +1,7 @@
-"""`check` on the command line: a table for people, data for programs, an exit status for CI."""
+"""`check` on the command line: a table for people, data for programs, an exit status for CI.
+
+Of one system, and of the `[[image]]` tables of a manifest: each image with its groups, in one table.
+"""
 
 import json
 import threading
@@ -6,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.check.layouts import base, package, write_root
+from tests.check.layouts import HandMade, base, package, write_root
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
+from tests.support.world import refused, toml_group
 
 from package_cache.cache.layout import INSTALLER, LOCK, CacheFolder, group_folder
 from package_cache.check import prediction
@@ -229,3 +233,117 @@ def test_an_installer_that_does_not_run_here(
     monkeypatch.setattr(prediction, "LIMIT", 1.0)
     with pytest.raises(PackageCacheError, match=said):
         predicted(cache, write_root(tmp_path / "root"), "tools")
+
+
+GROUPS = f"{toml_group('tools', 'wanted')}\n{toml_group('fight', 'fighter')}"
+
+
+@pytest.fixture
+def say_of_images(
+    cache: SyntheticCache, layout: HandMade, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
+    """Check the images of a manifest, which stand behind two groups."""
+    tmp_path = layout.folder.parent
+    monkeypatch.chdir(tmp_path)
+    layout.named(base(package("wanted")), tag="v1")
+    (tmp_path / "status").write_text(str(base(package("enemy"))["var/lib/dpkg/status"]))
+
+    def checked(images: str, *more: str) -> tuple[int, str, str]:
+        (tmp_path / "m.toml").write_text(GROUPS + images)
+        capfd.readouterr()
+        status = run(["check", "--cache", str(cache.path), "--manifest", "m.toml", *more])
+        return status, *capfd.readouterr()
+
+    return checked
+
+
+IMAGES = """
+[[image]]
+name = "training"
+reference = "oci:image:v1"
+
+[[image]]
+name = "old"
+status = "status"
+system = "ubuntu18.04"
+groups = ["fight"]
+
+[[image]]
+name = "lost"
+root = "nowhere"
+"""
+
+
+def test_a_table_of_images_and_groups(say_of_images: Run, tmp_path: Path) -> None:
+    status, out, err = say_of_images(IMAGES)
+    assert (status, err) == (13, "")
+    assert out == (
+        "image      system              tools           fight\n"
+        "───────────────────────────────────────────────────────────\n"
+        "training   ubuntu18.04 amd64   already there   hit\n"
+        "old        ubuntu18.04 amd64                   no-plan (13)\n"
+        "lost       error (2)\n"
+        "\n"
+        "old, fight: the packages here and those of the cache cannot be combined\n"
+        "    fighter conflicts with enemy: 1.0 is here\n"
+        "    next step: lock for this image as well (lock --for), or use the fallback of this image\n"
+        "\n"
+        f"lost: cannot check {tmp_path}/nowhere: there is no such folder\n"
+    )
+
+
+def test_images_as_data_for_programs(say_of_images: Run, tmp_path: Path) -> None:
+    status, out, _ = say_of_images(IMAGES, "--json")
+    answer = json.loads(out)
+    assert (status, answer["status"], answer["reason"]) == (13, 13, "no-plan")
+    training, old, lost = answer["result"]["images"]
+    assert [(item["name"], item["prediction"]) for item in training["groups"]] == [
+        ("tools", "already there"), ("fight", "hit"),
+    ]  # fmt: skip
+    assert (training["status"], training["digest"][:7], old["status"], lost["status"]) == (0, "sha256:", 13, 2)
+    assert lost["error"]["message"] == f"cannot check {tmp_path}/nowhere: there is no such folder"
+
+
+def test_all_images_are_well(say_of_images: Run) -> None:
+    assert say_of_images('\n[[image]]\nname = "training"\nreference = "oci:image:v1"\n')[0] == 0
+
+
+def test_all_problems_of_these_tables_at_once(say_of_images: Run) -> None:
+    status, _, err = say_of_images(
+        """
+[[image]]
+name = "Old"
+reference = "x"
+root = "y"
+system = "Ubuntu 18.04"
+
+[[image]]
+name = "new"
+groups = ["tools", "nothing"]
+architecture = "AMD64"
+
+[[image]]
+name = "new"
+status = "s"
+image = "x"
+"""
+    )
+    assert status == 3
+    assert err.splitlines()[1::2] == [
+        "m.toml:12:1: image[0].name: 'Old' is not a name for an image",
+        "m.toml:14:1: image[0].root: it has a reference already",
+        "m.toml:15:1: image[0].system: 'Ubuntu 18.04' is not an OS release",
+        "m.toml:15:1: image[0].system: only a status needs it: the image says it itself",
+        "m.toml:17:1: image[1].reference: nothing says where this image is",
+        "m.toml:19:20: image[1].groups[1]: there is no group 'nothing' in this manifest",
+        "m.toml:20:1: image[1].architecture: 'AMD64' is not an architecture",
+        "m.toml:22:1: image[2].system: is missing",
+        "m.toml:23:1: image[2].name: image 'new' is there already, on line 18",
+        "m.toml:25:1: image[2].image: the key 'image' is unknown",
+    ]
+
+
+def test_wrong_use_of_a_manifest(say_of_images: Run) -> None:
+    refused(say_of_images(""), 2, "it has no [[image]] table")
+    for words in (["tools"], ["--root", "/"], ["--system", "ubuntu18.04"]):
+        refused(say_of_images(IMAGES, *words), 2, "--manifest names the images and groups")

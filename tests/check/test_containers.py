@@ -7,17 +7,8 @@ import pytest
 from containers.podman import Podman, can_run, throwaway_podman
 from tests.check.layouts import base, package, tar_of
 from tests.installer.synthetic import SyntheticCache
-from tests.support.debs import make_deb
 
 from package_cache.cli.main import run
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> SyntheticCache:
-    cache = SyntheticCache(tmp_path / "cache")
-    wanted = make_deb(tmp_path / "debs", "wanted", depends="needed")
-    cache.add("tools", ["wanted"], [wanted, make_deb(tmp_path / "debs", "needed")])
-    return cache
 
 
 @pytest.fixture

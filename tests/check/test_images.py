@@ -63,37 +63,22 @@ ROWS: dict[str, tuple[list[Tree], str, bytes | None]] = {
 
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("compression", ["", "gzip", "zstd"])
-def test_files_as_a_container_sees_them(row: str, compression: str, tmp_path: Path) -> None:
+def test_files_as_a_container_sees_them(row: str, compression: str, layout: HandMade) -> None:
     layers, path, content = ROWS[row]
-    layout = HandMade(tmp_path / "image")
-    reference = layout.name(layout.image(layers, compression=compression))
-    with source_image(reference) as image:
+    with source_image(layout.named(*layers, compression=compression)) as image:
         assert image.files().read(f"/{path}") == content
 
 
-def test_files_of_the_top_layer_need_no_other_layer(tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    image = layout.image([base(), {"var/lib/dpkg/status": "new"}, {"other": "x"}])
-    with source_image(layout.name(image)) as opened:
+def test_files_of_the_top_layer_need_no_other_layer(layout: HandMade) -> None:
+    with source_image(layout.named(base(), {"var/lib/dpkg/status": "new"}, {"other": "x"})) as opened:
         files = opened.files()
         assert (files.read("/var/lib/dpkg/status"), len(files._read)) == (b"new", 2)
         assert (files.names("/usr/bin")[:2], len(files._read)) == (["apt-get", "df"], 3)
 
 
-def test_names_of_all_layers_without_whiteouts(tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    layers = [{"d/1": "", "d/2": "", "d/3": ""}, {"d/.wh.2": "", "d/4": ""}]
-    with source_image(layout.name(layout.image(layers))) as image:
+def test_names_of_all_layers_without_whiteouts(layout: HandMade) -> None:
+    with source_image(layout.named({"d/1": "", "d/2": "", "d/3": ""}, {"d/.wh.2": "", "d/4": ""})) as image:
         assert image.files().names("/d") == ["1", "3", "4"]
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> SyntheticCache:
-    cache = SyntheticCache(tmp_path / "cache")
-    debs = tmp_path / "debs"
-    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
-    cache.add("arm", ["arm"], [make_deb(debs, "arm", architecture="arm64")], architecture="arm64")
-    return cache
 
 
 def checked(reference: str, cache: SyntheticCache, group: str, architecture: str | None = None) -> CheckResult:
@@ -102,19 +87,19 @@ def checked(reference: str, cache: SyntheticCache, group: str, architecture: str
         return check([group], CacheFolder(cache.path), seen)
 
 
-def test_a_complete_image(cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_a_complete_image(cache: SyntheticCache, layout: HandMade) -> None:
     lower, upper = base(), {"var/lib/dpkg/status": base(package("needed"))["var/lib/dpkg/status"]}
-    fresh = checked(layout.name(layout.image([lower]), "fresh"), cache, "tools").verdicts[0]
+    fresh = checked(layout.named(lower, tag="fresh"), cache, "tools").verdicts[0]
     assert (fresh.prediction, [item.name for item in fresh.packages]) == (Prediction.HIT, ["needed", "wanted"])
-    later = checked(layout.name(layout.image([lower, upper]), "later"), cache, "tools")
+    later = checked(layout.named(lower, upper, tag="later"), cache, "tools")
     assert [item.name for item in later.verdicts[0].packages] == ["wanted"]
     assert (later.system, later.architecture) == ("ubuntu18.04", "amd64")
     assert later.digest.startswith("sha256:")
 
 
-def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_the_platform_that_is_asked_for(cache: SyntheticCache, layout: HandMade) -> None:
+    arm_deb = make_deb(layout.folder.with_name("debs"), "arm", architecture="arm64")
+    cache.add("arm", ["arm"], [arm_deb], architecture="arm64")
     images = [layout.image([base(architecture=name)], architecture=name) for name in ("amd64", "arm64")]
     reference = layout.name(layout.index(images))
     assert checked(reference, cache, "arm").verdicts[0].status.reason == "not-for-architecture"
@@ -135,9 +120,8 @@ def test_the_platform_that_is_asked_for(cache: SyntheticCache, tmp_path: Path) -
     ],
 )
 def test_an_index_that_names_no_platform(
-    entries: list[dict[str, Any]], message: str, cache: SyntheticCache, tmp_path: Path
+    entries: list[dict[str, Any]], message: str, cache: SyntheticCache, layout: HandMade
 ) -> None:
-    layout = HandMade(tmp_path / "image")
     image = layout.image([base()])
     reference = layout.name(layout.index([{**image, **entry} for entry in entries]))
     with pytest.raises(UsageError) as caught:
@@ -145,9 +129,8 @@ def test_an_index_that_names_no_platform(
     assert caught.value.message == f"cannot check {reference} for amd64: {message}"
 
 
-def test_an_archive(cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    layout.name(layout.image([base()]), "v1")
+def test_an_archive(cache: SyntheticCache, tmp_path: Path, layout: HandMade) -> None:
+    layout.named(base(), tag="v1")
     with tarfile.open(tmp_path / "image.tar", "w") as archive:
         archive.add(layout.folder, ".")
     assert checked(f"oci-archive:{tmp_path}/image.tar:v1", cache, "tools").verdicts[0].prediction is Prediction.HIT
@@ -157,37 +140,31 @@ HOSTILE = 'amd64"; APT::Architectures:: "i386"; APT::Solver "/bin/false'
 """As the name of an architecture: more lines of apt's configuration, if it were written there as it is."""
 
 
-def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    foreign = layout.image([base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}])
-    assert checked(layout.name(foreign, "foreign"), cache, "tools").verdicts[0].prediction is Prediction.HIT
-    own = layout.image([base(architecture=HOSTILE)])
+def test_what_an_image_says_is_no_configuration_of_apt(cache: SyntheticCache, layout: HandMade) -> None:
+    foreign = layout.named(base(), {"var/lib/dpkg/arch": f"amd64\n{HOSTILE}\ni386\n"}, tag="foreign")
+    assert checked(foreign, cache, "tools").verdicts[0].prediction is Prediction.HIT
     with pytest.raises(PackageCacheError, match="does not state its architecture"):
-        checked(layout.name(own, "own"), cache, "tools")
+        checked(layout.named(base(architecture=HOSTILE), tag="own"), cache, "tools")
 
 
-def test_an_image_without_dpkg(cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    (verdict,) = checked(layout.name(layout.image([{"etc/os-release": "ID=alpine\n"}])), cache, "tools").verdicts
-    assert (verdict.status.code, verdict.message) == (
-        21, "there is no dpkg here: this is not an image of the Debian family",
-    )  # fmt: skip
+def test_an_image_without_dpkg(cache: SyntheticCache, layout: HandMade) -> None:
+    (verdict,) = checked(layout.named({"etc/os-release": "ID=alpine\n"}), cache, "tools").verdicts
+    assert verdict.status.code == 21
+    assert verdict.message == "there is no dpkg here: this is not an image of the Debian family"
 
 
-def test_an_altered_layer_is_not_believed(cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_an_altered_layer_is_not_believed(cache: SyntheticCache, layout: HandMade) -> None:
     content = tar_of(base())
-    reference = layout.name(layout.image([content], compression=""))
+    reference = layout.named(content, compression="")
     layout.place(layout.blob(content)).write_bytes(tar_of(base(package("wanted"))))
     with pytest.raises(VerificationError):
         checked(reference, cache, "tools")
 
 
 @pytest.mark.parametrize("content", [b"not a tar archive" * 100, tar_of(base())[:1500], b"\x1f\x8b\x08 nonsense" * 9])
-def test_a_layer_that_cannot_be_read(content: bytes, cache: SyntheticCache, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_a_layer_that_cannot_be_read(content: bytes, cache: SyntheticCache, layout: HandMade) -> None:
     with pytest.raises(PackageCacheError, match="layer"):
-        checked(layout.name(layout.image([content], compression="")), cache, "tools")
+        checked(layout.named(content, compression=""), cache, "tools")
 
 
 HOSTILE_DOCUMENTS: list[Any] = [
@@ -199,23 +176,18 @@ HOSTILE_DOCUMENTS: list[Any] = [
 
 
 @pytest.mark.parametrize("document", HOSTILE_DOCUMENTS, ids=json.dumps)
-def test_an_invalid_image_manifest(document: Any, tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_an_invalid_image_manifest(document: Any, layout: HandMade) -> None:
     reference = layout.name(layout.blob(json.dumps(document).encode()))
-    with pytest.raises(PackageCacheError), source_image(reference):
-        pass
-    (layout.folder / "index.json").write_text(json.dumps(document))
-    with pytest.raises(PackageCacheError), source_image(reference):
-        pass
-    (layout.folder / "index.json").write_text(json.dumps({"manifests": [{"annotations": document}, {}]}))
-    with pytest.raises(PackageCacheError), source_image(reference):
-        pass
+    own = json.loads((layout.folder / "index.json").read_text())
+    for index in (own, document, {"manifests": [{"annotations": document}, {}]}):
+        (layout.folder / "index.json").write_text(json.dumps(index))
+        with pytest.raises(PackageCacheError), source_image(reference):
+            pass
 
 
-def test_more_layers_than_any_container_has(tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    image = layout.image([base(), *({} for _ in range(1000))], compression="")
-    reference = layout.name(image)
+def test_more_layers_than_any_container_has(layout: HandMade) -> None:
+    empty: list[Tree] = [{} for _ in range(1000)]
+    reference = layout.named(base(), *empty, compression="")
     with pytest.raises(PackageCacheError) as caught, source_image(reference):
         pass
     assert (caught.value.message, caught.value.hint) == (
@@ -225,15 +197,11 @@ def test_more_layers_than_any_container_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [20, 200, 1500])
-def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, containment: Isolation) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, layout: HandMade, containment: Isolation) -> None:
     descriptor = layout.blob(gzip.compress(os.urandom(3000), mtime=0)[:cut])
-    image = layout.image([layout.place(descriptor).read_bytes()], compression="")
-    with (
-        source_image(layout.name(image)) as opened,
-        pytest.raises(PackageCacheError, match="layer"),
-    ):
-        image_root(opened, state=tmp_path / "state", isolation=containment)
+    reference = layout.named(layout.place(descriptor).read_bytes(), compression="")
+    with source_image(reference) as opened, pytest.raises(PackageCacheError, match="layer"):
+        image_root(opened, state=layout.folder.with_name("state"), isolation=containment)
 
 
 @pytest.mark.parametrize(
@@ -243,20 +211,15 @@ def test_a_layer_that_is_cut_short_is_not_unpacked(cut: int, tmp_path: Path, con
         ("an image", "write docker://"),
         ("docker-archive:job.tar", "write docker://.*, or oci-archive:"),
         ("", "write docker://"),
+        ("oci:LAYOUT", "there are: one, two"),
+        ("oci:LAYOUT:three", "there are: one, two"),
     ],
 )
-def test_what_is_no_image(reference: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said), source_image(reference):
+def test_what_is_no_image(reference: str, said: str, layout: HandMade) -> None:
+    for tag in ("one", "two"):
+        layout.named(base(package(tag)), tag=tag)
+    with pytest.raises(UsageError, match=said), source_image(reference.replace("LAYOUT", str(layout.folder))):
         pass
-
-
-def test_a_tag_must_be_one_of_the_layout(tmp_path: Path) -> None:
-    layout = HandMade(tmp_path / "image")
-    layout.name(layout.image([base()]), "one")
-    layout.name(layout.image([base(package("two"))]), "two")
-    for tag in ("", ":three"):
-        with pytest.raises(UsageError, match="there are: one, two"), source_image(f"oci:{layout.folder}{tag}"):
-            pass
 
 
 def test_no_layer_at_all() -> None:
@@ -265,12 +228,11 @@ def test_no_layer_at_all() -> None:
 
 @pytest.mark.system
 def test_a_product_root_as_an_image(
-    product_root: Callable[..., Path], real_cache: CacheFolder, containment: Isolation, tmp_path: Path
+    product_root: Callable[..., Path], real_cache: CacheFolder, containment: Isolation, tmp_path: Path, layout: HandMade
 ) -> None:
     root = product_root("ubuntu18.04", upgraded=False)
     archive_root(root, tmp_path / "root.tar", containment)
-    layout = HandMade(tmp_path / "image")
-    reference = layout.name(layout.image([(tmp_path / "root.tar").read_bytes()], compression=""))
+    reference = layout.named((tmp_path / "root.tar").read_bytes(), compression="")
     with source_image(reference) as image:
         by_image = check([], real_cache, seen_in_files("it", image.files()))
     by_root = check([], real_cache, seen_in_files("it", RootFiles(root)))

@@ -83,8 +83,7 @@ LAYERS: list[Tree] = [
 ]  # fmt: skip
 
 
-def test_layers_upon_each_other(tmp_path: Path, containment: Isolation) -> None:
-    layout = HandMade(tmp_path / "image")
+def test_layers_upon_each_other(tmp_path: Path, layout: HandMade, containment: Isolation) -> None:
     (tmp_path / "above").write_text("ours")
     with source_image(layout.name(layout.image(LAYERS))) as image:
         root = image_root(image, state=tmp_path / "state", isolation=containment)
@@ -101,10 +100,9 @@ def test_layers_upon_each_other(tmp_path: Path, containment: Isolation) -> None:
     remove_root(root, containment)
 
 
-def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, containment: Isolation) -> None:
+def test_a_link_out_of_the_root_leads_nowhere(tmp_path: Path, layout: HandMade, containment: Isolation) -> None:
     (outside := tmp_path / "outside").mkdir()
     (outside / "kept").write_text("ours")
-    layout = HandMade(tmp_path / "image")
     layers: list[Tree] = [{"out": f"-> {outside}", "up": "-> ../../../../../../.."},
                           {"out/kept": "theirs", "up/there": "theirs"}, {"out/.wh.kept": ""},
                           {"in": f"-> {outside}", "in/kept": "theirs", "in/.wh.kept": ""}]  # fmt: skip

@@ -19,20 +19,12 @@ def row(group: str, method: str, *seconds: float, failure: str | None = None) ->
     return Row("debian12", group, method, 7, samples, failure)
 
 
-RESULTS = Results(
-    "memory",
-    MACHINE,
-    (
-        row("ssh", "ours", 1.0, 3.0, 2.0),
-        row("ssh", "online", 9.0, 8.0, 8.0),
-        row("nfs", "ours", 1.0),
-        row("nfs", "online", 9.0),
-        row("nfs", "seed", failure="cannot go on\nits words"),
-        row("ssh", "present", 0.011),
-        row("nfs", "present", 0.031),
-    ),
-    (Crowd("20 at once", (1.0, 2.0, 3.0), 3.5),),
-)
+ROWS = (
+    row("ssh", "ours", 1.0, 3.0, 2.0), row("ssh", "online", 9.0, 8.0, 8.0),
+    row("nfs", "ours", 1.0), row("nfs", "online", 9.0), row("nfs", "seed", failure="cannot go on\nits words"),
+    row("ssh", "present", 0.011), row("nfs", "present", 0.031),
+)  # fmt: skip
+RESULTS = Results("memory", MACHINE, ROWS, (Crowd("20 at once", (1.0, 2.0, 3.0), 3.5),))
 
 
 def test_figures_of_known_samples() -> None:
@@ -61,10 +53,8 @@ def test_results_are_kept_and_merged(tmp_path: Path) -> None:
     RESULTS.write(tmp_path)
     found = results_to_merge(tmp_path, "memory", MACHINE)
     assert found == RESULTS
-    merged = found.merged(
-        [row("ssh", "ours", 5.0), row("build", "ours", 6.0)],
-        links={"debian12": {"round_trip_ms": 41.0, "megabits_per_second": 47.9}},
-    )
+    links = {"debian12": {"round_trip_ms": 41.0, "megabits_per_second": 47.9}}
+    merged = found.merged([row("ssh", "ours", 5.0), row("build", "ours", 6.0)], links=links)
     assert merged.median("debian12", "ssh", "ours") == 5.0
     assert len(merged.rows) == len(RESULTS.rows) + 1
     assert "The slow link, measured by a download: debian12 47.9 Mbit/s, 41.0 ms.\n" in report(merged)

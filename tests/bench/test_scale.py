@@ -1,9 +1,14 @@
-"""The formula of docs/scale.md, computed by hand, and its tables."""
+"""The formula of docs/scale.md, computed by hand; its tables and those of docs/kubernetes.md are made of results."""
 
 import json
+from pathlib import Path
+from types import ModuleType
 
 import pytest
-from bench.scale import BEGIN, DOCUMENT, END, INPUTS, Method, report
+from bench.kubernetes import __main__ as kubernetes
+from bench.scale import Method
+
+from bench import scale
 
 
 @pytest.mark.parametrize(
@@ -16,6 +21,7 @@ def test_the_scarcer_of_link_and_requests_decides(copies_per_node: float, nodes:
     )
 
 
-def test_the_document_has_the_tables() -> None:
-    _, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    assert rest.partition(END)[0].strip() == report(json.loads(INPUTS.read_text())).strip()
+@pytest.mark.parametrize(("made_of", "results"), [(scale, scale.INPUTS), (kubernetes, kubernetes.RESULTS)])
+def test_the_document_has_the_tables(made_of: ModuleType, results: Path) -> None:
+    _, _, rest = made_of.DOCUMENT.read_text().partition(made_of.BEGIN)
+    assert rest.partition(made_of.END)[0].strip() == made_of.report(json.loads(results.read_text())).strip()

@@ -69,27 +69,20 @@ def build(project: Path) -> Completed:
     return run_in_process(["build", *words])
 
 
-def test_to_stage_a_group_opens_as_much_in_a_cache_of_many(shelf: Path, ear: _Ear, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "least"),
+    [("stage group1 --to {to}", 31), ("list", 1), ("show group1", 1)],  # each package file that is staged is opened
+)
+def test_as_much_is_opened_in_a_cache_of_many(line: str, least: int, shelf: Path, ear: _Ear, tmp_path: Path) -> None:
     opened = {}
     for name in ("few", "many"):
         cache = shelf / name / "package_cache"
         with ear.listening(cache):
-            done = run_in_process(["stage", "group1", "--cache", str(cache), "--to", str(tmp_path / name)])
+            done = run_in_process([*line.format(to=tmp_path / name).split(), "--cache", str(cache)])
         assert done.returncode == 0, done.stderr
         opened[name] = sorted(ear.opened)
     assert opened["many"] == opened["few"]
-    assert len(opened["few"]) > 30  # it hears: each package file is opened
-
-
-@pytest.mark.parametrize("words", [["list"], ["show", "group1"]], ids=" ".join)
-def test_to_look_opens_as_much_in_a_cache_of_many(words: list[str], shelf: Path, ear: _Ear) -> None:
-    opened = {}
-    for name in ("few", "many"):
-        cache = shelf / name / "package_cache"
-        with ear.listening(cache):
-            assert run_in_process([*words, "--cache", str(cache)]).returncode == 0
-        opened[name] = ear.opened
-    assert opened["many"] == opened["few"] != []
+    assert len(opened["few"]) >= least
 
 
 def test_a_build_without_change_reads_each_file_once_and_starts_nothing(shelf: Path, ear: _Ear) -> None:
@@ -98,11 +91,9 @@ def test_a_build_without_change_reads_each_file_once_and_starts_nothing(shelf: P
         assert build(shelf / "many").returncode == 0
     assert ear.started == []
     groups = [path for path in ear.opened if path.startswith("groups/")]
-    assert len(set(groups)) == 4 * MANY
-    assert len(groups) == 4 * MANY  # each file once, to compare its digest
+    assert len(groups) == len(set(groups)) == 4 * MANY  # each file once, to compare its digest
     packages = [path for path in ear.opened if path.startswith("pool/")]
-    assert len(set(packages)) == len(list((cache / "pool").iterdir()))
-    assert len(packages) == len(set(packages))
+    assert len(packages) == len(set(packages)) == len(list((cache / "pool").iterdir()))
 
 
 def test_a_build_with_one_more_group_hashes_the_others_once(shelf: Path, ear: _Ear, tmp_path: Path) -> None:

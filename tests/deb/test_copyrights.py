@@ -15,12 +15,9 @@ def licences(folder: Path, text: str | bytes) -> tuple[str, ...]:
 
 
 def test_each_is_named_once_in_order(tmp_path: Path) -> None:
-    text = (
-        HEAD
-        + "Files: *\nCopyright: x\nLicense: GPL-2+ and   Expat\n The text.\n\n"
-        + "Files: a\nCopyright: x\nLicense: Apache-2.0\n\nLicense: Apache-2.0\n The text.\n"
-    )
-    assert licences(tmp_path, text) == ("Apache-2.0", "GPL-2+ and Expat")
+    text = "Files: *\nCopyright: x\nLicense: GPL-2+ and   Expat\n The text.\n\n"
+    text += "Files: a\nCopyright: x\nLicense: Apache-2.0\n\nLicense: Apache-2.0\n The text.\n"
+    assert licences(tmp_path, HEAD + text) == ("Apache-2.0", "GPL-2+ and Expat")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The script of the manifests, in a real root without a network: what it says, and when it falls back."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,80 +14,76 @@ from tests.support.lab import Container, Isolation, throwaway
 
 from package_cache.process import Completed
 
-RealRoot = Callable[..., Path]
-
 APT = '#!/bin/sh\necho "apt-get $*"\n'
 """In the place of apt-get, where there must be a fallback: there is no network."""
 FELL_BACK = "apt-get update\napt-get install -y --no-install-recommends wanted other\n"
 
 
 @pytest.fixture
-def script(tmp_path: Path) -> Path:
-    folder = tmp_path / "script"
-    folder.mkdir()
-    (folder / "install.sh").write_text(install_script())
-    return folder
+def cache(tmp_path: Path) -> SyntheticCache:
+    cache = SyntheticCache(tmp_path / "cache")
+    cache.add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
+    return cache
+
+
+@pytest.fixture
+def opened(tmp_path: Path, real_root: Callable[..., Path], isolation: Isolation) -> Iterator[Callable[..., Container]]:
+    """Start a container with the script, and with a volume, if one is given."""
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script/install.sh").write_text(install_script())
+    with ExitStack() as stack:
+
+        def open_one(volume: Path | None = None, *, apt: bool = True) -> Container:
+            binds = {"/script": tmp_path / "script"} | ({"/package_cache": volume} if volume else {})
+            container = stack.enter_context(throwaway(real_root("ubuntu18.04"), isolation, binds=binds))
+            if not apt:
+                container.run(["sh", "-c", 'printf %s "$1" >/usr/bin/apt-get', "sh", APT])
+            return container
+
+        yield open_one
 
 
 def install(container: Container, *, env: Mapping[str, str] | None = None) -> Completed:
     return container.run(["sh", "/script/install.sh", "tools", "wanted", "other"], env=env, check=False, timeout=60)
 
 
-def put_apt(container: Container) -> None:
-    container.run(["sh", "-c", 'printf %s "$1" >/usr/bin/apt-get', "sh", APT])
+def test_a_hit(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
+    done = install(opened(cache.path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tools installed: 1 package in " in done.stdout
 
 
-def test_a_hit(script: Path, tmp_path: Path, real_root: RealRoot, isolation: Isolation) -> None:
-    cache = SyntheticCache(tmp_path / "cache")
-    cache.add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
-    binds = {"/script": script, "/package_cache": cache.path}
-    with throwaway(real_root("ubuntu18.04"), isolation, binds=binds) as container:
-        done = install(container)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "tools installed: 1 package in " in done.stdout
+def test_a_miss(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
+    (cache.path / "groups/tools-ubuntu18.04").rename(cache.path / "groups/others-ubuntu18.04")
+    done = install(opened(cache.path, apt=False))
+    assert (done.returncode, done.stdout) == (0, FELL_BACK)
+    assert "the cache has no group tools; it has: others\n" in done.stderr
 
 
-def test_a_miss(script: Path, tmp_path: Path, real_root: RealRoot, isolation: Isolation) -> None:
-    cache = SyntheticCache(tmp_path / "cache")
-    cache.add("others", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
-    binds = {"/script": script, "/package_cache": cache.path}
-    with throwaway(real_root("ubuntu18.04"), isolation, binds=binds) as container:
-        put_apt(container)
-        done = install(container)
-        assert (done.returncode, done.stdout) == (0, FELL_BACK)
-        assert "the cache has no group tools; it has: others\n" in done.stderr
-
-
-def test_an_empty_volume(script: Path, tmp_path: Path, real_root: RealRoot, isolation: Isolation) -> None:
+def test_an_empty_volume(tmp_path: Path, opened: Callable[..., Container]) -> None:
     (empty := tmp_path / "empty").mkdir()
-    binds = {"/script": script, "/package_cache": empty}
-    with throwaway(real_root("ubuntu18.04"), isolation, binds=binds) as container:
-        put_apt(container)
-        done = install(container)
-        assert (done.returncode, done.stdout) == (0, FELL_BACK)
-        assert done.stderr == (
-            "package-cache: the volume at /package_cache is empty. An image volume arrives empty where the API server "
-            "or the node's container runtime does not know image volumes; a node's cache is empty until it is filled.\n"
-            "package-cache: falling back to apt-get\n"
-        )
+    done = install(opened(empty, apt=False))
+    assert (done.returncode, done.stdout) == (0, FELL_BACK)
+    assert done.stderr == (
+        "package-cache: the volume at /package_cache is empty. An image volume arrives empty where the API server "
+        "or the node's container runtime does not know image volumes; a node's cache is empty until it is filled.\n"
+        "package-cache: falling back to apt-get\n"
+    )
 
 
-def test_no_volume_and_no_network(script: Path, real_root: RealRoot, isolation: Isolation) -> None:
-    with throwaway(real_root("ubuntu18.04"), isolation, binds={"/script": script}) as container:
-        done = install(container)
-        assert done.returncode == 100
-        assert done.stderr.startswith(
-            "package-cache: nothing is mounted at /package_cache: the container lacks its volumeMount.\n"
-            "package-cache: falling back to apt-get\n"
-        )
+def test_no_volume_and_no_network(opened: Callable[..., Container]) -> None:
+    done = install(opened())
+    assert done.returncode == 100
+    assert done.stderr.startswith(
+        "package-cache: nothing is mounted at /package_cache: the container lacks its volumeMount.\n"
+        "package-cache: falling back to apt-get\n"
+    )
 
 
-def test_a_cache_that_is_being_filled(script: Path, tmp_path: Path, real_root: RealRoot, isolation: Isolation) -> None:
-    cache = SyntheticCache(tmp_path / "cache")
-    cache.add("tools", ["wanted"], [make_deb(tmp_path / "debs", "wanted")])
+def test_a_cache_that_is_being_filled(cache: SyntheticCache, tmp_path: Path, opened: Callable[..., Container]) -> None:
     (volume := tmp_path / "volume").mkdir()
-    binds = {"/script": script, "/package_cache": volume}
-    with throwaway(real_root("ubuntu18.04"), isolation, binds=binds) as container, ThreadPoolExecutor() as pool:
+    container = opened(volume)
+    with ThreadPoolExecutor() as pool:
         waiting = pool.submit(install, container, env={"WAIT": "60"})
         shutil.copytree(cache.path, volume, dirs_exist_ok=True)
         assert not waiting.done()

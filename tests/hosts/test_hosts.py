@@ -9,12 +9,8 @@ from package_cache.errors import UsageError
 
 
 def test_hosts_are_chosen_by_release_and_by_user() -> None:
-    assert [str(cell) for cell in chosen_cells(["ubuntu26.04/sudo", "debian13"])] == [
-        "debian13/root",
-        "debian13/sudo",
-        "debian13/container",
-        "ubuntu26.04/sudo",
-    ]
+    chosen = " ".join(map(str, chosen_cells(["ubuntu26.04/sudo", "debian13"])))
+    assert chosen == "debian13/root debian13/sudo debian13/container ubuntu26.04/sudo"
     assert chosen_cells([]) == list(ALL)
 
 
@@ -25,10 +21,8 @@ def test_a_name_that_fits_no_host_is_refused_with_the_hosts() -> None:
 
 def test_hosts_are_listed_without_running_anything() -> None:
     listed = CliRunner().invoke(main, ["--list", "ubuntu24.04"])
-    assert (listed.exit_code, listed.output.split()) == (
-        0,
-        ["ubuntu24.04/root", "ubuntu24.04/sudo", "ubuntu24.04/container"],
-    )
+    assert listed.exit_code == 0
+    assert listed.output.split() == ["ubuntu24.04/root", "ubuntu24.04/sudo", "ubuntu24.04/container"]
 
 
 def test_the_table_says_what_worked_what_was_refused_and_what_failed() -> None:

@@ -41,10 +41,11 @@ class Host:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     made = Host(tmp_path)
     monkeypatch.setenv("APT_CONFIG", str(made.config))
-    for cached in (mirrors._host_targets, network._settings):
+    caches = (mirrors._host_targets, network._settings)
+    for cached in caches:
         cached.cache_clear()
     yield made
-    for cached in (mirrors._host_targets, network._settings):
+    for cached in caches:
         cached.cache_clear()
 
 
@@ -111,20 +112,16 @@ def test_a_path_with_blanks(host: Host) -> None:
     assert host.mirrors() == HostMirrors(("file:/srv/a%20b",))
 
 
-def test_sources_that_apt_cannot_read_stop_nothing(host: Host) -> None:
-    (host.parts / "broken.list").write_text("deb [ nonsense\n")
-    assert host.mirrors() == HostMirrors()
-
-
-def test_another_distributions_machine_has_none(host: Host) -> None:
-    (host.folder / "etc/os-release").write_text("ID=debian\n")
+@pytest.mark.parametrize(
+    ("file", "text"), [("sources/broken.list", "deb [ nonsense\n"), ("etc/os-release", "ID=debian\n")]
+)
+def test_a_machine_of_another_distribution_or_with_broken_sources_has_none(host: Host, file: str, text: str) -> None:
     host.line(A)
+    (host.folder / file).write_text(text)
     assert host.mirrors() == HostMirrors()
 
 
-def test_a_security_archive_of_which_only_the_server_is_known_is_looked_for_in_its_folder_first(host: Host) -> None:
+def test_a_security_archive_is_looked_for_in_its_folder_first(host: Host) -> None:
     archive = Archive("debian-security", "https://security.example.invalid", ("eight-security",), ("main",))
-    assert mirrors_of(archive, {}, host=host.folder) == (
-        "https://security.example.invalid/debian-security",
-        "https://security.example.invalid",
-    )
+    server = "https://security.example.invalid"
+    assert mirrors_of(archive, {}, host=host.folder) == (f"{server}/debian-security", server)

@@ -19,26 +19,15 @@ SCRIPTS = [
 
 
 def check(*argv: str) -> None:
-    completed = run(argv, cwd=PROJECT, check=False, timeout=600)
+    completed = run(argv, cwd=PROJECT, check=False, timeout=600, env={"PYTHONPATH": str(PROJECT / "src")})
     assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-def test_ruff_finds_nothing() -> None:
-    check(sys.executable, "-m", "ruff", "check", *PYTHON)
-
-
-def test_every_file_is_formatted() -> None:
-    check(sys.executable, "-m", "ruff", "format", "--check", *PYTHON)
-
-
-def test_imports_go_one_way() -> None:
-    completed = run([str(Path(sys.executable).with_name("lint-imports"))], cwd=PROJECT, check=False, timeout=600,
-                    env={"PYTHONPATH": str(PROJECT / "src")})  # fmt: skip
-    assert completed.returncode == 0, completed.stdout
-
-
-def test_types_are_strict() -> None:
-    check(sys.executable, "-m", "mypy")
+@pytest.mark.parametrize(
+    "words", [("ruff", "check", *PYTHON), ("ruff", "format", "--check", *PYTHON), ("lint-imports",), ("mypy",)]
+)
+def test_linters_find_nothing(words: tuple[str, ...]) -> None:
+    check(str(Path(sys.executable).with_name(words[0])), *words[1:])
 
 
 @pytest.mark.parametrize("entry", [*ALL_ONLY, *FIRST_ROW])

@@ -52,8 +52,7 @@ def test_the_wheel_locks_builds_and_installs(built: Path, tmp_path: Path, capfd:
     Description("2026-01-01T00:00:00+00:00", "test", "manifest", "", "", "", ()).write(CacheFolder(installable.path))
     with made_world(tmp_path, capfd) as world:
         manifest = str(world.manifest("edit,ubuntu18.04,editor\n"))
-        archive = ["--mirror", f"ubuntu={world.server.uri}", "--keyring", f"ubuntu={world.archive.keyring}"]
-        online = ["--manifest", manifest, "--state", str(tmp_path / "state"), *archive]
+        online = ["--manifest", manifest, "--state", str(tmp_path / "state"), *world.sources]
         run([command, "lock", *online], timeout=120)
         run([command, "build", *online, "--output", str(world.cache)], timeout=120)
     assert (world.cache / "groups/edit-ubuntu18.04/Packages").read_text().count("Package: ") == 2

@@ -17,31 +17,20 @@ from package_cache.errors import PackageCacheError
 from package_cache.oci import system_files
 from package_cache.process import CommandError, find_tool, piped, start, stopping
 
+Wrap = Callable[[str, str], Path]
 NOISE = "head --bytes=1000000 /dev/zero >&2\n"
 """More than a pipe holds, on standard error."""
 
 
-def _recompress(deb: Path) -> object:
-    return recompression.recompress(deb, deb.parent, Compression("gzip", 6))
-
-
-def _licences(deb: Path) -> object:
-    return copyrights.licences_of(deb, "tool")
-
-
-def _container(deb: Path) -> object:
-    return system_files.container_files("job").read("etc/os-release")
-
-
 USERS: dict[str, Callable[[Path], object]] = {
-    "dpkg-deb": _recompress,
-    "dpkg-deb --fsys-tarfile": _licences,
-    "podman": _container,
+    "dpkg-deb": lambda deb: recompression.recompress(deb, deb.parent, Compression("gzip", 6)),
+    "dpkg-deb --fsys-tarfile": lambda deb: copyrights.licences_of(deb, "tool"),
+    "podman": lambda _: system_files.container_files("job").read("etc/os-release"),
 }
 
 
 @pytest.fixture
-def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wrap:
     """Put a line of shell before a tool, and return a package to use it on."""
 
     def wrap(tool: str, line: str) -> Path:
@@ -60,20 +49,16 @@ def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", ["dpkg-deb", "dpkg-deb --fsys-tarfile"])
-def test_a_tool_that_says_much_is_not_waited_for(name: str, wrapped: Callable[[str, str], Path]) -> None:
-    deb = wrapped(name.split(maxsplit=1)[0], NOISE)
-    USERS[name](deb)
+def test_a_tool_that_says_much_is_not_waited_for(name: str, wrapped: Wrap) -> None:
+    USERS[name](wrapped(name.split(maxsplit=1)[0], NOISE))
 
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", ["dpkg-deb", "podman"])
-def test_a_tool_that_stalls_is_ended(
-    name: str, wrapped: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tool_that_stalls_is_ended(name: str, wrapped: Wrap, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (recompression, system_files):
         monkeypatch.setattr(module, "SILENCE", 0.5, raising=False)
-    stall = '[ "$2" = inspect ] && exit 0\necho stalling >&2; exec sleep 600'
-    deb = wrapped(name, stall)
+    deb = wrapped(name, '[ "$2" = inspect ] && exit 0\necho stalling >&2; exec sleep 600')
     with pytest.raises(PackageCacheError, match=r"did not move for 0\.5 s(.|\n)*stalling"):
         USERS[name](deb)
 
@@ -94,18 +79,14 @@ def test_a_tool_is_fed_more_than_a_pipe_holds() -> None:
 
 @pytest.mark.timeout(30)
 def test_a_tool_that_takes_nothing_is_ended() -> None:
-    with (
-        pytest.raises(CommandError, match=r"did not move for 0\.5 s"),
-        piped(["sleep", "600"], feed=True, silence=0.5) as stream,
-    ):
+    moving = pytest.raises(CommandError, match=r"did not move for 0\.5 s")
+    with moving, piped(["sleep", "600"], feed=True, silence=0.5) as stream:
         stream.write(bytes(1 << 20))
 
 
 def test_a_tool_that_leaves_early_says_why() -> None:
-    with (
-        pytest.raises(CommandError, match="enough"),
-        piped(["sh", "-c", "echo enough >&2; exit 1"], feed=True) as stream,
-    ):
+    argv = ["sh", "-c", "echo enough >&2; exit 1"]
+    with pytest.raises(CommandError, match="enough"), piped(argv, feed=True) as stream:
         for _ in range(100):
             stream.write(bytes(1 << 20))
 

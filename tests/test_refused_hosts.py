@@ -23,20 +23,13 @@ def refused(prefix: Sequence[str], what: str) -> list[str]:
     return done.stderr.splitlines()
 
 
-@pytest.mark.parametrize(
-    ("release", "named"),
-    [
-        ('ID=debian\nVERSION_ID="11"\n', "debian 11"),
-        ('ID=ubuntu\nVERSION_ID="20.04"\n', "ubuntu 20.04"),
-        ('ID=ubuntu\nVERSION_ID="9.10"\n', "ubuntu 9.10"),
-    ],
-)
+@pytest.mark.parametrize("release", ["debian 11", "ubuntu 20.04", "ubuntu 9.10"])
 @pytest.mark.parametrize("what", ["demo", "pod", "tests", "bench"])
-def test_an_old_release(release: str, named: str, what: str, tmp_path: Path) -> None:
-    (tmp_path / "os-release").write_text(release)
+def test_an_old_release(release: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "os-release").write_text('ID={}\nVERSION_ID="{}"\n'.format(*release.split()))
     shown = f'mount --bind {shlex.quote(str(tmp_path / "os-release"))} /etc/os-release && exec "$@"'
     assert refused(["unshare", "--mount", "sh", "-c", shown, "sh"], what) == [
-        f"run: cannot go on: Debian 12 or newer or Ubuntu 22.04 or newer is needed; this is {named}",
+        f"run: cannot go on: Debian 12 or newer or Ubuntu 22.04 or newer is needed; this is {release}",
         "run: do it in a container of one of these, with --privileged",
     ]
 

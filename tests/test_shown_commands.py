@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.check.layouts import HandMade, base, write_root
-from tests.support.world import World, made_world
+from tests.support.world import World, made_world, toml_group
 from tests.test_documents import DOCUMENTS, PROJECT
 
 from package_cache.cli.main import cli
@@ -17,16 +17,7 @@ from package_cache.plugin.api import CACHE_VARIABLE, WORK_VARIABLE, try_to_insta
 from package_cache.process import run
 
 MANIFEST = "ssh,ubuntu18.04,openssh-client openssh-server\nnfs,ubuntu18.04,nfs-common\n"
-TOML = """\
-[[group]]
-name = "ssh"
-systems = ["ubuntu18.04"]
-packages = ["openssh-server"]
-
-[[image]]
-name = "training"
-root = "root"
-"""
+TOML = toml_group("ssh", "openssh-server") + '[[image]]\nname = "training"\nroot = "root"\n'
 REGISTRY = re.compile(r"docker://[^ ]*")
 """A registry of the reader's: an image on disk stands for it."""
 
@@ -55,7 +46,6 @@ def fill(world: World) -> None:
     """Make what a reader has at hand: manifests, a lock, a cache, an image, a root and a status file."""
     for name in ("openssh-client", "openssh-server", "nfs-common"):
         world.add(name, depends="libshared")
-    world.archive.publish()
     (world.folder / "package-cache.toml").write_text(TOML)
     world.manifest(MANIFEST)
     status, _, err = world.build()
@@ -94,12 +84,8 @@ def test_the_commands_of_a_document_run(document: Path, world: World) -> None:
 def words_of(line: str, world: World) -> list[str]:
     """Return the words of a command, with folders and images of this machine in place of the reader's."""
     place = "oci:job:latest" if re.search(r"\b(check|lock)\b", line) else "oci:written:latest"
-    line = (
-        REGISTRY.sub(place, line)
-        .replace("/srv/jobs/root", "root")
-        .replace("/tmp/old.lock", "old.lock")
-        .replace("/mnt/", "")
-    )
+    line = REGISTRY.sub(place, line).replace("/srv/jobs/root", "root").replace("/tmp/old.lock", "old.lock")
+    line = line.replace("/mnt/", "")
     words = shlex.split(line)[1:]
     options = {name for parameter in command_of(words[0]).params for name in parameter.opts}
     return [*words, "--keyring", f"ubuntu={world.archive.keyring}"] if "--keyring" in options else words

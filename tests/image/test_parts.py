@@ -54,7 +54,9 @@ def test_each_part_is_whole_and_has_nothing_of_the_others(parts: dict[str, Cache
         stored = [path.stat().st_size for path in cache.pool.iterdir()]
         assert (description.packages, description.size) == (len(stored), sum(stored))
         assert architectures(cache, "both") == ["all", name]
-        assert [path.name for path in cache.group("both", "ubuntu18.04").glob("*.group")] == [f"{name}.group"]
+        assert [path.name for path in (cache.path / group_folder("both", "ubuntu18.04")).glob("*.group")] == [
+            f"{name}.group"
+        ]
     assert [group.name for group in read_description(parts["amd64"]).groups] == ["both", "foreign"]
     assert [group.name for group in read_description(parts["arm64"]).groups] == ["both", "foreign", "other"]
 

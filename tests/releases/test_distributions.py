@@ -16,6 +16,7 @@ from package_cache.errors import PackageCacheError
 from package_cache.exit_codes import ExitStatus
 from package_cache.releases.distributions import known_systems, newest_release, release_of
 from package_cache.releases.keyrings import keyring_for
+from package_cache.settings import Options
 from package_cache.system import System
 
 CONTENT = "the keys of ubuntu"
@@ -43,7 +44,7 @@ def debian(folder: Path, key: str = "archive") -> SignedArchive:
 
 
 def keys(uri: str, data: Path, state: Path) -> str:
-    return keyring_for("ubuntu", state=state, chosen={"debian": (uri,)}, data=data).read_text()
+    return keyring_for("ubuntu", Options(state, {"debian": (uri,)}), data=data).read_text()
 
 
 def test_they_come_from_a_distribution_that_vouches_for_them(data: Path, tmp_path: Path) -> None:

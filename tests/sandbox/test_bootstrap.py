@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +24,8 @@ from tests.support.server import ArchiveServer
 import package_cache
 from package_cache.errors import ArchiveError, PackageCacheError, ToolMissingError, VerificationError
 from package_cache.events import Event, Step
-from package_cache.sandbox import bootstrap as releases
 from package_cache.sandbox.bootstrap import RootSource, make_root
-from package_cache.sandbox.isolation import Isolation, strongest_isolation
+from package_cache.sandbox.isolation import Isolation
 
 STAND_IN = """#!/bin/sh
 set -f; echo $* >> "{log}"
@@ -41,16 +40,19 @@ touch "$root/etc/hostname" "$root/etc/resolv.conf" "$root/etc/apt/apt.conf.d/99m
 def source(tmp_path: Path) -> RootSource:
     keyring = tmp_path / "keyring.gpg"
     keyring.write_bytes(b"key")
-    lines = (
-        "deb [arch=amd64] http://127.0.0.1:9/ plain main",
-        "deb http://127.0.0.1:9/ plain-updates main",
-    )
+    lines = ("deb [arch=amd64] http://127.0.0.1:9/ plain main", "deb http://127.0.0.1:9/ plain-updates main")
     return RootSource("plain", "amd64", lines, keyring)
 
 
+Make = Callable[..., Path]
+
+
 @pytest.fixture
-def isolation() -> Isolation:
-    return strongest_isolation()
+def make(tmp_path: Path, source: RootSource, containment: Isolation) -> Make:
+    """Make a root from this source, or from another one."""
+    return lambda source=source, isolation=containment, **more: make_root(
+        source, state=tmp_path, isolation=isolation, **more
+    )
 
 
 @pytest.fixture
@@ -80,74 +82,64 @@ def _left(state: Path) -> list[str]:
     return sorted(path.name for path in (state / "roots").iterdir() if not path.name.endswith(".lock"))
 
 
-def test_it_is_made_once_for_the_same_inputs(
-    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
-) -> None:
+def _making(suite: str, source: RootSource, state: Path, isolation: Isolation) -> str:
+    """Return a program that makes a root of another suite, and prints its path."""
+    other = f"RootSource({suite!r}, 'amd64', ('deb http://127.0.0.1:9/ {suite} main',), Path({str(source.keyring)!r}))"
+    return (
+        "from pathlib import Path; from package_cache.sandbox.isolation import *;"
+        "from package_cache.sandbox.bootstrap import *;"
+        f"print(make_root({other}, state=Path({str(state)!r}), isolation=Isolation.{isolation.name}))"
+    )
+
+
+def test_it_is_made_once_for_the_same_inputs(make: Make, log: Path) -> None:
     events: list[Event] = []
-    root = make_root(source, state=tmp_path, isolation=isolation, include=("b", "a"), listener=events.append)
-    assert make_root(source, state=tmp_path, isolation=isolation, include=("a", "b"), listener=events.append) == root
+    root = make(include=("b", "a"), listener=events.append)
+    assert make(include=("a", "b"), listener=events.append) == root
     assert events == [Step("making a root of plain amd64")]
     assert len(_calls(log)) == 1
     assert "--include=a,apt,b" in _calls(log)[0]
     assert json.loads((root.parent / "root.json").read_text())["suite"] == "plain"
 
 
-def test_any_other_input_makes_another(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
-    roots = [make_root(source, state=tmp_path, isolation=isolation)]
-    roots.append(make_root(source, state=tmp_path, isolation=isolation, include=("more",)))
-    plain = replace(source, repositories=source.repositories[:1])
-    roots.append(make_root(plain, state=tmp_path, isolation=isolation))
-    roots.append(make_root(replace(source, architecture="arm64"), state=tmp_path, isolation=isolation))
+def test_any_other_input_makes_another(make: Make, source: RootSource, log: Path) -> None:
+    others = (replace(source, repositories=source.repositories[:1]), replace(source, architecture="arm64"))
+    roots = [make(one) for one in (source, *others)]
+    roots.append(make(include=("more",)))
     source.keyring.write_bytes(b"another key")
-    roots.append(make_root(source, state=tmp_path, isolation=isolation))
+    roots.append(make())
     assert len(set(roots)) == len(_calls(log)) == 5
 
 
-def test_nothing_of_this_machine_is_in_it(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
-    root = make_root(source, state=tmp_path, isolation=isolation)
+def test_nothing_of_this_machine_is_in_it(make: Make, log: Path) -> None:
+    root = make()
     assert [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()] == ["etc/apt/sources.list"]
     assert (root / "etc/apt/sources.list").read_text() == (
         "deb [arch=amd64] http://127.0.0.1:9/ plain main\ndeb http://127.0.0.1:9/ plain-updates main\n"
     )
 
 
-def test_two_at_once_make_it_once(tmp_path: Path, source: RootSource, isolation: Isolation, log: Path) -> None:
+def test_two_at_once_make_it_once(make: Make, log: Path) -> None:
     _stand_in(log, "sleep 1")
-    made: list[Path] = []
-    threads = [
-        threading.Thread(target=lambda: made.append(make_root(source, state=tmp_path, isolation=isolation)))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(made) == 3
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda _: make(), range(3)))
     assert len(set(made)) == len(_calls(log)) == 1
 
 
-def test_a_failure_shows_the_last_words_and_leaves_nothing(
-    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
-) -> None:
+def test_a_failure_shows_the_last_words_and_leaves_nothing(make: Make, tmp_path: Path, log: Path) -> None:
     _stand_in(log, "echo E: it went wrong >&2; exit 25")
     with pytest.raises(PackageCacheError, match="cannot make a root of plain amd64") as caught:
-        make_root(source, state=tmp_path, isolation=isolation)
+        make()
     assert "E: it went wrong" in caught.value.details
     assert _left(tmp_path) == []
 
 
 def test_a_killed_build_is_removed_by_the_next(
-    tmp_path: Path, source: RootSource, isolation: Isolation, log: Path
+    make: Make, tmp_path: Path, source: RootSource, containment: Isolation, log: Path
 ) -> None:
     mark = f"9{uuid.uuid4().int % 10**8:08}"
     _stand_in(log, f"echo begun >&2; exec sleep {mark}")
-    lines = ("deb http://127.0.0.1:9/ other main",)
-    program = (
-        "import sys; from pathlib import Path; from package_cache.sandbox.isolation import *;"
-        "from package_cache.sandbox.bootstrap import *;"
-        f"make_root(RootSource('other', 'amd64', {lines!r}, Path({str(source.keyring)!r})),"
-        f" state=Path({str(tmp_path)!r}), isolation=Isolation.{isolation.name})"
-    )
+    program = _making("other", source, tmp_path, containment)
     sources = str(Path(package_cache.__file__).parents[1])
     path = f"{log.parent}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     with subprocess.Popen([sys.executable, "-c", program], env={"PYTHONPATH": sources, "PATH": path}) as process:
@@ -160,7 +152,7 @@ def test_a_killed_build_is_removed_by_the_next(
         time.sleep(0.05)
     assert processes_with(f"sleep {mark}") == []
     _stand_in(log, "")
-    root = make_root(source, state=tmp_path, isolation=isolation)
+    root = make()
     assert _left(tmp_path) == [root.parent.name]
 
 
@@ -170,10 +162,10 @@ umount "$root/sys"
 """What mmdebstrap 0.8 does in each chroot, and ends if it is refused."""
 
 
-def test_it_is_made_where_sysfs_cannot_be_mounted(tmp_path: Path, source: RootSource, log: Path) -> None:
+def test_it_is_made_where_sysfs_cannot_be_mounted(make: Make, log: Path) -> None:
     needs_containment()
     _stand_in(log, AS_0_8)
-    root = make_root(source, state=tmp_path, isolation=Isolation.CONTAINER)
+    root = make(isolation=Isolation.CONTAINER)
     assert sorted(path.name for path in root.parent.iterdir()) == ["root", "root.json"]
 
 
@@ -186,14 +178,8 @@ AS_MAKEDEV = """for word; do case $word in --extract-hook=*) sh -c "${word#*=}" 
 def test_it_is_made_where_no_device_can_be_made_or_mounted(tmp_path: Path, source: RootSource, log: Path) -> None:
     needs(Isolation.CHROOT)
     _stand_in(log, AS_MAKEDEV)
-    program = (
-        "import sys; from pathlib import Path; from package_cache.sandbox.isolation import *;"
-        "from package_cache.sandbox.bootstrap import *;"
-        f"print(make_root(RootSource('plain', 'amd64', ('deb http://127.0.0.1:9/ plain main',),"
-        f" Path({str(source.keyring)!r})), state=Path({str(tmp_path)!r}), isolation=Isolation.CHROOT))"
-    )
     confined = ["setpriv", "--bounding-set", "-mknod,-sys_admin", "--inh-caps", "-mknod,-sys_admin"]
-    python = [*python_of_everybody(confined), "-c", program]
+    python = [*python_of_everybody(confined), "-c", _making("plain", source, tmp_path, Isolation.CHROOT)]
     path = f"{log.parent}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     done = subprocess.run(python, capture_output=True, text=True, check=False, env={"PATH": path})
     assert done.returncode == 0, done.stderr
@@ -207,20 +193,17 @@ def _needs_mmdebstrap() -> None:
         pytest.skip("needs mmdebstrap: apt-get install mmdebstrap")
 
 
-def test_an_archive_that_does_not_answer_is_named(
-    tmp_path: Path, source: RootSource, isolation: Isolation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("without_pauses")
+def test_an_archive_that_does_not_answer_is_named(make: Make, tmp_path: Path) -> None:
     _needs_mmdebstrap()
-    without_pauses = (*releases._APT_OPTIONS, 'Acquire::Retries::Delay "false"')  # as many tries as ever
-    monkeypatch.setattr(releases, "_APT_OPTIONS", without_pauses)
     with pytest.raises(ArchiveError, match="an archive did not answer") as caught:
-        make_root(source, state=tmp_path, isolation=isolation)
+        make()
     assert "http://127.0.0.1:9/" in caught.value.details
     assert _left(tmp_path) == []
 
 
 @pytest.mark.parametrize("fault", ["another key", "expired"])
-def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, isolation: Isolation, fault: str) -> None:
+def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, containment: Isolation, fault: str) -> None:
     _needs_mmdebstrap()
     archive = SignedArchive(tmp_path / "archive")
     archive.add(make_deb(tmp_path, "tiny"))
@@ -231,12 +214,12 @@ def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, isolatio
     with ArchiveServer(tmp_path / "archive") as server:
         line = f"deb {server.uri} stable main"
         with pytest.raises(VerificationError, match="signature is not valid"):
-            make_root(RootSource("stable", "amd64", (line,), keyring), state=tmp_path, isolation=isolation)
+            make_root(RootSource("stable", "amd64", (line,), keyring), state=tmp_path, isolation=containment)
     assert _left(tmp_path) == []
 
 
 def test_a_missing_mmdebstrap_is_named_with_its_package(
-    tmp_path: Path, source: RootSource, isolation: Isolation, monkeypatch: pytest.MonkeyPatch
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -248,6 +231,6 @@ def test_a_missing_mmdebstrap_is_named_with_its_package(
     if shutil.which("mmdebstrap", path="/usr/sbin:/sbin:/usr/lib/apt"):
         pytest.skip("mmdebstrap lies in a folder for administrators")
     with pytest.raises(ToolMissingError, match="cannot find the program mmdebstrap") as caught:
-        make_root(source, state=tmp_path, isolation=isolation)
+        make()
     assert "apt-get install --no-install-recommends mmdebstrap" in (caught.value.hint or "")
     assert _left(tmp_path) == []

@@ -14,6 +14,12 @@ from tests.support.users import UID, as_ordinary_user
 from package_cache.sandbox.isolation import Isolation, strongest_isolation
 from package_cache.sandbox.namespaces import hold
 
+
+def program(python: list[str], text: str, *words: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a program as another user, or as root with less rights."""
+    return subprocess.run([*python, "-c", text, *words], capture_output=True, text=True, check=False)
+
+
 CHOOSE = "from package_cache.sandbox.isolation import *; print(strongest_isolation().name)"
 CHOOSE_FOR_STRANGERS = """
 from pathlib import Path
@@ -62,10 +68,12 @@ for work in (
 print((folder / "state").exists())
 """
 
-WORK = """
+HEAD = """
 import sys
 from pathlib import Path
 from package_cache.sandbox.isolation import Isolation, disposable_root
+"""
+WORK = """
 root = Path(sys.argv[1])
 with disposable_root(root, Isolation.CONTAINER, binds={"/ro": root}) as container:
     container.run(["sh", "-c", "echo new > /etc/keep; touch /theirs"])
@@ -74,15 +82,15 @@ with disposable_root(root, Isolation.CONTAINER, binds={"/ro": root}) as containe
     print(container.run(["ip", "-o", "link"]).stdout.split(":")[1].strip())
 print((root / "etc/keep").read_text().strip())
 """
-
-
 SHOW = """
-import sys
-from pathlib import Path
-from package_cache.sandbox.isolation import Isolation, disposable_root
 with disposable_root(Path(sys.argv[1]), Isolation.CONTAINER, binds={"/shown": Path(sys.argv[2])}) as container:
     print(container.run(["touch", "/shown/no"], check=False).stderr.strip().rpartition(": ")[2])
 """
+
+
+def needs_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user or be confined")
 
 
 @pytest.fixture
@@ -103,18 +111,17 @@ def test_an_ordinary_user_has_a_root_of_its_own(folder_of_everybody: Path) -> No
     for path in (root, *root.rglob("*")):
         os.chown(path, UID, UID, follow_symlinks=False)
     python = python_of_everybody(as_ordinary_user(folder_of_everybody))
-    chosen = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
+    chosen = program(python, CHOOSE)
     assert chosen.stdout == "CONTAINER\n", chosen.stderr
-    done = subprocess.run([*python, "-c", WORK, root], capture_output=True, text=True, check=False)
+    done = program(python, HEAD + WORK, root)
     assert done.stderr == ""
     assert done.stdout == "0 new\nRead-only file system\nlo\nas it was\n"
 
 
 def test_a_user_without_ids_is_told_how_to_have_some() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
+    needs_root()
     python = python_of_everybody(["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups"])
-    done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
+    done = program(python, CHOOSE)
     assert done.returncode == 1
     assert "cannot run a stranger's programs here" in done.stderr
     if "Operation not permitted" not in done.stderr:
@@ -123,16 +130,15 @@ def test_a_user_without_ids_is_told_how_to_have_some() -> None:
 
 def _confined(capabilities: str) -> list[str]:
     """Return the argv prefix of Python as root without `capabilities` (setpriv(1)), as in a default container."""
-    if os.geteuid() != 0:
-        pytest.skip("only root is confined so")
+    needs_root()
     return python_of_everybody(["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities])
 
 
 def test_root_without_the_right_to_mount_or_unshare_has_a_chroot_and_refuses_strangers() -> None:
     python = _confined("-sys_admin")
-    done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
+    done = program(python, CHOOSE)
     assert done.stdout == f"{Isolation.CHROOT.name}\n", done.stderr
-    done = subprocess.run([*python, "-c", CHOOSE_FOR_STRANGERS], capture_output=True, text=True, check=False)
+    done = program(python, CHOOSE_FOR_STRANGERS)
     assert done.stdout.startswith("NOT_CONTAINED cannot run a stranger's programs here: "), done
     assert "\nhint: do it where root or this user may make user namespaces" in done.stdout
     *_, precommands, uncontained = done.stdout.splitlines()
@@ -143,7 +149,7 @@ def test_root_without_the_right_to_mount_or_unshare_has_a_chroot_and_refuses_str
 
 def test_root_without_the_right_to_chroot_either_is_refused() -> None:
     python = _confined("-sys_admin,-sys_chroot")
-    done = subprocess.run([*python, "-c", CHOOSE], capture_output=True, text=True, check=False)
+    done = program(python, CHOOSE)
     assert done.returncode == 1
     assert "cannot run a stranger's programs here" in done.stderr
 
@@ -153,14 +159,14 @@ def test_root_with_a_single_id_is_refused_with_the_setting_that_forbids_namespac
     single = ["unshare", "--user", "--map-root-user", "sh", "-c", poor, "sh"]
     if subprocess.run([*single, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine lets us make no user namespace to try it in")
-    done = subprocess.run([*python_of_everybody(single), "-c", CHOOSE], capture_output=True, text=True, check=False)
+    done = program(python_of_everybody(single), CHOOSE)
     assert done.returncode == 1
     assert "\nuser.max_user_namespaces is 0: no user may make user namespaces" in done.stderr
 
 
 def test_what_cannot_be_contained_is_refused_before_anything_is_downloaded(tmp_path: Path) -> None:
     python = _confined("-sys_admin")
-    done = subprocess.run([*python, "-c", EARLY, tmp_path], capture_output=True, text=True, check=False)
+    done = program(python, EARLY, tmp_path)
     assert done.stdout == "NOT_CONTAINED\nNOT_CONTAINED\nFalse\n", done
 
 
@@ -170,14 +176,11 @@ def test_folders_of_mounts_with_locked_options_are_shown(tmp_path: Path) -> None
     folder.mkdir()
     mounted = f"mount -t tmpfs -o nosuid,nodev,noexec,noatime tmpfs '{folder}' && exec \"$@\""
     python = python_of_everybody(["unshare", "--mount", "sh", "-c", mounted, "sh"])
-    done = subprocess.run([*python, "-c", SHOW, root, folder], capture_output=True, text=True, check=False)
+    done = program(python, HEAD + SHOW, root, folder)
     assert done.stdout == "Read-only file system\n", done.stderr
 
 
 WORK_OF_FEW_IDS = """
-import sys
-from pathlib import Path
-from package_cache.sandbox.isolation import Isolation, disposable_root
 with disposable_root(Path(sys.argv[1]), Isolation.CONTAINER) as container:
     print(container.run(["cat", "/proc/self/uid_map"]).stdout.split(), container.run(["id", "-u"]).stdout)
 """
@@ -185,10 +188,9 @@ with disposable_root(Path(sys.argv[1]), Isolation.CONTAINER) as container:
 
 def test_root_with_the_few_ids_of_a_container_is_another_user_inside(folder_of_everybody: Path) -> None:
     needs_containment()
-    if os.geteuid() != 0:
-        pytest.skip("only root has its ids mapped to others")
+    needs_root()
     root = busybox_root(folder_of_everybody / "root")
     with hold(["mount -t proc proc /proc"], ["--mount", "--pid"], user=True) as container:
         python = python_of_everybody(list(container.enter))
-        done = subprocess.run([*python, "-c", WORK_OF_FEW_IDS, root], capture_output=True, text=True, check=False)
+        done = program(python, HEAD + WORK_OF_FEW_IDS, root)
     assert done.stdout == "['0', '0', '1', '1', '1', '65534'] 0\n\n", done.stderr

@@ -16,7 +16,6 @@ from package_cache.manifest import read_manifest
 from package_cache.releases.base_root import root_source
 from package_cache.releases.distributions import release_of
 from package_cache.resolve.groups import make_lock
-from package_cache.sandbox import bootstrap as releases
 from package_cache.sandbox.bootstrap import RootSource, make_root
 from package_cache.sandbox.isolation import Isolation
 from package_cache.settings import Options
@@ -56,7 +55,7 @@ def test_a_root_is_made_by_the_proxy(
     archive: SignedArchive, proxy: Proxy, tmp_path: Path, containment: Isolation, uri: str
 ) -> None:
     source = RootSource("stable", "amd64", (f"deb {uri} stable main",), archive.keyring)
-    with pytest.raises(PackageCacheError) as caught:  # the archive has nothing that a root needs
+    with pytest.raises(PackageCacheError) as caught:
         make_root(source, state=tmp_path / "state", isolation=containment, include=["our-tool"])
     assert EMPTY in caught.value.details
     assert any("archive.invalid" in line or "secure.invalid" in line for line in proxy.log)
@@ -65,12 +64,6 @@ def test_a_root_is_made_by_the_proxy(
 BIONIC = release_of(System.parse("ubuntu18.04"))
 EMPTY = "Unable to locate package apt"
 """The last word about an archive that answers rightly, but has nothing that a root needs."""
-
-
-@pytest.fixture
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many tries as ever."""
-    monkeypatch.setattr(releases, "_APT_OPTIONS", (*releases._APT_OPTIONS, 'Acquire::Retries::Delay "false"'))
 
 
 def made_from(source: Source, state: Path, isolation: Isolation) -> PackageCacheError:

@@ -11,6 +11,8 @@ from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.lab import Isolation, throwaway
 
+from package_cache.cli.main import run
+
 
 @pytest.fixture(scope="session")
 def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[SyntheticCache, Path]]:
@@ -37,6 +39,21 @@ def cache(tmp_path: Path) -> SyntheticCache:
     cache, debs = SyntheticCache(tmp_path / "cache"), tmp_path / "debs"
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
     return cache
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(cache: SyntheticCache, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Run `check` on the cache; gives its status, standard output and standard error."""
+
+    def checked(*words: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        status = run(["check", "--cache", str(cache.path), *words])
+        return status, *capfd.readouterr()
+
+    return checked
 
 
 OpenRoom = Callable[..., Room]

@@ -5,26 +5,23 @@ Of one system, and of the `[[image]]` tables of a manifest: each image with its 
 
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.check.conftest import Command
 from tests.check.layouts import HandMade, base, package, write_root
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
-from tests.support.world import refused, toml_group
+from tests.support.world import printed, refused, toml_group
 
 from package_cache.cache.layout import INSTALLER, LOCK, CacheFolder, group_folder
 from package_cache.check import prediction
 from package_cache.check.prediction import check
 from package_cache.check.target import seen_in_files
 from package_cache.check.verdict import Prediction
-from package_cache.cli.main import run
 from package_cache.errors import PackageCacheError
 from package_cache.filesystem.paths import exclusive
 from package_cache.oci.system_files import RootFiles
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -39,22 +36,19 @@ def cache(tmp_path: Path) -> SyntheticCache:
 
 
 @pytest.fixture
-def say(cache: SyntheticCache, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+def say(command: Command, tmp_path: Path) -> Command:
     """Check groups against a dpkg status of these paragraphs."""
 
     def checked(groups: str, *paragraphs: str, more: str = "") -> tuple[int, str, str]:
-        status = tmp_path / "status"
-        status.write_text(str(base(*paragraphs)["var/lib/dpkg/status"]))
-        words = f"check {groups} --cache {cache.path} --status {status} --system ubuntu18.04 {more}"
-        capfd.readouterr()
-        code = run(words.split())
-        out, err = capfd.readouterr()
+        (tmp_path / "status").write_text(str(base(*paragraphs)["var/lib/dpkg/status"]))
+        words = f"{groups} --status {tmp_path}/status --system ubuntu18.04 {more}"
+        code, out, err = command(*words.split())
         return code, out.replace(str(tmp_path), ""), err
 
     return checked
 
 
-def test_a_table_for_people(say: Run) -> None:
+def test_a_table_for_people(say: Command) -> None:
     assert say("", package("deep")) == (
         0,
         "/status: ubuntu18.04 amd64\n"
@@ -67,7 +61,7 @@ def test_a_table_for_people(say: Run) -> None:
     )
 
 
-def test_a_miss_names_the_needed_and_the_installed_version(say: Run) -> None:
+def test_a_miss_names_the_needed_and_the_installed_version(say: Command) -> None:
     code, out, _ = say("tools", package("needed", "3.0"))
     assert code == 13
     assert out.endswith(
@@ -78,22 +72,17 @@ def test_a_miss_names_the_needed_and_the_installed_version(say: Run) -> None:
     assert "tools   miss: no-plan (13)" in out
 
 
-def test_data_for_programs(say: Run) -> None:
+def test_data_for_programs(say: Command) -> None:
     code, out, err = say("tools deep nothing", more="--json")
     answer = json.loads(out)
     assert (code, err, answer["status"], answer["reason"]) == (13, "", 13, "no-plan")
     tools, deep, nothing = answer["result"]["groups"]
-    assert (tools["prediction"], tools["status"], tools["bytes"]) == (
-        "hit", 0, sum(item["size"] for item in tools["packages"]),
-    )  # fmt: skip
+    size = sum(item["size"] for item in tools["packages"])
+    assert (tools["prediction"], tools["status"], tools["bytes"]) == ("hit", 0, size)
     assert [item["name"] for item in tools["packages"]] == ["needed", "wanted"]
-    assert deep["reasons"][0] == {
-        "obstacle": "not to be had",
-        "package": "middle",
-        "needs": "bottom (>= 7)",
-        "here": "",
-        "text": "middle needs bottom (>= 7): it is not here, and the group has none either",
-    }
+    text = "middle needs bottom (>= 7): it is not here, and the group has none either"
+    reason = {"obstacle": "not to be had", "package": "middle", "needs": "bottom (>= 7)", "here": "", "text": text}
+    assert deep["reasons"][0] == reason
     assert (nothing["status"], nothing["reason"]) == (10, "no-such-group")
 
 
@@ -107,22 +96,18 @@ def test_data_for_programs(say: Run) -> None:
         ("--status status --system ubuntu18.04 -- ../tools", "not a valid group name"),
     ],
 )
-def test_wrong_use(
-    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use(words: str, said: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "status").write_text(str(base()["var/lib/dpkg/status"]))
-    assert run(["check", *words.split()]) == 2
-    assert said in capfd.readouterr().err
+    refused(command(*words.split()), 2, said)
 
 
-def test_no_cache(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_cache(command: Command, tmp_path: Path) -> None:
     root = write_root(tmp_path / "root")
-    assert run(["check", "--cache", str(tmp_path / "none"), "--root", str(root)]) == 30
-    assert "there is no cache at" in capfd.readouterr().err
+    refused(command("--cache", str(tmp_path / "none"), "--root", str(root)), 30, "there is no cache at")
 
 
-def test_control_characters_of_the_checked_system_are_escaped(say: Run) -> None:
+def test_control_characters_of_the_checked_system_are_escaped(say: Command) -> None:
     out = say("tools", package("evil\x1b[2J", status="install ok half-installed"))[1]
     assert "\x1b" not in out
     assert "near line" in out
@@ -141,15 +126,13 @@ def test_a_group_that_a_writer_is_about_to_replace(cache: SyntheticCache, tmp_pa
     assert verdict.prediction is Prediction.HIT
 
 
-def test_a_status_file_that_is_too_large(
-    cache: SyntheticCache, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_status_file_that_is_too_large(command: Command, tmp_path: Path) -> None:
     status = tmp_path / "status"
     with status.open("wb") as file:
         file.truncate((32 << 20) + 1)
-    code = run(["check", "--cache", str(cache.path), "--status", str(status), "--system", "ubuntu18.04"])
-    assert (code, capsys.readouterr().err) == (
+    assert command("--status", str(status), "--system", "ubuntu18.04") == (
         2,
+        "",
         f"error: cannot check {status}: has more than 33554432 bytes; "
         "if you trust it, raise the bound system-file-bytes: PACKAGE_CACHE_BOUNDS=system-file-bytes=134217728\n",
     )
@@ -178,9 +161,8 @@ def test_a_provided_file_never_leads_out_of_the_root(
     (root / "usr/share/filed").mkdir(parents=True)
     (root / "usr/bin/filed").symlink_to("/bin/sh")  # of this machine, not of the root
     (root / "outside").touch()
-    assert predicted(filed, root, "filed") == (
-        Prediction.MISS, "apt finds nothing to install, but the file /usr/bin/filed is not there",
-    )  # fmt: skip
+    told = "apt finds nothing to install, but the file /usr/bin/filed is not there"
+    assert predicted(filed, root, "filed") == (Prediction.MISS, told)
     assert list((tmp_path / "temporary").iterdir()) == []
     assert not (tmp_path / "outside").exists()
 
@@ -191,11 +173,9 @@ def test_the_script_of_a_cache_never_runs_here(cache: SyntheticCache, tmp_path: 
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_database_that_dpkg_refuses(say: Run) -> None:
-    code, out, _ = say("tools", package("other", version=""))
-    assert code == 22
-    assert "\ntools: dpkg cannot read its database: parsing file '/var/lib/dpkg/status' near line" in out
-    assert "    next step: " in out
+def test_a_database_that_dpkg_refuses(say: Command) -> None:
+    told = "\ntools: dpkg cannot read its database: parsing file '/var/lib/dpkg/status' near line"
+    printed(say("tools", package("other", version="")), 22, told, "    next step: ")
 
 
 @pytest.mark.parametrize(
@@ -213,11 +193,8 @@ def test_a_dpkg_that_would_refuse_to_start(
     file: str, content: str, said: str, cache: SyntheticCache, tmp_path: Path
 ) -> None:
     root = write_root(tmp_path / "root")
-    for path, text in (
-        (f"var/lib/dpkg/{file}", content),
-        ("etc/passwd", "root:x:0:\n"),
-        ("etc/group", "staff:x:50:\n"),
-    ):
+    files = {f"var/lib/dpkg/{file}": content, "etc/passwd": "root:x:0:\n", "etc/group": "staff:x:50:\n"}
+    for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     prediction, message = predicted(cache, root, "tools")
@@ -239,9 +216,7 @@ GROUPS = f"{toml_group('tools', 'wanted')}\n{toml_group('fight', 'fighter')}"
 
 
 @pytest.fixture
-def say_of_images(
-    cache: SyntheticCache, layout: HandMade, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Run:
+def say_of_images(command: Command, layout: HandMade, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Check the images of a manifest, which stand behind two groups."""
     tmp_path = layout.folder.parent
     monkeypatch.chdir(tmp_path)
@@ -250,9 +225,7 @@ def say_of_images(
 
     def checked(images: str, *more: str) -> tuple[int, str, str]:
         (tmp_path / "m.toml").write_text(GROUPS + images)
-        capfd.readouterr()
-        status = run(["check", "--cache", str(cache.path), "--manifest", "m.toml", *more])
-        return status, *capfd.readouterr()
+        return command("--manifest", "m.toml", *more)
 
     return checked
 
@@ -274,7 +247,7 @@ root = "nowhere"
 """
 
 
-def test_a_table_of_images_and_groups(say_of_images: Run, tmp_path: Path) -> None:
+def test_a_table_of_images_and_groups(say_of_images: Command, tmp_path: Path) -> None:
     status, out, err = say_of_images(IMAGES)
     assert (status, err) == (13, "")
     assert out == (
@@ -292,7 +265,7 @@ def test_a_table_of_images_and_groups(say_of_images: Run, tmp_path: Path) -> Non
     )
 
 
-def test_images_as_data_for_programs(say_of_images: Run, tmp_path: Path) -> None:
+def test_images_as_data_for_programs(say_of_images: Command, tmp_path: Path) -> None:
     status, out, _ = say_of_images(IMAGES, "--json")
     answer = json.loads(out)
     assert (status, answer["status"], answer["reason"]) == (13, 13, "no-plan")
@@ -304,11 +277,11 @@ def test_images_as_data_for_programs(say_of_images: Run, tmp_path: Path) -> None
     assert lost["error"]["message"] == f"cannot check {tmp_path}/nowhere: there is no such folder"
 
 
-def test_all_images_are_well(say_of_images: Run) -> None:
+def test_all_images_are_well(say_of_images: Command) -> None:
     assert say_of_images('\n[[image]]\nname = "training"\nreference = "oci:image:v1"\n')[0] == 0
 
 
-def test_all_problems_of_these_tables_at_once(say_of_images: Run) -> None:
+def test_all_problems_of_these_tables_at_once(say_of_images: Command) -> None:
     status, _, err = say_of_images(
         """
 [[image]]
@@ -343,7 +316,7 @@ image = "x"
     ]
 
 
-def test_wrong_use_of_a_manifest(say_of_images: Run) -> None:
+def test_wrong_use_of_a_manifest(say_of_images: Command) -> None:
     refused(say_of_images(""), 2, "it has no [[image]] table")
     for words in (["tools"], ["--root", "/"], ["--system", "ubuntu18.04"]):
         refused(say_of_images(IMAGES, *words), 2, "--manifest names the images and groups")

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from containers.podman import Podman, can_run, throwaway_podman
+from tests.check.conftest import Command
 from tests.check.layouts import base, package, tar_of
-from tests.installer.synthetic import SyntheticCache
-
-from package_cache.cli.main import run
+from tests.support.world import printed, refused
 
 
 @pytest.fixture
@@ -16,12 +15,9 @@ def folder_of_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The one folder where engines are found."""
     folder = tmp_path / "engines"
     folder.mkdir()
-    monkeypatch.setattr("package_cache.oci.system_files.find_engine", lambda name: _in(folder, name))
+    found = "package_cache.oci.system_files.find_engine"
+    monkeypatch.setattr(found, lambda name: str(folder / name) if (folder / name).exists() else None)
     return folder
-
-
-def _in(folder: Path, name: str) -> str | None:
-    return str(folder / name) if (folder / name).exists() else None
 
 
 def write_engine(folder: Path, name: str, lines: str) -> None:
@@ -31,8 +27,7 @@ def write_engine(folder: Path, name: str, lines: str) -> None:
 
 @pytest.fixture
 def podman(tmp_path: Path, folder_of_engines: Path) -> Iterator[Podman]:
-    reason = can_run()
-    if reason:
+    if reason := can_run():
         pytest.skip(reason)
     with throwaway_podman() as running:
         variables = " ".join(f"{key}={value}" for key, value in running.environment.items())
@@ -40,12 +35,12 @@ def podman(tmp_path: Path, folder_of_engines: Path) -> Iterator[Podman]:
         yield running
 
 
-def test_a_container_of_podman(podman: Podman, cache: SyntheticCache, tmp_path: Path) -> None:
+def test_a_container_of_podman(podman: Podman, command: Command, tmp_path: Path) -> None:
     (tmp_path / "root.tar").write_bytes(tar_of(base(package("needed"))))
     podman("import", "--quiet", str(tmp_path / "root.tar"), "job")
     podman("create", "--name", "waiting", "job", "/never")
-    assert run(["check", "--cache", str(cache.path), "--container", "waiting", "tools"]) == 0
-    assert run(["check", "--cache", str(cache.path), "--container", "nobody", "tools"]) == 2
+    assert command("--container", "waiting", "tools")[0] == 0
+    assert command("--container", "nobody", "tools")[0] == 2
 
 
 DOCKER = """\
@@ -53,36 +48,23 @@ DOCKER = """\
 [ "$1 $2" = "export job" ] && cat {tar}{more}"""
 
 
-@pytest.mark.parametrize(("more", "status"), [("", 0), ("; echo broken >&2; exit 3", 1)])
-def test_a_container_of_docker(
-    more: str,
-    status: int,
-    folder_of_engines: Path,
-    cache: SyntheticCache,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_container_of_docker(breaks: bool, folder_of_engines: Path, command: Command, tmp_path: Path) -> None:
     (tmp_path / "root.tar").write_bytes(tar_of(base(package("needed"))) + bytes(500_000))
     write_engine(folder_of_engines, "podman", "echo no such container >&2; exit 125")
+    more = "; echo broken >&2; exit 3" if breaks else ""
     write_engine(folder_of_engines, "docker", DOCKER.format(tar=tmp_path / "root.tar", more=more))
-    assert run(["check", "--cache", str(cache.path), "--container", "job", "tools"]) == status
-    out, err = capfd.readouterr()
-    if status:
-        assert "docker export ended with status 3\nbroken" in err
+    done = command("--container", "job", "tools")
+    if breaks:
+        refused(done, 1, "docker export ended with status 3\nbroken")
     else:
-        assert "tools   hit             1" in out
+        printed(done, 0, "tools   hit             1")
 
 
-def test_an_unknown_container(
-    folder_of_engines: Path, cache: SyntheticCache, capfd: pytest.CaptureFixture[str]
-) -> None:
-    words = ["check", "--cache", str(cache.path), "--container"]
-    assert run([*words, "job"]) == 8
-    assert "neither podman nor docker" in capfd.readouterr().err
+def test_an_unknown_container(folder_of_engines: Path, command: Command) -> None:
+    refused(command("--container", "job"), 8, "neither podman nor docker")
     write_engine(folder_of_engines, "podman", "echo no such container >&2; exit 125")
-    assert run([*words, "job"]) == 2
-    assert "podman: no such container" in capfd.readouterr().err
-    assert run([*words, "--all"]) == 2
+    refused(command("--container", "job"), 2, "podman: no such container")
+    assert command("--container", "--all")[0] == 2
     write_engine(folder_of_engines, "podman", "exit 125")
-    assert run([*words, "job"]) == 2
-    assert "podman: ended with status 125\n" in capfd.readouterr().err
+    refused(command("--container", "job"), 2, "podman: ended with status 125\n")

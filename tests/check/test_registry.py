@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 from containers.registry import Registry, loopback_registry
+from tests.check.conftest import Command
 from tests.check.layouts import HandMade, base, package
-from tests.installer.synthetic import SyntheticCache
 from tests.support.registry import late_registry
 
-from package_cache.cli.main import run as run_command
 from package_cache.oci.reader import source_image
 from package_cache.oci.skopeo import Destination, copy_image
 from package_cache.process import run
@@ -48,36 +47,35 @@ def test_only_the_layers_that_are_needed_are_fetched(
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
-def test_the_command(
-    compression: str, registry: Registry, cache: SyntheticCache, layout: HandMade, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command(compression: str, registry: Registry, command: Command, layout: HandMade) -> None:
     images = [
         layout.image([base(package("old"), architecture=name), {"x": "y"}], architecture=name, compression=compression)
         for name in ("arm64", "amd64")
     ]
     put(layout, layout.index(images), f"docker://{registry.host}/team/job:v1")
     reference = f"docker://{registry.host}/team/job:v1"
-    assert run_command(["check", "--cache", str(cache.path), "--image", reference, "--json"]) == 0
-    answer = json.loads(capfd.readouterr().out)["result"]
+    status, out, _ = command("--image", reference, "--json")
+    answer = json.loads(out)["result"]
+    assert status == 0
     assert (answer["architecture"], answer["digest"]) == ("amd64", images[1]["digest"])
     assert answer["groups"][0]["prediction"] == "hit"
-    words = ["check", "--cache", str(cache.path), "--architecture", "arm64"]
-    assert run_command([*words, "--image", f"{registry.host}/team/job@{images[0]['digest']}"]) == 12
+    reference = f"{registry.host}/team/job@{images[0]['digest']}"
+    assert command("--architecture", "arm64", "--image", reference)[0] == 12
 
 
-def test_a_login(tmp_path: Path, layout: HandMade, cache: SyntheticCache) -> None:
+def test_a_login(tmp_path: Path, layout: HandMade, command: Command) -> None:
     authfile = tmp_path / "auth.json"
     with loopback_registry(tmp_path / "registry", login=("me", "secret")) as registry:
         login = ["skopeo", "login", "--tls-verify=false", "--authfile", str(authfile), "--username", "me"]
         run([*login, "--password-stdin", registry.host], stdin="secret")
         put(layout, layout.image([base()]), f"docker://{registry.host}/job:v1", authfile)
-        words = ["check", "--cache", str(cache.path), "--image", f"{registry.host}/job:v1"]
-        assert run_command([*words, "--authfile", str(authfile)]) == 0
-        assert run_command(words) == 14
+        words = ["--image", f"{registry.host}/job:v1"]
+        assert command(*words, "--authfile", str(authfile))[0] == 0
+        assert command(*words)[0] == 14
 
 
-def test_a_registry_that_comes_up_meanwhile(cache: SyntheticCache, tmp_path: Path, layout: HandMade) -> None:
+def test_a_registry_that_comes_up_meanwhile(command: Command, tmp_path: Path, layout: HandMade) -> None:
     with loopback_registry(tmp_path / "registry") as registry:
         put(layout, layout.image([base()]), f"docker://{registry.host}/job:v1")
     with late_registry(tmp_path / "registry", after=0.5) as host:
-        assert run_command(["check", "--cache", str(cache.path), "--image", f"{host}/job:v1"]) == 0
+        assert command("--image", f"{host}/job:v1")[0] == 0

@@ -28,7 +28,6 @@ def world(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[World]:
 
 def build_what_fails(world: World) -> None:
     world.add("failing", scripts={"postinst": "echo the disk of this machine is blue; exit 1"})
-    world.archive.publish()
     world.manifest("edit,ubuntu18.04,editor\nfail,ubuntu18.04,failing\n")
     assert world.build()[0] == 0
 

@@ -87,7 +87,7 @@ ALLOWED = {
     "package_cache/resolve/target_images.py": MACHINE,
     "build_image.py": RUNTIME,
     "init.py": RUNTIME,
-    "init_phase/plugins.py": RUNTIME,
+    "init_phase/prepare.py": RUNTIME,
     "init_phase/volume.py": "only makes the mount point of the volume where it is missing",
     "plugins/plugin_utils.py": "the scripts of a plugin, in its own process; the volume reads them by the door",
 }

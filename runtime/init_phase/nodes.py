@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -66,133 +67,138 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-class NodeReader:
-    """Small typed getters. Where a value is wrong, the problem is noted and a harmless value given."""
+@dataclass(frozen=True)
+class Value:
+    """A node, the path of its field, and small typed getters.
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
+    Where it is wrong, the problem is noted and a harmless value given.
+    """
 
-    def document(self, content: bytes) -> yaml.Node | None:
-        """Return the document's node; None if it cannot be read, which is then noted."""
-        try:
-            loader = _Loader(content.decode("utf-8-sig"))
-            node = loader.get_single_node()
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            self.problems.append(Problem("is not UTF-8", str(self.file), line, hint="save the file as UTF-8"))
-        except _TooLargeError as error:
-            name, mark = str(error.problem), error.problem_mark
-            at = mark.line + 1 if mark else None
-            self.problems.append(Problem(f"has {excess(name)}", str(self.file), at, hint=how_to_raise(name)))
-        except yaml.YAMLError as error:
-            self._not_yaml(error)
-        else:
-            for mark, message, hint in loader.refused:
-                self.problems.append(Problem(message, str(self.file), mark.line + 1, mark.column + 1, hint=hint))
-            if node is None:
-                self.problems.append(Problem("is empty", str(self.file), hint="write taskRoles with their commands"))
-            return node
-        return None
+    node: yaml.Node
+    field: str
+    file: Path
+    problems: list[Problem]
+    """Of the whole document."""
 
-    def wrong(self, node: yaml.Node, field: str, message: str, hint: str) -> None:
-        """Note a problem of a node."""
-        mark = node.start_mark
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.node.start_mark.line + 1}"
+
+    def wrong(self, message: str, hint: str, *, key: str = "", at: yaml.Node | None = None) -> None:
+        """Note a problem: of one `key` of a mapping, or where another node begins."""
+        mark, field = (at or self.node).start_mark, _joined(self.field, key)
         self.problems.append(Problem(message, str(self.file), mark.line + 1, mark.column + 1, field or None, hint))
 
-    def place(self, node: yaml.Node) -> str:
-        """Return file and line of a node."""
-        return f"{self.file}:{node.start_mark.line + 1}"
+    def mapping(self, hint: str, *, known: Sequence[str] = (), filled: bool = False) -> dict[str, "Value"]:
+        """Return the values of a mapping by their keys; empty if it is none.
 
-    def mapping(self, node: yaml.Node, field: str, hint: str) -> dict[str, yaml.Node]:
-        """Return the nodes of a mapping by their keys; empty if it is none."""
-        if not isinstance(node, yaml.MappingNode):
-            self.wrong(node, field, "must be a mapping", hint)
+        Notes keys that look like a `known` one misspelt; others are for whom they concern.
+        """
+        if not isinstance(self.node, yaml.MappingNode):
+            self.wrong("must be a mapping", hint)
             return {}
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
+        found: dict[str, Value] = {}
+        names = {name.lower(): name for name in known}
+        for key, node in self.node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self.wrong(key, field, "has a key that is no text", hint)
-            elif key.value in found:
-                self.wrong(key, f"{field}.{key.value}".lstrip("."), "is there twice", "leave one of the two")
+                self.wrong("has a key that is no text", hint, at=key)
+                continue
+            if key.value in found:
+                self.wrong("is there twice", "leave one of the two", key=key.value, at=key)
             else:
-                found[key.value] = value
+                found[key.value] = Value(node, _joined(self.field, key.value), self.file, self.problems)
+            close = get_close_matches(key.value.lower(), names, n=1, cutoff=0.8)
+            if close and key.value not in known:
+                self.wrong("is not known", f"write {names[close[0]]}", key=key.value, at=key)
+        if filled and not found:
+            self.wrong("is empty", hint)
         return found
 
-    def items(self, node: yaml.Node, field: str, hint: str) -> Iterator[tuple[str, yaml.Node]]:
-        """Return the nodes of a list, each with its own field's path; none if it is no list."""
-        if not isinstance(node, yaml.SequenceNode):
-            self.wrong(node, field, "must be a list", hint)
-            return
-        for index, item in enumerate(node.value):
-            yield f"{field}[{index}]", item
+    def required(self, parts: dict[str, "Value"], key: str, hint: str) -> "Value | None":
+        """Return one of the values of a mapping; None, which is noted, if it is missing."""
+        if key not in parts and isinstance(self.node, yaml.MappingNode):
+            self.wrong("is missing", hint, key=key)
+        return parts.get(key)
 
-    def text(self, node: yaml.Node, field: str, hint: str) -> str:
+    def items(self, hint: str, *, filled: bool = False) -> list["Value"]:
+        """Return the values of a list; none if it is no list."""
+        if not isinstance(self.node, yaml.SequenceNode):
+            self.wrong("must be a list", hint)
+            return []
+        if filled and not self.node.value:
+            self.wrong("is empty", hint)
+        nodes = enumerate(self.node.value)
+        return [Value(node, f"{self.field}[{index}]", self.file, self.problems) for index, node in nodes]
+
+    def text(self, hint: str) -> str:
         """Return a text that is not empty; "" if it is none."""
-        if not isinstance(node, yaml.ScalarNode):
-            self.wrong(
-                node,
-                field,
-                f"must be a text, not a {'list' if isinstance(node, yaml.SequenceNode) else 'mapping'}",
-                hint,
-            )
+        if not isinstance(self.node, yaml.ScalarNode):
+            kind = "list" if isinstance(self.node, yaml.SequenceNode) else "mapping"
+            self.wrong(f"must be a text, not a {kind}", hint)
             return ""
-        value = self.value(node, field)
+        value = self.plain()
         if isinstance(value, str) and value:
             return value
-        self.wrong(node, field, f"must be a text, not {shown(value)}", hint)
+        self.wrong(f"must be a text, not {shown(value)}", hint)
         return ""
 
-    def texts(self, node: yaml.Node, field: str, hint: str) -> list[str]:
-        """Return a list of texts."""
-        return [self.text(item, at, hint) for at, item in self.items(node, field, hint)]
-
-    def value(self, node: yaml.Node, field: str) -> Any:
-        """Return the plain value of a node; None if it has none."""
+    def plain(self) -> Any:
+        """Return the plain value of the node; None if it has none."""
         try:
-            return yaml.SafeLoader("").construct_document(node)  # a new one: an error leaves it unusable
+            return yaml.SafeLoader("").construct_document(self.node)  # a new one: an error leaves it unusable
         except yaml.MarkedYAMLError as error:
-            self.wrong(node, field, f"cannot be read: {error.problem}", "write plain values, without tags")
+            self.wrong(f"cannot be read: {error.problem}", "write plain values, without tags")
         except ValueError as error:  # a date such as 2024-13-45, or a number of thousands of digits
-            self.wrong(node, field, f"cannot be read: {error}", "quote it")
+            self.wrong(f"cannot be read: {error}", "quote it")
         except RecursionError:
-            self.wrong(node, field, "is nested too deeply", "write what a job needs only")
+            self.wrong("is nested too deeply", "write what a job needs only")
         return None
 
-    def no_references(self, node: yaml.Node, field: str) -> None:
-        """Note references in the texts of a node: nobody fills them in here."""
-        found = next((text for text in _scalars(node) if REFERENCE.search(text.value)), None)
-        if found is not None:
-            match = REFERENCE.search(found.value)
-            assert match
-            self.wrong(found, field, f"holds the reference {match[0]}", "write the value itself: none is filled in")
+    def no_references(self) -> None:
+        """Note references in the texts below: nobody fills them in here."""
+        for text in _scalars(self.node):
+            if match := REFERENCE.search(text.value):
+                self.wrong(f"holds the reference {match[0]}", "write the value itself: none is filled in", at=text)
+                return
 
-    def known_keys(self, node: yaml.Node, field: str, known: Sequence[str]) -> None:
-        """Note keys that look like a known one misspelt; others are for whom they concern."""
-        assert isinstance(node, yaml.MappingNode)
-        lower = {name.lower(): name for name in known}
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.value in known:
-                continue
-            close = get_close_matches(key.value.lower(), lower, n=1, cutoff=0.8)
-            if close:
-                self.wrong(key, f"{field}.{key.value}", "is not known", f"write {lower[close[0]]}")
 
-    def _not_yaml(self, error: yaml.YAMLError) -> None:
+def read_document(file: Path, content: bytes, problems: list[Problem]) -> Value | None:
+    """Return the document of a file; None if it cannot be read. What is wrong is added to `problems`."""
+
+    def note(message: str, hint: str, line: int | None = None, column: int | None = None) -> None:
+        problems.append(Problem(message, str(file), line, column, hint=hint))
+
+    node = None
+    try:
+        loader = _Loader(content.decode("utf-8-sig"))
+        node = loader.get_single_node()
+    except UnicodeDecodeError as error:
+        note("is not UTF-8", "save the file as UTF-8", content.count(b"\n", 0, error.start) + 1)
+    except _TooLargeError as error:
+        name, mark = str(error.problem), error.problem_mark
+        note(f"has {excess(name)}", how_to_raise(name), mark.line + 1 if mark else None)
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        self.problems.append(Problem(f"is not YAML: {what}", str(self.file), line, column, hint="fix the YAML there"))
+        note(f"is not YAML: {what}", "fix the YAML there", *((mark.line + 1, mark.column + 1) if mark else ()))
+    else:
+        for mark, message, hint in loader.refused:
+            note(message, hint, mark.line + 1, mark.column + 1)
+        if node is None:
+            note("is empty", "write taskRoles with their commands")
+    return None if node is None else Value(node, "", file, problems)
+
+
+def _joined(field: str, key: str) -> str:
+    return f"{field}.{key}" if field and key else field or key
 
 
 def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
     """Yield the texts below a node."""
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, yaml.ScalarNode):
-            yield one
-        elif isinstance(one, yaml.MappingNode):
-            waiting.extend(part for pair in reversed(one.value) for part in reversed(pair))
-        elif isinstance(one, yaml.SequenceNode):
-            waiting.extend(reversed(one.value))
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+        return
+    for part in node.value:
+        for one in part if isinstance(part, tuple) else (part,):  # a mapping's are pairs
+            yield from _scalars(one)

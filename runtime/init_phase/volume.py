@@ -13,13 +13,13 @@ is killed anywhere leaves none, and the next one begins anew.
 """
 
 import stat
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
-from init_phase.job import PluginEntry
+from init_phase.job_file import PluginEntry
+from package_cache.errors import PackageCacheError
 from package_cache.filesystem.confined import Inside
 
 FOLDER = "runtime.d"
@@ -28,14 +28,6 @@ PLAN = f"{JOB}/plan"
 
 HEAD = "#!/bin/bash\n"
 """What every script begins with."""
-
-
-@dataclass(frozen=True)
-class ScriptPair:
-    """The two scripts of one plugin of a job."""
-
-    pre: Path
-    post: Path
 
 
 class Volume:
@@ -61,16 +53,23 @@ class Volume:
             self._inside.make_folder(folder, exist_ok=True)
             self._inside.set_mode(folder, 0o755)  # the job's user may be another one than ours
 
-    def scripts(self, number: int, plugin: str) -> ScriptPair:
-        """Create the two scripts of a plugin, for its init script to add to, which opens them by their paths."""
-        names = [f"{JOB}/{number}-{plugin}.{kind}.sh" for kind in ("pre", "post")]
+    @contextmanager
+    def scripts(self, number: int, entry: PluginEntry) -> Iterator[list[Path]]:
+        """Create the two scripts of a plugin and yield their paths, for its init script to add to.
+
+        Then the plugin is in the plan; a script to which it wrote nothing is left out. After a `PackageCacheError` both
+        scripts are removed.
+        """
+        names = [f"{JOB}/{number}-{entry.plugin}.{kind}.sh" for kind in ("pre", "post")]
         for name in names:
             self._inside.create(name, BytesIO(HEAD.encode()))
-        return ScriptPair(*(self._inside.path / name for name in names))
-
-    def accept(self, number: int, entry: PluginEntry, scripts: ScriptPair) -> None:
-        """Put a plugin into the plan; a script to which it wrote nothing is left out."""
-        for name in _names(scripts):
+        try:
+            yield [self._inside.path / name for name in names]
+        except PackageCacheError:
+            for name in names:
+                self._inside.remove(name)
+            raise
+        for name in names:
             content = b""
             with suppress(FileNotFoundError):
                 content = self._inside.read(name, "plugin-file-bytes")
@@ -80,17 +79,8 @@ class Volume:
                 self._inside.write(name, content)  # for good on the disk, and readable by all
         self._lines.append(f"{number} {'ignore' if entry.ignore else 'fail'} {entry.plugin}\n")
 
-    def reject(self, scripts: ScriptPair) -> None:
-        """Remove the scripts of a plugin."""
-        for name in _names(scripts):
-            self._inside.remove(name)
-
     def finish(self, commands: Sequence[str], entry_point: bytes) -> None:
         """Write the user's commands and the entry point, then the plan: from now on the job is ready."""
         self._inside.write(f"{JOB}/user.sh", (HEAD + "\n".join([*commands, ""])).encode())
         self._inside.write(f"{FOLDER}/job.sh", entry_point, mode=0o755)
         self._inside.write(PLAN, "".join(self._lines).encode())
-
-
-def _names(scripts: ScriptPair) -> tuple[str, str]:
-    return f"{JOB}/{scripts.pre.name}", f"{JOB}/{scripts.post.name}"

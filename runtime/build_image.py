@@ -89,16 +89,10 @@ def _files() -> Iterator[LayerFile]:
 @cache_option
 @click.option("--output", required=True, metavar="DESTINATION", help="As of package-cache image.")
 @mirror_options
-def main(
-    *,
-    cache: Path,
-    output: str,
-    **rest: Any,
-) -> None:
+def main(*, cache: Path, output: str, **rest: Any) -> None:
     """Build the image of the runtime's init container, with a cache in it."""
     try:
-        options = given_options(**rest)
-        digest = build_image(CacheFolder(cache), Destination.parse(output), options)
+        digest = build_image(CacheFolder(cache), Destination.parse(output), given_options(**rest))
     except PackageCacheError as error:
         click.echo(visible(f"error: {error}"), err=True)
         sys.exit(error.status.code)

@@ -16,12 +16,8 @@ from pathlib import Path
 
 LOG = logging.getLogger("runtime")
 
-RUNTIME = Path(__file__).resolve().parent
-
 LIMIT = 900.0
 """Seconds for one init script. Staging waits up to 600 s for another process who stages."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def seconds(text: str) -> float:
@@ -45,7 +41,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Run the init phase and give its exit status."""
-    for sign in SIGNALS:  # as PID 1 of a container, no signal ends us that has no handler
+    for sign in (signal.SIGINT, signal.SIGTERM):  # as PID 1 of a container, no signal ends us that has no handler
         signal.signal(sign, signal.default_int_handler)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
@@ -61,7 +57,7 @@ def main() -> int:
     work = Path(os.environ.get("PAI_WORK_DIR") or "/usr/local/pai").absolute()
     try:
         set_bounds(os.environ.get(VARIABLE, ""))
-        prepare(options.job, options.task_role, work, runtime=RUNTIME, limit=options.limit)
+        prepare(options.job, options.task_role, work, runtime=Path(__file__).resolve().parent, limit=options.limit)
     except PackageCacheError as error:
         LOG.error("%s", error)
         return error.status.code

@@ -20,7 +20,7 @@ program=runtime
 # set_state: the state of the run, by the functions that set it; all else is local to a function.
 set_state() {
     # choose_shell
-    shell='' session='' reset='' deaf=''
+    shell='' session='' reset=''
     # main, prepare_plugins, run_command
     job='' phase='pre' begun='' failed='' summary='' result=''
     # run_child, handle_signal
@@ -35,26 +35,19 @@ seconds_since() {
 
 # choose_shell: set `shell`, which runs the scripts; `session`; and `reset`: a shell has its background children ignore INT
 # and QUIT, which no child shell can undo (POSIX, XCU, 2.11, 2.14 trap); env undoes it from coreutils 8.31 on, perl
-# everywhere. Sets `deaf` if neither is there.
+# everywhere. If neither is there, `reset` is empty, and a child cannot hear the two.
 choose_shell() {
     shell='sh'
-    if command -v bash >/dev/null 2>&1; then shell=bash; fi
+    ! command -v bash >/dev/null 2>&1 || shell=bash
     session=$(command -v setsid)
-    if env --default-signal=INT,QUIT true >/dev/null 2>&1; then
-        reset='env'
-    elif perl -e 1 >/dev/null 2>&1; then
-        reset=perl
-    else
-        deaf=yes
-    fi
+    ! env --default-signal=INT,QUIT true >/dev/null 2>&1 || reset='env'
+    [ -n "${reset}" ] || ! perl -e 1 >/dev/null 2>&1 || reset=perl
 }
 
 # become COMMAND...: in a subshell.
 become() {
     case ${reset} in
-        env)
-            set -- env --default-signal=INT,QUIT "$@"
-            ;;
+        env) set -- env --default-signal=INT,QUIT "$@" ;;
         perl)
             # shellcheck disable=SC2016  # perl's variables
             set -- env PERL_BADLANG=0 perl -e 'delete $ENV{PERL_BADLANG}; @SIG{"INT", "QUIT"} = ("DEFAULT") x 2;
@@ -81,16 +74,12 @@ handle_signal() {
     esac
     if [ "${phase}" = post ] && [ -z "${first}" ]; then return 0; fi
     complain "handing on SIG$1"
-    if [ -n "${child}" ]; then
-        deliver "$1"
-    else
-        pending="${pending} $1"
-    fi
+    if [ -n "${child}" ]; then deliver "$1"; else pending="${pending} $1"; fi
 }
 
 # deliver SIGNAL: to the child and all of its group. TERM stands for what the child cannot hear.
 deliver() {
-    case ${deaf}$1 in yesINT | yesQUIT) set -- TERM ;; *) ;; esac
+    case ${reset}$1 in INT | QUIT) set -- TERM ;; *) ;; esac
     kill_group "$1" "${child}" || kill "-$1" "${child}" 2>/dev/null || :
 }
 
@@ -109,9 +98,7 @@ run_child() {
         signalled=
         wait "${child}"
         answer=$?
-        if [ -n "${status}" ] && { [ "${answer}" -eq 127 ] || [ "${answer}" -lt 0 ]; }; then
-            break
-        fi
+        if [ -n "${status}" ] && { [ "${answer}" -eq 127 ] || [ "${answer}" -lt 0 ]; }; then break; fi
         status=${answer}
         [ -n "${signalled}" ] || break
     done
@@ -142,9 +129,7 @@ prepare_plugin() {
     clock
     began=${now}
     status=0
-    if [ -f "${job}/$1-$3.pre.sh" ]; then
-        run_child "${shell}" "${job}/$1-$3.pre.sh" 3</dev/null
-    fi
+    [ ! -f "${job}/$1-$3.pre.sh" ] || run_child "${shell}" "${job}/$1-$3.pre.sh" 3</dev/null
     seconds_since "${began}"
     what="$3 ${seconds} s"
     if [ "${status}" -ne 0 ]; then
@@ -156,9 +141,7 @@ prepare_plugin() {
         fi
     fi
     if [ -s "${PACKAGE_CACHE_REPORT}" ]; then
-        while read -r line; do
-            served="${served:+${served}, }${line}"
-        done <"${PACKAGE_CACHE_REPORT}"
+        while read -r line; do served="${served:+${served}, }${line}"; done <"${PACKAGE_CACHE_REPORT}"
         what="${what} (${served})"
         true >"${PACKAGE_CACHE_REPORT}" # where `:` cannot open a file, it ends the shell (POSIX, XCU, 2.8.1)
     fi
@@ -171,14 +154,10 @@ prepare_plugins() {
     PACKAGE_CACHE_REPORT=$(mktemp 2>/dev/null) || PACKAGE_CACHE_REPORT=
     export PACKAGE_CACHE_REPORT
     while read -r number policy name; do
-        if [ -n "${failed}${stopped}" ]; then
-            break
-        fi
+        [ -z "${failed}${stopped}" ] || break
         prepare_plugin "${number}" "${policy}" "${name}"
     done <"${job}/plan"
-    if [ -n "${PACKAGE_CACHE_REPORT}" ]; then
-        rm -f "${PACKAGE_CACHE_REPORT}"
-    fi
+    [ -z "${PACKAGE_CACHE_REPORT}" ] || rm -f "${PACKAGE_CACHE_REPORT}"
     unset PACKAGE_CACHE_REPORT
     [ -z "${summary}" ] || complain "plugins: ${summary}"
 }
@@ -210,8 +189,7 @@ run_command() {
 finish_plugins() {
     local plugin='' number='' name=''
     for plugin in ${begun}; do
-        number=${plugin%%:*}
-        name=${plugin##*:}
+        number=${plugin%%:*} name=${plugin##*:}
         [ -f "${job}/${number}-${name}.post.sh" ] || continue
         run_child "${shell}" "${job}/${number}-${name}.post.sh" 3</dev/null
         [ "${status}" -eq 0 ] || complain "plugin ${name}: its post-script ended with status ${status}"
@@ -220,7 +198,7 @@ finish_plugins() {
 
 # main [COMMAND...]
 main() {
-    local here='' now='' seconds='' began='' plugins='' command=''
+    local here='' signal='' now='' seconds='' began='' plugins='' command=''
     set_state
     trap : PIPE # a reader that is gone is no reason to stop
     here=$(cd -- "$(dirname -- "$0")" && pwd) || exit 1
@@ -229,12 +207,8 @@ main() {
         complain "cannot run the job: ${job} is not complete: the init container did not finish, or the volume is not mounted"
         exit 9
     fi
-    trap 'handle_signal TERM' TERM
-    trap 'handle_signal INT' INT
-    trap 'handle_signal HUP' HUP
-    trap 'handle_signal QUIT' QUIT
-    trap 'handle_signal USR1' USR1
-    trap 'handle_signal USR2' USR2
+    # shellcheck disable=SC2064  # the name that it has now
+    for signal in TERM INT HUP QUIT USR1 USR2; do trap "handle_signal ${signal}" "${signal}"; done
     ( : 3<&0 ) 2>/dev/null || exec </dev/null # one that is closed would be taken by the next file opened
     ( : 3>&1 ) 2>/dev/null || exec >/dev/null
     ( : 3>&2 ) 2>/dev/null || exec 2>/dev/null
@@ -243,12 +217,10 @@ main() {
     began=${now}
     prepare_plugins
     seconds_since "${began}"
-    plugins=${seconds}
-    began=${now}
+    plugins=${seconds} began=${now}
     run_command "$@"
     seconds_since "${began}"
-    command=${seconds}
-    began=${now}
+    command=${seconds} began=${now}
     finish_plugins
     seconds_since "${began}"
     complain "seconds: plugins ${plugins}, command ${command}, post-scripts ${seconds}; status ${result}"

@@ -30,9 +30,7 @@ def plugin_init() -> list[Any]:
     run before and after the user's command. Ends with status 2 where the configuration is wrong.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        VisibleFormatter("%(asctime)s - %(filename)s:%(lineno)s - %(levelname)s - %(message)s"),
-    )
+    handler.setFormatter(VisibleFormatter("%(asctime)s - %(filename)s:%(lineno)s - %(levelname)s - %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     parser = argparse.ArgumentParser()
     parser.add_argument("plugin_config", help="the plugin's configuration, as YAML text")

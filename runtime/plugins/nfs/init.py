@@ -27,17 +27,15 @@ from plugins.plugin_utils import (
 
 PACKAGES = ["nfs-common"]
 
-KEYS = ("server", "path", "mount-point", "options")
+PATH = (r"/[^\x00-\x1f\x7f]*", "an absolute path, without control characters")
 
 SYNTAX = {
-    "server": (
-        re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?"),
-        "a host's name or address",
-    ),
-    "path": (re.compile(r"/[^\x00-\x1f\x7f]*"), "an absolute path, without control characters"),
-    "mount-point": (re.compile(r"/[^\x00-\x1f\x7f]*"), "an absolute path, without control characters"),
-    "options": (re.compile(r"[A-Za-z0-9][A-Za-z0-9=,.:/_-]*"), "mount options, with commas between them"),
+    "server": (r"[A-Za-z0-9][A-Za-z0-9.-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?", "a host's name or address"),
+    "path": PATH,
+    "mount-point": PATH,
+    "options": (r"[A-Za-z0-9][A-Za-z0-9=,.:/_-]*", "mount options, with commas between them"),
 }
+"""The keys of a mount: a regular expression, and what it means."""
 
 
 def mount_commands(index: int, mount: object) -> list[str]:
@@ -46,13 +44,12 @@ def mount_commands(index: int, mount: object) -> list[str]:
     if not isinstance(mount, dict):
         stop(f"{place} must be a mapping with server, path and mount-point, not {mount!r}")
     for key in mount:
-        if key not in KEYS:
-            stop(f"{place}: unknown key {key!r}: write one of {', '.join(KEYS)}")
-    for key in KEYS:
+        if key not in SYNTAX:
+            stop(f"{place}: unknown key {key!r}: write one of {', '.join(SYNTAX)}")
+    for key, (pattern, meaning) in SYNTAX.items():
         if key == "options" and key not in mount:
             continue
-        pattern, meaning = SYNTAX[key]
-        if not isinstance(mount.get(key), str) or not pattern.fullmatch(mount[key]):
+        if not isinstance(mount.get(key), str) or not re.fullmatch(pattern, mount[key]):
             stop(f"{place}.{key} must be {meaning}, not {mount.get(key)!r}")
     server = mount["server"]
     if ":" in server:  # nfs(5): an IPv6 address stands in brackets

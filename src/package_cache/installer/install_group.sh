@@ -18,12 +18,6 @@
 
 # It needs sh, dpkg, apt-get and coreutils. Above each function: what it does and sets, and statuses with which it ends the run.
 
-# shellcheck disable=SC2086  # lists of names are split into words on purpose; checks vouch for their characters
-# shellcheck disable=SC2015  # "a && b || c" is meant to do c also where b fails
-# shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at
-# shellcheck disable=SC2317  # shellcheck does not see what traps and for_lines call
-# shellcheck disable=SC3043  # every /bin/sh of the family has local (Debian Policy 10.4)
-
 . shared/environment.sh
 . shared/report.sh
 . shared/statuses.sh

@@ -1,19 +1,15 @@
 #!/bin/sh
 # Install packages from the image's own apt sources: retry temporary failures, be strict about signatures.
 #
-#   sh online_fallback.sh [--recommends] [--limit SECONDS] [--] PACKAGE...
+#   sh online_fallback.sh RECOMMENDS SECONDS PACKAGE...
 #
+# RECOMMENDS, true or false: with recommended packages; SECONDS: a limit. plugin/online_fallback.py checks all arguments.
 # Exit 0: every package is installed and configured here, checked against dpkg's own database.
 # Any other status (docs/exit-statuses.md): not all are. docs/plugins.md states what is promised.
 
 # It needs sh, dpkg, apt-get, coreutils, grep and sed, which are essential in all of the family. The comment above a
 # function says what it does, what it sets, and the exit statuses with which it can end the run.
 
-# shellcheck disable=SC2086  # lists are split into words on purpose; check_package vouches for the characters of names
-# shellcheck disable=SC2015  # "a && b || c" is meant to do c also where b fails
-# shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at
-# shellcheck disable=SC2317  # shellcheck does not see what traps and for_lines call
-# shellcheck disable=SC3043  # every /bin/sh of the family has local (Debian Policy 10.4)
 . shared/environment.sh
 . shared/report.sh
 . shared/statuses.sh
@@ -24,7 +20,6 @@
 . shared/processes.sh
 . shared/locks.sh
 . shared/packages.sh
-. online/arguments.sh
 . online/apt.sh
 
 LOCK_TIMEOUT=300 # seconds that another process may keep dpkg locked
@@ -34,10 +29,8 @@ KEEP_CONFFILES='--force-confdef --force-confold'
 
 # set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
-    # parse_arguments
-    packages='' recommends=false limit=1800
     # main, find_missing, see_time_left
-    architecture='' missing='' database='' began='' left=''
+    packages='' recommends='' limit='' architecture='' missing='' database='' began='' left=''
     # make_lists_folder, print_options, put_in_order
     work='' options='' broken=''
     # select_packages, find_provider, find_holder, be_patient, run_unlocked, run_bounded
@@ -170,13 +163,15 @@ install_online() {
     show_and_give_up "dpkg does not have them installed"
 }
 
-# main ARGUMENT...
+# main RECOMMENDS SECONDS PACKAGE...
 main() {
     set_state
     clean_environment
     clock
     began=${now}
-    parse_arguments "$@"
+    recommends=$1 limit=$2
+    shift 2
+    packages=$*
     [ -x "${DPKG_QUERY}" ] || give_up no-dpkg "there is no dpkg here: this is not an image of the Debian family" "use the image's own package manager"
     architecture=$("${DPKG}" --print-architecture 2>/dev/null)
     if ! find_missing; then

@@ -32,8 +32,8 @@ def online_fallback(packages: Sequence[str], *, recommends: bool = False, limit:
         raise TypeError(f"limit must be a number of seconds such as {LIMIT}, not {limit!r}")
     if not 1 <= limit < 10_000_000:
         raise ValueError(f"limit must be from 1 to 9999999 seconds, not {limit}")
-    options = [*(["--recommends"] if recommends else []), "--limit", str(limit)]
-    return [shlex.join(["/bin/sh", "-c", online_fallback_program(), "online_fallback", *options, "--", *names])]
+    options = ["true" if recommends else "false", str(limit)]
+    return [shlex.join(["/bin/sh", "-c", online_fallback_program(), "online_fallback", *options, *names])]
 
 
 def _requests(packages: object) -> list[PackageRequest]:

@@ -1,4 +1,10 @@
-# The surroundings in which a program, dpkg, apt and the packages' scripts run.
+# The surroundings in which a program, dpkg, apt and the packages' scripts run. First in a program: what is disabled here is
+# disabled in all of it.
+# shellcheck disable=SC2086  # lists of names are split into words on purpose; their characters have been checked
+# shellcheck disable=SC2015  # "a && b || c" is meant to do c also where b fails
+# shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at
+# shellcheck disable=SC2317  # shellcheck does not see what traps and for_lines call
+# shellcheck disable=SC3043  # every /bin/sh of the family has local (Debian Policy 10.4)
 set +e -fu # whatever options a caller's `sh -e` brings
 # shellcheck disable=SC2046,SC3044,SC3045  # names, and what a bash knows: it takes functions and options from the environment, also where it is called sh
 [ -z "${BASH_VERSION-}" ] || { unset -f $(compgen -A function); command export -n SHELLOPTS BASHOPTS; } 2>/dev/null

@@ -18,14 +18,11 @@ sys.path.append(str(Path(__file__).absolute().parents[2]))
 
 from plugins.plugin_utils import PluginHelper, parameters_of, plugin_init, stop
 
-BEFORE = ("taskStarts", "containerStarts")
-AFTER_SUCCESS = "taskSucceeds"
-AFTER = "containerEnds"
-EVENTS = (*BEFORE, AFTER_SUCCESS, AFTER)
+EVENTS = ("taskStarts", "containerStarts", "taskSucceeds", "containerEnds")
 
 KEYS = ("event", "commands")
 
-OLDER = {"preCommands": BEFORE[0], "postCommands": AFTER}
+OLDER = {"preCommands": "containerStarts", "postCommands": "containerEnds"}
 
 
 def commands_of(value: object, place: str) -> list[str]:
@@ -58,25 +55,22 @@ def main() -> None:
     plugin_config, pre_script, post_script = plugin_init()
     parameters = parameters_of(plugin_config, ["callbacks", *OLDER])
     older = [key for key in OLDER if key in parameters]
-    if "callbacks" not in parameters:
-        if not older:
-            stop("cmd: there is nothing to do: write parameters.callbacks, a list of event and commands")
-        wanted = [(OLDER[key], commands_of(parameters[key], f"cmd: parameters.{key}")) for key in older]
-    else:
+    if "callbacks" in parameters:
         if older:
             stop(f"cmd: parameters.callbacks and parameters.{older[0]} say the same thing: write callbacks only")
         callbacks = parameters["callbacks"]
         if not isinstance(callbacks, list) or not callbacks:
             stop(f"cmd: parameters.callbacks must be a list of callbacks, not {callbacks!r}")
         wanted = [callback(index, value) for index, value in enumerate(callbacks)]
+    elif older:
+        wanted = [(OLDER[key], commands_of(parameters[key], f"cmd: parameters.{key}")) for key in older]
+    else:
+        stop("cmd: there is nothing to do: write parameters.callbacks, a list of event and commands")
     helper = PluginHelper(plugin_config)
     for event, commands in wanted:
-        if event in BEFORE:
-            helper.inject_commands(commands, pre_script)
-        elif event == AFTER:
-            helper.inject_commands(commands, post_script)
-        else:
-            helper.inject_commands(['if [ "${PAI_COMMAND_STATUS-}" = 0 ]; then', *commands, "fi"], post_script)
+        guarded = ['if [ "${PAI_COMMAND_STATUS-}" = 0 ]; then', *commands, "fi"]
+        text = guarded if event == "taskSucceeds" else commands
+        helper.inject_commands(text, pre_script if event.endswith("Starts") else post_script)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).absolute().parents[2]))
 
-from plugins.plugin_utils import (
-    PluginHelper,
-    online_fallback,
-    parameters_of,
-    plugin_init,
-    stop,
-    try_to_install_by_cache,
-)
+from package_cache import online_fallback, try_to_install_by_cache
+from plugins.plugin_utils import PluginHelper, parameters_of, plugin_init, stop
 
 PACKAGES = ["nfs-common"]
 

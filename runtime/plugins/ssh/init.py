@@ -14,14 +14,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).absolute().parents[2]))
 
-from plugins.plugin_utils import (
-    PluginHelper,
-    online_fallback,
-    parameters_of,
-    plugin_init,
-    stop,
-    try_to_install_by_cache,
-)
+from package_cache import online_fallback, try_to_install_by_cache
+from plugins.plugin_utils import PluginHelper, parameters_of, plugin_init, stop
 
 KEY_TYPES = (
     "ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",

@@ -29,7 +29,7 @@ KEEP_CONFFILES='--force-confdef --force-confold'
 
 # set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
-    # main, find_missing, see_time_left
+    # main, find_missing, has_time
     packages='' recommends='' limit='' architecture='' missing='' database='' began='' left=''
     # make_lists_folder, print_options, put_in_order
     work='' options='' broken=''
@@ -81,10 +81,11 @@ find_missing() {
     [ -n "${missing}" ]
 }
 
-# see_time_left: set `left` to the remaining seconds of the limit.
-see_time_left() {
+# has_time SECONDS: more than these remain of the limit. Sets `left` to those that remain.
+has_time() {
     clock
     left=$((limit - (now - began) / 100))
+    [ "${left}" -gt "$1" ]
 }
 
 # run_within SECONDS COMMAND...: run it with a time limit, at most the remaining time; return its status. Its output goes to
@@ -93,8 +94,7 @@ run_within() {
     local seconds="$1" ended=''
     shift
     : >"${work}/last"
-    see_time_left
-    [ "${left}" -gt 0 ] || return 124
+    has_time 0 || return 124
     [ "${seconds}" -le "${left}" ] || seconds=${left}
     run_bounded "${seconds}" "${work}/last" "$@"
     ended=$?
@@ -105,16 +105,14 @@ run_within() {
 # run_unlocked COMMAND...: the same, repeated while another process has dpkg or debconf locked. 40
 run_unlocked() {
     local ended=''
-    patience=
-    lock_timeout=${LOCK_TIMEOUT}
-    see_time_left
-    [ "${lock_timeout}" -le "${left}" ] || lock_timeout=${left}
+    patience='' lock_timeout=${LOCK_TIMEOUT}
+    has_time "${lock_timeout}" || lock_timeout=${left}
     while :; do
         while find_holder; do be_patient || give_up_lock; done
         run_within "${limit}" "$@" && return
         ended=$?
         was_locked "${work}/last" || return "${ended}"
-        be_patient && see_time_left && [ "${left}" -gt 0 ] || give_up_lock
+        be_patient && has_time 0 || give_up_lock
     done
 }
 
@@ -151,15 +149,12 @@ install_online() {
     local pause=''
     attempt && return
     for pause in ${PAUSES}; do
-        is_temporary || break
-        see_time_left
-        [ "${left}" -gt "${pause}" ] || break
+        is_temporary && has_time "${pause}" || break
         say "the failure may be temporary: trying again in ${pause} s"
         run_bounded "${left}" /dev/null sleep "${pause}" # in the background, so that a signal is heard
         attempt && return
     done
-    see_time_left
-    [ "${left}" -gt 0 ] || show_and_give_up "the time limit of ${limit} s has passed"
+    has_time 0 || show_and_give_up "the time limit of ${limit} s has passed"
     show_and_give_up "dpkg does not have them installed"
 }
 
@@ -189,7 +184,7 @@ main() {
     options=$(print_options)
     put_in_order
     ! find_missing || install_online
-    see_time_left
+    has_time 0
     say "${packages}: installed online in $((limit - left)) s"
     leave installed
 }

@@ -16,14 +16,14 @@ import pytest
 from tests.fuzz.effort import SEED, inputs_of, tried
 from tests.fuzz.mutation import mutated
 from tests.fuzz.nasty import INJECTIONS, TEXTS
-from tests.installer.conftest import OpenRoom, cache, debs, open_room
+from tests.installer.conftest import OpenRoom, cache, debs, open_room, system
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.exit_codes import ExitStatus
 from package_cache.process import find_tool
 
-__all__ = ["cache", "debs", "open_room"]
+__all__ = ["cache", "debs", "open_room", "system"]
 GROUP, PACKAGES, RELEASE = "amd64.group", "Packages", "Release"
 SHELL_WORD = "now[$(>/pwned)]"
 """Bash runs it where it stands in arithmetic; it has no blank that would end it."""

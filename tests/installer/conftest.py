@@ -6,14 +6,21 @@ from pathlib import Path
 
 import pytest
 from tests.installer.synthetic import Room, SyntheticCache
+from tests.support.debs import make_deb
 from tests.support.lab import Isolation, throwaway
 
 OpenRoom = Callable[..., Room]
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> SyntheticCache:
-    return SyntheticCache(tmp_path / "cache")
+def system() -> str:
+    """The system of the test's cache and room; a test with a parameter of this name has another one."""
+    return "ubuntu18.04"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, system: str) -> SyntheticCache:
+    return SyntheticCache(tmp_path / "cache", system)
 
 
 @pytest.fixture
@@ -32,3 +39,10 @@ def open_room(real_root: Callable[[str], Path], isolation: Isolation) -> Iterato
             return Room(stack.enter_context(container), at, stack)
 
         yield open_one
+
+
+@pytest.fixture
+def room(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> Room:
+    """A room with a cache whose group `tools` has the one package `wanted`."""
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    return open_room(cache)

@@ -1,18 +1,13 @@
-"""Another process that works with dpkg is waited for, within a bound; two installers do not hinder each other."""
+"""Another process that works with dpkg is waited for; two installers do not hinder each other; a signal undoes it."""
 
 import re
-import subprocess
+import signal
 from pathlib import Path
 
 import pytest
 from tests.installer.conftest import OpenRoom
-from tests.installer.synthetic import Room, SyntheticCache
+from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
-
-
-def keep_dpkg_busy(room: Room) -> "subprocess.Popen[str]":
-    """Start a real dpkg that keeps its lock until /var/go exists."""
-    return room.start(["dpkg", "-i", "/debs/busy_1.0_all.deb"], until="/var/busy")
 
 
 def prepare(cache: SyntheticCache, debs: Path) -> None:
@@ -22,17 +17,14 @@ def prepare(cache: SyntheticCache, debs: Path) -> None:
 
 
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
-def test_dpkg_is_locked_too_long_then_free(system: str, tmp_path: Path, debs: Path, open_room: OpenRoom) -> None:
-    cache = SyntheticCache(tmp_path / "cache", system)
+def test_dpkg_is_locked_too_long_then_free(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     prepare(cache, debs)
     room = open_room(cache, binds={"/debs": debs})
-    busy = keep_dpkg_busy(room)
+    busy = room.start(["dpkg", "-i", "/debs/busy_1.0_all.deb"], until="/var/busy")
     done = room.install("--lock-timeout", "1", "tools")
     holder = done.out.removeprefix("package-cache: ").partition(":")[0]
     assert re.fullmatch(r"process \d+ \(dpkg\) has /var/lib/dpkg/lock(-frontend)? locked", holder)
-    assert (done.status, done.out) == (
-        40, f"package-cache: {holder}: waiting for it, at most 1 s\n",
-    )  # fmt: skip
+    assert (done.status, done.out) == (40, f"package-cache: {holder}: waiting for it, at most 1 s\n")
     assert done.err == (
         f"package-cache: cannot install tools (dpkg-locked): dpkg was locked for 1 s: {holder}\n"
         "package-cache: nothing was changed; next step: wait for it to end, or give --lock-timeout more seconds\n"
@@ -53,16 +45,6 @@ fcntl($file, F_SETLK, $lock) or die;
 open(my $mark, ">", "/var/busy");
 for (1..600) { last if -e "/var/go"; select(undef, undef, undef, 0.1) }
 """
-
-
-def test_a_lock_on_a_clean_database(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
-    prepare(cache, debs)
-    room = open_room(cache)
-    holder = room.start(["perl", "-e", HOLD], until="/var/busy")
-    assert room.install("--lock-timeout", "1", "tools").status == 40
-    room.sh("(sleep 1; touch /var/go) >/dev/null 2>&1 &")
-    assert room.install("tools").status == 0
-    assert holder.communicate(timeout=30) == ("", "")
 
 
 PURGE = """
@@ -104,11 +86,14 @@ def test_two_installers_at_once(cache: SyntheticCache, debs: Path, open_room: Op
     assert room.sh("ls -A /tmp /usr/sbin/policy-rc.d* 2>/dev/null", check=False) == "/tmp:\n"
 
 
+MARK = "# package-cache: no service is started while this process installs: 999999-1"
+LEFT_POLICY = f"printf '#!/bin/sh\\n{MARK}\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
+
+
 def test_what_a_killed_installer_left_is_taken_over(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     prepare(cache, debs)
     room = open_room(cache)
-    mark = "# package-cache: no service is started while this process installs: 999999"
-    room.sh(f"printf '#!/bin/sh\\n{mark}\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
+    room.sh(LEFT_POLICY)
     room.sh("printf '#!/bin/sh\\nexit 0\\n' >/usr/sbin/policy-rc.d.kept-by-package-cache")
     assert room.install("tools").status == 0
     assert room.sh("cat /usr/sbin/policy-rc.d*") == "#!/bin/sh\nexit 0\n"
@@ -119,8 +104,7 @@ def test_what_a_killed_installer_left_on_what_has_become_read_only(
 ) -> None:
     prepare(cache, debs)
     room = open_room(cache)
-    mark = "# package-cache: no service is started while this process installs: 999999-1"
-    room.sh(f"printf '#!/bin/sh\\n{mark}\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
+    room.sh(LEFT_POLICY)
     notes = "/var/lib/package-cache/999999-1"
     room.sh(f"mkdir -p {notes}; printf '/cache/pool\\n\\n\\n\\n\\nend\\n' >{notes}/notes")
     room.sh("mount --bind /usr /usr; mount -o remount,bind,ro /usr")
@@ -130,3 +114,18 @@ def test_what_a_killed_installer_left_on_what_has_become_read_only(
     room.sh("umount -l /usr")
     assert room.install("tools").status == 0
     assert room.sh("ls -A /usr/sbin/policy-rc.d* /var/lib/package-cache 2>/dev/null", check=False) == ""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_in_the_middle(sign: signal.Signals, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    slow = make_deb(debs, "slow", scripts={"postinst": "touch /var/slow-began; sleep 60; touch /var/slow-ended"})
+    cache.add("tools", ["slow"], [slow])
+    room = open_room(cache)
+    script = "echo $$ >/var/pid; exec sh /cache/install_group.sh tools"
+    process = room.start(["sh", "-c", script], until="/var/slow-began")
+    room.sh(f"kill -{sign.name[3:]} $(cat /var/pid)")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert f"package-cache: cannot go on: {sign.name} came\n" in said
+    assert (room.audit(), room.state("slow")) == ("", {})
+    assert room.sh("ls -A /tmp /usr/sbin/policy-rc.d /var/slow-ended 2>/dev/null", check=False) == "/tmp:\n"

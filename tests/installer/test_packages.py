@@ -1,11 +1,14 @@
-"""Packages of every kind come in by one run, whatever their names, scripts and relations."""
+"""Packages of every kind come in by one run, whatever their names, scripts and relations, in every shell."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tests.installer.conftest import OpenRoom
-from tests.installer.synthetic import SyntheticCache, restate
+from tests.installer.synthetic import Room, SyntheticCache, restate
 from tests.support.debs import make_deb
+
+from package_cache.process import find_tool
 
 
 def test_says_what_it_does_and_leaves_only_the_packages(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
@@ -71,9 +74,7 @@ def test_what_is_asked_for_by_name_is_marked_so(
     assert room.sh("apt-get -s autoremove | grep ^Remv", check=False) == ""
 
 
-def test_a_mark_that_cannot_be_set_is_said(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
-    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
-    room = open_room(cache)
+def test_a_mark_that_cannot_be_set_is_said(room: Room) -> None:
     assert room.install("tools").status == 0
     room.sh("apt-mark auto wanted")
     done = room.install("tools", shell=("chroot", "--userspec=65534:65534", "/", "sh"))
@@ -86,14 +87,12 @@ ODD = ("a_b", "x", "1__2+-.", "BIG")
 
 
 @pytest.mark.parametrize("system", ["ubuntu18.04", "debian12"])
-def test_names_that_only_dpkg_accepts(system: str, tmp_path: Path, debs: Path, open_room: OpenRoom) -> None:
-    cache = SyntheticCache(tmp_path / "odd", system)
+def test_names_that_only_dpkg_accepts(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     odd = [make_deb(debs, name, "1:2:3") for name in ODD]
     wanted = make_deb(debs, "wanted", depends=", ".join(ODD).lower(), Pre_Depends="a_b (>= 1)")
     cache.add("tools", ["wanted", "x=1:2:3"], [*odd, wanted])
-    cache.add(
-        "fails", ["fails_too"], [*odd, make_deb(debs, "fails_too", depends="big, a_b", scripts={"postinst": "exit 1"})]
-    )
+    failing = make_deb(debs, "fails_too", depends="big, a_b", scripts={"postinst": "exit 1"})
+    cache.add("fails", ["fails_too"], [*odd, failing])
     room = open_room(cache)
     names = [name.lower() for name in ODD]
     assert room.install("fails").status == 50
@@ -119,15 +118,11 @@ ANSWERS = ("asking asking/where string here  and there", "asking asking/why stri
 
 @pytest.mark.parametrize("system", ["ubuntu18.04", "debian12"])
 def test_answers_to_debconf_are_there_before_the_package_asks(
-    system: str, tmp_path: Path, debs: Path, open_room: OpenRoom
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
 ) -> None:
-    cache = SyntheticCache(tmp_path / "answers", system)
-    debs_with_answers = [
-        make_deb(debs, "asking", scripts=ASKING),
-        make_deb(debs, "broken", scripts={"postinst": "exit 1"}),
-    ]
-    cache.add("tools", ["asking"], debs_with_answers[:1], debconf=ANSWERS)
-    cache.add("fails", ["asking", "broken"], debs_with_answers, debconf=ANSWERS)
+    asking, broken = make_deb(debs, "asking", scripts=ASKING), make_deb(debs, "broken", scripts={"postinst": "exit 1"})
+    cache.add("tools", ["asking"], [asking], debconf=ANSWERS)
+    cache.add("fails", ["asking", "broken"], [asking, broken], debconf=ANSWERS)
     room = open_room(cache)
     config = "cat /var/cache/debconf/config.dat /var/cache/debconf/templates.dat"
     before = room.sh(config)
@@ -172,12 +167,8 @@ def test_a_package_for_all_architectures_that_is_asked_for_by_one(
 
 def test_a_chain_of_pre_dependencies(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     first = make_deb(debs, "pre-c", scripts={"postinst": "touch /var/c-is-configured"})
-    second = make_deb(
-        debs,
-        "pre-b",
-        Pre_Depends="pre-c",
-        scripts={"preinst": "test -e /var/c-is-configured", "postinst": "touch /var/b"},
-    )
+    scripts = {"preinst": "test -e /var/c-is-configured", "postinst": "touch /var/b"}
+    second = make_deb(debs, "pre-b", Pre_Depends="pre-c", scripts=scripts)
     third = make_deb(debs, "pre-a", Pre_Depends="virtual-b | pre-b", scripts={"preinst": "test -e /var/b"})
     above = make_deb(debs, "above", depends="beside, pre-a")
     beside = make_deb(debs, "beside", depends="pre-a")
@@ -200,22 +191,6 @@ def test_a_pre_dependency_that_the_cache_does_not_state(cache: SyntheticCache, d
     done = open_room(cache).install("chain")
     assert (done.status, done.err) == (0, "")
     assert "dpkg --install failed; trying apt-get install" in done.out
-
-
-def test_a_changed_conffile_stays_and_no_question_is_asked(
-    cache: SyntheticCache, debs: Path, open_room: OpenRoom
-) -> None:
-    old = make_deb(debs, "conf", "1.0", files={"/etc/conf.ini": "old\n"}, conffiles=["/etc/conf.ini"])
-    new = make_deb(debs, "conf", "2.0", files={"/etc/conf.ini": "new\n"}, conffiles=["/etc/conf.ini"])
-    asking = make_deb(
-        debs, "asking", depends="conf (>= 2)", scripts={"postinst": "read -r answer || touch /var/no-answer"}
-    )
-    cache.add("conf", ["asking"], [new, asking])
-    room = open_room(cache, binds={"/old.deb": old})
-    room.sh("dpkg -i /old.deb && echo mine > /etc/conf.ini")
-    assert room.install("conf").status == 0
-    assert room.sh("cat /etc/conf.ini; ls /var/no-answer") == "mine\n/var/no-answer\n"
-    assert room.state("conf", "asking") == {"conf": "ii 2.0", "asking": "ii 1.0"}
 
 
 def test_a_virtual_package_and_an_alternative(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
@@ -249,19 +224,61 @@ def test_several_groups_in_one_run(cache: SyntheticCache, debs: Path, open_room:
     assert (done.status, done.result["installed"], done.result["group"]) == (0, "3", "one two")
 
 
-@pytest.mark.parametrize("policy", [None, "exit 0", "exit 101"])
-def test_no_service_starts_and_the_images_policy_comes_back(
-    cache: SyntheticCache, debs: Path, open_room: OpenRoom, policy: str | None
+def test_packages_that_were_there_stay(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    mine = make_deb(debs, "mine", files={"/etc/mine": "mine\n"}, conffiles=["/etc/mine"])
+    cache.add("tools", ["hostile"], [make_deb(debs, "hostile", depends="mine", scripts={"postinst": "exit 1"}), mine])
+    room = open_room(cache, binds={"/mine.deb": mine})
+    room.sh("dpkg -i /mine.deb; echo changed > /etc/mine")
+    assert room.install("tools").status == 50
+    assert (room.state("mine", "hostile"), room.sh("cat /etc/mine")) == ({"mine": "ii 1.0"}, "changed\n")
+
+
+def test_the_installer_away_from_the_cache(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    room = open_room(cache, at="/usr/local/pai/package_cache")
+    room.sh("mkdir /usr/local/pai/runtime.d; cp /usr/local/pai/package_cache/install_group.sh /usr/local/pai/runtime.d")
+    done = room.container.run(["sh", "/usr/local/pai/runtime.d/install_group.sh", "tools"], timeout=60, check=False)
+    assert done.returncode == 0
+    room.sh("cd /usr/local/pai/package_cache && dpkg -r wanted && sh install_group.sh tools")
+
+
+def test_a_newer_version_stays_and_a_held_package_counts_as_there(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
 ) -> None:
-    init = "#!/bin/sh\necho $1 >> /var/started\n"
-    post = "update-rc.d daemon defaults >/dev/null 2>&1 || :\ninvoke-rc.d daemon start || :"
-    daemon = make_deb(debs, "daemon", files={"/etc/init.d/daemon": init}, scripts={"postinst": post})
-    cache.add("daemon", ["daemon"], [daemon])
-    room = open_room(cache)
-    if policy:
-        room.sh(f"printf '#!/bin/sh\\n{policy}\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
-    before = room.sh("ls -l /usr/sbin/policy-rc.d* 2>/dev/null; cat /usr/sbin/policy-rc.d 2>/dev/null", check=False)
-    assert room.install("daemon").status == 0
-    assert room.sh("cat /var/started 2>/dev/null", check=False) == ""
-    after = room.sh("ls -l /usr/sbin/policy-rc.d* 2>/dev/null; cat /usr/sbin/policy-rc.d 2>/dev/null", check=False)
-    assert after == before
+    both = [make_deb(debs, "wanted", "2.0"), make_deb(debs, "other", depends="wanted")]
+    cache.add("tools", ["wanted", "other"], both)
+    make_deb(debs, "wanted", "3.0")
+    room = open_room(cache, binds={"/debs": debs})
+    room.sh("dpkg -i /debs/wanted_3.0_all.deb; touch /var/lib/dpkg/available; apt-mark hold wanted")
+    done = room.install("tools")
+    assert (done.status, done.result["installed"], done.result["already_there"]) == (0, "1", "1")
+    assert room.state("wanted", "other") == {"wanted": "hi 3.0", "other": "ii 1.0"}
+
+
+def test_a_null_device_that_is_a_plain_file(room: Room) -> None:
+    """As in a chroot of a container that may make no devices."""
+    room.sh("mkdir /run/dev; echo text >/run/dev/null; chmod 666 /run/dev/null; mount --bind /run/dev/null /dev/null")
+    assert room.install("tools").status == 0
+    assert room.state("wanted") == {"wanted": "ii 1.0"}
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "bash --posix", "busybox sh"])
+def test_a_shell(shell: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom, tmp_path: Path) -> None:
+    shutil.copy(find_tool("busybox"), tmp_path / "busybox")
+    cache.add("tools", ["wanted"], [make_deb(debs, "wanted", depends="needed"), make_deb(debs, "needed")])
+    room = open_room(cache, binds={"/usr/bin/busybox": tmp_path / "busybox"})
+    assert room.install("nothing", shell=shell.split()).status == 10
+    done = room.install("tools", shell=shell.split())
+    assert (done.status, done.err, len(done.out.splitlines())) == (0, "", 2)
+    assert room.install("tools", shell=shell.split()).out == "package-cache: tools: already there, nothing to do\n"
+
+
+def test_without_the_tools_that_slim_images_lack(room: Room) -> None:
+    tools = "awk mawk perl python3 xz bash flock gpg gpgv sed grep"
+    room.sh(f"for tool in {tools}; do rm -f /usr/bin/$tool /bin/$tool; done")
+    done = room.install("tools")
+    assert (done.status, done.err) == (0, "")
+
+
+def test_inside_a_script_that_stops_at_errors(room: Room) -> None:
+    room.sh("sh -eux /cache/install_group.sh tools")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -100,6 +101,16 @@ class Pod:
     def start(self, shell: str, *command: str) -> "subprocess.Popen[str]":
         """Start the job's container."""
         return start(self.job_argv(shell, *command), cwd=self.folder)
+
+    def signalled(self, shell: str, *signals: str, pause: float = 0.1) -> Completed:
+        """Run the job's container; once a script of it has made `up`, send it signals, with a pause before each."""
+        process = self.start(shell)
+        self.wait_for("up")
+        for name in signals:
+            time.sleep(pause)
+            os.kill(process.pid, getattr(signal, f"SIG{name}"))
+        stdout, stderr = process.communicate(timeout=30)
+        return Completed(process.returncode, stdout, stderr)
 
     def tree(self) -> dict[str, str]:
         """Return all files of the job's folder with their content."""

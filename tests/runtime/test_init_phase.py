@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.runtime.phase import REPOSITORY
 from tests.runtime.pod import Pod, entry, job_of
+from tests.runtime.test_init_scripts import KEY
 
 from package_cache.exit_codes import ExitStatus
 from package_cache.installer import joined
@@ -67,70 +69,54 @@ def test_a_second_run_replaces_the_first(pod: Pod) -> None:
     assert pod.tree() == {"plan": "1 fail b\n", "user.sh": f"{HEAD}two\n", "1-b.pre.sh": f"{HEAD}echo b\n"}
 
 
-def broken(pod: Pod, kind: str) -> str:
-    """Create a plugin that is broken in one way, and return its name."""
-    pod.plugin("bad", pre="echo half\n", end="import sys; sys.exit(4)" if kind == "status" else "")
-    folder = pod.runtime / "plugins" / "bad"
-    description = {
-        "not YAML": "a: [",
-        "not a mapping": "- x",
-        "no script named": "name: bad",
-        "a number": "init-script: 3",
-        "missing script": "init-script: other.py",
-        "script outside": "init-script: ../good/init.py",
-        "absolute script": f"init-script: {pod.runtime}/plugins/good/init.py",
-        "binary": "init-script: \0",
-    }
-    if kind in description:
-        (folder / "desc.yaml").write_text(description[kind])
-    if kind == "no description":
-        (folder / "desc.yaml").unlink()
-    if kind == "links in a circle":
-        (folder / "init.py").unlink()
-        (folder / "init.py").symlink_to("init.py")
-    if kind == "a folder":
-        (folder / "init.py").unlink()
-        (folder / "init.py").mkdir()
-    if kind == "link outside":
-        (folder / "init.py").unlink()
-        (folder / "init.py").symlink_to("../good/init.py")
-    if kind == "killed":
-        (folder / "init.py").write_text("import os; os.kill(os.getpid(), 9)")
-    if kind == "hanging":
-        (folder / "init.py").write_text("import subprocess; subprocess.run(['sleep', '1000'])")
-    return {"unknown": "none", "outside": "../plugins/good", "here": ".", "empty folder": "x y"}.get(kind, "bad")
+NAMES = {"unknown": "none", "outside": "../plugins/good", "here": "."}
+"""What the job calls the plugin, else `bad`."""
 
-
-KINDS = {
-    "unknown": "cannot find the plugin 'none' (FILE:3)\nhint: there are: bad, cmd, good, nfs, ssh",
-    "outside": "cannot use the plugin '../plugins/good': that is not a plugin's name",
-    "here": "cannot use the plugin '.': that is not a plugin's name",
-    "no description": "desc.yaml: No such file or directory (FILE:3)",
-    "not YAML": "desc.yaml: it is not YAML",
-    "binary": "desc.yaml: it is not YAML",
-    "not a mapping": "it must be a mapping, not ['x']",
-    "no script named": "it names no init-script (FILE:3)\nhint: write init-script: init.py",
-    "a number": "it names no init-script",
-    "missing script": "cannot find the init script of the plugin 'bad'",
-    "script outside": "init-script '../good/init.py' is outside of the plugin's folder",
-    "absolute script": "is outside of the plugin's folder",
-    "link outside": "is outside of the plugin's folder",
-    "links in a circle": "cannot find the init script of the plugin 'bad'",
-    "a folder": "init-script 'init.py' is not a file",
-    "status": "cannot prepare the plugin 'bad': its init script ended with status 4 (FILE:3)",
-    "killed": "cannot prepare the plugin 'bad': its init script was ended by signal 9",
-    "hanging": "cannot prepare the plugin 'bad': its init script did not end within 1.5 s",
+BROKEN = {
+    "unknown": ("", "cannot find the plugin 'none' (FILE:3)\nhint: there are: bad, cmd, good, nfs, ssh"),
+    "outside": ("", "cannot use the plugin '../plugins/good': that is not a plugin's name"),
+    "here": ("", "cannot use the plugin '.': that is not a plugin's name"),
+    "no description": ("rm desc.yaml", "desc.yaml: No such file or directory (FILE:3)"),
+    "not YAML": ("echo 'a: [' >desc.yaml", "desc.yaml: it is not YAML"),
+    "binary": (r"printf 'init-script: \0' >desc.yaml", "desc.yaml: it is not YAML"),
+    "not a mapping": ("echo '- x' >desc.yaml", "it must be a mapping, not ['x']"),
+    "no script named": (
+        "echo 'name: bad' >desc.yaml",
+        "it names no init-script (FILE:3)\nhint: write init-script: init.py",
+    ),
+    "a number": ("echo 'init-script: 3' >desc.yaml", "it names no init-script"),
+    "missing script": ("rm init.py", "cannot find the init script of the plugin 'bad'"),
+    "script outside": (
+        "echo 'init-script: ../good/init.py' >desc.yaml",
+        "init-script '../good/init.py' is outside of the plugin's folder",
+    ),
+    "absolute script": ('echo "init-script: ${PWD%bad}good/init.py" >desc.yaml', "is outside of the plugin's folder"),
+    "link outside": ("ln -sf ../good/init.py init.py", "is outside of the plugin's folder"),
+    "links in a circle": ("rm init.py; ln -s init.py init.py", "cannot find the init script of the plugin 'bad'"),
+    "a folder": ("rm init.py; mkdir init.py", "init-script 'init.py' is not a file"),
+    "status": ("echo 'sys.exit(4)' >>init.py", "plugin 'bad': its init script ended with status 4 (FILE:3)"),
+    "killed": (
+        "echo 'import os; os.kill(os.getpid(), 9)' >>init.py",
+        "cannot prepare the plugin 'bad': its init script was ended by signal 9",
+    ),
+    "hanging": (
+        'echo \'import subprocess; subprocess.run(["sleep", "1000"])\' >>init.py',
+        "cannot prepare the plugin 'bad': its init script did not end within 1.5 s",
+    ),
 }
+"""What is done in the folder of a plugin, and what is said then."""
 
 
 @pytest.mark.parametrize("policy", ["fail", "ignore"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_plugin(kind: str, policy: str, pod: Pod) -> None:
+    script, said = BROKEN[kind]
     pod.plugin("good", pre="echo good\n")
-    name = broken(pod, kind)
+    pod.plugin("bad", pre="echo half\n")
+    run(["sh", "-c", script], cwd=pod.runtime / "plugins" / "bad")
     began = time.monotonic()
-    done = pod.init(job_of(["true"], entry(name, policy), entry("good")), "--limit", "1.5")
-    assert KINDS[kind].replace("FILE", str(pod.folder / "job.yaml")) in done.stderr
+    done = pod.init(job_of(["true"], entry(NAMES.get(kind, "bad"), policy), entry("good")), "--limit", "1.5")
+    assert said.replace("FILE", str(pod.folder / "job.yaml")) in done.stderr
     assert "Traceback" not in done.stderr
     assert time.monotonic() - began < 20
     if policy == "fail":
@@ -139,11 +125,8 @@ def test_a_broken_plugin(kind: str, policy: str, pod: Pod) -> None:
     else:
         assert done.returncode == 0
         assert "the job goes on without this plugin: its failurePolicy is ignore" in done.stderr
-        assert pod.tree() == {
-            "plan": "2 fail good\n",
-            "user.sh": f"{HEAD}true\n",
-            "2-good.pre.sh": f"{HEAD}echo good\n",
-        }
+        written = {"plan": "2 fail good\n", "user.sh": f"{HEAD}true\n", "2-good.pre.sh": f"{HEAD}echo good\n"}
+        assert pod.tree() == written
 
 
 def test_a_failing_run_leaves_no_plan_of_a_former_one(pod: Pod) -> None:
@@ -158,14 +141,6 @@ def test_too_long_a_configuration_for_an_argument(pod: Pod) -> None:
     done = pod.init(job_of(["true"], entry("a", parameters={"x": "y" * 200_000})))
     assert done.returncode == FAILED
     assert "cannot start the init script of the plugin 'a': Argument list too long" in done.stderr
-
-
-def test_too_deep_a_configuration(pod: Pod) -> None:
-    pod.plugin("a")
-    job = job_of(["true"], entry("a", parameters="DEEP")).replace("DEEP", "[" * 380 + "]" * 380)
-    done = pod.init(job)
-    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
-    assert "raise the bound job-depth" in done.stderr
 
 
 def test_what_a_plugin_leaves_running_ends(pod: Pod) -> None:
@@ -218,3 +193,55 @@ def test_the_job_named_by_the_environment(pod: Pod) -> None:
     missing = run([sys.executable, script, option, "/nowhere/job.yaml"], env=variables, check=False, timeout=60)
     assert missing.returncode == ExitStatus.BAD_MANIFEST.code
     assert "cannot read the job /nowhere/job.yaml: No such file or directory" in missing.stderr
+
+
+BLOCK = """\
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError("blocked: " + name, name=name)
+
+sys.meta_path.insert(0, Block())
+"""
+LIBRARIES = ["click", "rich", "debian", "zstandard", "tomli_w"]
+
+
+def blocking(folder: Path, names: list[str]) -> dict[str, str]:
+    """Return the environment of a Python, and all that it starts, which cannot import these."""
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(BLOCK.format(names=set(names)))
+    return {"PYTHONPATH": f"{site}:{REPOSITORY / 'src'}"}
+
+
+def test_the_libraries_are_blocked(tmp_path: Path) -> None:
+    variables = blocking(tmp_path, LIBRARIES)
+    for name in LIBRARIES:
+        done = run([sys.executable, "-c", f"import {name}"], env=variables, check=False)
+        assert f"blocked: {name}" in done.stderr
+
+
+def test_all_plugins_without_the_libraries_that_preparing_a_cache_takes(pod: Pod) -> None:
+    """The cache is an empty folder, so that staging begins, and all of its imports are made."""
+    (pod.folder / "no cache").mkdir()
+    entries = [
+        entry("ssh", parameters={"public-key": KEY}),
+        entry("nfs"),
+        entry("cmd", parameters={"callbacks": [{"event": "taskStarts", "commands": ["true"]}]}),
+    ]
+    done = pod.init(job_of(["true"], *entries), **blocking(pod.folder, LIBRARIES))
+    assert done.returncode == 0, done.stderr
+    assert "cannot stage group ssh" in done.stderr
+    assert "blocked" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert pod.tree()["plan"] == "1 fail ssh\n2 fail nfs\n3 fail cmd\n"
+
+
+@pytest.mark.parametrize(("missing", "named"), [("yaml", "yaml"), ("package_cache", "package_cache")])
+def test_what_is_needed_and_missing_is_named(missing: str, named: str, pod: Pod) -> None:
+    done = pod.init(job_of(), **blocking(pod.folder, [missing]))
+    assert done.returncode == 8
+    assert done.stderr.startswith(f"runtime: cannot import {named}: ")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,6 +1,5 @@
-"""The init script of each plugin, run as a runtime runs it: which commands it writes, and what it refuses."""
+"""Init scripts, run as a runtime runs them: which commands each writes, and what it refuses."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,12 @@ from tests.runtime.phase import PLUGINS, init_phase
 from package_cache.process import run
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFctQ2l3QXB4Y2p0bm5iZ2hmZ2hmZ2hmZ2hmZ2hm it's@home"
-SSH = {"plugin": "ssh", "parameters": {"public-key": KEY, "port": 2222}}
 MOUNT = {"server": "10.0.0.1", "path": "/export/a b", "mount-point": "/mnt/$(touch x)", "options": "ro,nfsvers=4"}
 
 
-def config_of(base: Mapping[str, object], **changes: object) -> str:
-    return yaml.safe_dump({**base, **changes})
+def of(plugin: str, parameters: object, policy: str | None = None) -> str:
+    """Return the configuration of a plugin."""
+    return yaml.safe_dump({"plugin": plugin, "parameters": parameters, **({"failurePolicy": policy} if policy else {})})
 
 
 @pytest.mark.parametrize("name", ["cmd", "ssh", "nfs"])
@@ -24,12 +23,11 @@ def test_the_description_names_the_script(name: str) -> None:
 
 
 @pytest.mark.parametrize("policy", [None, "fail", "ignore"])
-@pytest.mark.parametrize("config", [SSH, {"plugin": "nfs"}])
+@pytest.mark.parametrize(("plugin", "parameters"), [("ssh", {"public-key": KEY}), ("nfs", None)])
 def test_scripts_are_valid_and_obey_the_policy(
-    config: Mapping[str, object], policy: str | None, tmp_path: Path
+    plugin: str, parameters: object, policy: str | None, tmp_path: Path
 ) -> None:
-    text = config_of(config, **({"failurePolicy": policy} if policy else {}))
-    scripts = init_phase(PLUGINS / str(config["plugin"]), text, tmp_path)
+    scripts = init_phase(PLUGINS / plugin, of(plugin, parameters, policy), tmp_path)
     assert scripts.result.returncode == 0, scripts.result.stderr
     lines = scripts.pre.splitlines()
     assert (lines[1] == "set +o errexit") == (policy == "ignore")
@@ -40,7 +38,7 @@ def test_scripts_are_valid_and_obey_the_policy(
 
 
 def test_ssh_asks_the_cache_first(tmp_path: Path) -> None:
-    scripts = init_phase(PLUGINS / "ssh", config_of(SSH), tmp_path)
+    scripts = init_phase(PLUGINS / "ssh", with_ssh(), tmp_path)
     installer = tmp_path / "work" / "runtime.d" / "install_group.sh"
     assert f"/bin/sh {installer} --cache {tmp_path}/work/package_cache -- ssh <" in scripts.pre
     assert installer.is_file()
@@ -48,7 +46,7 @@ def test_ssh_asks_the_cache_first(tmp_path: Path) -> None:
 
 
 def test_nfs_quotes_what_it_mounts(tmp_path: Path) -> None:
-    config = config_of({"plugin": "nfs", "parameters": {"mounts": [MOUNT, {**MOUNT, "server": "fe80::1"}]}})
+    config = of("nfs", {"mounts": [MOUNT, {**MOUNT, "server": "fe80::1"}]})
     lines = init_phase(PLUGINS / "nfs", config, tmp_path).pre.splitlines()
     assert lines[-4:-2] == [
         "mkdir -p '/mnt/$(touch x)'",
@@ -58,11 +56,33 @@ def test_nfs_quotes_what_it_mounts(tmp_path: Path) -> None:
 
 
 def with_ssh(**parameters: object) -> str:
-    return yaml.safe_dump({"plugin": "ssh", "parameters": {**SSH["parameters"], **parameters}})  # type: ignore[dict-item]
+    return of("ssh", {"public-key": KEY, "port": 2222, **parameters})
 
 
 def with_mount(**changes: object) -> str:
-    return yaml.safe_dump({"plugin": "nfs", "parameters": {"mounts": [{**MOUNT, **changes}]}})
+    return of("nfs", {"mounts": [{**MOUNT, **changes}]})
+
+
+EVENT = "event: taskStarts"
+WRONG_CMD = {
+    "": "there is nothing to do: write parameters.callbacks",
+    "{callbacks: []}": "parameters.callbacks must be a list of callbacks, not []",
+    f"{{callbacks: {{{EVENT}, commands: [x]}}}}": "parameters.callbacks must be a list of callbacks",
+    f"{{callbacks: [{{{EVENT}, commands: [x]}}, y]}}": "callbacks[1] must be a mapping with event and commands, not",
+    "{callbacks: [{event: taskFails, commands: [x]}]}": "event must be one of taskStarts, containerStarts, taskSucc",
+    "{callbacks: [{event: [taskStarts], commands: [x]}]}": "not ['taskStarts']",
+    "{callbacks: [{commands: [x]}]}": "parameters.callbacks[0].event must be one of",
+    f"{{callbacks: [{{{EVENT}}}]}}": "callbacks[0].commands must be a list of shell commands, not None",
+    f"{{callbacks: [{{{EVENT}, commands: x}}]}}": "commands must be a list of shell commands, not 'x'",
+    f"{{callbacks: [{{{EVENT}, commands: [x, 3]}}]}}": "commands[1] must be a shell command, as a text, not 3",
+    f"{{callbacks: [{{{EVENT}, commands: [' ']}}]}}": "commands[0] must be a shell command",
+    f'{{callbacks: [{{{EVENT}, commands: ["a\\0b"]}}]}}': "commands[0] holds a NUL character",
+    f"{{callbacks: [{{{EVENT}, commands: [x], command: x}}]}}": "unknown key 'command': write one of event, commands",
+    f"{{callbacks: [{{{EVENT}, commands: [x]}}], preCommands: [x]}}": "say the same thing: write callbacks only",
+    "{preCommands: x}": "parameters.preCommands must be a list of shell commands",
+    "{commands: [x]}": "unknown parameter 'commands': write one of callbacks, preCommands, postCommands",
+}
+"""Parameters of cmd, as YAML."""
 
 
 @pytest.mark.parametrize(
@@ -94,6 +114,7 @@ def with_mount(**changes: object) -> str:
         ("nfs", with_mount(path="export"), "parameters.mounts[0].path must be an absolute path"),
         ("nfs", with_mount(**{"mount-point": "/a\nb"}), "parameters.mounts[0].mount-point must be an absolute path"),
         ("nfs", with_mount(options="ro hard"), "parameters.mounts[0].options must be mount options"),
+        *(("cmd", f"{{plugin: cmd, parameters: {parameters}}}", message) for parameters, message in WRONG_CMD.items()),
     ],
 )
 def test_a_wrong_configuration_is_one_line_and_writes_nothing(
@@ -105,3 +126,46 @@ def test_a_wrong_configuration_is_one_line_and_writes_nothing(
     assert len(scripts.result.stderr.splitlines()) == 1
     assert (scripts.pre, scripts.post) == ("#!/bin/bash\n", "#!/bin/bash\n")
     assert not (tmp_path / "work").exists()
+
+
+INIT = """\
+from plugins.plugin_utils import plugin_init, PluginHelper, try_to_install_by_cache
+
+[plugin_config, pre_script, post_script] = plugin_init()
+command = [
+    try_to_install_by_cache('%(group)s', fallback_cmds=[
+        'echo fallback',
+        '''cat <<END
+it's here
+END''',
+        'sh -c "exit %(status)d"',
+    ]),
+    'echo installed',
+]
+PluginHelper(plugin_config).inject_commands(command, pre_script)
+PluginHelper(plugin_config).inject_commands(['echo done'], post_script)
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "output", "returned"),
+    [
+        ("fail", 0, "fallback\nit's here\ninstalled\njob\n", 0),
+        ("fail", 3, "fallback\nit's here\n", 3),
+        ("ignore", 3, "fallback\nit's here\ninstalled\njob\n", 0),
+    ],
+)
+def test_the_generated_script(policy: str, status: int, output: str, returned: int, tmp_path: Path) -> None:
+    plugin = tmp_path / "old plugin"
+    plugin.mkdir()
+    (plugin / "init.py").write_text(INIT % {"group": "none", "status": status})
+    path = f"{PLUGINS.parents[1] / 'src'}:{PLUGINS.parent}"
+    config = f"plugin: old\nfailurePolicy: {policy}\n"
+    scripts = init_phase(plugin, config, tmp_path, PYTHONPATH=path)
+    assert scripts.result.returncode == 0, scripts.result.stderr
+    with (tmp_path / "pre.sh").open("a") as script:
+        script.write("echo job\n")
+    result = run(["bash", str(tmp_path / "pre.sh")], check=False)
+    assert (result.stdout, result.returncode) == (output, returned)
+    assert "package-cache: none: not by the cache (status 30): running the fallback" in result.stderr
+    assert scripts.post == "#!/bin/bash\nset -o errexit\necho done\n" or policy == "ignore"

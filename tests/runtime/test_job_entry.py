@@ -36,21 +36,17 @@ FAILURES = {"exit 3": 3, "if": 2, "kill -9 $$": 137, "set -o errexit\nfalse\nech
 
 @each_shell
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failing_pre_script_whose_policy_is_fail(failure: str, shell: str, pod: Pod) -> None:
-    with_plugins(pod, f"{failure}\n")
+@pytest.mark.parametrize("policy", ["fail", "ignore"])
+def test_a_failing_pre_script(policy: str, failure: str, shell: str, pod: Pod) -> None:
+    with_plugins(pod, f"{failure}\n", policy=policy)
     done = pod.run(shell)
-    assert done.stdout == "post a after <>\n"
-    assert done.returncode == FAILURES[failure] or (FAILURES[failure] == 0 and done.returncode != 0)
-    assert "a plugin failed whose failurePolicy is fail: the command does not run" in done.stderr
-
-
-@each_shell
-@pytest.mark.parametrize("failure", FAILURES)
-def test_a_failing_pre_script_whose_policy_is_ignore(failure: str, shell: str, pod: Pod) -> None:
-    with_plugins(pod, f"{failure}\n", policy="ignore")
-    done = pod.run(shell)
-    assert (done.stdout, done.returncode) == ("pre b\ncommand\npost b after <0>\npost a after <0>\n", 0)
-    assert "the job goes on, its failurePolicy is ignore" in done.stderr
+    if policy == "ignore":
+        assert (done.stdout, done.returncode) == ("pre b\ncommand\npost b after <0>\npost a after <0>\n", 0)
+        assert "the job goes on, its failurePolicy is ignore" in done.stderr
+    else:
+        assert done.stdout == "post a after <>\n"
+        assert done.returncode == FAILURES[failure] or (FAILURES[failure] == 0 and done.returncode != 0)
+        assert "a plugin failed whose failurePolicy is fail: the command does not run" in done.stderr
 
 
 @each_shell

@@ -18,10 +18,6 @@ each_signal = pytest.mark.parametrize("name", SIGNALS)
 WAIT = "n=0; while [ $n -lt 1000 ]; do sleep 0.05; n=$((n + 1)); done"
 
 
-def number(name: str) -> int:
-    return int(getattr(signal, f"SIG{name}"))
-
-
 def heard_as(name: str, shell: str) -> str:
     """Return the signal that a command hears: busybox alone cannot undo that INT and QUIT are ignored."""
     return "TERM" if shell == "busybox" and name in ("INT", "QUIT") else name
@@ -36,13 +32,9 @@ def with_command(pod: Pod, *commands: str) -> None:
 @each_signal
 def test_a_command_that_dies_of_it(name: str, shell: str, pod: Pod) -> None:
     with_command(pod, "echo >up", "exec sleep 100")  # bash itself never dies of QUIT
-    process = pod.start(shell)
-    pod.wait_for("up")
-    time.sleep(0.1)
-    os.kill(process.pid, number(name))
-    stdout, stderr = process.communicate(timeout=30)
-    status = 128 + number(heard_as(name, shell))
-    assert (stdout, process.returncode) == (f"pre\npost <{status}>\n", status), stderr
+    done = pod.signalled(shell, name)
+    status = 128 + signal.Signals[f"SIG{heard_as(name, shell)}"]
+    assert (done.stdout, done.returncode) == (f"pre\npost <{status}>\n", status), done.stderr
 
 
 @each_shell
@@ -50,11 +42,8 @@ def test_a_command_that_dies_of_it(name: str, shell: str, pod: Pod) -> None:
 def test_a_command_that_handles_it(name: str, shell: str, pod: Pod) -> None:
     trap = f"trap 'echo heard; exit 5' {heard_as(name, shell)}"
     with_command(pod, trap, "echo >up", WAIT)
-    process = pod.start(shell)
-    pod.wait_for("up")
-    os.kill(process.pid, number(name))
-    stdout, stderr = process.communicate(timeout=30)
-    assert (stdout, process.returncode) == ("pre\nheard\npost <5>\n", 5), stderr
+    done = pod.signalled(shell, name, pause=0)
+    assert (done.stdout, done.returncode) == ("pre\nheard\npost <5>\n", 5), done.stderr
 
 
 @each_shell
@@ -94,16 +83,10 @@ def test_a_group_gets_it_once(signal_name: str, shell: str) -> None:
 @each_shell
 def test_the_whole_command_gets_it(shell: str, pod: Pod) -> None:
     """A shell dies of TERM at once and leaves its child: without the group's signal it would run on."""
-    with_command(
-        pod, f'{sys.executable} -c \'import os, time; print(os.getpid(), file=open("up", "w")); time.sleep(99)\''
-    )
-    process = pod.start(shell)
-    up = pod.wait_for("up")
-    while not up.read_text().strip():
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGTERM)
-    process.communicate(timeout=30)
-    assert not alive(int(up.read_text()))
+    program = 'import os, time; print(os.getpid(), file=open("id", "w"), flush=True); open("up", "w"); time.sleep(99)'
+    with_command(pod, f"{sys.executable} -c '{program}'")
+    pod.signalled(shell, "TERM", pause=0)
+    assert not alive(int((pod.folder / "id").read_text()))
 
 
 @each_shell
@@ -133,49 +116,28 @@ def test_a_signal_during_a_pre_script(shell: str, pod: Pod) -> None:
     )
     pod.plugin("b", pre="echo pre b\n", post="echo post b\n")
     pod.ready(job_of(["echo command"], entry("a", "ignore"), entry("b")))
-    process = pod.start(shell)
-    pod.wait_for("up")
-    os.kill(process.pid, signal.SIGUSR1)
-    time.sleep(0.3)
-    os.kill(process.pid, signal.SIGTERM)
-    stdout, stderr = process.communicate(timeout=30)
-    assert (stdout, process.returncode) == ("post a <>\n", 143), stderr
-    assert "a signal came before the command: it does not run" in stderr
+    done = pod.signalled(shell, "USR1", "TERM", pause=0.3)
+    assert (done.stdout, done.returncode) == ("post a <>\n", 143), done.stderr
+    assert "a signal came before the command: it does not run" in done.stderr
 
 
 @each_shell
 def test_a_pre_script_that_takes_a_signal_for_success(shell: str, pod: Pod) -> None:
     pod.plugin("a", pre=f"trap 'exit 0' TERM; cd '{pod.folder}'; echo >up; {WAIT}\n", post="echo post a\n")
     pod.ready(job_of(["echo command"], entry("a")))
-    process = pod.start(shell)
-    pod.wait_for("up")
-    os.kill(process.pid, signal.SIGTERM)
-    stdout, stderr = process.communicate(timeout=30)
-    assert (stdout, process.returncode) == ("post a\n", 143), stderr
+    done = pod.signalled(shell, "TERM", pause=0)
+    assert (done.stdout, done.returncode) == ("post a\n", 143), done.stderr
 
 
 @each_shell
 def test_a_first_signal_lets_a_post_script_finish_and_a_second_ends_it(shell: str, pod: Pod) -> None:
-    slow = f"cd '{pod.folder}'; echo >up; n=0; while [ ! -e go ]; do sleep 0.05; done; echo post\n"
     pod.plugin("a", post="echo last\n")
-    pod.plugin("b", post=slow)
+    pod.plugin("b", post=f"cd '{pod.folder}'; echo >up; sleep 2; echo post\n")
     pod.ready(job_of(["exit 4"], entry("a"), entry("b")))
-    process = pod.start(shell)
-    pod.wait_for("up")
-    os.kill(process.pid, signal.SIGTERM)
-    time.sleep(0.3)
-    (pod.folder / "go").touch()
-    assert process.communicate(timeout=30)[0] == "post\nlast\n"
-    assert process.returncode == 4
-    for name in ("up", "go"):
-        (pod.folder / name).unlink()
-    process = pod.start(shell)
-    pod.wait_for("up")
-    os.kill(process.pid, signal.SIGTERM)
-    time.sleep(0.3)
-    os.kill(process.pid, signal.SIGTERM)
-    assert process.communicate(timeout=30)[0] == "last\n"
-    assert process.returncode == 4
+    for signals, posts in ((["TERM"], "post\nlast\n"), (["TERM", "TERM"], "last\n")):
+        done = pod.signalled(shell, *signals, pause=0.3)
+        assert (done.stdout, done.returncode) == (posts, 4)
+        (pod.folder / "up").unlink()
 
 
 @each_shell

@@ -114,7 +114,7 @@ def _run_init_script(script: Path, entry: PluginEntry, paths: Iterable[Path], ru
         config = yaml.safe_dump(dict(entry.config), allow_unicode=True, sort_keys=False)
     except RecursionError as error:
         raise PluginError(f"{cannot} parameters are nested too deeply") from error
-    # importable for it are what the runtime provides, `plugins.plugin_utils`, and the library
+    # The init script can import `plugins.plugin_utils` of the runtime, and the library.
     library = Path(package_cache.__file__).parents[1]
     python_path = os.pathsep.join(filter(None, [str(runtime), str(library), os.environ.get("PYTHONPATH")]))
     argv = [sys.executable, str(script), config, *map(str, paths)]

@@ -1,5 +1,5 @@
-# The surroundings in which a program, dpkg, apt and the packages' scripts run. First in a program: what is disabled here is
-# disabled in all of it.
+# The surroundings in which a program, dpkg, apt and the packages' scripts run.
+# It is the first part of a program, so what is disabled here is disabled everywhere.
 # shellcheck disable=SC2086  # lists of names are split into words on purpose; their characters have been checked
 # shellcheck disable=SC2015  # "a && b || c" is meant to do c also where b fails
 # shellcheck disable=SC2310,SC2312  # no "set -e" here: every status that matters is looked at

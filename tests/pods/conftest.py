@@ -1,5 +1,6 @@
 """Real containers: podman with a store of its own, a registry on loopback, and the images of one cache in both."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,13 +68,12 @@ def pod_cache(real_cache: CacheFolder, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def job_image(podman: Podman, real_root: Callable[..., Path]) -> Callable[[str], str]:
     """Return the image of a job by its system: a real root, imported."""
-    made: dict[str, str] = {}
 
+    @functools.cache
     def image(system: str) -> str:
-        if system not in made:
-            podman.import_root(real_root(system), f"localhost/ubuntu:{system.removeprefix('ubuntu')}")
-            made[system] = f"localhost/ubuntu:{system.removeprefix('ubuntu')}"
-        return made[system]
+        name = f"localhost/ubuntu:{system.removeprefix('ubuntu')}"
+        podman.import_root(real_root(system), name)
+        return name
 
     return image
 
@@ -81,16 +81,14 @@ def job_image(podman: Podman, real_root: Callable[..., Path]) -> Callable[[str],
 @pytest.fixture(scope="session")
 def pushed(registry: Registry, podman: Podman, pod_cache: CacheFolder, state: Path) -> Callable[[str], str]:
     """Return an image of the cache by its form: made and pushed by the command, then pulled by podman."""
-    done: dict[str, str] = {}
 
+    @functools.cache
     def image(form: str) -> str:
         name = f"{registry.host}/package-cache:{form}"
-        if form not in done:
-            words = ["--cache", str(pod_cache.path), "--output", f"docker://{name}", "--state", str(state)]
-            assert package_cache(["image", *words, "--form", form]) == 0
-            podman.pull(name)
-            podman("tag", name, f"localhost:5000/package-cache:{form}")  # as the manifests of deploy/ name it
-            done[form] = name
+        words = ["--cache", str(pod_cache.path), "--output", f"docker://{name}", "--state", str(state)]
+        assert package_cache(["image", *words, "--form", form]) == 0
+        podman.pull(name)
+        podman("tag", name, f"localhost:5000/package-cache:{form}")  # as the manifests of deploy/ name it
         return name
 
     return image

@@ -51,9 +51,7 @@ fetch_lists() {
 drop_untrusted() {
     local trusted='' file=''
     apt-get ${options} indextargets --format "${TARGET_LINE}" 2>/dev/null >"${work}/targets"
-    while read -r trusted file; do
-        if [ "${trusted}" = no ]; then rm -f "${file}"; fi
-    done <"${work}/targets"
+    while read -r trusted file; do [ "${trusted}" != no ] || rm -f "${file}"; done <"${work}/targets"
 }
 
 # names_are_known: every missing package's name is one that apt knows. If not, it would read one with a dot as a regular

@@ -1,4 +1,4 @@
-"""One line on standard error says who served; before it the installer has said why it did not."""
+"""A line on standard error, and in a report file, says who served; before it the installer has said why it did not."""
 
 import shutil
 from pathlib import Path
@@ -11,18 +11,22 @@ from tests.plugin.shells import SHELLS, MakeCommand, run_in
 @pytest.mark.parametrize(
     ("status", "fallback", "line"),
     [
-        (0, ["true"], "package-cache: ssh: served by the cache\n"),
-        (10, ["true"], "package-cache: ssh: not by the cache (status 10): running the fallback\n"),
-        (13, ["exit 3"], "package-cache: ssh: not by the cache (status 13): running the fallback\n"),
-        (50, [], "package-cache: ssh: not by the cache (status 50), and there is no fallback\n"),
-        (137, ["true"], "package-cache: ssh: not by the cache (status 137): running the fallback\n"),
-        (99, [], "package-cache: ssh: not by the cache (status 99), and there is no fallback\n"),
+        (0, ["true"], "served by the cache"),
+        (10, ["true"], "not by the cache (status 10): running the fallback"),
+        (13, ["exit 3"], "not by the cache (status 13): running the fallback"),
+        (50, [], "not by the cache (status 50), and there is no fallback"),
+        (137, ["true"], "not by the cache (status 137): running the fallback"),
+        (99, [], "not by the cache (status 99), and there is no fallback"),
     ],
 )
 def test_each_outcome(
     status: int, fallback: list[str], line: str, shell: str, make_command: MakeCommand, tmp_path: Path
 ) -> None:
-    assert run_in(shell, make_command(fallback, status=status), tmp_path).stderr == line
+    command = make_command(fallback, status=status)
+    done = run_in(shell, f"set -u\nPACKAGE_CACHE_REPORT='{tmp_path}/the report'\n{command}\n{command}\n", tmp_path)
+    assert done.stderr == f"package-cache: ssh: {line}\n" * 2
+    reported = f"not by the cache: status {status}" if status else "by the cache"
+    assert (tmp_path / "the report").read_text() == f"ssh {reported}\n" * 2
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -66,3 +70,19 @@ def test_a_reader_that_has_gone_changes_nothing(
     command = make_command(["exit 6"], status=status)
     script = f"{{ sleep 0.2\n{command}\necho status $? >&3; }} 3>seen 2>&1 >/dev/null | exec true\ncat seen"
     assert run_in(shell, script, tmp_path).stdout == f"status {6 if status else 0}\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_invalid_group_name(shell: str, make_command: MakeCommand, tmp_path: Path) -> None:
+    run_in(shell, f"PACKAGE_CACHE_REPORT=report\n{make_command(['true'], group='a b')}", tmp_path)
+    assert (tmp_path / "report").read_text() == "'a b' not by the cache: status 2\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("status", [0, 13])
+def test_a_file_that_cannot_be_written_changes_nothing(
+    status: int, shell: str, make_command: MakeCommand, tmp_path: Path
+) -> None:
+    command = make_command(["echo fallback"], status=status)
+    plain = run_in(shell, command, tmp_path)
+    assert run_in(shell, f"set -eu\nPACKAGE_CACHE_REPORT=/nowhere/report\n{command}", tmp_path) == plain

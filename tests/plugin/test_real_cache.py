@@ -1,23 +1,18 @@
 """With a real cache and the real installer: what is staged is what the command finds."""
 
-import hashlib
 import stat
 from pathlib import Path
 
 import pytest
+from tests.installer.synthetic import SyntheticCache
 from tests.plugin.shells import SHELLS, run_in
 from tests.support.debs import make_deb
 
 from package_cache import try_to_install_by_cache
 from package_cache.cache.description import DescribedGroup, Description
-from package_cache.cache.group_index import IndexedPackage, group_files
 from package_cache.cache.layout import CacheFolder
-from package_cache.cache.pool_index import StoredFile
-from package_cache.cache.publish import publish
-from package_cache.deb.control import control_text
 from package_cache.filesystem.paths import sha256_of, text_digest
 from package_cache.installer import install_group
-from package_cache.lock.model import LockedGroup, LockedPackage
 
 ELSEWHERE = "debian1"
 """No machine that runs this is a Debian 1: the installer must say so."""
@@ -26,20 +21,13 @@ ELSEWHERE = "debian1"
 @pytest.fixture
 def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A volume, with a real cache at hand that has the group `tools` for another system than this machine's."""
-    cache = CacheFolder(tmp_path / "cache")
     deb = make_deb(tmp_path, "tool")
-    package = LockedPackage("tool", "1.0", "all", deb.stat().st_size, sha256_of(deb), "here", deb.name)
-    cache.pool.mkdir(parents=True)
-    deb.rename(cache.package(package.sha256))
-    stored = StoredFile(package.sha256, package.size)
-    indexed = IndexedPackage(package, stored, control_text(cache.package(package.sha256)))
-    files = group_files({"amd64": (LockedGroup("tools", ("tool",), (package.key,)), [indexed])})
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), "original", 1, package.size, digests)
+    made = SyntheticCache(tmp_path / "cache", ELSEWHERE)
+    digests = {path.name: sha256_of(path) for path in made.add("tools", ["tool"], [deb]).iterdir()}
+    group = DescribedGroup("tools", ELSEWHERE, ("amd64",), ("tool",), "original", 1, deb.stat().st_size, digests)
     description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", text_digest(install_group()))
-    description = description.with_groups([group], {package.sha256: package.size})
-    publish(cache, description, {("tools", ELSEWHERE): files}, install_group().encode())
-    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(cache.path))
+    description.with_groups([group], {sha256_of(deb): deb.stat().st_size}).write(CacheFolder(made.path))
+    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(made.path))
     monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
     return tmp_path / "work"
 
@@ -89,3 +77,17 @@ def test_an_altered_installer_on_the_volume_is_not_used(volume: Path, monkeypatc
     monkeypatch.setenv("PACKAGE_CACHE_DIR", str(volume / "nowhere"))
     try_to_install_by_cache("tools")
     assert (volume / "runtime.d" / "install_group.sh").read_bytes() == install_group().encode()
+
+
+@pytest.mark.parametrize("volume", ["writable", "not a folder"])
+def test_trouble_while_staging_is_a_warning_and_the_fallback_serves(
+    volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if volume == "not a folder":
+        (tmp_path / "work").write_text("a file")
+    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("PAI_WORK_DIR", str(tmp_path / "work"))
+    result = run_in("dash", try_to_install_by_cache("ssh", ["echo fallback"]), tmp_path)
+    assert (result.returncode, result.stdout) == (0, "fallback\n")
+    assert "package-cache: ssh: not by the cache (status 30): running the fallback\n" in result.stderr
+    assert "cannot stage group ssh, so its fallback commands will run" in caplog.text

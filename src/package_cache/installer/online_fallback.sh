@@ -3,7 +3,8 @@
 #
 #   sh online_fallback.sh RECOMMENDS SECONDS PACKAGE...
 #
-# RECOMMENDS, true or false: with recommended packages; SECONDS: a limit. plugin/online_fallback.py checks all arguments.
+# RECOMMENDS (true or false) is about recommended packages, SECONDS limits the run. plugin/online_fallback.py checks both
+# and the packages.
 # Exit 0: every package is installed and configured here, checked against dpkg's own database.
 # Any other status (docs/exit-statuses.md): not all are. docs/plugins.md states what is promised.
 

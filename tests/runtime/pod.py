@@ -110,7 +110,7 @@ class Pod:
             time.sleep(pause)
             os.kill(process.pid, getattr(signal, f"SIG{name}"))
         stdout, stderr = process.communicate(timeout=30)
-        return Completed(process.returncode, stdout, stderr)
+        return Completed(process.args, process.returncode, stdout, stderr)
 
     def tree(self) -> dict[str, str]:
         """Return all files of the job's folder with their content."""

@@ -9,6 +9,7 @@ from tests.support.debs import make_deb
 from tests.support.keys import EXPIRED, throwaway_key
 from tests.support.lab import Isolation, throwaway
 
+from package_cache.apt.network import NOT_THIS_MACHINES
 from package_cache.apt.solver import config_text
 
 SYSTEMS = ["ubuntu16.04", "debian12", "debian13", "ubuntu26.04"]
@@ -86,7 +87,8 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.add(deb)
         archive.publish()
         case(archive)
-    (folder / "apt.conf").write_text(config_text("/root/apt", ["amd64"], own_sources=True))
+    own = ('Dir::Etc "/root/apt/etc";', *NOT_THIS_MACHINES)
+    (folder / "apt.conf").write_text(config_text("/root/apt", ["amd64"], *own))
     return folder
 
 

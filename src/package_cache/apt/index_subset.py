@@ -27,16 +27,16 @@ OTHER_LIMIT = 600.0
 @contextlib.contextmanager
 def narrowed(
     apt: Apt, folder: Path, lists: Path, requests: Sequence[PackageRequest], *, recommends: bool
-) -> Iterator[Apt | None]:
+) -> Iterator[Apt]:
     """Yield the same apt, with its state in `folder`, that reads such a copy; it is valid inside the block.
 
     `lists` is the folder of those that `apt` plans from.
 
-    Yield None if apt knows none of the names: the complete lists then explain what is wrong.
+    Yield `apt` itself if it knows none of the names: the complete lists then explain what is wrong.
     """
     names = _reachable(apt, requests, recommends=recommends)
     if names is None:
-        yield None
+        yield apt
         return
     small = folder / "narrow"
     with exclusive(folder / "narrow.lock", wait=OTHER_LIMIT):

@@ -1,19 +1,20 @@
 """An isolated apt on this machine: one folder for each set of sources, whose lists are kept and brought up to date."""
 
 import contextlib
+import functools
 import hashlib
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from package_cache.apt.index_subset import narrowed
 from package_cache.apt.messages import distrust, has_failed, lines_about, unusable
-from package_cache.apt.network import network_lines
+from package_cache.apt.network import NOT_THIS_MACHINES, network_lines
 from package_cache.apt.preferences import VIEW, list_name, stanza, write_view
-from package_cache.apt.solver import AUTH, Apt, config_text
+from package_cache.apt.solver import Apt, config_text
 from package_cache.bounds import bound
 from package_cache.errors import ArchiveError
 from package_cache.events import Listener, Warn, ignore
@@ -75,6 +76,24 @@ class Source:
         return [f"deb {options}{uri} {suite} {' '.join(self.components)}" for suite in self.suites]
 
 
+@dataclass(eq=False)
+class _Choice:
+    """A source, and its mirror that is asked."""
+
+    source: Source
+    number: int = 0
+    said: list[str] = field(default_factory=list)
+    """What apt said of the mirrors that were no good."""
+
+    @property
+    def uri(self) -> str:
+        return self.source.uris[self.number]
+
+    @property
+    def has_another(self) -> bool:
+        return self.number + 1 < len(self.source.uris)
+
+
 class AptRoot:
     """The lists of some sources for one system, and the mirror of each source that answered."""
 
@@ -98,15 +117,18 @@ class AptRoot:
         key = hashlib.sha256(repr(decisive).encode()).hexdigest()[:16]
         self._state = state
         self.folder = state / "lists" / key
-        self.architectures = tuple(architectures)
-        self.sources = tuple(sources)
-        self._lists = f"{VIEW}/lists" if self._pins else "lists"
-        """Those to plan from, seen from the folder."""
-        self.apt = Apt(self._plan_by, architectures[0])
+        self._architectures = architectures
         self._auth = auth
-        self._chosen = [0] * len(sources)
-        self._said: list[list[str]] = [[] for _ in sources]
-        """Of each source, what apt said of the mirrors that were no good."""
+        self._choices = [_Choice(source) for source in sources]
+
+    @functools.cached_property
+    def apt(self) -> Apt:
+        """The apt that plans from the lists, or from the view of them in which pins apply; valid after `update`."""
+        apt = Apt(self._run, self._architectures[0])
+        if not self._pins:
+            return apt
+        view = plain_path(self.folder) / VIEW
+        return apt.with_options(f"-oDir::State::lists={view}/lists/", f"-oDir::Cache={view}/cache")
 
     def update(self, listener: Listener = ignore) -> None:
         """Bring the lists up to date, from the next mirror where one does not answer rightly.
@@ -127,14 +149,15 @@ class AptRoot:
                     if new != old:
                         listener(Warn(f"{' '.join(what[:2])}: its {what[2]} was {old} and is now {new}"))
 
-    @contextlib.contextmanager
-    def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
-        """Yield an apt that plans these requests, or some of them, as `apt` does, but faster."""
-        with narrowed(self.apt, self.folder, self.folder / self._lists, requests, recommends=recommends) as apt:
-            yield apt or self.apt
+    def narrowed(
+        self, requests: Sequence[PackageRequest], *, recommends: bool
+    ) -> contextlib.AbstractContextManager[Apt]:
+        """Return a context of an apt that plans these requests, or some of them, as `apt` does, but faster."""
+        lists = self.folder / VIEW / "lists" if self._pins else self.folder / "lists"
+        return narrowed(self.apt, self.folder, lists, requests, recommends=recommends)
 
     def _update(self) -> None:
-        for _ in range(sum(len(source.uris) for source in self.sources)):
+        for _ in range(sum(len(choice.source.uris) for choice in self._choices)):
             self._write_sources()
             completed, words = self._apt_update()
             bad = self._failed(words)
@@ -161,33 +184,28 @@ class AptRoot:
                 raise no_space(self._state, NO_SPACE)
             if (
                 completed.returncode == 0
-                or self._with_others(self._failed(words))
+                or any(choice.has_another for choice in self._failed(words))
                 or ((reason := distrust(words)) and reason.lasts)
             ):
                 break
         return completed, words
 
-    def _failed(self, words: str) -> list[int]:
-        return [index for index in range(len(self.sources)) if has_failed(self._uri(index), words)]
+    def _failed(self, words: str) -> list[_Choice]:
+        return [choice for choice in self._choices if has_failed(choice.uri, words)]
 
-    def _uri(self, index: int) -> str:
-        """Return the chosen mirror of a source."""
-        return self.sources[index].uris[self._chosen[index]]
-
-    def _lacking(self) -> dict[int, str]:
-        """Return the indexes of archives whose Release does not state our architecture, with a message for each.
+    def _lacking(self) -> dict[_Choice, str]:
+        """Return the archives whose Release does not state our architecture, with a message for each.
 
         apt accepts them and skips their lists (sources.list(5), Architectures).
         """
-        own = self.architectures[0]
-        found: dict[int, str] = {}
-        for index, source in enumerate(self.sources):
-            uri = self._uri(index)
-            for suite in source.suites if source.is_archive else ():
-                stated = self._release(uri, suite).get("Architectures", "").split()
+        own = self._architectures[0]
+        found: dict[_Choice, str] = {}
+        for choice in self._choices:
+            for suite in choice.source.suites if choice.source.is_archive else ():
+                stated = self._release(choice.uri, suite).get("Architectures", "").split()
                 if stated and own not in stated:
-                    words = f"E: The repository '{uri} {suite}' has no packages of {own}, only of {' '.join(stated)}"
-                    found.setdefault(index, words)
+                    words = f"'{choice.uri} {suite}' has no packages of {own}, only of {' '.join(stated)}"
+                    found.setdefault(choice, f"E: The repository {words}")
         return found
 
     def _release(self, uri: str, suite: str) -> dict[str, str]:
@@ -201,33 +219,28 @@ class AptRoot:
     def _names(self) -> dict[tuple[str, str, str], str]:
         """Return the Suite and Codename that each suite states: by name of the source, suite and field."""
         return {
-            (source.name, suite, key): value
-            for index, source in enumerate(self.sources)
-            for suite in source.suites
-            for key, value in self._release(self._uri(index), suite).items()
+            (choice.source.name, suite, key): value
+            for choice in self._choices
+            for suite in choice.source.suites
+            for key, value in self._release(choice.uri, suite).items()
             if key in ("Suite", "Codename")
         }
 
-    def _with_others(self, bad: Sequence[int]) -> list[int]:
-        """Return those of the failed sources that have another mirror, which is tried before this one again."""
-        return [index for index in bad if self._chosen[index] + 1 < len(self.sources[index].uris)]
-
     def _prepare(self) -> None:
         private_folder(self._state)
-        etc = ("etc/preferences.d", "etc/keyrings", "etc/trusted.gpg.d")
-        for name in ("lists/partial", "cache/archives/partial", "log", *etc):
+        etc = ("preferences.d", "keyrings", "trusted.gpg.d", "sources.list.d")
+        for name in ("lists/partial", "cache/archives/partial", "log", *(f"etc/{part}" for part in etc)):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_atomically(self.folder / "status", b"")
         write_atomically(self.folder / "etc" / "preferences", "\n".join(self._pins).encode())
 
     def _write_sources(self) -> None:
-        folder = self.folder / "etc" / "sources.list.d"
-        folder.mkdir(exist_ok=True)
         texts = [
-            source.deb822(self._uri(index), self.architectures, self._plain_keyring(source.keyring))
-            for index, source in enumerate(self.sources)
+            choice.source.deb822(choice.uri, self._architectures, self._plain_keyring(choice.source.keyring))
+            for choice in self._choices
         ]
-        write_atomically(folder / "package-cache.sources", "\n".join(texts).encode())
+        path = self.folder / "etc" / "sources.list.d" / "package-cache.sources"
+        write_atomically(path, "\n".join(texts).encode())
 
     def _plain_keyring(self, keyring: Path | None) -> Path | None:
         """Copy a keyring to a path that Signed-By accepts, with the suffix that tells apt whether it is armoured."""
@@ -239,32 +252,24 @@ class AptRoot:
         write_atomically(self.folder / "etc" / "keyrings" / name, content)
         return plain_path(self.folder) / "etc" / "keyrings" / name
 
-    def _next_mirrors(self, bad: Sequence[int], words: str) -> None:
+    def _next_mirrors(self, bad: Sequence[_Choice], words: str) -> None:
         refuse_full_temporary_folder()
         if not bad:  # no message names a source: another mirror would not help
             raise unusable("the sources", words)
-        for index in bad:
-            self._said[index].append(lines_about(self._uri(index), words))
-        others = self._with_others(bad)
+        for choice in bad:
+            choice.said.append(lines_about(choice.uri, words))
+        others = [choice for choice in bad if choice.has_another]
         if not others:
-            source = self.sources[bad[0]]
+            source = bad[0].source
             name = f"{source.name} ({', '.join(source.suites)})"
-            raise unusable(name, "\n".join(self._said[bad[0]]), source.trusted)
-        for index in others:  # the rest may fail with them: apt gives up an address with its first server
-            self._chosen[index] += 1
+            raise unusable(name, "\n".join(bad[0].said), source.trusted)
+        for choice in others:  # the rest may fail with them: apt gives up an address with its first server
+            choice.number += 1
 
     def _write_view(self) -> None:
         if self._pins:
-            named = enumerate(self.sources)
-            write_view(self.folder, [(of.name, self._uri(index), suite) for index, of in named for suite in of.suites])
-
-    def _plan_by(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
-        """Run a command that reads the lists, or the view of them in which pins apply."""
-        options = []
-        if self._pins and argv[0].startswith("apt"):  # not for sh(1) and mktemp(1)
-            plain = plain_path(self.folder)
-            options = ["-o", f"Dir::State::lists={plain}/{self._lists}/", "-o", f"Dir::Cache={plain}/{VIEW}/cache"]
-        return self._run([argv[0], *options, *argv[1:]], stdin=stdin)
+            chosen = [(choice.source, choice.uri) for choice in self._choices]
+            write_view(self.folder, [(source.name, uri, suite) for source, uri in chosen for suite in source.suites])
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
         with temporary_folder() as temporary:  # a killed apt leaves files
@@ -279,6 +284,14 @@ class AptRoot:
             return run(argv, env={**env, "TMPDIR": temporary}, timeout=timeout, check=False)
 
     def _config(self) -> str:
-        auth = str(plain_path(self._auth)) if self._auth else AUTH
         folder = str(plain_path(self.folder))
-        return config_text(folder, self.architectures, own_sources=True, network=network_lines(), auth=auth)
+        auth = plain_path(self._auth) if self._auth else "/etc/apt/auth.conf"
+        return config_text(
+            folder,
+            self._architectures,
+            f'Dir::Etc "{folder}/etc";',
+            *NOT_THIS_MACHINES,
+            f'Dir::Etc::netrc "{auth}";',
+            'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
+            *network_lines(),
+        )

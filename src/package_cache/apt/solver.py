@@ -16,7 +16,6 @@ from typing import Protocol
 
 from debian.deb822 import Deb822
 
-from package_cache.apt.network import NOT_THIS_MACHINES
 from package_cache.apt.records import FIELDS, Place, Records
 from package_cache.bounds import bound, excess
 from package_cache.names import PackageRequest
@@ -29,9 +28,6 @@ class Runner(Protocol):
     def __call__(self, argv: Sequence[str], *, stdin: str | None = None) -> Completed:
         """Return what the command left, whatever its status."""
 
-
-AUTH = "/etc/apt/auth.conf"
-"""Users and passwords of this machine's apt, apt_auth.conf(5)."""
 
 SHOW_AT_ONCE = 200
 """Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
@@ -110,13 +106,10 @@ GPGV = "/usr/bin/gpgv"
 """Verifies all signatures, whatever apt would choose."""
 
 
-def config_text(
-    folder: str, architectures: Sequence[str], *, own_sources: bool, network: Sequence[str] = (), auth: str = AUTH
-) -> str:
+def config_text(folder: str, architectures: Sequence[str], *more: str) -> str:
     """Return the content of an `APT_CONFIG` file (apt.conf(5)) that keeps apt's state in `folder`.
 
-    `architectures`: the system's own first. `own_sources`: read `etc/` in the folder instead of the system's own.
-    `network`: lines of network settings. `auth`: the apt_auth.conf(5).
+    `architectures`: the system's own first. `more`: further lines.
     """
     lines = [
         f'Dir::State::status "{folder}/status";',
@@ -138,15 +131,8 @@ def config_text(
         'APT::Get::Always-Include-Phased-Updates "true";',  # else each machine would lock other versions
         'Acquire::AllowReleaseInfoChange "true";',  # a repository is identified by its key, not by its Label or Origin
         'APT::Cache-Start "100000000";',  # apt 1.2 grows its map in small steps
-        *network,
+        *more,
     ]
-    if own_sources:
-        lines += [
-            f'Dir::Etc "{folder}/etc";',
-            *NOT_THIS_MACHINES,
-            f'Dir::Etc::netrc "{auth}";',
-            'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";',
-        ]
     return "\n".join([*lines, ""])
 
 

@@ -96,7 +96,7 @@ def _warn_of_answers(answers: Iterable[DebconfAnswer], listener: Listener) -> No
 
 
 def _updated_apt(container: Container, sources: SystemSources, subject: str) -> Apt:
-    text = config_text(FOLDER, sources.architectures, own_sources=False)
+    text = config_text(FOLDER, sources.architectures)
     script = f"mkdir -p {FOLDER}/lists/partial {FOLDER}/cache/archives/partial {FOLDER}/log && : >{FOLDER}/status"
     container.run(["sh", "-c", f"{script} && cat >{FOLDER}/apt.conf"], stdin=text)
 

@@ -31,10 +31,10 @@ class SystemApt:
     root: AptRoot | None = None
     """Its lists; None for the apt of a root in which precommands ran."""
 
-    def narrowed(self) -> contextlib.AbstractContextManager[Apt | None]:
-        """Return a context of an apt that plans these groups faster, or of None if there is none."""
+    def narrowed(self) -> contextlib.AbstractContextManager[Apt]:
+        """Return a context of an apt that plans these groups faster, if there is one, else of `apt`."""
         if self.root is None:
-            return contextlib.nullcontext()
+            return contextlib.nullcontext(self.apt)
         packages = (item for group in self.groups for item in group.packages_on(self.of.system.architecture))
         requests = [item.request for item in packages]
         return self.root.narrowed(requests, recommends=any(group.recommends for group in self.groups))

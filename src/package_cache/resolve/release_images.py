@@ -28,14 +28,14 @@ class NoImageError(NoPlanError):
 def additions(
     plans: Sequence[tuple[Group, Plan]],
     apt: Apt,
-    narrow: Apt | None,
+    narrow: Apt,
     *,
     foreign: Collection[str],
     kept: Mapping[Place, str],
 ) -> list[Plan | NoImageError]:
     """Return what the index of each group has to hold beside its own packages, or why no image can have the group.
 
-    `narrow` plans the same requests faster, where there is one. `foreign`: architectures of which images may have
+    `narrow` plans the same requests faster. `foreign`: architectures of which images may have
     packages beside their own. `kept`: versions that are preferred.
     """
     if not plans:
@@ -55,7 +55,7 @@ def additions(
         del records
     files = {_file(item): item for item in apt.files(sorted({item for items in wanted for item in items}))}
     results: list[Plan | NoImageError] = []
-    with _minimal(narrow or apt, statuses) as minimal:
+    with _minimal(narrow, statuses) as minimal:
         for (group, plan), items in zip(plans, wanted, strict=True):
             own = {(item.name, item.architecture) for item in plan}
             try:

@@ -1,6 +1,5 @@
 """What stays when a manifest is locked again: the versions of the previous lock, as far as they can be kept."""
 
-import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -77,13 +76,14 @@ class Kept:
             for item in self.packages
         }
 
-    def plan_all(self, groups: Sequence[Group], apt: Apt, narrow: Apt | None) -> Plans:
+    def plan_all(self, groups: Sequence[Group], apt: Apt, narrow: Apt) -> Plans:
         """Plan groups with the same versions kept for all; what is in the way of one of them is free for all."""
         while True:
             held = [item for item in self.packages if item.name not in self.loose]
             wanted = [(item.name, item.version, item.architecture) for item in held]
-            with apt.preferring(wanted) as strict, (narrow or apt).preferring(wanted) as fast:
-                plans = [(group, _plan(group, self.system, strict, fast if narrow else None)) for group in groups]
+            with apt.preferring(wanted) as strict, narrow.preferring(wanted) as fast:
+                apts = (strict,) if narrow is apt else (fast, strict)
+                plans = [(group, _plan(group, self.system, apts)) for group in groups]
             words = "\n".join(plan.words for _, plan in plans if isinstance(plan, NoPlanError))
             if not words or not held:
                 return plans
@@ -121,13 +121,12 @@ def _taken(system: LockedSystem, groups: Collection[str]) -> list[LockedPackage]
     return [package for package in system.packages if package.key in keys]
 
 
-def _plan(group: Group, system: System, apt: Apt, narrow: Apt | None) -> Sequence[PlannedPackage] | NoPlanError:
-    """Plan a group, first by the `narrow` apt; what cannot be planned there, the other one explains."""
+def _plan(group: Group, system: System, apts: Sequence[Apt]) -> Sequence[PlannedPackage] | NoPlanError:
+    """Plan a group by the first apt that can; what none can plan, the last one explains."""
     requests = [item.request for item in group.packages_on(system.architecture)]
-    if narrow is not None:
-        with contextlib.suppress(NoPlanError):
-            return narrow.plan(requests, recommends=group.recommends)
-    try:
-        return apt.plan(requests, recommends=group.recommends)
-    except NoPlanError as error:
-        return error
+    for apt in apts:
+        try:
+            return apt.plan(requests, recommends=group.recommends)
+        except NoPlanError as error:
+            failure = error
+    return failure

@@ -30,7 +30,7 @@ class Runner(Protocol):
 
 
 SHOW_AT_ONCE = 200
-"""Packages for one `apt-cache show`: far below the kernel's limit for a command line."""
+"""Packages for one call of `apt-cache`: far below the kernel's limit for a command line."""
 
 SILENCE = 20.0
 """Seconds without data after which apt gives up a server."""
@@ -158,20 +158,14 @@ class Apt:
 
     def versions(self, *names: str) -> list[str]:
         """Return the versions of packages in the lists, the newest of each first."""
-        rows: list[str] = []
-        for some in _parts(names):
-            rows += self._checked(["apt-cache", "madison", *some]).splitlines()
+        rows = self._outputs(["apt-cache", "madison"], names).splitlines()
         return list(dict.fromkeys(row.split("|")[1].strip() for row in rows if row.count("|") == 2))
 
     def offers(self, packages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Offer]:
         """Return the offers of packages by name and architecture, without packages that no archive has."""
         names = {self._name(*package): package for package in packages}
-        found = {}
-        for some in _parts(sorted(names)):
-            for head, lines in _policies(self._checked(["apt-cache", "policy", "--", *some])).items():
-                if head in names:
-                    found[names[head]] = _offer(lines)
-        return found
+        found = _offers(self._outputs(["apt-cache", "policy", "--"], sorted(names)))
+        return {names[head]: offer for head, offer in found.items() if head in names}
 
     def providers(self, name: str) -> list[str]:
         """Return the names of packages whose candidate version provides a virtual package."""
@@ -233,14 +227,15 @@ class Apt:
         completed = self.run(["apt-get", "install", "--quiet=2", *argv])
         if completed.returncode != 0:
             words = _OTHER_SOLVER.sub("", completed.stderr + completed.stdout).strip()
-            raise NoPlanError(f"{words}\n{self._unmet(argv)}".strip())
+            # Apt prints its table of unmet dependencies only at a lower level of quiet.
+            _, head, rest = self.run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
+            raise NoPlanError(f"{words}\n{head}{rest}".strip())
         return self._described(completed.stdout)
 
     def files(self, packages: Iterable[tuple[str, str, str]]) -> tuple[PlannedPackage, ...]:
         """Return the files of packages (name, version, architecture) in the lists, sorted by name."""
         names = [f"{self._name(name, architecture)}={version}" for name, version, architecture in packages]
-        argv = ["apt-get", "download", "--quiet=2", "--print-uris"]
-        return self._described("".join(self._checked([*argv, *some]) for some in _parts(names)))
+        return self._described(self._outputs(["apt-get", "download", "--quiet=2", "--print-uris"], names))
 
     def records(self) -> Records:
         """Return the records of all versions in the lists, not only of candidates."""
@@ -250,7 +245,12 @@ class Apt:
     def _described(self, uris: str) -> tuple[PlannedPackage, ...]:
         """Return the packages that `apt-get --print-uris` printed."""
         files = [_file(line) for line in uris.splitlines() if line.startswith("'")]
-        records = self._records([f"{self._name(name, of)}={version}" for _, (name, version, of) in files])
+        names = [f"{self._name(name, of)}={version}" for _, (name, version, of) in files]
+        shown = self._outputs(["apt-cache", "show", "--"], names)
+        records = {  # by name, in lower case as apt reads it, and path
+            (item.get("Package", "").lower(), item.get("Filename", "").removeprefix("./")): item
+            for item in Deb822.iter_paragraphs(shown, use_apt_pkg=False)
+        }
         planned = [self._planned(uri, key, records) for uri, key in files]
         unmeasured = [item for item in planned if not item.sha256]
         measured = self._measured(unmeasured) if unmeasured else {}
@@ -272,24 +272,8 @@ class Apt:
             raise NoPlanError((completed.stderr + completed.stdout).strip())
         return {item: digest for item, digest in keys.items() if digest is not None}
 
-    def _unmet(self, argv: Sequence[str]) -> str:
-        """Return apt's explanation of unmet dependencies, which it prints only at a lower level of quiet."""
-        _, head, rest = self.run(["apt-get", "install", "--quiet=1", *argv]).stdout.partition(_UNMET)
-        return head + rest
-
     def _name(self, name: str, architecture: str) -> str:
         return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
-
-    def _records(self, arguments: Sequence[str]) -> dict[tuple[str, str], Deb822]:
-        """Return the index's paragraphs by package name, in lower case as apt reads it, and path."""
-        found: dict[tuple[str, str], Deb822] = {}
-        for some in _parts(arguments):
-            text = self._checked(["apt-cache", "show", "--", *some])
-            for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
-                found[paragraph.get("Package", "").lower(), paragraph.get("Filename", "").removeprefix("./")] = (
-                    paragraph
-                )
-        return found
 
     def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
         base = max((base for base in self._base_uris if uri.startswith(f"{base}/")), key=len, default="")
@@ -317,6 +301,11 @@ class Apt:
         """Run a program of this apt, or a command beside it, whatever its status."""
         options = self._options if argv[0].startswith("apt") else ()
         return self._runner([argv[0], *options, *argv[1:]], stdin=stdin)
+
+    def _outputs(self, argv: Sequence[str], arguments: Sequence[str]) -> str:
+        """Return what a command prints about many arguments."""
+        starts = range(0, len(arguments), SHOW_AT_ONCE)
+        return "\n".join(self._checked([*argv, *arguments[start : start + SHOW_AT_ONCE]]) for start in starts)
 
     def _checked(self, argv: Sequence[str], stdin: str | None = None) -> str:
         completed = self.run(argv, stdin)
@@ -360,35 +349,22 @@ _FILE = re.compile(r"'([^']*)' ([^\s_]+)_([^\s_]+)_([^\s_]+)\.deb \d+.*")
 _SIZE = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
-def _parts(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(arguments), SHOW_AT_ONCE):
-        yield arguments[start : start + SHOW_AT_ONCE]
-
-
-def _policies(text: str) -> dict[str, list[str]]:
-    """Return the lines of `apt-cache policy` about each package, by its name."""
-    found: dict[str, list[str]] = {}
-    lines: list[str] = []
+def _offers(text: str) -> dict[str, Offer]:
+    """Return what `apt-cache policy` prints about each package, by its name."""
+    found: dict[str, Offer] = {}
+    head = version = ""
     for line in text.splitlines():
-        if line.startswith(" "):
-            lines.append(line)
-        else:
-            lines = found.setdefault(line.removesuffix(":"), [])
-    return found
-
-
-def _offer(lines: Iterable[str]) -> Offer:
-    candidate, version = None, ""
-    suites: dict[str, tuple[str, ...]] = {}
-    for line in lines:
-        if line.startswith("  Candidate: "):
+        if not line.startswith(" "):
+            head = line.removesuffix(":")
+        elif line.startswith("  Candidate: "):
             candidate = line.split()[1]
-        elif found := _SOURCE.fullmatch(line):
-            suite = found[2].rpartition("/")[0] or found[2]
-            suites[version] = (*suites.get(version, ()), suite)
+            found[head] = Offer(None if candidate == "(none)" else candidate)
+        elif match := _SOURCE.fullmatch(line):
+            suites = found[head].suites
+            suites[version] = (*suites.get(version, ()), match[2].rpartition("/")[0] or match[2])
         elif re.match(r" (?:   |\*\*\*) \S+ -?[0-9]+$", line):
             version = line.split()[-2]
-    return Offer(None if candidate == "(none)" else candidate, suites)
+    return found
 
 
 def _file(line: str) -> tuple[str, tuple[str, str, str]]:
@@ -397,5 +373,5 @@ def _file(line: str) -> tuple[str, tuple[str, str, str]]:
     if match is None:
         hint = "ask who makes the repository to correct Filename and Version in its Packages, or name another one"
         raise NoPlanError(f"apt-get --print-uris gave a line that is no package: {line}", hint)
-    uri, name, version, architecture = match.groups()
-    return uri, (urllib.parse.unquote(name), urllib.parse.unquote(version), urllib.parse.unquote(architecture))
+    name, version, architecture = map(urllib.parse.unquote, match.groups()[1:])
+    return match[1], (name, version, architecture)

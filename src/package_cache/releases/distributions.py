@@ -83,44 +83,37 @@ def newest_release(distribution: str, architecture: str, data: Path = DATA) -> R
 
 def release_of(system: System, data: Path = DATA) -> Release:
     """Return the release of a system. Raises `UsageError` if the distributions' data does not have it."""
-    for row in _rows(system.distribution, data):
-        if row.version == system.version:
-            return Release(system, row.series, _archives(system, row, data))
-    distributions = _distributions(data)
-    if not distributions:
-        raise _missing("distro-info-data and python-apt-common")
-    if system.distribution not in distributions:
-        names = " or ".join(name.capitalize() for name in distributions)
-        raise UsageError(f"{system.name} is not a {names} release", hint=f"write one like {_supported('', data)}")
-    raise UsageError(
-        f"cannot find {system.name} in the distributions' data",
-        hint=f"write one like {_supported(system.distribution, data)}",
-    )
+    row = _row(system, data)
+    return Release(system, row.series, _archives(system, row.series, data))
 
 
 def support_of(system: System, today: datetime.date, data: Path = DATA) -> Support:
     """Return the end of support of a system's release. Raises `UsageError` if the data does not have it."""
-    release_of(system, data)
-    [row] = [row for row in _rows(system.distribution, data) if row.version == system.version]
-    ends = dict(sorted(row.ends.items(), key=lambda item: item[1]))
+    ends = dict(sorted(_row(system, data).ends.items(), key=lambda item: item[1]))
     return Support(ends, next((word for word, day in ends.items() if day >= today.isoformat()), None))
 
 
-def _supported(distribution: str, data: Path) -> str:
-    """Return the newest releases of a distribution, or of all of them, that still have standard support."""
+def _row(system: System, data: Path) -> _Row:
+    for row in _rows(system.distribution, data):
+        if row.version == system.version:
+            return row
+    distributions = _distributions(data)
+    if not distributions:
+        raise _missing("distro-info-data and python-apt-common")
+    message, similar = f"cannot find {system.name} in the distributions' data", system.distribution
+    if similar not in distributions:
+        known = " or ".join(name.capitalize() for name in distributions)
+        message, similar = f"{system.name} is not a {known} release", ""
+    names = [name for name in known_systems(data) if name.startswith(similar)]
     today = datetime.datetime.now(datetime.UTC).date()
-    names = [name for name in known_systems(data) if name.startswith(distribution)]
-    names = [name for name in names if not support_of(System.parse(name), today, data).has_ended] or names
-    return ", ".join(names[-6:])
+    supported = [name for name in names if not support_of(System.parse(name), today, data).has_ended]
+    raise UsageError(message, hint=f"write one like {', '.join((supported or names)[-6:])}")
 
 
-def _distributions(data: Path) -> list[str]:
-    return [name for name in sorted(_templates(data)) if (data / "distro-info" / f"{name}.csv").exists()]
-
-
-def _templates(data: Path) -> dict[str, Path]:
-    """Return the templates by the distribution's name: `Ubuntu.info`, and `ubuntu.info` since python-apt 3."""
-    return {path.stem.lower(): path for path in (data / "python-apt" / "templates").glob("*.info")}
+def _distributions(data: Path) -> dict[str, Path]:
+    """Return the distributions and their templates: `Ubuntu.info`, and `ubuntu.info` since python-apt 3."""
+    found = {path.stem.lower(): path for path in (data / "python-apt" / "templates").glob("*.info")}
+    return {name: found[name] for name in sorted(found) if (data / "distro-info" / f"{name}.csv").exists()}
 
 
 def _rows(distribution: str, data: Path) -> Iterator[_Row]:
@@ -143,65 +136,55 @@ def _missing(package: str) -> ToolMissingError:
     )
 
 
-def _archives(system: System, row: _Row, data: Path) -> tuple[Archive, ...]:
+def _archives(system: System, series: str, data: Path) -> tuple[Archive, ...]:
     """Read the release's own suite, its updates and its security updates from the template."""
-    path = _templates(data).get(system.distribution)
+    path = _distributions(data).get(system.distribution)
     if path is None:
         raise _missing("python-apt-common")
     found: dict[str, dict[str, list[str]]] = {}
-    for stanza in path.read_text(encoding="utf-8").split("\n\n"):
-        fields = _fields(stanza, system, row)
-        if fields is not None:
+    for stanza in path.read_text(encoding="utf-8").replace("{series}", series).split("\n\n"):
+        fields = _fields(stanza)
+        if _is_own(fields, system.version):
             found.setdefault(fields["Suite"][0], fields)
-    main = found.get(row.series)
+    main = found.get(series)
     if main is None:
-        raise UsageError(f"cannot find {system.name} ({row.series}) in {path}")
-    base, components = _base(main, system), tuple(main["Component"])
-    together, apart = [row.series], []
-    for suite in (f"{row.series}-updates", f"{row.series}-security", f"{row.series}/updates"):
-        fields = found.get(suite)
-        if fields is None:
-            continue
-        own = _base(fields, system)
-        match = fields.get(f"MatchURI-{system.architecture}") or fields.get("MatchURI")
-        if not own or not match or re.search(match[0], base):
-            together.append(suite)  # the main archive carries it: one mirror serves all
-        else:
-            apart.append(Archive(f"{system.distribution}-security", own, (suite,), components))
+        raise UsageError(f"cannot find {system.name} ({series}) in {path}")
+    base, components = _first(main, "BaseURI", system).rstrip("/"), tuple(main["Component"])
+    together, apart = [series], []
+    for suite in (f"{series}-updates", f"{series}-security", f"{series}/updates"):
+        if suite in found:
+            own = _first(found[suite], "BaseURI", system).rstrip("/")
+            match = _first(found[suite], "MatchURI", system)
+            if not own or not match or re.search(match, base):
+                together.append(suite)  # the main archive carries it: one mirror serves all
+            else:
+                apart.append(Archive(f"{system.distribution}-security", own, (suite,), components))
     return (Archive(system.distribution, base, tuple(together), components), *apart)
 
 
-def _fields(stanza: str, system: System, row: _Row) -> dict[str, list[str]] | None:
-    """Return the fields and values of a stanza if it is about this release's own packages."""
+def _fields(stanza: str) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for line in stanza.splitlines():
         key, colon, value = line.partition(":")
         if colon and not line.startswith(("#", " ")):
-            fields.setdefault(key, []).append(value.strip().replace("{series}", row.series))
-    wanted = (
-        fields.get("RepositoryType") == ["deb"]
-        and "Suite" in fields
-        and fields.get("Official", ["true"])[0].lower() != "false"
-        and not fields.get("BaseURI", [""])[0].startswith("cdrom")
-        and _versions_admit(fields.get("X-Version", [""])[0], system.version)
-    )
-    return fields if wanted else None
+            fields.setdefault(key, []).append(value.strip())
+    return fields
 
 
-def _versions_admit(rule: str, version: str) -> bool:
-    """Return whether a rule such as `le 15.04, ge 10.10` admits a version."""
-    for part in filter(None, (part.strip() for part in rule.split(","))):
-        relation, _, bound = part.partition(" ")
-        ours, theirs = _number(version), _number(bound)
+def _is_own(fields: dict[str, list[str]], version: str) -> bool:
+    """Return whether a stanza is about packages of a release itself: `X-Version` is like `le 15.04, ge 10.10`."""
+    if fields.get("RepositoryType") != ["deb"] or "Suite" not in fields:
+        return False
+    if fields.get("Official", ["true"])[0].lower() == "false" or fields.get("BaseURI", [""])[0].startswith("cdrom"):
+        return False
+    for part in fields.get("X-Version", [""])[0].split(","):
+        relation, _, bound = part.strip().partition(" ")
+        ours, theirs = ([int(number) for number in re.findall(r"[0-9]+", text)] for text in (version, bound))
         if not {"ge": ours >= theirs, "le": ours <= theirs, "eq": ours == theirs}.get(relation, True):
             return False
     return True
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"[0-9]+", version))
-
-
-def _base(fields: dict[str, list[str]], system: System) -> str:
-    values = fields.get(f"BaseURI-{system.architecture}") or fields.get("BaseURI") or [""]
-    return values[0].rstrip("/")
+def _first(fields: dict[str, list[str]], key: str, system: System) -> str:
+    """Return the value of a field for the system's architecture, else for all, else ""."""
+    return (fields.get(f"{key}-{system.architecture}") or fields.get(key) or [""])[0]

@@ -64,14 +64,10 @@ def _installed(distribution: str, data: Path) -> Path:
     return data / "keyrings" / f"{distribution}-archive-keyring.gpg"
 
 
-def _vouchers(distribution: str, data: Path) -> Iterator[str]:
-    names = {System.parse(name).distribution for name in known_systems(data)}
-    yield from sorted(name for name in names if name != distribution and _installed(name, data).exists())
-
-
 def _fetch(distribution: str, options: Options, data: Path, listener: Listener) -> bytes:
     failures: list[PackageCacheError] = []
-    for voucher in _vouchers(distribution, data):
+    others = {System.parse(name).distribution for name in known_systems(data)} - {distribution}
+    for voucher in sorted(name for name in others if _installed(name, data).exists()):
         listener(Step(f"fetching the keys of {distribution}, vouched for by those of {voucher}"))
         try:
             return _fetch_from(voucher, distribution, options, data)

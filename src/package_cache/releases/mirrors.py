@@ -24,7 +24,7 @@ SECURITY = "-security"
 MIRROR_LIST = re.compile(r"mirror\+(?:file|copy):(?://)?(/.+?)/?")
 """apt-transport-mirror(1) with a list that is a local file. Lists on a server may be unreachable."""
 
-_PRIORITY = re.compile(r"priority:([0-9]{1,9})")
+_PRIORITY = re.compile(r"\spriority:([0-9]{1,9})(?!\S)")
 
 
 @dataclass(frozen=True)
@@ -45,23 +45,16 @@ def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: P
     own = tuple(chosen.get(archive.name, ()))
     for uri in own:
         check_uri(uri, f"a mirror of {archive.name}", f"{archive.name}=scheme://host/path")
-    found = own or (*host_mirrors(archive, host).usable, *_distributions_own(archive))
+    base = archive.base_uri.rstrip("/")
+    # The template of Debian names only the server of its security archive, whose documentation also names a folder.
+    folder = () if urllib.parse.urlsplit(base).path else (f"{base}/{archive.name}",)
+    found = own or (*host_mirrors(archive, host).usable, *folder, base)
     return tuple(dict.fromkeys(uri.rstrip("/") for uri in found))
 
 
 def skipped_mirrors(archive: Archive, chosen: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Return this machine's unusable sources of an archive, none if the user chose mirrors for it."""
     return () if archive.name in chosen else host_mirrors(archive).skipped
-
-
-def _distributions_own(archive: Archive) -> tuple[str, ...]:
-    """Return the distribution's own URIs of an archive.
-
-    The template of Debian names only the server of its security archive, whose documentation also names a folder.
-    """
-    base = archive.base_uri.rstrip("/")
-    folder = () if urllib.parse.urlsplit(base).path else (f"{base}/{archive.name}",)
-    return (*folder, base)
 
 
 def check_uri(uri: str, what: str, example: str) -> None:
@@ -101,14 +94,9 @@ def _expanded(uri: str) -> Iterator[str]:
         text = read_bounded(Path(match[1]), "manifest-bytes").decode("utf-8", "replace")
     except (OSError, ValueError):
         return
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    for first, *_ in sorted(lines, key=lambda words: _priority(words[1:])):
-        yield without_credentials(first).rstrip("/")
-
-
-def _priority(words: Sequence[str]) -> int:
-    found = [match for word in words if (match := _PRIORITY.fullmatch(word))]
-    return int(found[0][1]) if found else 10**9
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for line in sorted(lines, key=lambda line: int(found[1]) if (found := _PRIORITY.search(line)) else 10**9):
+        yield without_credentials(line.split()[0]).rstrip("/")
 
 
 def _is_usable(uri: str) -> bool:

@@ -103,8 +103,18 @@ def _repository_sources(repositories: Sequence[Repository], options: Options) ->
     found: list[Source] = []
     problems: list[Problem] = []
     for item in repositories:
-        keys = _keys(item, options)
-        problems += _lacking(item, keys)
+        keys: tuple[PublicKey, ...] = ()
+        words = ""
+        if trusted := item.trusted:
+            keys = trusted.keys or tuple(installed_keys(trusted.fingerprints, gnupg=options.gnupg).values())
+            where = f"in {trusted.file}" if trusted.file else "in the manifest" if trusted.keys else "of this machine"
+            words = f"{' or '.join(map(str, keys))} {where}"
+            hint = 'get it from its owner, check it, and put it beside the manifest: key = "keys/tools.asc"'
+            problems += [
+                trusted.place.problem(f"no keyring of this machine or of this user has the key {fingerprint}", hint)
+                for fingerprint in (() if trusted.keys else trusted.fingerprints)
+                if fingerprint not in {key.fingerprint for key in keys}
+            ]
         found.append(
             Source(
                 name=item.name,
@@ -112,7 +122,7 @@ def _repository_sources(repositories: Sequence[Repository], options: Options) ->
                 suites=(item.suite,),
                 components=item.components,
                 keyring=keyring_file(keys, options.state) if keys else None,
-                trusted=_words(item, keys),
+                trusted=words,
                 allow_unsigned=item.allow_unsigned,
                 allow_expired=item.allow_expired or options.allow_expired,
                 priority=item.priority,
@@ -121,35 +131,6 @@ def _repository_sources(repositories: Sequence[Repository], options: Options) ->
     if problems:
         raise ManifestError("cannot lock this manifest", problems=problems)
     return tuple(found)
-
-
-def _keys(repository: Repository, options: Options) -> tuple[PublicKey, ...]:
-    trusted = repository.trusted
-    if trusted is None or trusted.keys:
-        return trusted.keys if trusted else ()
-    return tuple(installed_keys(trusted.fingerprints, gnupg=options.gnupg).values())
-
-
-def _lacking(repository: Repository, found: Sequence[PublicKey]) -> list[Problem]:
-    trusted = repository.trusted
-    if trusted is None or trusted.keys:
-        return []
-    there = {key.fingerprint for key in found}
-    hint = 'get it from its owner, check it, and put it beside the manifest: key = "keys/tools.asc"'
-    return [
-        trusted.place.problem(f"no keyring of this machine or of this user has the key {fingerprint}", hint)
-        for fingerprint in trusted.fingerprints
-        if fingerprint not in there
-    ]
-
-
-def _words(repository: Repository, keys: Sequence[PublicKey]) -> str:
-    """Return the trusted keys and their location, for messages."""
-    if repository.trusted is None:
-        return ""
-    file = repository.trusted.file
-    where = f"in {file}" if file else "in the manifest" if repository.trusted.keys else "of this machine"
-    return f"{' or '.join(str(key) for key in keys)} {where}"
 
 
 def mirror_finder(options: Options, manifest: Manifest) -> MirrorFinder:

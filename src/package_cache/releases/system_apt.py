@@ -49,7 +49,16 @@ def each_system(manifest: Manifest, options: Options, listener: Listener) -> tup
     cannot run the precommands of one.
     """
     need_for_lock(manifest, options)
-    releases = _known_releases(manifest)
+    known: dict[System, Release] = {}
+    unknown = []
+    for group in manifest.groups:
+        try:
+            known.update((system, release_of(system)) for system in group.systems)
+        except UsageError as error:
+            unknown.append(group.place.problem(error.message, error.hint))
+    if unknown:
+        raise ManifestError("cannot lock this manifest", problems=unknown)
+    releases = [known[system] for system in sorted(known)]
     prepared = {system for group in manifest.groups if group.precommands is not None for system in group.systems}
     for release in releases:
         if release.system in prepared:
@@ -68,21 +77,6 @@ def each_system(manifest: Manifest, options: Options, listener: Listener) -> tup
     if problems:
         raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=Problem.in_order))
     return tuple(found)
-
-
-def _known_releases(manifest: Manifest) -> list[Release]:
-    found: dict[System, Release] = {}
-    problems = []
-    for group in manifest.groups:
-        for system in group.systems:
-            try:
-                found[system] = release_of(system)
-            except UsageError as error:
-                problems.append(group.place.problem(error.message, error.hint))
-                break
-    if problems:
-        raise ManifestError("cannot lock this manifest", problems=problems)
-    return [release for _, release in sorted(found.items())]
 
 
 def each_apt(sources: SystemSources, options: Options, listener: Listener, use: Callable[[SystemApt], None]) -> None:
@@ -106,22 +100,16 @@ def each_apt(sources: SystemSources, options: Options, listener: Listener, use: 
 
 @contextlib.contextmanager
 def _telling_where_it_moved(system: System) -> Iterator[None]:
-    """Add a next step to an error about an archive if mirrors may have dropped the release."""
+    """Add a next step to an error about an archive if the release is past its support: mirrors may have dropped it."""
     try:
         yield
     except ArchiveError as error:
-        if error.hint == NO_ANSWER:
-            error.hint = _where_it_moved(system) or error.hint
+        support = support_of(system, datetime.datetime.now(datetime.UTC).date())
+        if error.hint == NO_ANSWER and support.has_ended:
+            name = f"name it with --mirror {system.distribution}=URI"
+            if support.applies is None:
+                error.hint = f"{system.name} is past its end of life; its archive has moved: {name}"
+            else:
+                ended = f"the standard support of {system.name} ended on {support.ends['eol']}"
+                error.hint = f"check the network; {ended}: where its archive has moved since, {name}"
         raise
-
-
-def _where_it_moved(system: System) -> str:
-    """Return the next step if the release is past its support and mirrors may have dropped it, else ""."""
-    support = support_of(system, datetime.datetime.now(datetime.UTC).date())
-    if not support.has_ended:
-        return ""
-    name = f"name it with --mirror {system.distribution}=URI"
-    if support.applies is None:
-        return f"{system.name} is past its end of life; its archive has moved: {name}"
-    ended = f"the standard support of {system.name} ended on {support.ends['eol']}"
-    return f"check the network; {ended}: where its archive has moved since, {name}"

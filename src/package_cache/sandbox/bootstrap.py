@@ -16,6 +16,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,31 +80,21 @@ def make_root(
     """
     include = sorted({"apt", *include})  # not every release calls it required
     for repositories in (source.repositories, *source.others):
+        inputs = {
+            "format": FORMAT,
+            "suite": source.suite,
+            "architecture": source.architecture,
+            "repositories": repositories,
+            "keyring_sha256": sha256_of(source.keyring),
+            "include": include,
+            "owner": root_owner(isolation),
+        }
+        fill = partial(_debootstrap, replace(source, repositories=repositories), include, isolation, listener)
         try:
-            return _made_from(replace(source, repositories=repositories), include, state, isolation, listener)
+            return keep_root(inputs, fill, state=state, isolation=isolation)
         except (ArchiveError, VerificationError) as error:
             failure = error
     raise failure
-
-
-def _made_from(
-    source: RootSource, include: Sequence[str], state: Path, isolation: Isolation, listener: Listener
-) -> Path:
-    inputs = {
-        "format": FORMAT,
-        "suite": source.suite,
-        "architecture": source.architecture,
-        "repositories": source.repositories,
-        "keyring_sha256": sha256_of(source.keyring),
-        "include": include,
-        "owner": root_owner(isolation),
-    }
-
-    def fill(root: Path) -> None:
-        listener(Step(f"making a root of {source.suite} {source.architecture}"))
-        _debootstrap(source, include, root, isolation)
-
-    return keep_root(inputs, fill, state=state, isolation=isolation)
 
 
 def root_owner(isolation: Isolation) -> tuple[int, int]:
@@ -124,7 +115,7 @@ def keep_root(inputs: Mapping[str, object], fill: Callable[[Path], None], *, sta
     if kept.is_dir():
         return kept
     roots.mkdir(parents=True, exist_ok=True)
-    with exclusive(_lock(roots, key), wait=WAIT):
+    with exclusive(roots / f".{key}.lock", wait=WAIT):
         if not kept.is_dir():  # another process may have made it while we waited
             with _building(roots, key, isolation) as folder:
                 root = folder / "root"
@@ -150,10 +141,6 @@ def archive_root(path: Path, archive: Path, isolation: Isolation, *, without: Se
             shutil.copyfileobj(stream, file)
 
 
-def _lock(roots: Path, key: str) -> Path:
-    return roots / f".{key}.lock"
-
-
 @contextlib.contextmanager
 def _building(roots: Path, key: str, isolation: Isolation) -> Iterator[Path]:
     """Yield an empty folder to build in; remove it afterwards, and those that killed builds left."""
@@ -162,7 +149,7 @@ def _building(roots: Path, key: str, isolation: Isolation) -> Iterator[Path]:
         if other == key:
             _remove(leftover, isolation)
             continue
-        with contextlib.suppress(PackageCacheError), exclusive(_lock(roots, other), wait=0):
+        with contextlib.suppress(PackageCacheError), exclusive(roots / f".{other}.lock", wait=0):
             _remove(leftover, isolation)
     folder = roots / f"{_BUILDING}{key}"
     folder.mkdir()
@@ -246,10 +233,11 @@ _APT_OPTIONS = (
 )
 
 
-def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isolation: Isolation) -> None:
-    options = [f"--aptopt={option}" for option in _APT_OPTIONS]
-    if include:
-        options.append(f"--include={','.join(include)}")
+def _debootstrap(
+    source: RootSource, include: Sequence[str], isolation: Isolation, listener: Listener, target: Path
+) -> None:
+    listener(Step(f"making a root of {source.suite} {source.architecture}"))
+    options = [f"--include={','.join(include)}", *(f"--aptopt={option}" for option in _APT_OPTIONS)]
     command = [
         str(Path(find_tool("mmdebstrap")).resolve()),
         "--mode=root", "--variant=minbase", "--format=directory", f"--architectures={source.architecture}", *options,
@@ -263,14 +251,9 @@ def _debootstrap(source: RootSource, include: Sequence[str], target: Path, isola
     try:
         with (
             temporary_folder() as folder,
-            as_root(isolation, target, source.keyring, tools, Path(folder)) as (
-                prefix,
-                place,
-                keyring,
-                first,
-                settings,
-            ),
+            as_root(isolation, target, source.keyring, tools, Path(folder)) as (prefix, *places),
         ):
+            place, keyring, first, settings = places
             path = os.pathsep.join((str(first), *os.get_exec_path()))
             # mmdebstrap writes apt's configuration below the new root; nothing else of this machine's is read.
             clean = ("env", "--unset=APT_CONFIG", "--unset=TMPDIR", f"PATH={path}")

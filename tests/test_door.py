@@ -84,7 +84,7 @@ ALLOWED = {
     "package_cache/diff.py": MACHINE,
     "package_cache/image/export.py": OWN,
     "package_cache/install.py": OWN,
-    "package_cache/resolve/target_images.py": MACHINE,
+    "package_cache/resolve/image_overrides.py": MACHINE,
     "build_image.py": RUNTIME,
     "init.py": RUNTIME,
     "init_phase/prepare.py": RUNTIME,

@@ -15,6 +15,7 @@ from package_cache.releases.distributions import Support, support_of
 from package_cache.releases.sources import SystemSources
 from package_cache.releases.system_apt import SystemApt, each_apt, each_system
 from package_cache.resolve.groups import SYSTEMS_AT_ONCE
+from package_cache.resolve.upgrade_policy import packages_of
 from package_cache.settings import Options
 from package_cache.threads import in_threads
 
@@ -75,8 +76,7 @@ def outdated(
     systems = []
     for sources, packages in zip(asked, found, strict=True):
         system, support = sources.system, support_of(sources.system, today)
-        names = system.name, system.architecture
-        systems.append(OutdatedSystem(*names, support, support.has_ended, tuple(sorted(packages))))
+        systems.append(OutdatedSystem(system.name, system.architecture, support, support.has_ended, packages))
     every = [package for packages in found for package in packages]
     return Outdated(
         any(not package.pinned for package in every),
@@ -86,15 +86,16 @@ def outdated(
     )
 
 
-def _ask(sources: SystemSources, options: Options, listener: Listener, locked: LockedSystem) -> list[OutdatedPackage]:
-    """Return the outdated packages of one system."""
+def _ask(
+    sources: SystemSources, options: Options, listener: Listener, locked: LockedSystem
+) -> tuple[OutdatedPackage, ...]:
+    """Return the outdated packages of one system, sorted."""
     found: dict[tuple[str, str], OutdatedPackage] = {}  # by key and newest version: precommands may add sources
 
     def compare(asked: SystemApt) -> None:
         names = {group.name for group in asked.groups}
         groups = [group for group in locked.groups if group.name in names]
-        keys = {key for group in groups for key in group.own_packages}
-        packages = [package for package in locked.packages if package.key in keys]
+        packages = packages_of(locked, names)
         offers = asked.apt.offers((package.name, package.architecture) for package in packages)
         for package in packages:
             offer = offers.get((package.name, package.architecture))
@@ -106,10 +107,15 @@ def _ask(sources: SystemSources, options: Options, listener: Listener, locked: L
                 found[package.key, new.newest] = replace(new, groups=both, pinned=new.pinned or before.pinned)
 
     each_apt(sources, options, listener, compare)
-    return list(found.values())
+    return tuple(sorted(found.values()))
 
 
 def _package(package: LockedPackage, newest: str, offer: Offer, takers: Sequence[LockedGroup]) -> OutdatedPackage:
+    newer = [
+        version
+        for version, suites in offer.suites.items()
+        if any(suite.endswith(SECURITY_SUITES) for suite in suites) and Version(version) > Version(package.version)
+    ]
     requests = [PackageRequest.parse(text) for group in takers for text in group.requests]
     secured = [
         version for version, suites in offer.suites.items() if any(suite.endswith(SECURITY_SUITES) for suite in suites)

@@ -1,7 +1,6 @@
 """A system: an OS release and an architecture."""
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 
 SYSTEM_NAME = re.compile(r"(?P<distribution>[a-z][a-z_]*)(?P<version>[0-9]+(?:\.[0-9]+)*)", re.ASCII)
@@ -13,11 +12,6 @@ DEFAULT_ARCHITECTURE = "amd64"
 
 COMPATIBLE = {"amd64": ("i386",), "arm64": ("armel", "armhf")}
 """Architectures whose programs the processors of another one run as well."""
-
-
-def foreign_architectures(architecture: str, some: Collection[str]) -> tuple[str, ...]:
-    """Return those of `some` architectures whose programs a machine of this architecture runs as well."""
-    return tuple(name for name in COMPATIBLE.get(architecture, ()) if name in some)
 
 
 @dataclass(frozen=True, order=True)

@@ -17,8 +17,7 @@ from package_cache.manifest import read_manifest
 from package_cache.manifest.model import Manifest, Where
 from package_cache.outdated import outdated
 from package_cache.resolve.groups import make_lock
-from package_cache.resolve.image_overrides import lock_for_images
-from package_cache.resolve.target_images import ImageToLock
+from package_cache.resolve.image_overrides import ImageToLock, lock_for_images
 from package_cache.resolve.upgrade_policy import Keep
 from package_cache.settings import Options
 

@@ -22,8 +22,7 @@ from package_cache.releases import system_apt
 from package_cache.releases.distributions import Release, release_of
 from package_cache.releases.sources import mirror_finder
 from package_cache.resolve.groups import make_lock
-from package_cache.resolve.image_overrides import lock_for_images
-from package_cache.resolve.target_images import image_to_lock
+from package_cache.resolve.image_overrides import image_to_lock, lock_for_images
 from package_cache.settings import Options
 from package_cache.system import System
 

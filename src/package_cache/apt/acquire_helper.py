@@ -63,10 +63,13 @@ def fetch(
     every `window` seconds. `auth` is an apt_auth.conf(5) read instead of the machine's. The call ends early, with empty
     messages, when `cancelled()` becomes true. Raises `ToolMissingError`.
     """
+    argv = ["apt-helper", "download-file"]
+    for file in files:  # apt's method `file` leaves a symbolic link; `copy` gives a file
+        argv += [re.sub(r"^file:", "copy:", file.uri), str(file.partial), f"SHA256:{file.sha256}"]
     with temporary_folder() as folder:  # a killed apt leaves files
         config = Path(folder, "apt.conf")
         config.write_text(_config(timeout, auth))
-        process = start(_command(files), env={"APT_CONFIG": str(config), "TMPDIR": folder})
+        process = start(argv, env={"APT_CONFIG": str(config), "TMPDIR": folder})
         watch = _Watch(files, window)
         try:
             while True:
@@ -94,15 +97,6 @@ def _config(timeout: float, auth: Path | None) -> str:
         *([f'Dir::Etc::netrc "{plain_path(auth)}";'] if auth else []),
     ]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _command(files: Sequence[Fetch]) -> list[str]:
-    command = ["apt-helper", "download-file"]
-    for file in files:
-        # apt's method `file` leaves a symbolic link; `copy` gives a file.
-        uri = re.sub(r"^file:", "copy:", file.uri)
-        command += [uri, str(file.partial), f"SHA256:{file.sha256}"]
-    return command
 
 
 class _Watch:

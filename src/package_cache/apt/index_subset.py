@@ -6,8 +6,9 @@ providers and of their versions; the others cannot change a plan. `apt-cache dep
 """
 
 import contextlib
+import itertools
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from package_cache.apt.solver import Apt
@@ -73,16 +74,11 @@ def _reachable(apt: Apt, requests: Sequence[PackageRequest], *, recommends: bool
 
 def _write_reachable(source: Path, target: Path, names: Collection[bytes]) -> None:
     """Copy the paragraphs of these packages, and every paragraph whose first field is not `Package`."""
+    rest = b""
     with source.open("rb") as reader, target.open("wb") as writer:
-        rest = b""
-        while block := reader.read(BLOCK):
+        for block in itertools.chain(iter(lambda: reader.read(BLOCK), b""), [b"\n\n"]):  # the end of the last one
             *paragraphs, rest = (rest + block).split(b"\n\n")
-            writer.writelines(_reached(paragraphs, names))
-        writer.writelines(_reached([rest.rstrip(b"\n")], names))
-
-
-def _reached(paragraphs: Iterable[bytes], names: Collection[bytes]) -> Iterator[bytes]:
-    for paragraph in paragraphs:
-        name = paragraph.partition(b"\n")[0].removeprefix(b"Package: ")
-        if name.lower() in names or (name and not paragraph.startswith(b"Package: ")):
-            yield paragraph + b"\n\n"
+            for paragraph in paragraphs:
+                name = paragraph.partition(b"\n")[0].removeprefix(b"Package: ")
+                if name.lower() in names or (name and not paragraph.startswith(b"Package: ")):
+                    writer.write(paragraph + b"\n\n")

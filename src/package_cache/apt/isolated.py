@@ -144,9 +144,9 @@ class AptRoot:
             with exclusive(self.folder / "update.lock", wait=UPDATE_LIMIT):
                 before = self._names()
                 self._update()
+                after = self._names()
                 for what, old in before.items():
-                    new = self._names().get(what, old)
-                    if new != old:
+                    if (new := after.get(what, old)) != old:
                         listener(Warn(f"{' '.join(what[:2])}: its {what[2]} was {old} and is now {new}"))
 
     def narrowed(
@@ -164,7 +164,10 @@ class AptRoot:
             if completed.returncode == 0 and not bad:
                 lacking = self._lacking()
                 if not lacking:
-                    return self._write_view()
+                    if self._pins:
+                        named = [(choice.source.name, choice.uri, choice.source.suites) for choice in self._choices]
+                        write_view(self.folder, [(name, uri, suite) for name, uri, some in named for suite in some])
+                    return
                 bad, words = list(lacking), "\n".join(lacking.values())
             self._next_mirrors(bad, words)
         raise ArchiveError("cannot bring the lists of packages up to date", details=words)
@@ -265,11 +268,6 @@ class AptRoot:
             raise unusable(name, "\n".join(bad[0].said), source.trusted)
         for choice in others:  # the rest may fail with them: apt gives up an address with its first server
             choice.number += 1
-
-    def _write_view(self) -> None:
-        if self._pins:
-            chosen = [(choice.source, choice.uri) for choice in self._choices]
-            write_view(self.folder, [(source.name, uri, suite) for source, uri in chosen for suite in source.suites])
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
         with temporary_folder() as temporary:  # a killed apt leaves files

@@ -34,7 +34,7 @@ class Distrust(NamedTuple):
     """Empty if it is not known more exactly."""
     hint: str
     """The next step."""
-    lasts: bool
+    lasts: bool = True
     """Whether a try again would fail for the same reason, unlike lists that are being replaced."""
 
 
@@ -43,17 +43,14 @@ _REASONS = {
         "it is signed with the key {key}, which is not trusted",
         "if its owner changed the key, get the new one from there, check it, and put it in the place of the old; "
         "if not, another party made this",
-        lasts=True,
     ),
     rf"EXPKEYSIG {_KEY}": Distrust(
         "it is signed with the key {key}, which has expired",
         "get the extended or new key from its owner, and check this machine's clock",
-        lasts=True,
     ),
     rf"REVKEYSIG {_KEY}": Distrust(
         "it is signed with the key {key}, which its owner has revoked",
         "do not use it before its owner has said why, and which key is the next",
-        lasts=True,
     ),
     rf"BADSIG {_KEY}": Distrust(
         "it does not fit its signature by the key {key}: it was altered, or is half of an old state and half of a new",
@@ -64,15 +61,14 @@ _REASONS = {
         "it is not signed", "ask its owner to sign it", lasts=False
     ),
     r"weak security information": Distrust(
-        "its Release states no hash that can be trusted: SHA-256 or SHA-512", "ask its owner to publish one", lasts=True
+        "its Release states no hash that can be trusted: SHA-256 or SHA-512", "ask its owner to publish one"
     ),
     r"is expired \(invalid since (?P<key>[^)]*)\)": Distrust(
         "its lists have expired (invalid since {key})",
         "check this machine's clock; else the mirror is out of date: name another one, or accept it: --allow-expired",
-        lasts=True,
     ),
     r"is not valid yet \(invalid for another (?P<key>[^)]*)\)": Distrust(
-        "its lists are from the future (by {key})", "check this machine's clock", lasts=True
+        "its lists are from the future (by {key})", "check this machine's clock"
     ),
     r"Hash Sum mismatch|unexpected size": Distrust(
         "its lists do not fit its signed Release",

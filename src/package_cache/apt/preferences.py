@@ -15,7 +15,6 @@ from package_cache.filesystem.paths import write_atomically
 VIEW = "labelled"
 """The view's folder, beside the lists."""
 
-RELEASE = re.compile(r"(?P<place>.*_)(?:In)?Release")
 _LABEL = re.compile(r"^Label:.*(?:\n|$)", re.MULTILINE | re.IGNORECASE)
 _QUOTED = re.compile(r'[\\|{}\[\]<>"^~_=!@#$%&*\x00-\x20\x7f-\uffff]')
 """What `URItoFileName` of apt writes as % and two digits."""
@@ -45,7 +44,7 @@ def write_view(folder: Path, sources: Iterable[tuple[str, str, str]]) -> None:
     releases: dict[str, str] = {}
     for name, uri, suite in sources:
         place = list_name(uri, suite)
-        found = [path.name for path in lists.iterdir() if _place(path.name) == place]
+        found = [name for name in (f"{place}InRelease", f"{place}Release") if (lists / name).exists()]
         if not found:
             raise ArchiveError(
                 f"cannot pin anything by the repository {name}: {suite} has no Release file",
@@ -62,11 +61,6 @@ def write_view(folder: Path, sources: Iterable[tuple[str, str, str]]) -> None:
             write_atomically(view / name, labelled(text, releases[name]).encode(errors="surrogateescape"))
         elif not (view / name).is_symlink():
             (view / name).symlink_to((lists / name).absolute())
-
-
-def _place(name: str) -> str:
-    match = RELEASE.fullmatch(name)
-    return match["place"] if match else ""
 
 
 def labelled(release: str, label: str) -> str:

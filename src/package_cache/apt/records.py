@@ -1,11 +1,11 @@
 """Records of apt's lists: all versions of packages, and the relations between them."""
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import ge, gt, le, lt
-from typing import Any
 
 from debian.deb822 import PkgRelation
 from debian.debian_support import Version
@@ -85,13 +85,13 @@ class Record:
     @functools.cached_property
     def refuses(self) -> tuple[Relation, ...]:
         """The relations that it conflicts with or breaks."""
-        texts = (self.fields.get("Breaks", ""), self.fields.get("Conflicts", ""))
-        return tuple(item for text in texts for items in _relations(text) for item in items)
+        every = (*_relations(self.fields.get("Breaks", "")), *_relations(self.fields.get("Conflicts", "")))
+        return tuple(itertools.chain(*every))
 
     @functools.cached_property
     def provides(self) -> tuple[Relation, ...]:
         """The names that it provides, with versions if stated."""
-        return tuple(item for items in _relations(self.fields.get("Provides", "")) for item in items)
+        return tuple(itertools.chain(*_relations(self.fields.get("Provides", ""))))
 
     def meets(self, relation: Relation, of: "Record") -> bool:
         """Return whether this package satisfies a relation `of` another one."""
@@ -122,12 +122,10 @@ class Record:
 def _relations(text: str) -> tuple[tuple[Relation, ...], ...]:
     if not text:
         return ()
-    return tuple(tuple(map(_relation, alternatives)) for alternatives in PkgRelation.parse_relations(text))
-
-
-def _relation(parsed: Mapping[str, Any]) -> Relation:
-    operator, version = parsed["version"] or ("", "")
-    return Relation(parsed["name"], operator, version, parsed["archqual"] or "")
+    return tuple(
+        tuple(Relation(item["name"], *(item["version"] or ("", "")), item["archqual"] or "") for item in alternatives)
+        for alternatives in PkgRelation.parse_relations(text)
+    )
 
 
 class Records:
@@ -142,24 +140,18 @@ class Records:
                 texts = self._texts.setdefault(name[1], [])
                 if text not in texts:  # archives list a security update in two suites
                     texts.append(text)
-        self._parsed: dict[str, list[Record]] = {}
         self._at: dict[Place, list[Record]] = {}
-
-    def named(self, name: str) -> list[Record]:
-        """Return all versions of a package, of all architectures."""
-        if name not in self._parsed:
-            fields = (dict(_LINE.findall(text)) for text in self._texts.get(name, ()))
-            self._parsed[name] = [
-                Record(name, item["Version"], item["Architecture"], self.native, item)
-                for item in fields
-                if item.get("Version") and item.get("Architecture")
-            ]
-        return self._parsed[name]
 
     def at(self, place: Place) -> list[Record]:
         """Return all versions of a package on an architecture, the newest first."""
         if place not in self._at:
-            found = {item.version: item for item in self.named(place[0]) if item.place == place}
+            found = {}
+            for fields in (dict(_LINE.findall(text)) for text in self._texts.get(place[0], ())):
+                version, architecture = fields.get("Version"), fields.get("Architecture")
+                if version and architecture:
+                    record = Record(place[0], version, architecture, self.native, fields)
+                    if record.place == place:
+                        found[version] = record
             self._at[place] = sorted(found.values(), key=lambda item: Version(item.version), reverse=True)
         return self._at[place]
 

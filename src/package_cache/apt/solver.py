@@ -16,6 +16,7 @@ from typing import Protocol
 
 from debian.deb822 import Deb822
 
+from package_cache.apt.preferences import stanza
 from package_cache.apt.records import FIELDS, Place, Records
 from package_cache.bounds import bound, excess
 from package_cache.names import PackageRequest
@@ -39,6 +40,9 @@ _UNMET = "The following packages have unmet dependencies:\n"
 
 _OTHER_SOLVER = re.compile(r"^E: The following information from --solver .*\n(?:  .*\n?)*", re.MULTILINE)
 """Output that apt 3 adds from a second solver."""
+
+File = tuple[str, str, str]
+"""Name, version and architecture of a package file."""
 
 PREFERRED = 30000
 """The priority of a version to keep: above any priority that a manifest or a user would write."""
@@ -177,21 +181,16 @@ class Apt:
         )
 
     @contextlib.contextmanager
-    def preferring(
-        self,
-        versions: Iterable[tuple[str, str, str]],
-        *,
-        sources: Iterable[tuple[str, str]] = (),
-        priority: int = PREFERRED,
-    ) -> Iterator["Apt"]:
-        """Yield the same apt, which prefers these versions (name, version, architecture) if the archives have them.
+    def preferring(self, versions: Iterable[File], *, priority: int = PREFERRED) -> Iterator["Apt"]:
+        """Yield the same apt, which prefers these versions if the archives have them; it is valid inside the block.
 
-        It is valid inside the block. Existing preferences (apt_preferences(5)) of single packages come first.
-        `sources`: the same for all packages built from a source package (name, version), if this apt supports that.
+        Existing preferences (apt_preferences(5)) of single packages come first. The name `src:NAME` with the
+        architecture `all`: all packages built from a source package, if this apt supports that.
         """
-        wanted = [(self._name(name, architecture), version) for name, version, architecture in versions]
-        wanted += [(f"src:{name}", version) for name, version in sources]
-        stanzas = [f"Package: {name}\nPin: version {version}\nPin-Priority: {priority}\n" for name, version in wanted]
+        stanzas = [
+            stanza([self._name(name, architecture)], priority, version=version)
+            for name, version, architecture in versions
+        ]
         if not stanzas:
             yield self
             return
@@ -232,8 +231,8 @@ class Apt:
             raise NoPlanError(f"{words}\n{head}{rest}".strip())
         return self._described(completed.stdout)
 
-    def files(self, packages: Iterable[tuple[str, str, str]]) -> tuple[PlannedPackage, ...]:
-        """Return the files of packages (name, version, architecture) in the lists, sorted by name."""
+    def files(self, packages: Iterable[File]) -> tuple[PlannedPackage, ...]:
+        """Return the files of packages in the lists, sorted by name."""
         names = [f"{self._name(name, architecture)}={version}" for name, version, architecture in packages]
         return self._described(self._outputs(["apt-get", "download", "--quiet=2", "--print-uris"], names))
 
@@ -253,11 +252,11 @@ class Apt:
         }
         planned = [self._planned(uri, key, records) for uri, key in files]
         unmeasured = [item for item in planned if not item.sha256]
-        measured = self._measured(unmeasured) if unmeasured else {}
-        return tuple(sorted(replace(item, sha256=measured.get(item, item.sha256)) for item in planned))
+        measured = self._measured(unmeasured) if unmeasured else []
+        return tuple(sorted([*(item for item in planned if item.sha256), *measured]))
 
-    def _measured(self, packages: Sequence[PlannedPackage]) -> dict[PlannedPackage, str]:
-        """Return the SHA-256 of package files that apt downloads and verifies by the SHA-512 of its index.
+    def _measured(self, packages: Sequence[PlannedPackage]) -> list[PlannedPackage]:
+        """Return packages with the SHA-256 of files that apt downloads and verifies by the SHA-512 of its index.
 
         Raises `NoPlanError` if apt cannot download them.
         """
@@ -267,15 +266,15 @@ class Apt:
         for line in completed.stdout.splitlines():
             digest, _, file = line.partition("  ")
             found[tuple(urllib.parse.unquote(file.removesuffix(".deb")).split("_"))] = digest
-        keys = {item: found.get((item.name, item.version, item.architecture)) for item in packages}
-        if completed.returncode != 0 or None in keys.values():
+        digests = [found.get((item.name, item.version, item.architecture), "") for item in packages]
+        if completed.returncode != 0 or "" in digests:
             raise NoPlanError((completed.stderr + completed.stdout).strip())
-        return {item: digest for item, digest in keys.items() if digest is not None}
+        return [replace(item, sha256=digest) for item, digest in zip(packages, digests, strict=True)]
 
     def _name(self, name: str, architecture: str) -> str:
         return name if architecture in ("all", self._architecture) else f"{name}:{architecture}"
 
-    def _planned(self, uri: str, key: tuple[str, str, str], records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
+    def _planned(self, uri: str, key: File, records: dict[tuple[str, str], Deb822]) -> PlannedPackage:
         base = max((base for base in self._base_uris if uri.startswith(f"{base}/")), key=len, default="")
         path = urllib.parse.unquote(uri.removeprefix(f"{base}/")).removeprefix("./")
         record = records.get((key[0], path))
@@ -367,7 +366,7 @@ def _offers(text: str) -> dict[str, Offer]:
     return found
 
 
-def _file(line: str) -> tuple[str, tuple[str, str, str]]:
+def _file(line: str) -> tuple[str, File]:
     """Read a line of --print-uris: `'URI' name_version_architecture.deb size hash`; its parts are URI-escaped."""
     match = _FILE.fullmatch(line)
     if match is None:

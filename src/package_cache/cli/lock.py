@@ -18,8 +18,7 @@ from package_cache.lock.model import Lock
 from package_cache.manifest.model import Manifest
 from package_cache.manifest_lock import current_lock, lock_path, previous_lock, save_lock
 from package_cache.resolve.groups import make_lock
-from package_cache.resolve.image_overrides import forget_images, lock_for_images
-from package_cache.resolve.target_images import image_to_lock, images_before
+from package_cache.resolve.image_overrides import forget_images, image_to_lock, images_before, lock_for_images
 from package_cache.resolve.upgrade_policy import Keep
 from package_cache.settings import Options
 from package_cache.tools import need_for_lock

@@ -52,11 +52,6 @@ def mirrors_of(archive: Archive, chosen: Mapping[str, Sequence[str]], *, host: P
     return tuple(dict.fromkeys(uri.rstrip("/") for uri in found))
 
 
-def skipped_mirrors(archive: Archive, chosen: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return this machine's unusable sources of an archive, none if the user chose mirrors for it."""
-    return () if archive.name in chosen else host_mirrors(archive).skipped
-
-
 def check_uri(uri: str, what: str, example: str) -> None:
     """Raise `UsageError` if a URI that the user named as `what` has a password, or is not valid for apt."""
     if has_credentials(uri):
@@ -71,6 +66,7 @@ def host_mirrors(archive: Archive, host: Path = Path("/")) -> HostMirrors:
     """Return this machine's own mirrors of an archive, with mirror lists expanded."""
     if read_os_release(host).get("ID") != archive.name.removesuffix(SECURITY):
         return HostMirrors()
+    methods = Path(apt_setting("Dir::Bin::methods") or "/usr/lib/apt/methods")
     usable: dict[str, None] = {}
     skipped: dict[str, None] = {}
     for uri, release, origin, component in _host_targets():
@@ -78,7 +74,7 @@ def host_mirrors(archive: Archive, host: Path = Path("/")) -> HostMirrors:
         # Without lists apt does not know the origin. A wrong guess only costs time: signatures decide.
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
         if is_ours and component == "main" and is_security == archive.name.endswith(SECURITY):
-            found = [one for one in _expanded(uri) if _is_usable(one)]
+            found = [one for one in _expanded(uri) if URI.fullmatch(one) and (methods / one.partition(":")[0]).exists()]
             usable.update(dict.fromkeys(found))
             skipped.update({} if found else {without_credentials(uri.rstrip("/")): None})
     return HostMirrors(tuple(usable), tuple(skipped))
@@ -97,12 +93,6 @@ def _expanded(uri: str) -> Iterator[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     for line in sorted(lines, key=lambda line: int(found[1]) if (found := _PRIORITY.search(line)) else 10**9):
         yield without_credentials(line.split()[0]).rstrip("/")
-
-
-def _is_usable(uri: str) -> bool:
-    """Return whether the URI is valid, and this machine's apt has a method for it."""
-    methods = Path(apt_setting("Dir::Bin::methods") or "/usr/lib/apt/methods")
-    return URI.fullmatch(uri) is not None and (methods / uri.partition(":")[0]).exists()
 
 
 @functools.cache

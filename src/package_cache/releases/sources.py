@@ -13,7 +13,7 @@ from package_cache.releases.distributions import Release, release_of
 from package_cache.releases.keyrings import installed_keys, keyring_file, keyring_for
 from package_cache.releases.mirrors import mirrors_of
 from package_cache.settings import Options
-from package_cache.system import System, foreign_architectures
+from package_cache.system import COMPATIBLE, System
 
 MirrorFinder = Callable[[LockedSystem, LockedRepository], Sequence[str]]
 """Returns the URIs of a locked repository, best first."""
@@ -27,8 +27,8 @@ class SystemSources:
     groups: tuple[Group, ...]
     own: tuple[Source, ...]
     """The release's own archives."""
-    added: tuple[Source, ...]
-    """The manifest's repositories."""
+    every: tuple[Source, ...]
+    """These, and behind them the manifest's repositories."""
     pins: tuple[Pin, ...]
     architectures: tuple[str, ...]
     """Whose packages apt may plan: the system's own first."""
@@ -39,11 +39,6 @@ class SystemSources:
     def system(self) -> System:
         """The system itself."""
         return self.release.system
-
-    @property
-    def every(self) -> tuple[Source, ...]:
-        """All sources, the release's own first."""
-        return (*self.own, *self.added)
 
     def with_architectures(self, more: Iterable[str]) -> "SystemSources":
         """Return these sources for further architectures as well."""
@@ -63,17 +58,19 @@ def system_sources(
     groups = tuple(group for group in manifest.groups if system in group.systems)
     added = _repository_sources([item for item in manifest.repositories if _is_for(item, system)], options)
     own = archive_sources(release, options.with_mirrors(manifest.mirrors), listener)
+    every = (*own, *added)
     for source in added:
         if source.allow_unsigned:
             listener(Warn(f"{source.name} is not signed: whoever can change {source.uris[0]} decides what it installs"))
-    for source in (*own, *added):
+    for source in every:
         if source.allow_expired:
             what = f"{source.name} for {system}"
             listener(Warn(f"lists of {what} are used however old they are: they may lack security updates"))
     pins = tuple(pin for pin in manifest.pins if _is_for(pin, system))
-    foreign = foreign_architectures(system.architecture, manifest.companion_architectures)
+    compatible = COMPATIBLE.get(system.architecture, ())
+    foreign = tuple(name for name in compatible if name in manifest.companion_architectures)
     asked = {item.request.architecture or "" for group in groups for item in group.packages_on(system.architecture)}
-    found = SystemSources(release, groups, own, added, pins, (system.architecture,), foreign)
+    found = SystemSources(release, groups, own, every, pins, (system.architecture,), foreign)
     return found.with_architectures(asked.union(foreign))
 
 

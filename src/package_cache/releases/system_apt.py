@@ -13,7 +13,7 @@ from package_cache.errors import ArchiveError, ManifestError, Problem, UsageErro
 from package_cache.events import Listener, Step, Warn
 from package_cache.manifest.model import Group, Manifest
 from package_cache.releases.distributions import Release, release_of, support_of
-from package_cache.releases.mirrors import skipped_mirrors
+from package_cache.releases.mirrors import host_mirrors
 from package_cache.releases.precommands import precommand_isolation, prepared_apt
 from package_cache.releases.sources import SystemSources, system_sources
 from package_cache.settings import Options
@@ -64,8 +64,8 @@ def each_system(manifest: Manifest, options: Options, listener: Listener) -> tup
         if release.system in prepared:
             precommand_isolation(release, options)
     mirrors = options.with_mirrors(manifest.mirrors).mirrors
-    archives = (archive for release in releases for archive in release.archives)
-    for uri in dict.fromkeys(uri for archive in archives for uri in skipped_mirrors(archive, mirrors)):
+    archives = (archive for release in releases for archive in release.archives if archive.name not in mirrors)
+    for uri in dict.fromkeys(uri for archive in archives for uri in host_mirrors(archive).skipped):
         listener(Warn(f"this machine's own apt source {uri} is left out: it is not the plain URI of a mirror"))
     found: list[SystemSources] = []
     problems: dict[Problem, None] = {}

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from package_cache.apt.records import Place, Record, Records, Relation
+from package_cache.apt.solver import PlannedPackage
+from package_cache.manifest.model import Group
 
 SMALL = 32 << 10
 """Bytes of a package file that may be taken along without being usual."""
@@ -35,28 +37,24 @@ class Images:
 
 
 def companions(
-    group: Mapping[Place, str],
-    records: Records,
-    images: Images,
-    *,
-    changed: Collection[Place] = (),
-    kept: Mapping[Place, str] | None = None,
+    group: Group, plan: Iterable[PlannedPackage], records: Records, images: Images, kept: Mapping[Place, str]
 ) -> list[Record]:
-    """Return the companions of a group, whose packages have these versions.
+    """Return the companions of a group that has this plan; `kept` are versions that are preferred where they fit.
 
-    `changed`: packages of the group that an image cannot keep, whatever it has. `kept`: versions that are preferred
-    where they do.
+    An image cannot keep another version of what the group asks for in a certain one.
     """
-    search = _Search(group, records, images, kept or {})
-    search.go_on(changed)
-    return [record for place, record in sorted(search.new.items()) if place not in group]
+    native = records.native
+    search = _Search({item.place(native): item.version for item in plan}, records, images, kept)
+    asked = [item.request for item in group.packages_on(native) if item.request.version]
+    search.go_on((item.name, item.architecture or native) for item in asked)
+    return [record for place, record in sorted(search.new.items()) if place not in search.group]
 
 
 class _Search:
     """Follows from package to package what has to change in an image."""
 
     def __init__(self, group: Mapping[Place, str], records: Records, images: Images, kept: Mapping[Place, str]) -> None:
-        self.records, self.images, self.kept = records, images, kept
+        self.group, self.records, self.images, self.kept = group, records, images, kept
         self.architectures = sorted({records.native, *images.foreign, *(architecture for _, architecture in group)})
         self.new: dict[Place, Record] = {}
         """What an image may have in the end: the group's packages and their companions."""

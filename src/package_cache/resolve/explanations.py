@@ -8,31 +8,25 @@ from collections.abc import Iterable, Iterator
 from package_cache.apt.messages import NOT_CHOSEN, NOT_INSTALLABLE, Unmet, unmet
 from package_cache.apt.solver import Apt, NoPlanError
 from package_cache.errors import Problem
-from package_cache.manifest.model import Group, Pin, RequestedPackage
+from package_cache.manifest.model import Group, Pin
 from package_cache.resolve.release_images import NoImageError
 from package_cache.system import System
 
 _LIMITED = "where that is meant for other systems only, name them: systems = [...]"
 
 
-def pins_without_effect(pins: Iterable[Pin], apt: Apt, system: System) -> list[Problem]:
-    """Return a problem for each pin that matches nothing: apt would ignore it silently."""
-    return [problem for pin in pins for problem in _without_effect(pin, apt, system)]
-
-
-def _without_effect(pin: Pin, apt: Apt, system: System) -> Iterator[Problem]:
-    matching: set[str] = set()
-    for pattern in pin.packages:
-        found = fnmatch.filter(apt.names(), pattern)
-        matching.update(found)
-        if not found:
+def pins_without_effect(pins: Iterable[Pin], apt: Apt, system: System) -> Iterator[Problem]:
+    """Yield a problem for each pin that matches nothing: apt would ignore it silently."""
+    for pin in pins:
+        found = {pattern: fnmatch.filter(apt.names(), pattern) for pattern in pin.packages}
+        for pattern in (pattern for pattern, names in found.items() if not names):
             yield pin.place.problem(f"it pins {pattern!r}, and there is no such package in {system.name}", _LIMITED)
-    if pin.version is None or not matching:
-        return
-    there = apt.versions(*sorted(matching))
-    if not fnmatch.filter(there, pin.version):
-        message = f"it pins {', '.join(pin.packages)} to {pin.version!r}, and there is no such version in {system.name}"
-        yield pin.place.problem(message, f"there are: {', '.join(there) or 'none'}; {_LIMITED}")
+        matching = sorted({name for names in found.values() for name in names})
+        there = apt.versions(*matching) if pin.version is not None else []
+        if pin.version is not None and matching and not fnmatch.filter(there, pin.version):
+            what = f"it pins {', '.join(pin.packages)} to {pin.version!r}"
+            message = f"{what}, and there is no such version in {system.name}"
+            yield pin.place.problem(message, f"there are: {', '.join(there) or 'none'}; {_LIMITED}")
 
 
 def not_taken(group: Group, names: set[str], apt: Apt, system: System) -> list[Problem]:
@@ -68,35 +62,21 @@ def not_answered(group: Group, names: set[str]) -> list[Problem]:
     ]
 
 
-_APT_SAYS = {
-    "missing": re.compile(r"E: Unable to locate package (\S+)"),
-    "virtual": re.compile(r"E: Package '?(\S+?)'? has no installation candidate"),
-    "version": re.compile(r"E: Version .(\S+). for .(\S+). was not found"),
-}
+_MISSING = re.compile(r"E: Unable to locate package (\S+)")
+_VIRTUAL = re.compile(r"E: Package '?(\S+?)'? has no installation candidate")
+_NO_VERSION = re.compile(r"E: Version .(\S+). for .(\S+). was not found")
 
 
 def explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list[Problem]:
     """Turn apt's words about a group into problems at the packages they name, else one at the group."""
-    problems: list[Problem] = []
-    words = error.words
-    for name in _APT_SAYS["missing"].findall(words):
-        near = ", ".join(_near(name.partition(":")[0], apt.names()))
-        hint = f"near names: {near}" if near else "look it up in the distribution's package search"
-        others = [other for other in group.architectures if other != system.architecture]
-        if others:
-            some = ", ".join(f'"{other}"' for other in others)
-            hint = f'{hint}\n    where only others have it: {{ name = "{name}", architectures = [{some}] }}'
-        problems += _at(group, system, name, f"there is no package {name!r} in {_named(system, group)}", hint)
-    for name in _APT_SAYS["virtual"].findall(words):
-        message = f"{name!r} is a virtual package or one that only others mention, in {_named(system, group)}"
-        problems += _at(group, system, name, message, _real(name.partition(":")[0], apt))
-    for version, name in _APT_SAYS["version"].findall(words):
-        there = ", ".join(apt.versions(name.partition(":")[0])) or "none"
-        message = f"{name!r} has no version {version!r} in {_named(system, group)}"
-        problems += _at(group, system, name, message, f"there are: {there}")
+    requested = [(item.place, item.request) for item in group.packages_on(system.architecture)]
+    problems = []
+    for name, message, hint in _unavailable(error.words, group, apt, system):
+        named = [place for place, of in requested if name in (of.name, f"{of.name}:{of.architecture}")]
+        problems += [place.problem(message, hint) for place in named or [group.place]]
     if not problems:
-        indented = words.replace("\n", "\n    ")
-        where, hint = system.name, error.hint or _next_step(words)
+        indented = error.words.replace("\n", "\n    ")
+        where, hint = system.name, error.hint or _next_step(error.words)
         if isinstance(error, NoImageError):
             hint = f"ask for another package or version: every image of {where} has what is in the way"
             where = f"any image of {where}"
@@ -104,6 +84,28 @@ def explain(error: NoPlanError, group: Group, apt: Apt, system: System) -> list[
             group.place.problem(f"group {group.name!r} cannot be installed in {where}:\n    {indented}", hint)
         )
     return problems
+
+
+def _unavailable(words: str, group: Group, apt: Apt, system: System) -> Iterator[tuple[str, str, str]]:
+    """Yield each package that apt names because it cannot be had, what is wrong, and what to write instead."""
+    where = str(system) if len(group.architectures) > 1 else system.name
+    for name in _MISSING.findall(words):
+        wrong = name.partition(":")[0]
+        # Only names of about its length: difflib is slow over 70,000.
+        likely = [it for it in apt.names() if abs(len(it) - len(wrong)) <= 3 and {*it[:2]} & {*wrong[:2]}]
+        near = ", ".join(difflib.get_close_matches(wrong, likely, n=3, cutoff=0.75))
+        hint = f"near names: {near}" if near else "look it up in the distribution's package search"
+        others = [other for other in group.architectures if other != system.architecture]
+        if others:
+            some = ", ".join(f'"{other}"' for other in others)
+            hint = f'{hint}\n    where only others have it: {{ name = "{name}", architectures = [{some}] }}'
+        yield name, f"there is no package {name!r} in {where}", hint
+    for name in _VIRTUAL.findall(words):
+        message = f"{name!r} is a virtual package or one that only others mention, in {where}"
+        yield name, message, _real(name.partition(":")[0], apt)
+    for version, name in _NO_VERSION.findall(words):
+        versions = ", ".join(apt.versions(name.partition(":")[0])) or "none"
+        yield name, f"{name!r} has no version {version!r} in {where}", f"there are: {versions}"
 
 
 def _next_step(words: str) -> str:
@@ -124,24 +126,3 @@ def _next_step(words: str) -> str:
 
 def _listed(relations: Iterable[Unmet]) -> str:
     return ", ".join(dict.fromkeys(f"{item.name} {item.version}".rstrip() for item in relations))
-
-
-def _named(system: System, group: Group) -> str:
-    """Return the name of a system for a message, with its architecture if the group is for several."""
-    return str(system) if len(group.architectures) > 1 else system.name
-
-
-def _at(group: Group, system: System, name: str, message: str, hint: str) -> list[Problem]:
-    def is_named(item: RequestedPackage) -> bool:
-        request = item.request
-        return name in (request.name, f"{request.name}:{request.architecture}")
-
-    there = group.packages_on(system.architecture)
-    places = [item.place for item in there if is_named(item)] or [group.place]
-    return [place.problem(message, hint) for place in places]
-
-
-def _near(name: str, names: Iterable[str]) -> list[str]:
-    """Return names like a wrong one. Only those of about its length: difflib is slow over 70,000."""
-    likely = [other for other in names if abs(len(other) - len(name)) <= 3 and set(other[:2]) & set(name[:2])]
-    return difflib.get_close_matches(name, likely, n=3, cutoff=0.75)

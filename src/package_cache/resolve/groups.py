@@ -113,17 +113,13 @@ class _Resolver:
 
 def locked_package(item: PlannedPackage, sources: SystemSources) -> tuple[LockedPackage, LockedRepository]:
     """Return a planned package as a lock has it, and the repository that it comes from."""
-    repository = _repository(item, sources)
+    source = next((source for source in sources.every if item.base_uri in source.uris), None)
+    uri = without_credentials(source.uris[0] if source else item.base_uri)
+    if source is None:  # a precommand's
+        repository = LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)
+    else:
+        repository = LockedRepository(source.name, None if source.is_archive else uri, source.allow_expired)
     locked = LockedPackage(
         item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
     )
     return locked, repository
-
-
-def _repository(item: PlannedPackage, sources: SystemSources) -> LockedRepository:
-    for source in sources.every:
-        if item.base_uri in source.uris:
-            uri = None if source.is_archive else without_credentials(source.uris[0])
-            return LockedRepository(source.name, uri, source.allow_expired)
-    uri = without_credentials(item.base_uri)  # a precommand's
-    return LockedRepository(re.sub(r"^\w+:/*", "", uri), uri)

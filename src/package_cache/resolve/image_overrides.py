@@ -1,35 +1,107 @@
 """`lock --for`: what an image needs where a group's own packages do not fit it, added to a lock (docs/skew.md).
 
+A lock is made for the images that `--for` names, and for those of the previous lock.
 Apt plans against the dpkg status of the image, out of all that the archives have. Where that comes to nothing but the
 group's own packages, they fit; else all that it would install becomes a set of its own beside them.
 """
 
+import os
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from debian.deb822 import Deb822
 
 from package_cache.apt.messages import unmet
-from package_cache.apt.solver import Apt, NoPlanError, PlannedPackage
+from package_cache.apt.solver import Apt, File, NoPlanError, PlannedPackage
 from package_cache.check.target import SeenSystem, opened
 from package_cache.errors import ManifestError, PackageCacheError, Problem, UsageError
-from package_cache.events import Listener, Step, ignore
-from package_cache.lock.model import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
-from package_cache.manifest.model import Manifest
-from package_cache.names import PACKAGE_NAME, VERSION, PackageRequest
+from package_cache.events import Listener, Step, Warn, ignore
+from package_cache.lock.model import ImageSet, Lock, LockedImage, LockedPackage, LockedSystem
+from package_cache.manifest.model import CheckedImage, Group, Manifest, Where
+from package_cache.names import GROUP_NAME, PACKAGE_NAME, VERSION, PackageRequest
 from package_cache.releases.distributions import release_of
 from package_cache.releases.sources import SystemSources, system_sources
 from package_cache.releases.system_apt import SystemApt, each_apt
 from package_cache.resolve.groups import locked_package
 from package_cache.resolve.release_images import PREFERRED_HERE
-from package_cache.resolve.target_images import ImageToLock
+from package_cache.resolve.upgrade_policy import packages_of
 from package_cache.settings import Options
 from package_cache.system import System
 from package_cache.tools import need_for_lock
 
+_REFERENCE = re.compile(r"(?:docker://|oci:|oci-archive:).+", re.DOTALL)
+
 FITS_NOTHING = (
     "upgrade the image, or leave the group to the image's fallback: in an [[image]], groups = [...] names the others"
 )
+
+
+@dataclass(frozen=True)
+class ImageToLock:
+    """An image that a lock is to be made for."""
+
+    locked: LockedImage
+    where: Where
+    groups: tuple[str, ...] = ()
+    """None named: all of the manifest."""
+
+
+def image_to_lock(text: str, manifest: Manifest, lock: Lock, *, authfile: Path | None = None) -> ImageToLock:
+    """Read what stands behind --for: the name of an `[[image]]`, a reference, or a folder. Raises `UsageError`."""
+    named = next((image for image in manifest.images if image.name == text), None)
+    if named is not None:
+        return _of_manifest(named, authfile)
+    if _REFERENCE.fullmatch(text):
+        # Its name is like the end of the reference: `job:2` of docker://host/team/job:2.
+        last = text.rstrip("/").rpartition("/")[2].removeprefix("oci:").removeprefix("oci-archive:")
+        image = LockedImage(_name(last, "reference", text, manifest, lock), reference=text)
+        return ImageToLock(image, Where(image=text, authfile=authfile))
+    folder = Path(text)
+    if not folder.is_dir():
+        known = ", ".join(image.name for image in manifest.images) or "none"
+        hint = f"images of the manifest: {known}; references: docker://HOST/NAME:TAG, oci:DIR:TAG, oci-archive:FILE"
+        message = f"cannot lock for {text!r}: it is no image of the manifest, no reference and no folder"
+        raise UsageError(message, hint=hint)
+    root = os.path.relpath(folder, manifest.path.parent)
+    name = _name(folder.resolve().name, "root", root, manifest, lock)
+    return ImageToLock(LockedImage(name, root=root), Where(root=folder))
+
+
+def images_before(
+    lock: Lock, manifest: Manifest, listener: Listener = ignore, *, authfile: Path | None = None
+) -> list[ImageToLock]:
+    """Return the images that a lock was made for. One that the manifest names no more is left out, with a warning."""
+    found = []
+    of_manifest = {image.name: image for image in manifest.images}
+    for image in dict.fromkeys(image for system in lock.systems for image in system.images):
+        if image.reference:
+            found.append(ImageToLock(image, Where(image=image.reference, authfile=authfile)))
+        elif image.root:
+            found.append(ImageToLock(image, Where(root=manifest.path.parent / image.root)))
+        elif image.name in of_manifest:
+            found.append(_of_manifest(of_manifest[image.name], authfile))
+        else:
+            listener(Warn(f"the lock is no longer for the image {image.name}: the manifest does not name it any more"))
+    return found
+
+
+def _of_manifest(image: CheckedImage, authfile: Path | None) -> ImageToLock:
+    return ImageToLock(LockedImage(image.name), image.where.with_authfile(authfile), image.groups)
+
+
+def _name(text: str, kind: str, value: str, manifest: Manifest, lock: Lock) -> str:
+    """Return the name by which a lock knows an image: the one that it has already, or one that no other has."""
+    others = [image for system in lock.systems for image in system.images]
+    taken = {image.name for image in others} | {image.name for image in manifest.images}
+    for other in others:
+        if getattr(other, kind) == value:
+            return other.name
+    name = re.sub(r"[^a-z0-9+._-]+", "-", text.lower()).lstrip("+._-")[:60] or "image"
+    assert GROUP_NAME.fullmatch(name)
+    free = (name, *(f"{name}-{number}" for number in range(2, 100)))
+    return next(one for one in free if one not in taken)
 
 
 def lock_for_images(
@@ -52,8 +124,8 @@ def lock_for_images(
         if before.system in seen:
             foreign = [name for _, found in seen[before.system] for name in found.architectures]
             sources = system_sources(manifest, release_of(before.system), options, listener)
-            adder = _Adder(after, seen[before.system], sources.with_architectures(foreign), listener)
-            each_apt(adder.sources, options, listener, adder.add)
+            adder = _Adder(after, seen[before.system], listener)
+            each_apt(sources.with_architectures(foreign), options, listener, adder.add)
             problems += adder.problems
             after = adder.result()
         systems.append(_tidied(after))
@@ -115,34 +187,25 @@ def _tidied(system: LockedSystem) -> LockedSystem:
     return replace(system, packages=packages, repositories=repositories)
 
 
-@dataclass
 class _Adder:
     """Adds to one system of a lock what its images need."""
 
-    before: LockedSystem
-    seen: Sequence[tuple[ImageToLock, SeenSystem]]
-    sources: SystemSources
-    listener: Listener
-    problems: list[Problem] = field(default_factory=list)
-    sets: dict[str, list[ImageSet]] = field(default_factory=dict)
-    """By group."""
-
-    def __post_init__(self) -> None:
-        self.packages = {item.key: item for item in self.before.packages}
-        self.repositories = {item.name: item for item in self.before.repositories}
+    def __init__(
+        self, before: LockedSystem, seen: Sequence[tuple[ImageToLock, SeenSystem]], listener: Listener
+    ) -> None:
+        self.before, self.seen, self.listener = before, seen, listener
+        self.groups = {item.name: item for item in before.groups}
+        self.packages = {item.key: item for item in before.packages}
+        self.repositories = {item.name: item for item in before.repositories}
+        self.problems: list[Problem] = []
 
     def result(self) -> LockedSystem:
-        groups = tuple(
-            replace(group, images=tuple(sorted((*group.images, *self.sets.get(group.name, ())))))
-            for group in self.before.groups
-        )
-        images = tuple(sorted((*self.before.images, *(image.locked for image, _ in self.seen))))
         return replace(
             self.before,
-            groups=groups,
+            groups=tuple(self.groups.values()),
             packages=tuple(sorted(self.packages.values())),
             repositories=tuple(sorted(self.repositories.values(), key=lambda item: item.name)),
-            images=images,
+            images=tuple(sorted((*self.before.images, *(image.locked for image, _ in self.seen)))),
         )
 
     def add(self, asked: SystemApt) -> None:
@@ -150,15 +213,13 @@ class _Adder:
             with asked.apt.seeing(seen.status, seen.marks) as apt:
                 for group in asked.groups:
                     if not image.groups or group.name in image.groups:
-                        locked = next(item for item in self.before.groups if item.name == group.name)
-                        self._add_for(image, seen, locked, asked, apt)
+                        self._add_for(image.locked.name, seen, group, apt, asked.of)
 
-    def _add_for(self, image: ImageToLock, seen: SeenSystem, group: LockedGroup, asked: SystemApt, apt: Apt) -> None:
-        name = image.locked.name
+    def _add_for(self, name: str, seen: SeenSystem, wanted: Group, apt: Apt, sources: SystemSources) -> None:
+        group = self.groups[wanted.name]
         self.listener(Step(f"resolving {group.name} for the image {name}"))
-        wanted = next(item for item in asked.groups if item.name == group.name)
         requests = [item.request for item in wanted.packages_on(self.before.system.architecture)]
-        own = [item for item in self.before.packages if item.key in group.own_packages]
+        own = packages_of(self.before, [group.name])
         try:
             planned = _plan(requests, own, apt, seen, recommends=group.recommends)
         except NoPlanError as error:
@@ -166,14 +227,15 @@ class _Adder:
             words = f"{error.words}\n{error.hint or FITS_NOTHING}".replace("\n", "\n    ")
             self.problems.append(wanted.place.problem(message, words))
             return
-        found = [locked_package(item, self.sources) for item in planned]
+        found = [locked_package(item, sources) for item in planned]
         keys = tuple(sorted(item.key for item, _ in found))
         if set(keys) <= set(group.own_packages):
             return
         for package, repository in found:
             self.packages.setdefault(package.key, package)
             self.repositories.setdefault(repository.name, repository)
-        self.sets.setdefault(group.name, []).append(ImageSet(name, keys))
+        images = tuple(sorted((*group.images, ImageSet(name, keys))))
+        self.groups[group.name] = replace(group, images=images)
 
 
 def _plan(
@@ -197,18 +259,20 @@ def _plan(
         others = {item for item in wanted if item[0] not in in_the_way}
         wanted = others if others != wanted else set()
     try:
-        with apt.preferring((), sources=sorted(_sources(seen)), priority=PREFERRED_HERE) as preferring:
+        with apt.preferring(sorted(_sources(seen)), priority=PREFERRED_HERE) as preferring:
             return preferring.plan(requests, recommends=recommends)
     except NoPlanError:
         raise said from None
 
 
-def _sources(seen: SeenSystem) -> set[tuple[str, str]]:
-    """Return the source packages, and their versions, of what is installed (Debian Policy 5.6.1: "name (version)")."""
-    found = set()
+def _sources(seen: SeenSystem) -> set[File]:
+    """Return the source packages of what is installed (Debian Policy 5.6.1: "name (version)"), to be preferred."""
+    found: set[File] = set()
     text = seen.status.decode("utf-8", "replace")
     for paragraph in Deb822.iter_paragraphs(text, use_apt_pkg=False):
         if str(paragraph.get("Status", "")).endswith(" installed") and "Version" in paragraph:
             name, _, version = str(paragraph.get("Source", paragraph.get("Package", ""))).partition(" ")
-            found.add((name, version.strip("() ") or str(paragraph["Version"])))
-    return {(name, version) for name, version in found if PACKAGE_NAME.fullmatch(name) and VERSION.fullmatch(version)}
+            version = version.strip("() ") or str(paragraph["Version"])
+            if PACKAGE_NAME.fullmatch(name) and VERSION.fullmatch(version):
+                found.add((f"src:{name}", version, "all"))
+    return found

@@ -2,17 +2,15 @@
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from package_cache.apt.records import Place, Record, Records
-from package_cache.apt.solver import Apt, NoPlanError, PlannedPackage
+from package_cache.apt.records import Place, Record
+from package_cache.apt.solver import Apt, File, NoPlanError, PlannedPackage
 from package_cache.manifest.model import Group
-from package_cache.resolve.companions import Images, companions
+from package_cache.resolve.companions import companions
 from package_cache.resolve.usual_packages import images_of
 
 Plan = Sequence[PlannedPackage]
-File = tuple[str, str, str]
-"""Name, version and architecture of a package file."""
 
 PREFERRED_HERE = 999
 """The priority of versions that are preferred in an image: from 1000 on apt would downgrade (apt_preferences(5))."""
@@ -45,11 +43,12 @@ def additions(
         native = records.native
         taken = {item.place(native) for _, plan in plans for item in plan}
         images = images_of(records, taken, foreign)
-        found = [_companions(group, plan, records, images, kept) for group, plan in plans]
-        candidates = _candidates(found, apt, native)
+        found = [companions(group, plan, records, images, kept) for group, plan in plans]
+        places = {(item.name, item.architecture): item.place for items in found for item in items}
+        candidates = {places[key]: offer.candidate or "" for key, offer in apt.offers(places).items()}
         if any(candidates.get(item.place) != item.version for items in found for item in items):  # pins, priorities
             preferred = {**{place: version for place, version in candidates.items() if version}, **kept}
-            found = [_companions(group, plan, records, images, preferred) for group, plan in plans]
+            found = [companions(group, plan, records, images, preferred) for group, plan in plans]
         wanted = [[_file(item) for item in items if candidates.get(item.place, item.version)] for items in found]
         statuses = [_status([records.at(place)[index] for place in sorted(images.base)]) for index in (0, -1)]
         del records
@@ -70,23 +69,6 @@ def additions(
 
 def _file(item: PlannedPackage | Record) -> File:
     return item.name, item.version, item.architecture
-
-
-def _companions(group: Group, plan: Plan, records: Records, images: Images, kept: Mapping[Place, str]) -> list[Record]:
-    requests = [item.request for item in group.packages_on(records.native) if item.request.version]
-    changed = [(item.name, item.architecture or records.native) for item in requests]
-    versions = {item.place(records.native): item.version for item in plan}
-    return companions(versions, records, images, changed=changed, kept=kept)
-
-
-def _candidates(found: Iterable[Iterable[Record]], apt: Apt, native: str) -> dict[Place, str]:
-    """Return the versions that apt would take of companions; empty if it would take none."""
-    places = {item.place: (item.name, item.architecture) for items in found for item in items}
-    offers = apt.offers(places.values())
-    return {
-        (name, native if architecture == "all" else architecture): offer.candidate or ""
-        for (name, architecture), offer in offers.items()
-    }
 
 
 def _status(records: Sequence[Record]) -> bytes:

@@ -47,8 +47,6 @@ class Kept:
 
     system: System
     packages: list[LockedPackage] = field(default_factory=list)
-    loose: set[str] = field(default_factory=set)
-    """Names of packages whose kept version conflicts with others."""
 
     @classmethod
     def of(cls, keep: Keep | None, groups: Iterable[Group], system: System) -> "Kept":
@@ -60,12 +58,11 @@ class Kept:
         before = next((item for item in keep.lock.systems if item.system == system), None) if keep else None
         if keep is None or before is None:
             return cls(system)
-        free = set(keep.packages)
-        free |= {item.name for item in _taken(before, keep.groups)}
+        free = {*keep.packages, *(item.name for item in packages_of(before, keep.groups))}
         free |= {item.request.name for group in groups for item in group.packages if item.request.version}
-        own = _taken(before, {group.name for group in groups})
+        own = packages_of(before, {group.name for group in groups})
         known = {(item.name, item.architecture) for item in own}
-        all_groups = _taken(before, {group.name for group in before.groups})
+        all_groups = packages_of(before, {group.name for group in before.groups})
         others = [item for item in all_groups if (item.name, item.architecture) not in known]
         return cls(system, [item for item in (*own, *others) if item.name not in free])
 
@@ -78,8 +75,9 @@ class Kept:
 
     def plan_all(self, groups: Sequence[Group], apt: Apt, narrow: Apt) -> Plans:
         """Plan groups with the same versions kept for all; what is in the way of one of them is free for all."""
+        loose: set[str] = set()  # their kept versions conflict with others
         while True:
-            held = [item for item in self.packages if item.name not in self.loose]
+            held = [item for item in self.packages if item.name not in loose]
             wanted = [(item.name, item.version, item.architecture) for item in held]
             with apt.preferring(wanted) as strict, narrow.preferring(wanted) as fast:
                 apts = (strict,) if narrow is apt else (fast, strict)
@@ -88,35 +86,30 @@ class Kept:
             if not words or not held:
                 return plans
             names = {item.name for item in held}
-            self.loose |= names & {item.name.partition(":")[0] for item in unmet(words)} or names
+            loose |= names & {item.name.partition(":")[0] for item in unmet(words)} or names
 
     def tell_what_was_not(self, plan: Iterable[PlannedPackage], apt: Apt, listener: Listener) -> None:
         """Warn of what is not as it was, and say why."""
         taken: dict[tuple[str, str], dict[str, str]] = {}
         for item in plan:
             taken.setdefault((item.name, item.architecture), {})[item.version] = item.sha256
-        gone: list[str] = []
-        in_the_way: list[str] = []
-        altered: list[str] = []
+        gone, in_the_way = "the archive no longer has", "what is needed now does not go with"
+        altered = "the archive has other bytes of"
+        found: dict[str, dict[str, None]] = {gone: {}, in_the_way: {}, altered: {}}
         for old in sorted(self.packages):
-            now = taken.get((old.name, old.architecture))
-            if now is None:
-                continue
-            if old.version in now:
-                altered += [f"{old.name} {old.version}"] if now[old.version] != old.sha256 else []
-            else:
-                reason = in_the_way if old.version in apt.versions(old.name) else gone
-                reason.append(f"{old.name} {old.version} (now {', '.join(sorted(now))})")
-        for items, why in (
-            (gone, "the archive no longer has"),
-            (in_the_way, "what is needed now does not go with"),
-            (altered, "the archive has other bytes of"),
-        ):
+            now = taken.get((old.name, old.architecture), {})
+            if old.version not in now and now:
+                why = in_the_way if old.version in apt.versions(old.name) else gone
+                found[why][f"{old.name} {old.version} (now {', '.join(sorted(now))})"] = None
+            elif now and now[old.version] != old.sha256:
+                found[altered][f"{old.name} {old.version}"] = None
+        for why, items in found.items():
             if items:
-                listener(Warn(f"{self.system}: {why} {', '.join(dict.fromkeys(items))}"))
+                listener(Warn(f"{self.system}: {why} {', '.join(items)}"))
 
 
-def _taken(system: LockedSystem, groups: Collection[str]) -> list[LockedPackage]:
+def packages_of(system: LockedSystem, groups: Collection[str]) -> list[LockedPackage]:
+    """Return the packages and companions of these groups."""
     keys = {key for group in system.groups if group.name in groups for key in group.own_packages}
     return [package for package in system.packages if package.key in keys]
 

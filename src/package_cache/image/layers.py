@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from package_cache.cache.layout import DESCRIPTION, INSTALLER, CacheFolder, pool_file
+from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.platform_subset import Part
 from package_cache.events import Listener, Progress, ignore
 from package_cache.oci.writer import Layer, LayerFile, Layout
@@ -66,34 +67,26 @@ def add_cache(
 
     Raises `CacheError` if a package file of the cache is missing or does not fit its hash.
     """
-    return [*_add_packages(layout, cache, part, at, listener), _add_indexes(layout, part, at)]
-
-
-def _add_packages(layout: Layout, cache: CacheFolder, part: Part, at: str, listener: Listener) -> Iterator[Layer]:
-    done, step = 0, f"writing layers for {part.architecture}"
-    total = part.description.size
+    layers: list[Layer] = []
+    done, total, step = 0, part.description.size, f"writing layers for {part.architecture}"
     listener(Progress(step, 0, total))
     for item in cut(pooled(part)):
         names, digests = zip(*((package.name, package.sha256) for package in item.packages), strict=True)
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         files = [LayerFile(at + pool_file(one), source=cache.package(one), sha256=one) for one in digests]
-        yield layout.add_layer(f"{item.title}: {', '.join(names[:3])}{more}", files)
+        layers.append(layout.add_layer(f"{item.title}: {', '.join(names[:3])}{more}", files))
         done += sum(package.size for package in item.packages)
         listener(Progress(step, done, total))
+    return [*layers, _add_indexes(layout, part, at)]
 
 
 def pooled(part: Part) -> list[PooledPackage]:
     """Return every package file of a part once, with the groups that need it."""
-    users: dict[str, set[tuple[str, str]]] = {}
-    packages = {}
+    found: dict[str, tuple[DescribedPackage, set[tuple[str, str]]]] = {}
     for item in part.groups:
         for package in item.packages:
-            packages[package.sha256] = package
-            users.setdefault(package.sha256, set()).add((item.group.name, item.group.system))
-    return [
-        PooledPackage(digest, package.size, package.name, frozenset(users[digest]))
-        for digest, package in packages.items()
-    ]
+            found.setdefault(package.sha256, (package, set()))[1].add((item.group.name, item.group.system))
+    return [PooledPackage(one.sha256, one.size, one.name, frozenset(users)) for one, users in found.values()]
 
 
 def _add_indexes(layout: Layout, part: Part, at: str) -> Layer:

@@ -104,9 +104,8 @@ def check_destination(to: Destination) -> None:
         if to.transport == "oci":
             others = {path.name for path in folder.iterdir() if not path.name.startswith("oci-put-blob")}
             if "oci-layout" not in others and others - {"blobs", "index.json"}:  # which a copy that was killed leaves
-                raise UsageError(
-                    f"cannot write an image to {to.text}: the folder holds something else: name another one"
-                )
+                what = "the folder holds something else: name another one"
+                raise UsageError(f"cannot write an image to {to.text}: {what}")
         tempfile.TemporaryFile(dir=folder).close()  # skopeo would tell after all the work, in words of its own
         for path in made:  # it is skopeo's to make, once there is an image
             path.rmdir()

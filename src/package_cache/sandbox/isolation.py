@@ -78,7 +78,6 @@ def isolation_for(architecture: str, *, uncontained: bool = False) -> Isolation:
 _ALSO_RUN = {"amd64": ("i386",)}
 """What a processor runs besides its own programs."""
 
-
 _WHERE_IT_WORKS = (
     "do it where root or this user may make user namespaces and mounts: outside of a container, or in one with "
     "--privileged; as root where only root may; docs/isolation.md"

@@ -39,7 +39,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
 import os
 import re
 import urllib.parse
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def lock_text(lock: Lock) -> str:
         "format": FORMAT,
         "manifest": lock.manifest,
         "manifest-digest": lock.manifest_digest,
-        **({"created": lock.created} if lock.created else {}),
+        **_written(created=lock.created),
         "system": [_system_table(system) for system in sorted(lock.systems, key=lambda item: item.system)],
     }
     return HEADER + tomli_w.dumps(document)
@@ -149,20 +149,18 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     return {
         "name": locked.system.name,
         "architecture": locked.system.architecture,
-        "repository": [_written(vars(item)) for item in sorted(locked.repositories, key=lambda item: item.name)],
-        **_written({"image": [_written(vars(image)) for image in sorted(locked.images)]}),
+        "repository": [_written(**vars(item)) for item in sorted(locked.repositories, key=lambda item: item.name)],
+        **_written(image=[_written(**vars(image)) for image in sorted(locked.images)]),
         "group": [
             {
                 "name": group.name,
                 "requests": list(group.requests),
-                **_written({"provides": list(group.provides), "recommends": group.recommends}),
+                **_written(provides=list(group.provides), recommends=group.recommends),
                 "packages": sorted(group.packages),
                 **_written(
-                    {
-                        "companions": sorted(group.companions),
-                        "debconf": [vars(answer) for answer in group.debconf],
-                        "image": [{"name": item.image, "packages": sorted(item.packages)} for item in group.images],
-                    }
+                    companions=sorted(group.companions),
+                    debconf=[vars(answer) for answer in group.debconf],
+                    image=[{"name": item.image, "packages": sorted(item.packages)} for item in group.images],
                 ),
             }
             for group in sorted(locked.groups)
@@ -171,7 +169,7 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     }
 
 
-def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+def _written(**values: Any) -> dict[str, Any]:
     """Return the values that are not empty, by their keys in the file."""
     return {key.replace("_", "-"): value for key, value in values.items() if value}
 
@@ -189,8 +187,8 @@ def _system(fields: Fields) -> LockedSystem:
     names = {item.name for item in repositories}
     packages = tuple(_package(item, names) for item in fields.tables("package"))
     images = tuple(map(_image, fields.tables("image")))
-    keys = {package.key for package in packages}
-    groups = tuple(_group(item, keys, {image.name for image in images}) for item in fields.tables("group"))
+    keys, image_names = {package.key for package in packages}, {image.name for image in images}
+    groups = tuple(_group(item, keys, image_names) for item in fields.tables("group"))
     for what, items in (("repository", repositories), ("image", images), ("group", groups)):
         fields.once((item.name for item in items), what, what)
     fields.once((item.key for item in packages), "package", "package")

@@ -42,7 +42,7 @@ class Problems:
         """Record a problem of a place."""
         collect(self.found, place.problem(message, hint))
 
-    def right(self, found: Found, check: Check) -> bool:
+    def accepts(self, found: Found, check: Check) -> bool:
         """Return whether a text passes a check; record a problem if not."""
         text, place = found
         wrong = check(text)
@@ -137,7 +137,7 @@ def check_packages(
     packages = []
     places = FirstPlaces(problems)
     for text, place in items:
-        if problems.right((text, place), _check_package):
+        if problems.accepts((text, place), _check_package):
             request = PackageRequest.parse(text)
             own = (only or {}).get(place, ())
             name = str(PackageRequest(request.name, request.architecture))

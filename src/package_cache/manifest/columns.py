@@ -58,7 +58,7 @@ def _fields(number: int, line: str, problems: Problems) -> list[Found]:
 
 def _group(fields: list[Found], problems: Problems, places: FirstPlaces) -> Group | None:
     (name, _), (release, place) = fields[:2]
-    right = [bool(field[0]) and problems.right(field, check) for field, check in zip(fields, CHECKS, strict=False)]
+    right = [bool(field[0]) and problems.accepts(field, check) for field, check in zip(fields, CHECKS, strict=False)]
     packages = _packages(fields[2], problems)
     if not all(right):
         return None

@@ -52,7 +52,7 @@ def _reference(table: Table, beside: Beside) -> str | None:
     if text is None or not colon or transport not in ("oci", "oci-archive"):
         return text
     path, colon, tag = rest.partition(":")
-    table.problems.right((path, table.place("reference")), beside.check)
+    table.problems.accepts((path, table.place("reference")), beside.check)
     return f"{transport}:{beside.folder / path}{colon}{tag}"
 
 

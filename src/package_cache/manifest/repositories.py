@@ -82,7 +82,7 @@ def read_mirrors(root: Table) -> tuple[dict[str, tuple[str, ...]], dict[str, str
     is_name = form(MIRROR_NAME, "a distribution", "write one like ubuntu, debian or ubuntu-security")
     for table in (mirrors, snapshots):
         for name in table.values:
-            table.problems.right((name, table.place(name)), is_name)
+            table.problems.accepts((name, table.place(name)), is_name)
     uris = {name: _uris(mirrors, name) for name in mirrors.values}
     return uris, {name: uri for name in snapshots.values if (uri := _uri(snapshots, name))}
 

@@ -32,7 +32,7 @@ def trusted_keys(table: Table, beside: Beside) -> TrustedKeys | None:
     if "\n" in text or "\t" in text:
         table.wrong(["key"], "has several lines and is no OpenPGP key", f"write key = {EXAMPLE}, or the armoured key")
         return None
-    if not table.problems.right((text, place), beside.check):
+    if not table.problems.accepts((text, place), beside.check):
         return None
     path = beside.folder / text
     content = beside.read(text, "keyring-bytes")

@@ -110,7 +110,7 @@ def _groups(table: Table, places: FirstPlaces) -> list[Group]:
     recommends, debconf = table.flag("recommends"), _debconf(table)
     groups = []
     for release, place in table.items("systems", '["ubuntu18.04"]', needed=True):
-        if table.problems.right((release, place), check_system) and name is not None:
+        if table.problems.accepts((release, place), check_system) and name is not None:
             what = f"group {name!r} for {release}"
             places.check((name, release), place, what, "put all its packages in one table")
             system = System.parse(release)

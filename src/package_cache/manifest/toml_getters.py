@@ -92,7 +92,7 @@ class Table:
             return None
         text: str = value.strip()
         if text:
-            return text if self.problems.right((text, self.place(key)), check) else None
+            return text if self.problems.accepts((text, self.place(key)), check) else None
         if not empty:
             self.wrong([key], "is empty", f"write {key} = {example}")
         return None
@@ -104,7 +104,7 @@ class Table:
         found = self.items(key, example, needed=needed)
         places = FirstPlaces(self.problems)
         for text, place in found:
-            self.problems.right((text, place), check)
+            self.problems.accepts((text, place), check)
             if what and not has_credentials(text):  # which no message may repeat
                 places.check(text, place, f"{what} {text!r}")
         return tuple(text for text, _ in found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from package_cache.bounds import bound
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
-from package_cache.check.verdict import CheckResult, Prediction, Run, Verdict
+from package_cache.check.verdict import CheckResult, Run, Verdict
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible_line
 from package_cache.events import Listener, Step, Warn
@@ -39,14 +39,12 @@ def try_install(
     for verdict in result.verdicts:
         listener(Step(f"installing {verdict.group} in a copy of {result.name}"))
         release = release_digest(cache, verdict.group, result.system)
-        runs.append(_run(verdict, cache, root, isolation))
+        run = _run(verdict, cache, root, isolation)
+        runs.append(run)
         if release and release == release_digest(cache, verdict.group, result.system):  # else it was rebuilt meanwhile
-            run, now = runs[-1], datetime.now(UTC).isoformat(timespec="seconds")
-            proof = Proof(
-                run.group, result.system, result.architecture, visible_line(result.name), result.digest, release,
-                run.status, run.installed, run.agreed, now,
-            )  # fmt: skip
-            proofs.append(proof)
+            where, now = visible_line(result.name), datetime.now(UTC).isoformat(timespec="seconds")
+            known = run.group, result.system, result.architecture, where, result.digest, release
+            proofs.append(Proof(*known, run.status, run.installed, run.agreed, now))
     try:
         add_proofs(cache, proofs)
     except (PackageCacheError, OSError) as error:
@@ -68,8 +66,7 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
     status = done.returncode
     facts = {key: value for key, _, value in (line.partition("=") for line in text.splitlines())}
     installed = int(facts["installed"]) if _NUMBER.fullmatch(facts.get("installed", "")) else 0
-    expected = len(verdict.packages) if verdict.prediction is Prediction.HIT else 0
-    agreed = bool(facts) and (status, installed) == (verdict.status.code, expected)
+    agreed = bool(facts) and (status, installed) == (verdict.status.code, len(verdict.packages))
     last = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
     return Run(verdict.group, status, installed, agreed, facts.get("message", "".join(last)))
 

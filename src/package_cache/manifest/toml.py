@@ -51,6 +51,8 @@ GROUP_KEYS = (
     "name", "systems", "packages", "architectures",
     "recommends", "precommands", "provides", "size-budget", "debconf",
 )  # fmt: skip
+FILE = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/]+)+")
+MACHINE = re.compile(rf"(?!(?:{NO_MACHINE.pattern})\Z){ARCHITECTURE.pattern}", re.ASCII)
 SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([kKMG]i?B|B)", re.ASCII)
 UNITS = {
     "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3,
@@ -106,8 +108,9 @@ def _groups(table: Table, places: FirstPlaces) -> list[Group]:
     architectures = _architectures(table) or (DEFAULT_ARCHITECTURE,)
     packages = _packages(table, architectures)
     precommands = table.text("precommands", '"""…"""', empty=True, lines=True)
-    provides, size_budget = table.texts("provides", '["/usr/sbin/sshd"]', _check_file, what="file"), _size_budget(table)
-    recommends, debconf = table.flag("recommends"), _debconf(table)
+    is_file = form(FILE, "the path of a file", "write it from the root, without . and .., such as /usr/sbin/sshd")
+    provides = table.texts("provides", '["/usr/sbin/sshd"]', is_file, what="file")
+    size_budget, recommends, debconf = _size_budget(table), table.flag("recommends"), _debconf(table)
     groups = []
     for release, place in table.items("systems", '["ubuntu18.04"]', needed=True):
         if table.problems.accepts((release, place), check_system) and name is not None:
@@ -152,16 +155,8 @@ def _packages(table: Table, architectures: tuple[str, ...]) -> tuple[RequestedPa
 def _architectures(
     table: Table, key: str = "architectures", example: str = '["amd64", "arm64"]', *, needed: bool = False
 ) -> tuple[str, ...]:
-    machine = re.compile(f"(?!(?:{NO_MACHINE.pattern})$){ARCHITECTURE.pattern}", re.ASCII)
-    check = form(machine, "an architecture of a machine", "write one as dpkg names it, such as amd64")
+    check = form(MACHINE, "an architecture of a machine", "write one as dpkg names it, such as amd64")
     return table.texts(key, example, check, needed=needed, what="architecture")
-
-
-def _check_file(text: str) -> tuple[str, str] | None:
-    if text.startswith("/") and not {"", ".", ".."} & set(text[1:].split("/")):
-        return None
-    hint = "write it from the root, without . and .., such as /usr/sbin/sshd"
-    return f"{text!r} is not the path of a file", hint
 
 
 def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:

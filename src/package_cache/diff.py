@@ -35,7 +35,8 @@ def read_contents(path: Path) -> Contents:
     """Read a lock (a file) or a cache (a folder). Raises `LockError` or `CacheError`."""
     if path.is_dir():
         cache = CacheFolder(path)
-        return once_settled(cache, lambda: _of_cache(cache))
+        lists = once_settled(cache, lambda: [(item, read_list(cache, item)) for item in read_description(cache).groups])
+        return Contents(path, "cache", {(group.name, group.system): frozenset(items) for group, items in lists})
     try:
         return of_lock(path, read_lock_file(path))
     except LockError as error:
@@ -58,12 +59,6 @@ def of_lock(path: Path, lock: Lock) -> Contents:
                 more = (system.system.architecture,) if key in group.companions else ()
                 found[item.sha256] = replace(item, companion_on=tuple(sorted({*item.companion_on, *more})))
     return Contents(path, "lock", {place: frozenset(found.values()) for place, found in groups.items()})
-
-
-def _of_cache(cache: CacheFolder) -> Contents:
-    groups = read_description(cache).groups
-    packages = {(group.name, group.system): frozenset(read_list(cache, group)) for group in groups}
-    return Contents(cache.path, "cache", packages)
 
 
 KINDS = ("up", "down", "new", "gone", "changed")

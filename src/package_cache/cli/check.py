@@ -37,9 +37,7 @@ Matrix = Mapping[str, CheckResult | PackageCacheError]
 @click.option("--container", metavar="NAME", help="Container of podman, or else of docker; running or not.")
 @click.option("--root", type=PATH, help="Folder with a root file system.")
 @click.option(
-    "--status",
-    type=PATH,
-    help="A dpkg status file, such as /var/lib/dpkg/status of a container; needs --system.",
+    "--status", type=PATH, help="A dpkg status file, such as /var/lib/dpkg/status of a container; needs --system."
 )
 @click.option("--system", metavar="NAME", help="OS release of the status file, such as ubuntu18.04.")
 @click.option(
@@ -100,7 +98,10 @@ def check_command(
     _refuse_contradictions(where, install=install)
     with renderer.listening() as listener:
         result = check_one(groups, CacheFolder(cache), where, options, listener)
-    return renderer.result(_text_of(result), _value_of(result), result.status)
+    head = f"{result.name}: {result.system or 'unknown system'} {result.architecture}".rstrip()
+    shown = table(("group", "result", "packages", "size"), [_row(item) for item in result.verdicts])
+    text = "\n".join([head, *_digests(result), shown, *_details(result)])
+    return renderer.result(text, _value_of(result), result.status)
 
 
 def _refuse_contradictions(where: Where, *, install: bool) -> None:
@@ -134,13 +135,6 @@ def _value_of(result: CheckResult) -> dict[str, object]:
     ]
     head = {"checked": result.name, "system": result.system, "architecture": result.architecture}
     return {**head, "digest": result.digest, "asked_digest": result.asked, "groups": groups}
-
-
-def _text_of(result: CheckResult) -> str:
-    """Return a table of the groups, and below it what prevents each miss."""
-    head = f"{result.name}: {result.system or 'unknown system'} {result.architecture}".rstrip()
-    shown = table(("group", "result", "packages", "size"), [_row(item) for item in result.verdicts])
-    return "\n".join([head, *_digests(result), shown, *_details(result)])
 
 
 def _digests(result: CheckResult) -> Iterator[str]:

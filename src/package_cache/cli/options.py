@@ -153,9 +153,7 @@ mirror_options = combined(
 
 archive_options = combined(
     click.option(
-        "--manifest",
-        type=PATH,
-        help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]",
+        "--manifest", type=PATH, help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]"
     ),
     allow_outside_option,
     mirror_options,

@@ -5,7 +5,7 @@ material, mirror                    what the methods install from: made once for
 archive, server, link, cacher       what is around the roots in which they run
 measure, concurrency                running them
 machine, results                    the results
-markdown, tables, plots, report     how it is shown
+markdown, tables, report            how it is shown
 __main__                            the command line
 
 Each by itself, as `python -m bench.<name>`, in the environment that `./run bench` makes:

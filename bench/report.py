@@ -1,17 +1,34 @@
-"""Writes what was measured where people read it: Markdown and plots beside the JSON, and the tables of the document."""
+"""Writes what was measured where people read it: Markdown and plots beside the JSON, and the tables of the document.
 
+Plots are horizontal bars, named where they stand, so that nothing depends on telling colours apart.
+"""
+
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
 
 from bench.markdown import write_between
-from bench.plots import MAIN_GROUPS, draw
+from bench.methods import METHODS, OURS, PRESENT, Method
 from bench.results import Results, read_results
 from bench.tables import report
 from package_cache.filesystem.paths import write_atomically
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PROFILES = ("memory", "disk")
 BEGIN, END = "<!-- tables of ./run bench: begin -->", "<!-- tables of ./run bench: end -->"
 MAIN_SYSTEM = "ubuntu18.04"
+
+COLOURS = {True: "#0072B2", False: "#B0B0B0"}
+"""Ours and the others: apart in lightness as well (Okabe and Ito's blue)."""
+
+MAIN_GROUPS = ("ssh", "nfs", "build")
 
 
 def write_beside(results: Results, folder: Path) -> None:
@@ -36,3 +53,40 @@ def write_all(document: Path, folder: Path) -> None:
             links = {name: os.path.relpath(plot, document.parent) for name, plot in plots.items() if plot.exists()}
             parts += ["\n", report(results, links)]
     write_between(document, BEGIN, END, "".join([*parts, "\n"]))
+
+
+def draw(results: Results, system: str, groups: Sequence[str], path: Path) -> None:
+    """Write a plot of some groups of a system, one panel a group."""
+    found = [group for group in groups if group in results.groups(system)]
+    methods = [method for method in METHODS if method.name != PRESENT]
+    methods = [method for method in methods if any(results.median(system, group, method.name) for group in found)]
+    if not methods:
+        return
+    columns = min(3, len(found))
+    rows = math.ceil(len(found) / columns)
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif", "font.size": 9}):
+        figure = Figure(figsize=(3.6 + 2.4 * columns, rows * (0.7 + 0.24 * len(methods))), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
+        for panel, group in zip(panels, found, strict=False):
+            _panel(panel, results, system, group, methods)
+        for panel in panels[len(found) :]:
+            panel.set_visible(False)
+        figure.suptitle(f"Seconds to install a group in {system}: shorter is better", fontsize=10)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
+
+
+def _panel(panel: "Axes", results: Results, system: str, group: str, methods: Sequence[Method]) -> None:
+    values = [results.median(system, group, method.name) for method in methods]
+    colours = [COLOURS[method.name == OURS] for method in methods]
+    bars = panel.barh(range(len(methods)), [value or 0 for value in values], color=colours)
+    panel.bar_label(bars, ["failed" if value is None else f"{value:.2f}" for value in values], padding=2, fontsize=8)
+    panel.set_yticks(range(len(methods)), [method.title for method in methods])
+    for label, method in zip(panel.get_yticklabels(), methods, strict=False):
+        label.set_fontweight("bold" if method.name == OURS else "normal")
+    panel.margins(x=0.18)
+    if not panel.yaxis_inverted():
+        panel.invert_yaxis()
+    panel.set_title(group, fontsize=10)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)

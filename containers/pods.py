@@ -1,9 +1,12 @@
-"""Pods as Kubernetes describes them, played by podman: the manifests of `deploy/`, with the images of this machine."""
+"""Pods as Kubernetes describes them, played by podman: the manifests of `deploy/`, with the images of this machine.
+
+Also jobs of the runtime: `deploy/runtime.yaml` with a job of one's own, and a key that may log in.
+"""
 
 import copy
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ import yaml
 
 from containers.podman import PATH, Podman
 from package_cache.errors import PackageCacheError
+from package_cache.process import run
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -101,3 +105,39 @@ def _with_own_volumes(name: str, spec: Document) -> tuple[Document, list[str]]:
     for item in (*own, *mounts):
         item["name"] = new_names.get(item["name"], item["name"])
     return spec, list(new_names.values())
+
+
+LOGIN = (
+    "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes "
+    "-o ConnectTimeout=5 -i /keys/id -p 2222"
+)
+"""Before what stands between `user@host` and a command: a login with the key that the job's container has."""
+
+
+class RuntimeJob:
+    """The pod of a job, and the key of its owner, which lies at /keys/id in the job's container as well."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key = folder / "id"
+        if not self.key.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)])
+
+    @property
+    def ssh(self) -> Document:
+        """The entry of the plugin ssh that lets the key's owner in."""
+        public = self.key.with_suffix(".pub").read_text(encoding="utf-8").strip()
+        return {"plugin": "ssh", "parameters": {"public-key": public, "port": 2222}, "failurePolicy": "fail"}
+
+    def pod(self, image: str, commands: Sequence[str], plugins: Sequence[Document]) -> tuple[Document, Document]:
+        """Return the pod's spec for a job's image, and the ConfigMap that it mounts."""
+        (spec,) = pods_of("runtime.yaml", image)
+        (worker,) = spec["containers"]
+        worker["volumeMounts"].append({"name": "key", "mountPath": "/keys/id", "readOnly": True})
+        spec["volumes"].append({"name": "key", "hostPath": {"path": str(self.key), "type": "File"}})
+        job = {
+            "taskRoles": {"worker": {"commands": list(commands)}},
+            "extras": {"com.microsoft.pai.runtimeplugin": list(plugins)},
+        }
+        config = documents("runtime.yaml")[0]
+        config["data"] = {"job.yaml": yaml.safe_dump(job)}
+        return spec, config

@@ -14,9 +14,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from containers.jobs import LOGIN, RuntimeJob
 from containers.podman import Podman, can_run, throwaway_podman
-from containers.pods import documents, played, pods_of
+from containers.pods import LOGIN, RuntimeJob, documents, played, pods_of
 from containers.program import run_program
 from containers.registry import Registry, loopback_registry
 from examples.main_job import CACHE, a_root, build_a_cache, console, heading

@@ -2,8 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
-from hosts.__main__ import BEGIN, END, README, main, read_results, table
-from hosts.cells import ALL, Outcome, chosen_cells
+from hosts.__main__ import ALL, BEGIN, END, README, Outcome, chosen_cells, main, read_results, table
 
 from package_cache.errors import UsageError
 

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from containers.jobs import LOGIN, RuntimeJob
 from containers.podman import Podman
-from containers.pods import played
+from containers.pods import LOGIN, RuntimeJob, played
 
 from package_cache.process import CommandError, run
 

@@ -1,8 +1,8 @@
 """What each compression of package files costs and brings: `./run bench compressing SYSTEM`, as root.
 
 Takes the material of `./run bench` for the system: the archive's files, and which of them apt would install for each
-group. Bytes and seconds of processors to unpack and to pack with dpkg-deb, and the seconds of one bare `dpkg --install`
-of each group in a disposable root in memory: medians of rounds in which the kinds alternate.
+group. Bytes and seconds of processors to compress (without the proof that nothing else changed), and the seconds of one
+bare `dpkg --install` of each group in a disposable root in memory: medians of rounds in which the kinds alternate.
 """
 
 import os
@@ -19,23 +19,28 @@ from bench.measure import dpkg_environment, run_script
 from bench.methods import GROUPS
 from bench.results import Sample
 from package_cache.cli.options import default_state
+from package_cache.deb.compression import Compression
+from package_cache.deb.recompression import rewrite
 from package_cache.filesystem.state import private_folder
 from package_cache.process import run
 
 MEASURED = ("ssh", "nfs", "build")
-GZIP = {"gzip-9": ("-Zgzip", "-z9"), "gzip-6": ("-Zgzip", "-z6"), "none": ("-Znone",)}
-ZSTD = {**{f"zstd-{level}": ("-Zzstd", f"-z{level}") for level in (19, 12, 9, 3)}, "none": ("-Znone",)}
-"""Options of dpkg-deb(1)."""
+GZIP = ("gzip-9", "gzip-6", "none")
+ZSTD = ("zstd-19", "zstd-12", "zstd-9", "zstd-3", "none")
 
 
-def make(files: Sequence[Path], folder: Path, options: Sequence[str]) -> float:
-    """Write all packages in another compression; return the seconds of processors."""
+def make(files: Sequence[Path], folder: Path, kind: str) -> float:
+    """Write all packages in another compression, `none` with dpkg-deb; return the seconds of processors."""
     folder.mkdir()
     before = os.times()
     for file in files:
-        with tempfile.TemporaryDirectory(dir=folder.parent) as content:
-            run(["dpkg-deb", "--raw-extract", str(file), content])
-            run(["dpkg-deb", *options, "--nocheck", "--build", content, str(folder / file.name)])
+        if kind == "none":
+            with tempfile.TemporaryDirectory(dir=folder.parent) as content:
+                run(["dpkg-deb", "--raw-extract", str(file), content])
+                run(["dpkg-deb", "-Znone", "--nocheck", "--build", content, str(folder / file.name)])
+        else:
+            with (folder / file.name).open("w+b") as writer:
+                rewrite(file, writer, Compression.parse(kind))
     return sum(os.times()[:4]) - sum(before[:4])  # of this process, and of its children that have ended
 
 
@@ -65,7 +70,7 @@ def main(system: str, rounds: int) -> None:
         for file in files:
             (folder / ORIGINAL / file.name).hardlink_to(file)
         kinds = GZIP if system == "ubuntu16.04" else ZSTD
-        spent = {ORIGINAL: 0.0, **{kind: make(files, folder / kind, options) for kind, options in kinds.items()}}
+        spent = {ORIGINAL: 0.0, **{kind: make(files, folder / kind, kind) for kind in kinds}}
         samples: dict[tuple[str, str], list[Sample]] = {}
         for number in range(rounds + 1):
             for group in MEASURED:

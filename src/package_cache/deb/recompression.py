@@ -43,21 +43,20 @@ def recompress(source: Path, folder: Path, compression: Compression) -> tuple[st
     was written does not read back as it was, and `OSError` where it cannot be written.
     """
     with source.open("rb") as reader:
-        members = _members(reader, source)
-        if all(compression.accepts(member.name) for member in members if _tar(member)):
+        if all(compression.accepts(member.name) for member in _members(reader, source) if _tar(member)):
             return None
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
-        new = Path(name)
-        try:
-            with os.fdopen(descriptor, "w+b") as writer:
-                digests = _write(members, source, writer, compression)
-                settle(writer)
-            _prove(new, digests, source)
-            sha256, size = sha256_of(new), new.stat().st_size
-            new.replace(folder / f"{sha256}.deb")
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+    new = Path(name)
+    try:
+        with os.fdopen(descriptor, "w+b") as writer:
+            digests = rewrite(source, writer, compression)
+            settle(writer)
+        _prove(new, digests, source)
+        sha256, size = sha256_of(new), new.stat().st_size
+        new.replace(folder / f"{sha256}.deb")
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     return sha256, size
 
 
@@ -76,24 +75,25 @@ def _tar(member: ArMember) -> str:
     return next((tar for tar in TARS if member.name == tar or member.name.startswith(f"{tar}.")), "")
 
 
-def _write(members: list[ArMember], source: Path, writer: IO[bytes], compression: Compression) -> dict[str, str]:
-    """Write the ar archive, its other members as they are. Return the digest of each decompressed tar."""
+def rewrite(source: Path, writer: IO[bytes], compression: Compression) -> dict[str, str]:
+    """Write a package file with its tars in another compression. Return the SHA-256 of each decompressed tar."""
     digests = {}
     writer.write(b"!<arch>\n")
-    for member in members:
-        tar = _tar(member)
-        start_of_header = writer.tell()
-        writer.write(b" " * 60)
-        if tar:
-            digests[tar] = _compress(source, TARS[tar], writer, compression)
-        else:
-            member.seek(0)
-            writer.write(member.read())
-        size = writer.tell() - start_of_header - 60
-        writer.write(b"\n" * (size % 2))
-        writer.seek(start_of_header)
-        writer.write(_header(f"{tar}{compression.suffix}" if tar else member.name, member, size))
-        writer.seek(0, os.SEEK_END)
+    with source.open("rb") as reader:
+        for member in _members(reader, source):
+            tar = _tar(member)
+            start_of_header = writer.tell()
+            writer.write(b" " * 60)
+            if tar:
+                digests[tar] = _compress(source, TARS[tar], writer, compression)
+            else:
+                member.seek(0)
+                writer.write(member.read())
+            size = writer.tell() - start_of_header - 60
+            writer.write(b"\n" * (size % 2))
+            writer.seek(start_of_header)
+            writer.write(_header(f"{tar}{compression.suffix}" if tar else member.name, member, size))
+            writer.seek(0, os.SEEK_END)
     return digests
 
 

@@ -48,8 +48,21 @@ def _parts(results: Results, plots: Mapping[str, str]) -> Iterator[str]:
         for row in results.rows:
             if row.system == system and row.failure:
                 yield f"Failed: `{row.method}` of {row.group}: {row.failure.splitlines()[0]}\n"
-    yield from _presence(results)
-    yield from _crowds(results)
+    yield "### All packages installed already\n"
+    yield "Milliseconds of the installer if every package of the group is installed.\n"
+    present = {name: [results.median(name, group, PRESENT) for group in results.groups()] for name in results.systems}
+    rows = [
+        [system, *("–" if value is None else f"{value * 1000:.1f}" for value in medians)]
+        for system, medians in present.items()
+    ]
+    yield table(["system", *results.groups()], rows)
+    if results.crowds:
+        yield "### Many at once\n"
+        rows = [
+            [crowd.what, *(f"{percentile(crowd.seconds, part):.2f}" for part in (50, 95)), f"{crowd.total:.2f}"]
+            for crowd in results.crowds
+        ]
+        yield table(["what", "p50 (s)", "p95 (s)", "all finished (s)"], rows)
 
 
 def _machine(results: Results) -> str:
@@ -143,23 +156,3 @@ def _phases(results: Results, system: str) -> Iterator[str]:
 
 def _phase(row: Row, name: str) -> str:
     return f"{statistics.median(sample.phases.get(name, 0.0) for sample in row.samples):.2f}"
-
-
-def _presence(results: Results) -> Iterator[str]:
-    rows = []
-    for system in results.systems:
-        medians = [results.median(system, group, PRESENT) for group in results.groups()]
-        rows.append([system, *("–" if value is None else f"{value * 1000:.1f}" for value in medians)])
-    yield "### All packages installed already\n"
-    yield "Milliseconds of the installer if every package of the group is installed.\n"
-    yield table(["system", *results.groups()], rows)
-
-
-def _crowds(results: Results) -> Iterator[str]:
-    if results.crowds:
-        yield "### Many at once\n"
-        rows = [
-            [crowd.what, *(f"{percentile(crowd.seconds, part):.2f}" for part in (50, 95)), f"{crowd.total:.2f}"]
-            for crowd in results.crowds
-        ]
-        yield table(["what", "p50 (s)", "p95 (s)", "all finished (s)"], rows)

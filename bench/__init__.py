@@ -2,7 +2,7 @@
 
 methods                             what is compared
 material, mirror                    what the methods install from: made once for each system, then kept
-archive, server, link, cacher       what is around the roots in which they run
+archive, server, link               what is around the roots in which they run
 measure, concurrency                running them
 machine, results                    the results
 markdown, tables, report            how it is shown

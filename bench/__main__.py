@@ -94,7 +94,8 @@ def main(
             if any(method.archive == "slow" for method in methods):
                 results = results.merged(links=link_of(material))
             # Recompressed files where the cache has the archive's would measure the same as another method.
-            chosen = [one for one in methods if material.recompressed or not (one.recompressed and one.checked)]
+            other_files = any(digest != stored for digest, stored in material.stored().items())
+            chosen = [one for one in methods if other_files or not (one.recompressed and one.checked)]
             for group in groups:
                 results = results.merged(run_rounds(group, chosen, rounds, material, tell))
                 results.write(output)

@@ -1,14 +1,17 @@
-"""The mirror's server in the network of a root: on its loopback, or behind a slow link."""
+"""The mirror's server in the network of a root: on its loopback, or behind a slow link; and apt-cacher-ng."""
 
 import contextlib
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from tests.support.lab import Container
 
+from package_cache.filesystem.paths import exclusive
 from package_cache.process import end, find_tool, run, start
 from package_cache.releases.distributions import Release
 from package_cache.sandbox.namespaces import hold
@@ -28,6 +31,9 @@ LIMIT = 1000
 NEAR, FAR = "10.0.0.1", "10.0.0.2"
 ADDRESSES: Mapping[Where, str] = {"": "127.0.0.1:8000", "loopback": "127.0.0.1:8000", "slow": f"{FAR}:8000"}
 """Of the archive. Where none answers, sources.list names loopback."""
+
+CACHER = "apt-cacher-ng"
+CACHER_ADDRESS = "127.0.0.1:3142"
 
 _WAIT = """
 import socket, sys, time
@@ -131,3 +137,39 @@ def measured_link(container: Container, archive: Path) -> dict[str, float]:
         "round_trip_ms": round(float(handshake) * 1000, 1),
         "megabits_per_second": round(int(size) * 8 / float(seconds) / 1e6, 1),
     }
+
+
+@contextlib.contextmanager
+def cacher(container: Container, material: Path) -> Iterator[None]:
+    """Run apt-cacher-ng in a root's network, in the foreground; the material's folder keeps what came through it.
+
+    Nothing is installed on this machine: its package, and the libraries that are lacking, are unpacked beside that.
+    """
+    unpacked = obtain(material.parent / CACHER)
+    (cache := material / CACHER).mkdir(exist_ok=True)
+    libraries = {path.parent for path in (unpacked / "usr" / "lib").rglob("*.so.*")}
+    program = ["env", f"LD_LIBRARY_PATH={':'.join(map(str, sorted(libraries)))}"]
+    program += [str(unpacked / "usr" / "sbin" / CACHER), "ForeGround=1", "BindAddress=127.0.0.1", "Port=3142"]
+    program += ["AllowUserPorts=0", "ExThreshold=365", "Offlinemode=0", f"CacheDir={cache}"]
+    with tempfile.TemporaryDirectory(prefix="package-cache-") as folder:
+        Path(folder, "acng.conf").touch()  # there must be one; what is said here counts
+        places = ["-c", folder, f"LogDir={folder}", f"SocketPath={folder}/socket", f"PidFile={folder}/pid"]
+        with running([*program, *places], network_prefix(container), CACHER_ADDRESS):
+            yield
+
+
+def obtain(folder: Path) -> Path:
+    """Return the folder with apt-cacher-ng, downloaded and unpacked below `folder` by this machine's apt."""
+    folder.mkdir(exist_ok=True)
+    place = folder / "unpacked"
+    with exclusive(folder / ".lock", wait=600):
+        if not place.exists():
+            plan = run(["apt-get", "--simulate", "--no-install-recommends", "install", CACHER], timeout=60).stdout
+            names = re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
+            with tempfile.TemporaryDirectory(dir=folder) as fresh:
+                Path(fresh).chmod(0o755)
+                run(["apt-get", "download", *(names or [CACHER])], cwd=Path(fresh), timeout=300)
+                for deb in Path(fresh).glob("*.deb"):
+                    run(["dpkg-deb", "--extract", str(deb), f"{fresh}/unpacked"], timeout=60)
+                (Path(fresh) / "unpacked").rename(place)
+    return place

@@ -76,11 +76,6 @@ class Material:
         groups = read_description(self.cache).groups
         return {item.original_sha256: item.sha256 for group in groups for item in read_list(self.cache, group)}
 
-    @property
-    def recompressed(self) -> bool:
-        """Whether the cache's package files are others than the archive's."""
-        return any(digest != stored for digest, stored in self.stored().items())
-
     def plan(self, group: str, cache: str = ORIGINAL) -> list[list[str]]:
         """Return the files that apt would install, in its order: name in a cache's pool, apt's own name."""
         text = (self.folder / "plans" / cache / group).read_text(encoding="utf-8")

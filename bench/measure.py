@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from tests.support.lab import Container
 
-from bench.archive import archive_lines, served
-from bench.cacher import PROXY, cacher
+from bench.archive import CACHER_ADDRESS, archive_lines, cacher, served
 from bench.material import ORIGINAL, RECOMPRESSED, Material, repository_line, set_up
 from bench.methods import Method
 from bench.results import Row, Sample
@@ -40,7 +39,7 @@ def measure(method: Method, group: str, material: Material) -> Sample:
         stack.enter_context(served(method.archive, material.archive, container))
         if method.proxy:
             stack.enter_context(cacher(container, material.folder))
-        set_up(container, sources=sources, proxy=PROXY if method.proxy else "")
+        set_up(container, sources=sources, proxy=f"http://{CACHER_ADDRESS}" if method.proxy else "")
         environment = dpkg_environment(group, RECOMPRESSED if method.recompressed else ORIGINAL)
         environment |= {"GROUP": group, "PACKAGES": " ".join(packages)}
         if method.prepare:

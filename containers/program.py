@@ -22,7 +22,8 @@ def run_program(main: Callable[[], int | None], console: Console = console) -> N
     """
     logging.basicConfig(level=logging.ERROR)
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, signal.default_int_handler)
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(sign, signal.default_int_handler)
     try:
         sys.exit(main())
     except click.ClickException as refused:

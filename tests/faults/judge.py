@@ -98,19 +98,24 @@ def judge_state(job: Job, status: ExitStatus, before: State, text: str, terms: T
         judge_undone(job, before, after, text, terms)
     elif NOTHING_ELSE not in text:
         with verdict(Verdict.TOUCHED):
-            assert sorted(after.lines ^ before.lines) == [], text
+            assert_none(sorted(after.lines ^ before.lines), text)
             assert after.mounts == before.mounts, text
     with verdict(Verdict.WRONG_REASON):
         assert BY_OTHERS not in text or changes(before, after) != {}, text
     with verdict(Verdict.STARTED):
-        assert terms.starts or started(before, after) == [], text
+        assert_none([] if terms.starts else started(before, after), text)
+
+
+def assert_none(found: Iterable[str], text: str) -> None:
+    """Raise `AssertionError` with what was found, and with what the command printed."""
+    assert not found, f"{found}\n{text}"
 
 
 def judge_undone(job: Job, before: State, after: State, text: str, terms: Terms) -> None:
     """Judge what is there after an installation that failed or was interrupted."""
     if NOTHING in text and NOTHING_ELSE not in text:
         with verdict(Verdict.TOUCHED):
-            assert changes(before, after) == {}, text
+            assert_none(changes(before, after), text)
     with verdict(Verdict.NOT_UNDONE):
         left = not_undone(job, before, after, terms)
         assert left == {} or (terms.cannot_be_undone and NOT_COMPLETELY_UNDONE in text), f"{left}\n{text}"
@@ -164,8 +169,8 @@ def judge_installed(job: Job, before: State, after: State, text: str, terms: Ter
     came = {after.mark_key(package) for package in new if package.name not in terms.meanwhile} - was
     automatic = set() if terms.no_marks else came - asked_for(job, after)
     with verdict(Verdict.WRONG_MARK):
-        assert (after.marks - before.marks) ^ automatic == set(), text
-        assert before.marks - after.marks == set(), text
+        assert_none((after.marks - before.marks) ^ automatic, text)
+        assert_none(before.marks - after.marks, text)
     theirs = files_of(job, new)
     stray = {
         path: change
@@ -174,7 +179,7 @@ def judge_installed(job: Job, before: State, after: State, text: str, terms: Ter
         or not (path in theirs or is_exempt(path, (INSTALLED, REAL) if job.is_real else (INSTALLED,), terms.writes))
     }
     with verdict(Verdict.STRAY):
-        assert stray == {}, text
+        assert_none(stray, text)
 
 
 def asked_for(job: Job, after: State) -> set[str]:

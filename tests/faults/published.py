@@ -7,7 +7,7 @@ from typing import Any
 
 from debian.deb822 import Deb822
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import SYSTEM, Trial, run_in_process, wait_until_ended
+from tests.faults.writers import SYSTEM, Trial, processes_of, run_in_process, wait_until_ended
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.exit_codes import ExitStatus
@@ -102,7 +102,7 @@ def judge_done(trial: Trial, done: Completed, at: Path | None = None) -> None:
             assert made(target) == made_new(trial)
     with verdict(Verdict.LEFT_BEHIND):
         assert set(hidden(trial, target)) <= {".lock"}
-        assert trial.processes() == []
+        assert processes_of(trial.mark) == []
 
 
 def judge_interrupted(done: Completed) -> None:

@@ -11,7 +11,7 @@ from tests.faults.spread import spread
 from tests.faults.test_builds import MakeTrial
 from tests.faults.test_builds_disk import PutOnDisk, put_on_disk
 from tests.faults.verdicts import Verdict, verdict
-from tests.faults.writers import Trial, ended, run_in_process
+from tests.faults.writers import Trial, ended, processes_of, run_in_process
 
 from package_cache.exit_codes import ExitStatus
 from package_cache.process import Completed
@@ -52,7 +52,7 @@ def judge_tidied(one: Trial, done: Completed, at: Path | None = None) -> None:
         assert {path.name for path in (volume / "pool").iterdir()} == needed(volume)
     with verdict(Verdict.LEFT_BEHIND):
         assert set(hidden(one, volume)) <= {".lock"}
-        assert one.processes() == []
+        assert processes_of(one.mark) == []
 
 
 def judge_and_go_on(one: Trial) -> None:

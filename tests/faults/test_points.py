@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.faults.conftest import SyntheticJob
 from tests.faults.job import Job
-from tests.faults.judge import Terms, judge
+from tests.faults.judge import Terms, assert_none, judge
 from tests.faults.spread import spread
 from tests.faults.state import State, look
 from tests.faults.verdicts import BrokenError, Verdict, verdict
@@ -127,7 +127,7 @@ def strike(job: Job, scene: Scene, sign: str, point: int, before: State) -> bool
         return judge(job, job.run(), before, allowed=[scene.status], terms=terms) is ExitStatus.INSTALLED
     if done.returncode == 128 + signal.Signals[f"SIG{sign}"] and "package-cache: cannot " not in done.stderr:
         with verdict(Verdict.TOUCHED):  # it came before the traps are set, which are set before anything is done
-            assert look(job).lines ^ before.lines == set(), done.stderr
+            assert_none(look(job).lines ^ before.lines, done.stderr)
         return scene.setup != ""
     return judge(job, done, before, allowed=allowed, terms=terms) is ExitStatus.INSTALLED
 

@@ -127,14 +127,7 @@ class Trial:
         if self.verb != "lock":
             shutil.copy(self.shelf.state("new") / "package-cache.lock", self.folder)
         if self.replacing:
-            self.put_old()
-
-    def put_old(self) -> None:
-        """Copy the old state to where the verb writes."""
-        if self.old.is_dir():
-            shutil.copytree(self.old, self.target)
-        else:
-            shutil.copy(self.old, self.target)
+            (shutil.copytree if self.old.is_dir() else shutil.copy)(self.old, self.target)
 
     @property
     def words(self) -> list[str]:
@@ -163,10 +156,6 @@ class Trial:
     def again(self) -> Completed:
         """Run the same command to its end, in this process: that spares the start of Python."""
         return run_in_process(self.words)
-
-    def processes(self) -> list[str]:
-        """Return the command lines of what runs of this trial."""
-        return processes_of(self.mark)
 
 
 def at_step(way: str, step: int, folder: Path) -> list[str]:

@@ -4,17 +4,36 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.faults.test_cache import DAMAGES
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 
 from package_cache.filesystem.paths import sha256_of
+from package_cache.process import run
 
 
 def alter(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [how for how in DAMAGES if how != "unreadable"])
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
+@pytest.mark.parametrize("which", ["pool", "Packages", "packages.json", "Release", "amd64.group"])
+def test_a_damaged_file(which: str, damage: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    good, bad = make_deb(debs, "good"), make_deb(debs, "bad")
+    folder = cache.add("tools", ["good", "bad"], [good, bad])
+    victim = cache.pool_file(bad) if which == "pool" else folder / which
+    run(["sh", "-c", DAMAGES[damage].format(file=victim)])
+    room = open_room(cache)
+    before = room.map()
+    done = room.install("tools")
+    assert (done.status, done.out, done.result["reason"]) == (31, "", "cache-damaged")
+    assert which == "Release" or victim.name in done.err
+    assert done.err.endswith("nothing was changed; next step: stage or build the cache again\n")
+    assert room.map() == before
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
@@ -27,7 +46,6 @@ def test_one_of_many_bytes(which: int, cache: SyntheticCache, debs: Path, open_r
     done = open_room(cache).install("tools")
     assert (done.status, done.result["reason"]) == (31, "cache-damaged")
     assert f"{cache.pool_file(great[which]).name} is not the file that the index states" in done.err
-    assert done.err.endswith("nothing was changed; next step: stage or build the cache again\n")
 
 
 def test_an_index_that_leads_out_of_the_pool(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:

@@ -18,12 +18,20 @@ USAGE = {
 CHECK = "check the mount, or name the folder with --cache"
 MISSES = {
     "no such group": (
-        ("other",), 10, "no-such-group", "the cache has no group other; it has: newer tools",
+        ("other",), 10, "no-such-group", "the cache has no group other; it has: foreign future newer tools",
         "add it to the manifest and build again",
     ),
     "another system": (
         ("newer",), 11, "not-for-system", "the group newer is not for ubuntu18.04; it is for: debian12",
         "add ubuntu18.04 to the group in the manifest and build again",
+    ),
+    "another architecture": (
+        ("foreign",), 12, "not-for-architecture", "the group foreign is not for amd64; it is for: arm64",
+        "add amd64 to the group in the manifest and build again",
+    ),
+    "a newer format": (
+        ("future",), 32, "cache-too-new", "the cache's format is 2, this installer reads 1",
+        "use the install_group.sh that lies in the cache",
     ),
     "no cache": (("--cache", "/nowhere", "tools"), 30, "cache-missing", "there is no cache at /nowhere", CHECK),
     "an empty folder": (
@@ -59,6 +67,9 @@ def test_what_was_asked_for_cannot_be(
     (empty := tmp_path / "empty").mkdir()
     cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
     cache.add("newer", ["wanted"], [make_deb(debs, "wanted")], system="debian12")
+    cache.add("foreign", ["wanted"], [make_deb(debs, "wanted", architecture="arm64")], architecture="arm64")
+    future = cache.add("future", ["wanted"], [make_deb(debs, "wanted")]) / "amd64.group"
+    future.write_text(future.read_text().replace("format 1", "format 2"))
     room = open_room(cache, binds={"/volume": empty})
     before = room.map()
     done = room.install(*arguments)
@@ -191,9 +202,11 @@ def test_space_is_needed_where_the_files_lie(
         used = int(room.sh(f"mkdir -p {place}; du -sm {place}").split()[0])
         mount = f"mount -t tmpfs -o size={used + mib}m tmpfs {place}"
         room.sh(f"cp -a {place} /copy && {mount} && cp -a /copy/. {place}/ && rm -r /copy")
+    before = room.map()
     done = room.install("tools")
     assert done.status == status, done.err
     if status:
+        assert room.map() == before
         assert f"there is not enough space on {min(mounts, key=lambda place: mounts[place])}: " in done.err
 
 
@@ -206,3 +219,21 @@ def test_files_that_must_exist_but_do_not(cache: SyntheticCache, debs: Path, ope
     done = room.install("tools")
     assert done.status == 13
     assert "the file /usr/bin/wanted is not there" in done.err
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "cause"),
+    [
+        ("/mnt", 2, "cannot understand the command line: --result takes a file, and /mnt is a folder"),
+        ("/nowhere/result", 42, "(read-only): cannot write a file beside /nowhere/result, where the result is wanted"),
+    ],
+)
+def test_a_result_that_cannot_be_written_is_refused_before_anything_is_touched(
+    place: str, status: int, cause: str, room: Room
+) -> None:
+    before = room.map()
+    said = room.sh(f"sh /cache/install_group.sh --result {place} tools 2>&1; echo $?; ls -A /mnt")
+    assert cause in said
+    assert said.endswith(f"\n{status}\n")
+    assert "another process" not in said
+    assert room.map() == before

@@ -1,7 +1,6 @@
 """Another process that works with dpkg is waited for; two installers do not hinder each other; a signal undoes it."""
 
 import re
-import signal
 from pathlib import Path
 
 import pytest
@@ -114,18 +113,3 @@ def test_what_a_killed_installer_left_on_what_has_become_read_only(
     room.sh("umount -l /usr")
     assert room.install("tools").status == 0
     assert room.sh("ls -A /usr/sbin/policy-rc.d* /var/lib/package-cache 2>/dev/null", check=False) == ""
-
-
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_in_the_middle(sign: signal.Signals, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
-    slow = make_deb(debs, "slow", scripts={"postinst": "touch /var/slow-began; sleep 60; touch /var/slow-ended"})
-    cache.add("tools", ["slow"], [slow])
-    room = open_room(cache)
-    script = "echo $$ >/var/pid; exec sh /cache/install_group.sh tools"
-    process = room.start(["sh", "-c", script], until="/var/slow-began")
-    room.sh(f"kill -{sign.name[3:]} $(cat /var/pid)")
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert f"package-cache: cannot go on: {sign.name} came\n" in said
-    assert (room.audit(), room.state("slow")) == ("", {})
-    assert room.sh("ls -A /tmp /usr/sbin/policy-rc.d /var/slow-ended 2>/dev/null", check=False) == "/tmp:\n"

@@ -224,24 +224,6 @@ def test_several_groups_in_one_run(cache: SyntheticCache, debs: Path, open_room:
     assert (done.status, done.result["installed"], done.result["group"]) == (0, "3", "one two")
 
 
-def test_packages_that_were_there_stay(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
-    mine = make_deb(debs, "mine", files={"/etc/mine": "mine\n"}, conffiles=["/etc/mine"])
-    cache.add("tools", ["hostile"], [make_deb(debs, "hostile", depends="mine", scripts={"postinst": "exit 1"}), mine])
-    room = open_room(cache, binds={"/mine.deb": mine})
-    room.sh("dpkg -i /mine.deb; echo changed > /etc/mine")
-    assert room.install("tools").status == 50
-    assert (room.state("mine", "hostile"), room.sh("cat /etc/mine")) == ({"mine": "ii 1.0"}, "changed\n")
-
-
-def test_the_installer_away_from_the_cache(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
-    cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
-    room = open_room(cache, at="/usr/local/pai/package_cache")
-    room.sh("mkdir /usr/local/pai/runtime.d; cp /usr/local/pai/package_cache/install_group.sh /usr/local/pai/runtime.d")
-    done = room.container.run(["sh", "/usr/local/pai/runtime.d/install_group.sh", "tools"], timeout=60, check=False)
-    assert done.returncode == 0
-    room.sh("cd /usr/local/pai/package_cache && dpkg -r wanted && sh install_group.sh tools")
-
-
 def test_a_newer_version_stays_and_a_held_package_counts_as_there(
     cache: SyntheticCache, debs: Path, open_room: OpenRoom
 ) -> None:
@@ -255,13 +237,6 @@ def test_a_newer_version_stays_and_a_held_package_counts_as_there(
     assert room.state("wanted", "other") == {"wanted": "hi 3.0", "other": "ii 1.0"}
 
 
-def test_a_null_device_that_is_a_plain_file(room: Room) -> None:
-    """As in a chroot of a container that may make no devices."""
-    room.sh("mkdir /run/dev; echo text >/run/dev/null; chmod 666 /run/dev/null; mount --bind /run/dev/null /dev/null")
-    assert room.install("tools").status == 0
-    assert room.state("wanted") == {"wanted": "ii 1.0"}
-
-
 @pytest.mark.parametrize("shell", ["dash", "bash", "bash --posix", "busybox sh"])
 def test_a_shell(shell: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom, tmp_path: Path) -> None:
     shutil.copy(find_tool("busybox"), tmp_path / "busybox")
@@ -273,12 +248,48 @@ def test_a_shell(shell: str, cache: SyntheticCache, debs: Path, open_room: OpenR
     assert room.install("tools", shell=shell.split()).out == "package-cache: tools: already there, nothing to do\n"
 
 
-def test_without_the_tools_that_slim_images_lack(room: Room) -> None:
-    tools = "awk mawk perl python3 xz bash flock gpg gpgv sed grep"
-    room.sh(f"for tool in {tools}; do rm -f /usr/bin/$tool /bin/$tool; done")
-    done = room.install("tools")
-    assert (done.status, done.err) == (0, "")
+def test_a_changed_conffile_stays_and_no_question_is_asked(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom
+) -> None:
+    old = make_deb(debs, "conf", "1.0", files={"/etc/conf.ini": "old\n"}, conffiles=["/etc/conf.ini"])
+    new = make_deb(debs, "conf", "2.0", files={"/etc/conf.ini": "new\n"}, conffiles=["/etc/conf.ini"])
+    reads = {"postinst": "read -r answer || touch /var/no-answer"}
+    asking = make_deb(debs, "asking", depends="conf (>= 2)", scripts=reads)
+    cache.add("conf", ["asking"], [new, asking])
+    room = open_room(cache, binds={"/old.deb": old})
+    room.sh("dpkg -i /old.deb && echo mine > /etc/conf.ini")
+    assert room.install("conf").status == 0
+    assert room.sh("cat /etc/conf.ini; ls /var/no-answer") == "mine\n/var/no-answer\n"
+    assert room.state("conf", "asking") == {"conf": "ii 2.0", "asking": "ii 1.0"}
 
 
-def test_inside_a_script_that_stops_at_errors(room: Room) -> None:
-    room.sh("sh -eux /cache/install_group.sh tools")
+@pytest.mark.parametrize("policy", [None, "exit 0", "exit 101"])
+def test_no_service_starts_and_the_images_policy_comes_back(
+    cache: SyntheticCache, debs: Path, open_room: OpenRoom, policy: str | None
+) -> None:
+    init = "#!/bin/sh\necho $1 >> /var/started\n"
+    post = "update-rc.d daemon defaults >/dev/null 2>&1 || :\ninvoke-rc.d daemon start || :"
+    daemon = make_deb(debs, "daemon", files={"/etc/init.d/daemon": init}, scripts={"postinst": post})
+    cache.add("daemon", ["daemon"], [daemon])
+    room = open_room(cache)
+    if policy:
+        room.sh(f"printf '#!/bin/sh\\n{policy}\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
+    look = "ls -l /usr/sbin/policy-rc.d* 2>/dev/null; cat /usr/sbin/policy-rc.d /var/started 2>/dev/null"
+    before = room.sh(look, check=False)
+    assert room.install("daemon").status == 0
+    assert room.sh(look, check=False) == before
+
+
+def test_the_phases_add_up(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    cache.add("tools", ["good"], [make_deb(debs, "good")])
+    cache.add("bad", ["good"], [make_deb(debs, "good", depends="nothing-has-this-name")])
+    room = open_room(cache)
+    expected = {
+        "bad": "present index rest total",
+        "tools": "present index plan verify begin install check mark rest total",
+    }
+    for group, phases in expected.items():
+        result = room.install(group).result
+        found = {key[8:]: float(value) for key, value in result.items() if key.startswith("seconds_")}
+        assert list(found) == phases.split()
+        assert sum(found.values()) == pytest.approx(2 * found["total"])

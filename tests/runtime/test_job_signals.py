@@ -108,25 +108,16 @@ def test_what_the_command_leaves_running_ends_before_the_post_scripts(shell: str
 
 
 @each_shell
-def test_a_signal_during_a_pre_script(shell: str, pod: Pod) -> None:
-    pod.plugin(
-        "a",
-        pre=f"trap 'echo USR1' USR1; cd '{pod.folder}'; echo >up; {WAIT}\n",
-        post='echo "post a <$PAI_COMMAND_STATUS>"\n',
-    )
+@pytest.mark.parametrize(("trap", "signals"), [("trap 'echo USR1' USR1", "USR1 TERM"), ("trap 'exit 0' TERM", "TERM")])
+def test_a_signal_during_a_pre_script(trap: str, signals: str, shell: str, pod: Pod) -> None:
+    """Also one that it takes for a success."""
+    pre = f"{trap}; cd '{pod.folder}'; echo >up; {WAIT}\n"
+    pod.plugin("a", pre=pre, post='echo "post a <$PAI_COMMAND_STATUS>"\n')
     pod.plugin("b", pre="echo pre b\n", post="echo post b\n")
     pod.ready(job_of(["echo command"], entry("a", "ignore"), entry("b")))
-    done = pod.signalled(shell, "USR1", "TERM", pause=0.3)
+    done = pod.signalled(shell, *signals.split(), pause=0.3)
     assert (done.stdout, done.returncode) == ("post a <>\n", 143), done.stderr
     assert "a signal came before the command: it does not run" in done.stderr
-
-
-@each_shell
-def test_a_pre_script_that_takes_a_signal_for_success(shell: str, pod: Pod) -> None:
-    pod.plugin("a", pre=f"trap 'exit 0' TERM; cd '{pod.folder}'; echo >up; {WAIT}\n", post="echo post a\n")
-    pod.ready(job_of(["echo command"], entry("a")))
-    done = pod.signalled(shell, "TERM", pause=0)
-    assert (done.stdout, done.returncode) == ("post a\n", 143), done.stderr
 
 
 @each_shell

@@ -74,7 +74,7 @@ class PlainLog:
 
     def _write_held(self) -> None:
         for phase in self._held:
-            self._line(f"{self._seconds()}: {visible_line(phase)}")
+            self._timed(visible_line(phase))
             self._written = time.monotonic()
         self._held.clear()
 
@@ -86,12 +86,12 @@ class PlainLog:
             self._write_held()
         elif self._unfinished:
             amounts = (f"{visible_line(event.step)}: {how_far(event)}" for event in self._unfinished.values())
-            self._line(f"{self._seconds()}: {'; '.join(amounts)}")
+            self._timed("; ".join(amounts))
         else:
-            self._line(f"{self._seconds()}: still {visible_line(self._phase or 'running')}")
+            self._timed(f"still {visible_line(self._phase or 'running')}")
 
-    def _seconds(self) -> str:
-        return f"{time.monotonic() - self._began:.0f} s"
+    def _timed(self, text: str) -> None:
+        self._line(f"{time.monotonic() - self._began:.0f} s: {text}")
 
     def _line(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a failed write does not change the result

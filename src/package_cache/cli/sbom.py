@@ -20,8 +20,6 @@ from package_cache.filesystem.write_errors import writing_to
 from package_cache.lock.file import read_lock_file
 from package_cache.sbom.facts import Writer, bill_of
 
-FORMATS = ("spdx", "cyclonedx")
-
 
 @verb("sbom")
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
@@ -29,7 +27,7 @@ FORMATS = ("spdx", "cyclonedx")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(FORMATS),
+    type=click.Choice(("spdx", "cyclonedx")),
     default="spdx",
     show_default=True,
     help="SPDX 2.3 or CycloneDX 1.6, both as JSON.",
@@ -50,7 +48,8 @@ def sbom_command(
       package-cache sbom --lock package-cache.lock --output cache.spdx.json
       package-cache sbom ssh --cache package_cache --format cyclonedx --output ssh.cdx.json
     """
-    _refuse_unless_file(output)
+    if output:
+        _refuse_unless_file(output)
     write = _writer(format_)
     read = read_lock_file(lock) if lock else None
     with renderer.listening() as listener:
@@ -66,10 +65,8 @@ def sbom_command(
     return renderer.result(f"{output}: {count(len(bill.packages), 'package')}, licences known of {known}", result)
 
 
-def _refuse_unless_file(output: Path | None) -> None:
+def _refuse_unless_file(output: Path) -> None:
     """Raise `UsageError` for a device or a pipe, which a file would replace, and for a missing folder."""
-    if output is None:
-        return
     hint = "name a file, or omit --output to write to standard output"
     try:
         is_file = stat.S_ISREG(output.stat().st_mode)

@@ -29,8 +29,8 @@ def read_columns(path: Path, digest: str, problems: Problems) -> Manifest:
     for number, line in enumerate(problems.text.split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             fields = _fields(number, line.removesuffix("\r"), problems)
-            group = _group(fields, problems, places) if len(fields) >= len(FIELDS) else None
-            groups += [group] if group else []
+            if len(fields) >= len(FIELDS) and (group := _group(fields, problems, places)):
+                groups.append(group)
     return Manifest(path, digest, tuple(groups))
 
 

@@ -19,8 +19,6 @@ sys.path.append(str(Path(__file__).absolute().parents[2]))
 from package_cache import online_fallback, try_to_install_by_cache
 from plugins.plugin_utils import PluginHelper, parameters_of, plugin_init, stop
 
-PACKAGES = ["nfs-common"]
-
 PATH = (r"/[^\x00-\x1f\x7f]*", "an absolute path, without control characters")
 
 SYNTAX = {
@@ -60,7 +58,7 @@ def main() -> None:
     if not isinstance(mounts, list):
         stop(f"nfs: parameters.mounts must be a list, not {mounts!r}")
     commands = [command for index, mount in enumerate(mounts) for command in mount_commands(index, mount)]
-    install = try_to_install_by_cache("nfs", fallback_cmds=online_fallback(PACKAGES))
+    install = try_to_install_by_cache("nfs", fallback_cmds=online_fallback(["nfs-common"]))
     PluginHelper(plugin_config).inject_commands([install, *commands], pre_script)
 
 

@@ -22,8 +22,6 @@ KEY_TYPES = (
     "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
 )  # fmt: skip
 
-PACKAGES = ["openssh-client", "openssh-server"]
-
 PID_FILE = "/run/ssh-plugin.pid"
 
 # sshd takes its home folders from the user database, so HOME is not asked. A key file may lack its last newline.
@@ -97,7 +95,7 @@ def main() -> None:
         "pid_file": PID_FILE,
     }
     helper = PluginHelper(plugin_config)
-    install = try_to_install_by_cache("ssh", fallback_cmds=online_fallback(PACKAGES))
+    install = try_to_install_by_cache("ssh", fallback_cmds=online_fallback(["openssh-client", "openssh-server"]))
     helper.inject_commands([install, AUTHORIZE % values, START % values], pre_script)
     helper.inject_commands([STOP % values], post_script)
 

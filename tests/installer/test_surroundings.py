@@ -71,6 +71,6 @@ SURROUNDINGS = {
 
 
 @pytest.mark.parametrize("what", SURROUNDINGS)
-def test_what_is_around_it(what: str, room: Room) -> None:
+def test_it_installs_whatever_surrounds_it(what: str, room: Room) -> None:
     room.sh(f"set -e; {SURROUNDINGS[what]}")
     assert room.state("wanted") == {"wanted": "ii 1.0"}

@@ -438,7 +438,8 @@ def test_a_file_of_which_everything_is_wrong(name: str, text: str, cache: Synthe
     (cache.path / name).write_text(f"{head}{text}{f',{text}' * 160_000}{end}")
     done = as_process(["verify", "--cache", str(cache.path)])
     assert done.status != 0
-    assert done.err.count("\n") <= 10_003
+    lines = [line for line in done.err.splitlines() if not re.match(r"\d+ s: ", line)]  # a busy machine tells progress
+    assert len(lines) <= 10_003
 
 
 def test_a_manifest_of_which_everything_is_wrong(tmp_path: Path) -> None:

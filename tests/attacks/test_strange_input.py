@@ -19,6 +19,7 @@ from tests.support.archive import _Entry
 from tests.support.world import World
 
 from package_cache.cli.main import run
+from package_cache.exit_codes import ExitStatus
 from package_cache.oci.reader import source_image
 
 Say = Callable[..., tuple[int, str, str]]
@@ -311,7 +312,7 @@ def test_a_list_that_no_lock_can_repeat(which: str, world: World, monkeypatch: p
     list_as(world, "evil", **FIELDS[which])
     world.manifest("tools,ubuntu18.04,evil\n")
     status, out, err = world.online("lock")
-    assert status != 0
+    assert status not in (0, ExitStatus.INTERNAL.code)
     assert err.startswith("error: cannot ")
     assert obeyed(out + err) == []
     assert not (world.folder / "package-cache.lock").exists()

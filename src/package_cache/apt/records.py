@@ -10,6 +10,8 @@ from operator import ge, gt, le, lt
 from debian.deb822 import PkgRelation
 from debian.debian_support import Version
 
+from package_cache.names import VERSION
+
 FIELDS = (
     "Package", "Version", "Architecture", "Multi-Arch", "Essential", "Priority", "Size",
     "Depends", "Pre-Depends", "Breaks", "Conflicts", "Provides",
@@ -148,7 +150,7 @@ class Records:
             found = {}
             for fields in (dict(_LINE.findall(text)) for text in self._texts.get(place[0], ())):
                 version, architecture = fields.get("Version"), fields.get("Architecture")
-                if version and architecture:
+                if architecture and VERSION.fullmatch(version or ""):  # apt reads versions that dpkg does not accept
                     record = Record(place[0], version, architecture, self.native, fields)
                     if record.place == place:
                         found[version] = record

@@ -28,7 +28,7 @@ from package_cache.filesystem.confined import open_regular
 from package_cache.filesystem.tar_stream import BROKEN, Deadline, Meter, tar_stream
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.oci.layered_files import LayeredFiles
-from package_cache.oci.skopeo import AGAIN, is_loopback, said_by_skopeo
+from package_cache.oci.skopeo import again, is_loopback, said_by_skopeo
 from package_cache.oci.writer import platform_of
 from package_cache.process import CommandError, find_tool, run
 from package_cache.system import DEFAULT_ARCHITECTURE
@@ -354,7 +354,7 @@ class _Registry:
     def _run(self, verb: str, *words: str) -> str:
         left = max(bound("image-bytes") - sum(self._fetched.values()), 1)
         limits = [f"--data={bound('helper-memory-bytes')}", f"--fsize={left}", "--core=0"]
-        argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *AGAIN, *words]
+        argv = [find_tool("skopeo"), "--insecure-policy", verb, *self._options, *again(), *words]
         try:
             return run(["prlimit", *limits, *argv], timeout=LIMIT, cwd=self._folder).stdout
         except CommandError as error:

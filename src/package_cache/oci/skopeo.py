@@ -21,7 +21,6 @@ LIMIT = 3600.0
 """Seconds that copying an image may take."""
 
 RETRIES = 3
-AGAIN = ("--retry-times", str(RETRIES))
 """How often skopeo asks a registry again that is ill or not there; it waits for 1 s, 2 s, 4 s."""
 
 _FORMS = "oci:DIR[:TAG], oci-archive:FILE[:TAG], or docker://HOST[:PORT]/NAME[:TAG]"
@@ -75,6 +74,11 @@ class Destination:
         return cls(text, transport, None if is_registry else Path(place), host, tag or "latest", authfile, insecure)
 
 
+def again() -> list[str]:
+    """Return the options that make skopeo try again."""
+    return ["--retry-times", str(RETRIES)]
+
+
 def is_loopback(registry: str) -> bool:
     """Return whether a registry's host, with or without a port, is this machine."""
     host = re.sub(r":[0-9]+$", "", registry).strip("[]")
@@ -118,7 +122,7 @@ def copy_image(layout: Path, named: str, tag: str, to: Destination) -> None:
     `ToolMissingError` without skopeo.
     """
     told = layout / "copied-digest"
-    options = ["--all", "--preserve-digests", "--quiet", *AGAIN, "--digestfile", str(told)]
+    options = ["--all", "--preserve-digests", "--quiet", *again(), "--digestfile", str(told)]
     if to.authfile is not None:
         options += ["--dest-authfile", str(to.authfile)]
     if to.insecure or is_loopback(to.registry):

@@ -25,3 +25,9 @@ def open_image(real_root: Callable[..., Path], isolation: Isolation) -> Iterator
             return Image(Room(container, "", stack), free_port())
 
         yield open_one
+
+
+@pytest.fixture
+def system() -> str:
+    """The system of the test's image; a test with a parameter of this name has another one."""
+    return "ubuntu18.04"

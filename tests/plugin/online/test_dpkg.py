@@ -29,7 +29,8 @@ def good(tmp_path: Path) -> Path:
     return made.folder
 
 
-def open_good(open_image: OpenImage, system: str, good: Path) -> Image:
+@pytest.fixture
+def image(system: str, open_image: OpenImage, good: Path) -> Image:
     image = open_image(system, good=good)
     image.add_source("/good")
     return image
@@ -37,10 +38,7 @@ def open_good(open_image: OpenImage, system: str, good: Path) -> Image:
 
 @pytest.mark.parametrize("seconds", [2, 60])
 @pytest.mark.parametrize(("system", "lock"), LOCKS)
-def test_a_lock_is_waited_for_within_the_limit(
-    system: str, lock: str, seconds: int, open_image: OpenImage, good: Path
-) -> None:
-    image = open_good(open_image, system, good)
+def test_a_lock_is_waited_for_within_the_limit(lock: str, seconds: int, image: Image) -> None:
     image.room.sh(held(lock, seconds))
     done = image.run("tool", limit=60 if seconds == 2 else 3)
     most = "60" if seconds == 2 else "[23]"
@@ -55,8 +53,7 @@ def test_a_lock_is_waited_for_within_the_limit(
         assert "package-cache: next step: wait for it to end, then run this again\n" in done.stderr
 
 
-def test_debconfs_lock_is_waited_for(open_image: OpenImage, good: Path) -> None:
-    image = open_good(open_image, "ubuntu18.04", good)
+def test_debconfs_lock_is_waited_for(image: Image) -> None:
     image.room.sh(held("/var/cache/debconf/config.dat", 2, "flock"))
     done = image.run("tool")
     assert (done.returncode, done.stderr) == (0, "")
@@ -65,10 +62,7 @@ def test_debconfs_lock_is_waited_for(open_image: OpenImage, good: Path) -> None:
 
 @pytest.mark.parametrize(("seconds", "status"), [(2, 0), (60, 40)])
 @pytest.mark.parametrize("system", ["ubuntu16.04", "debian13"])
-def test_where_the_kernel_does_not_say_it_waits_by_dpkgs_words(
-    system: str, seconds: int, status: int, open_image: OpenImage, good: Path
-) -> None:
-    image = open_good(open_image, system, good)
+def test_where_the_kernel_does_not_say_it_waits_by_dpkgs_words(seconds: int, status: int, image: Image) -> None:
     image.room.sh(held("lock", seconds))
     command = image.command(["tool"], limit=15).replace("/proc/locks", "/nowhere")
     done = image.room.container.run(["sh", "-c", command], timeout=90, check=False)
@@ -76,8 +70,8 @@ def test_where_the_kernel_does_not_say_it_waits_by_dpkgs_words(
     assert done.stdout.startswith("package-cache: another process has dpkg locked: waiting for it, at most 15 s\n")
 
 
-def test_a_lock_on_the_images_lists_does_not_matter(open_image: OpenImage, good: Path) -> None:
-    image = open_good(open_image, "ubuntu16.04", good)
+@pytest.mark.parametrize("system", ["ubuntu16.04"])
+def test_a_lock_on_the_images_lists_does_not_matter(image: Image) -> None:
     image.room.sh("touch /var/lib/apt/lists/lock /var/cache/apt/archives/lock")
     image.room.sh(held("/var/lib/apt/lists/lock", 60))
     image.room.sh(held("/var/cache/apt/archives/lock", 60))
@@ -87,8 +81,7 @@ def test_a_lock_on_the_images_lists_does_not_matter(open_image: OpenImage, good:
 
 @pytest.mark.parametrize("system", ["ubuntu16.04", "debian12"])
 @pytest.mark.parametrize("package", ["half", "unmet"])
-def test_half_configured_packages_are_configured(package: str, system: str, open_image: OpenImage, good: Path) -> None:
-    image = open_good(open_image, system, good)
+def test_half_configured_packages_are_configured(package: str, image: Image) -> None:
     image.room.sh(f"touch /root/broken; dpkg -i /good/pool/main/{package}/*.deb || :; rm /root/broken")
     assert image.room.audit() != ""
     done = image.run("tool")
@@ -96,8 +89,7 @@ def test_half_configured_packages_are_configured(package: str, system: str, open
     assert image.room.state(package, "tool") == {package: "ii 1.0", "tool": "ii 1.0"}
 
 
-def test_packages_that_stay_broken_do_not_prevent_the_fallback(open_image: OpenImage, good: Path) -> None:
-    image = open_good(open_image, "ubuntu18.04", good)
+def test_packages_that_stay_broken_do_not_prevent_the_fallback(image: Image) -> None:
     image.room.sh("touch /root/broken; dpkg -i /good/pool/main/half/*.deb || :")
     done = image.run("tool")
     assert (done.returncode, image.room.state("tool")) == (0, {"tool": "ii 1.0"})
@@ -118,8 +110,7 @@ def test_installed_packages_cost_nothing(mine: list[str], shell: str, open_image
     assert image.room.map() == before
 
 
-def test_a_signal_ends_it_at_once_and_the_next_run_completes(open_image: OpenImage, good: Path) -> None:
-    image = open_good(open_image, "ubuntu18.04", good)
+def test_a_signal_ends_it_at_once_and_the_next_run_completes(image: Image) -> None:
     process = image.room.start(["sh", "-c", f"echo $$ >/root/pid; exec {image.command(['slow'])}"], until="/root/begun")
     image.room.sh("kill $(cat /root/pid)")
     assert process.wait(timeout=20) == ExitStatus.INTERRUPTED.code

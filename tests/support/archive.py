@@ -59,6 +59,8 @@ class SignedArchive:
         self.hashes_of_packages = self.hashes
         self._entries: list[_Entry] = []
         self._published = 0.0
+        self.pending = False
+        """Whether packages were added since the last `publish`."""
         folder.mkdir(parents=True, exist_ok=True)
         self._key = throwaway_key(key)
         self.keyring = self._key.export(folder / "archive-keyring.gpg")
@@ -100,6 +102,7 @@ class SignedArchive:
         paragraph = f"Filename: {place.relative_to(self.folder)}\nSize: {len(content)}\n{sums}"
         entry = _Entry(suite, component, fields["Architecture"], control.rstrip("\n") + "\n" + paragraph)
         self._entries.append(entry)
+        self.pending = True
         self.suites += [suite] if suite not in self.suites else []
         self.components += [component] if component not in self.components else []
         return place
@@ -124,7 +127,7 @@ class SignedArchive:
         gives Valid-Until (none, by default): `date=now - 9 days, valid_for=2 days` is expired. `signed=False` leaves
         no signature. `key` names another key to sign with: `"stranger"` is the one of `other_keyring`.
         """
-        date = date or datetime.now(UTC)
+        self.pending, date = False, date or datetime.now(UTC)
         self._published = max(time.time(), self._published + 1)  # HTTP counts in seconds, and we may be faster
         for suite in self.suites:
             folder = self.folder / "dists" / suite

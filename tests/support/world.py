@@ -18,6 +18,7 @@ from tests.support.server import ArchiveServer
 
 from package_cache.cli.main import run
 from package_cache.filesystem.paths import text_digest
+from package_cache.process import Completed
 
 
 def reaching(archive: SignedArchive, server: ArchiveServer, folder: Path) -> list[str]:
@@ -40,7 +41,7 @@ class World:
     """That of the manifest which was written last, and which verbs that reach archives are given."""
 
     def add(self, name: str, version: str = "1.0", *, suite: str = "bionic", **fields: Any) -> None:
-        """Put a package into the archive; it is seen after the next `publish`."""
+        """Put a package into the archive; the next verb that reaches archives sees it."""
         deb = make_deb(self.folder / "debs", name, version, **fields)
         self.archive.add(deb, suite=suite)
 
@@ -50,6 +51,12 @@ class World:
         path = self.folder / self.manifest_name
         path.write_text(text)
         return path
+
+    def locked(self, manifest: str, name: str = "") -> None:
+        """Have a lock of this manifest."""
+        self.manifest(manifest, name)
+        status, _, err = self.online("lock")
+        assert status == 0, err
 
     def built(self, manifest: str) -> None:
         """Have a cache of this manifest."""
@@ -90,6 +97,8 @@ class World:
 
     def online(self, verb: str, *words: str, mirror: str | None = "") -> tuple[int, str, str]:
         """Run a verb that reaches archives: by the mirror of this world, by another one, or (None) by no named one."""
+        if self.archive.pending:
+            self.archive.publish()
         keyring, *own = self.sources
         named = own if mirror == "" else [f"--mirror=ubuntu={mirror}"] if mirror else []
         manifest, state = str(self.folder / self.manifest_name), str(self.folder / "state")
@@ -163,8 +172,16 @@ def toml_group(name: str, *packages: str, system: str = "ubuntu18.04", more: str
     return f'[[group]]\nname = "{name}"\nsystems = ["{system}"]\npackages = [{named}]\n{more}'
 
 
-def refused(done: tuple[int, str, str], status: int, *told: str) -> None:
+def refused(done: tuple[int, str, str] | Completed, status: int, *told: str) -> None:
     """Check the status of a command that failed, and that its standard error has all of these texts."""
+    found, _, err = done if isinstance(done, tuple) else (done.returncode, done.stdout, done.stderr)
+    assert found == status, done
+    for text in told:
+        assert text in err
+
+
+def printed(done: tuple[int, str, str], status: int, *told: str) -> None:
+    """Check the status of a command, and that its standard output has all of these texts."""
     assert done[0] == status, done
     for text in told:
-        assert text in done[2]
+        assert text in done[1]

@@ -149,8 +149,8 @@ class Records:
         if place not in self._at:
             found = {}
             for fields in (dict(_LINE.findall(text)) for text in self._texts.get(place[0], ())):
-                version, architecture = fields.get("Version"), fields.get("Architecture")
-                if architecture and VERSION.fullmatch(version or ""):  # apt reads versions that dpkg does not accept
+                version, architecture = fields.get("Version", ""), fields.get("Architecture")
+                if architecture and VERSION.fullmatch(version):  # apt reads versions that dpkg does not accept
                     record = Record(place[0], version, architecture, self.native, fields)
                     if record.place == place:
                         found[version] = record

@@ -130,38 +130,32 @@ COMBINED = (
     "lock for this image as well (lock --for), or use the fallback of this image",
 )
 BROKEN = ("packages are half installed here", "run dpkg --configure -a, then apt-get -f install")
+NOTHING = "apt finds nothing to install, but"
 REBUILD = "rebuild the cache, or use the fallback of this image"
+FOREIGN = (
+    "dpkg accepts no i386 packages here, such as foreign",
+    "run dpkg --add-architecture i386 when the image is made",
+)
+NO_CANDIDATE = "apt says: Package 'virtual-one' has no installation candidate"
+LACKS = "unmet is here without what it needs: nowhere-to-be-had, it is not here"
+JOURNAL = "a run of dpkg was interrupted: its journal, /var/lib/dpkg/updates, is not empty"
 MISSES: dict[str, tuple[str, str, str]] = {
     "a newer one is there": ("versioned needs needed (= 2.0): 3.0 is here", *COMBINED),
     "an older one is held": ("versioned needs needed (= 2.0): 1.0 is here, and held", *COMBINED),
-    "somebody wants it removed": ("", "apt finds nothing to install, but dpkg does not have installed: plain", REBUILD),
+    "somebody wants it removed": ("", f"{NOTHING} dpkg does not have installed: plain", REBUILD),
     "an enemy is there": ("fighter conflicts with enemy: 1.0 is here", *COMBINED),
     "an older enemy is there": ("breaker breaks needed (< 2.0): 1.0 is here", *COMBINED),
     "it conflicts with what is essential": ("vandal conflicts with bash: VERSION is here", *COMBINED),
-    "a virtual package that another one provides": (
-        "apt says: Package 'virtual-one' has no installation candidate",
-        *COMBINED,
-    ),
+    "a virtual package that another one provides": (NO_CANDIDATE, *COMBINED),
     "what nobody has": ("impossible needs libc6 (>= 99): VERSION is here", *COMBINED),
     "deep down, what nobody has": ("bottom needs libc6 (>= 99): VERSION is here", *COMBINED),
-    "another architecture that dpkg does not take": (
-        "",
-        "dpkg accepts no i386 packages here, such as foreign",
-        "run dpkg --add-architecture i386 when the image is made",
-    ),
-    "a file that it must have is gone": (
-        "",
-        "apt finds nothing to install, but the file /usr/bin/filed is not there",
-        REBUILD,
-    ),
+    "another architecture that dpkg does not take": ("", *FOREIGN),
+    "a file that it must have is gone": ("", f"{NOTHING} the file /usr/bin/filed is not there", REBUILD),
     "it is unpacked only": ("plain 1.0 is unpacked", *BROKEN),
     "another one's script failed": ("failing 1.0 is half-configured", *BROKEN),
-    "another one lacks what it needs": (
-        "unmet is here without what it needs: nowhere-to-be-had, it is not here",
-        *BROKEN,
-    ),
+    "another one lacks what it needs": (LACKS, *BROKEN),
     "another one must be installed again": ("one 1.0 is half-installed", *BROKEN),
-    "dpkg was broken off": ("a run of dpkg was interrupted: its journal, /var/lib/dpkg/updates, is not empty", *BROKEN),
+    "dpkg was broken off": (JOURNAL, *BROKEN),
 }
 """What is said of these rows: the reason behind the cause, if there is one, the cause, and the next step."""
 

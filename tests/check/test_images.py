@@ -79,6 +79,7 @@ def test_files_of_the_top_layer_need_no_other_layer(layout: HandMade) -> None:
 def test_names_of_all_layers_without_whiteouts(layout: HandMade) -> None:
     with source_image(layout.named({"d/1": "", "d/2": "", "d/3": ""}, {"d/.wh.2": "", "d/4": ""})) as image:
         assert image.files().names("/d") == ["1", "3", "4"]
+    assert LayeredFiles([], "no layer at all").read("/etc/os-release") is None
 
 
 def checked(reference: str, cache: SyntheticCache, group: str, architecture: str | None = None) -> CheckResult:
@@ -220,10 +221,6 @@ def test_what_is_no_image(reference: str, said: str, layout: HandMade) -> None:
         layout.named(base(package(tag)), tag=tag)
     with pytest.raises(UsageError, match=said), source_image(reference.replace("LAYOUT", str(layout.folder))):
         pass
-
-
-def test_no_layer_at_all() -> None:
-    assert LayeredFiles([], "nothing").read("/etc/os-release") is None
 
 
 @pytest.mark.system

@@ -45,12 +45,7 @@ def _section(command: click.Command, parent: click.Context, own: list[Option]) -
     with click.Context(command, info_name=command.name, parent=parent) as context:
         usage = " ".join(command.collect_usage_pieces(context))
     description, _, example = inspect.cleandoc(command.help or "").partition("\b\nExample:\n")
-    yield f"## {command.name}"
-    yield ""
-    yield from (f"    {line.strip()}" for line in [f"package-cache {command.name} {usage}"])
-    yield ""
-    yield description.strip()
-    yield ""
+    yield from (f"## {command.name}", "", f"    package-cache {command.name} {usage}", "", description.strip(), "")
     yield from (f"    {line.strip()}" for line in example.strip().splitlines())
     yield ""
     if own:

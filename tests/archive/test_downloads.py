@@ -42,7 +42,7 @@ def test_what_is_there_is_not_fetched_again(source: Source, server: ArchiveServe
     items = [source.item("a.deb", 500, server), source.item("b.deb", 600, server)]
     download(items[:1])
     server.forget_requests()
-    assert download(items) == 600
+    assert (download(items), download([])) == (600, 0)
     assert server.requests == ["/b.deb"]
 
 
@@ -82,10 +82,6 @@ def test_progress_begins_at_nothing_and_ends_at_all(source: Source, server: Arch
     assert amounts == sorted(amounts)
 
 
-def test_nothing_to_do() -> None:
-    assert download([]) == 0
-
-
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
@@ -105,9 +101,7 @@ def interrupt(item: Download, source: Source, sign: signal.Signals) -> int:
 
 
 @pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 42), (signal.SIGKILL, -signal.SIGKILL)])
-def test_no_half_file_and_the_next_run_completes_it(
-    source: Source, server: ArchiveServer, sign: signal.Signals, status: int
-) -> None:
+def test_the_next_run_completes_it(source: Source, server: ArchiveServer, sign: signal.Signals, status: int) -> None:
     server.fail("/a.deb", "stall", times=1)
     item = source.item("a.deb", SIZE, server)
     assert interrupt(item, source, sign) == status

@@ -38,16 +38,14 @@ def test_truncated_files_are_resumed(source: Source, server: ArchiveServer) -> N
     assert item.target.read_bytes() == source.content(item)
 
 
-@pytest.mark.parametrize("partial_is_wrong", [False, True])
-def test_the_next_run_resumes_or_gives_a_wrong_partial_file_up(
-    source: Source, server: ArchiveServer, partial_is_wrong: bool
-) -> None:
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_next_run(source: Source, server: ArchiveServer, wrong: bool) -> None:
     server.fail("/a.deb", "truncate", times=1)
     item = source.item("a.deb", 400_000, server)
     with pytest.raises(ArchiveError):
         download([item], patience=Patience(pauses=()))
     assert not item.target.exists()
-    if partial_is_wrong:
+    if wrong:
         (partial,) = (source.pool / PARTIAL).iterdir()
         (source.served / "a.deb").touch()
         partial.write_bytes(b"x" * 1000)

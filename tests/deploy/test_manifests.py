@@ -6,7 +6,7 @@ from pathlib import Path
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
-from tests.deploy.manifests import FILES, Document, containers, documents, pod_specs, shell_snippets
+from tests.deploy.manifests import FILES, FOLDER, Document, containers, documents, pod_specs, shell_snippets
 
 from package_cache.process import run
 
@@ -37,9 +37,8 @@ def test_the_api_takes_it(file: Path) -> None:
 
 
 def test_an_older_api_does_not_know_image_volumes() -> None:
-    [file] = [file for file in FILES if file.name == "image-volume.yaml"]
     with pytest.raises(kubernetes_validate.ValidationError, match="'image' was unexpected"):
-        validate(documents(file)[0], "1.30")
+        validate(documents(FOLDER / "image-volume.yaml")[0], "1.30")
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if containers(file)], ids=lambda file: file.name)
@@ -61,16 +60,18 @@ def test_no_host_is_named(file: Path) -> None:
     ours = {f"localhost:5000/package-cache:{tag}" for tag in ("init", "volume", "runtime")}
     assert images | references <= {"ubuntu:18.04", *ours}
     names = set(re.findall(r"\b(?:[a-z0-9-]+\.)+(?:ai|cloud|com|dev|io|net|org)\b", file.read_text()))
-    assert names - {"com.microsoft.pai"} <= {
+    known = {
+        "com.microsoft.pai",
         "app.kubernetes.io",
         "kubernetes.io",
         "pod-security.kubernetes.io",
         "scheduling.k8s.io",
     }
+    assert names <= known
 
 
 @each_file
-def test_every_container_is_bounded_and_confined(file: Path) -> None:
+def test_every_container_and_every_pod_is_bounded_and_confined(file: Path) -> None:
     for container in containers(file):
         resources, confined = container["resources"], container["securityContext"]
         for bound in ("requests", "limits"):
@@ -81,34 +82,21 @@ def test_every_container_is_bounded_and_confined(file: Path) -> None:
         if container["image"] != "ubuntu:18.04":  # what dpkg writes to cannot be read-only
             assert confined["readOnlyRootFilesystem"] is True
             assert "add" not in confined["capabilities"]
-
-
-@each_file
-def test_every_pod_is_confined_and_ends(file: Path) -> None:
-    for document in documents(file):
-        if document["kind"] == "Job":
-            assert document["spec"]["backoffLimit"] > 0
-            assert document["spec"]["template"]["spec"]["activeDeadlineSeconds"] > 0
-            assert document["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+        if container["name"] == "job":
+            read_only = {mount["name"]: mount["readOnly"] for mount in container["volumeMounts"]}
+            assert read_only == {"package-cache": True, "script": True}
     for spec in pod_specs(file):
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-
-
-@each_file
-def test_a_job_cannot_write_to_the_cache(file: Path) -> None:
-    for container in containers(file):
-        if container["name"] == "job":
-            assert {mount["name"]: mount["readOnly"] for mount in container["volumeMounts"]} == {
-                "package-cache": True, "script": True,
-            }  # fmt: skip
+    for job in [document["spec"] for document in documents(file) if document["kind"] == "Job"]:
+        assert job["backoffLimit"] > 0
+        assert job["template"]["spec"]["activeDeadlineSeconds"] > 0
+        assert job["template"]["spec"]["restartPolicy"] == "Never"
 
 
 def test_a_job_looks_where_the_node_is_filled() -> None:
-    [file] = [file for file in FILES if file.name == "node-cache.yaml"]
-    filled, looked = (
-        [volume["hostPath"] for volume in spec["volumes"] if "hostPath" in volume] for spec in pod_specs(file)
-    )
+    specs = pod_specs(FOLDER / "node-cache.yaml")
+    filled, looked = ([volume["hostPath"] for volume in spec["volumes"] if "hostPath" in volume] for spec in specs)
     assert filled == looked
     assert not filled[0]["path"].startswith("/var/lib/package-cache")  # the installer's own notes, where a node has it
 

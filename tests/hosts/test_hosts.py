@@ -7,13 +7,10 @@ from hosts.__main__ import ALL, BEGIN, END, README, Outcome, chosen_cells, main,
 from package_cache.errors import UsageError
 
 
-def test_hosts_are_chosen_by_release_and_by_user() -> None:
+def test_hosts_are_chosen_by_release_and_by_user_or_refused_with_the_hosts() -> None:
     chosen = " ".join(map(str, chosen_cells(["ubuntu26.04/sudo", "debian13"])))
     assert chosen == "debian13/root debian13/sudo debian13/container ubuntu26.04/sudo"
     assert chosen_cells([]) == list(ALL)
-
-
-def test_a_name_that_fits_no_host_is_refused_with_the_hosts() -> None:
     with pytest.raises(UsageError, match=r"there is no host 'debian7'; the hosts: debian12/root, "):
         chosen_cells(["debian13", "debian7"])
 

@@ -28,12 +28,15 @@ def options(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opt
     return Options(tmp_path, mirrors=NOBODY)
 
 
-def test_one_that_is_kept_needs_no_archive(options: Options) -> None:
+def test_one_that_is_kept_needs_no_archive_and_is_of_this_machines_release(options: Options) -> None:
     told: list[Event] = []
     made = static_busybox("amd64", options, told.append)
     assert made.files["bin/busybox" if "bin/busybox" in made.files else "usr/bin/busybox"][:4] == b"\x7fELF"
     assert any(name.endswith("copyright") for name in made.files)
     assert not [event for event in told if isinstance(event, Warn)]
+    own = read_os_release()  # its release, where there are newer ones
+    lock = read_lock_file(options.state / "busybox" / "amd64" / "package-cache.lock")
+    assert [str(system.system) for system in lock.systems] == [f"{own['ID']}{own['VERSION_ID']} amd64"]
 
 
 def test_an_old_one_is_used_where_no_newer_can_be_looked_for(options: Options) -> None:
@@ -50,9 +53,3 @@ def test_without_one_and_without_an_archive_there_is_an_error(options: Options) 
     shutil.rmtree(options.state / "busybox")
     with pytest.raises(PackageCacheError, match="cannot reach any mirror of"):
         static_busybox("amd64", options)
-
-
-def test_it_is_that_of_this_machines_own_release_where_there_are_newer_ones(options: Options) -> None:
-    own = read_os_release()
-    lock = read_lock_file(options.state / "busybox" / "amd64" / "package-cache.lock")
-    assert [str(system.system) for system in lock.systems] == [f"{own['ID']}{own['VERSION_ID']} amd64"]

@@ -24,9 +24,7 @@ def test_an_image_of_a_cache_that_is_staged_to_is_of_one_state(world: World) -> 
     states = []
     for version in ("1.5", "2.0"):
         world.add("editor", version, suite="bionic-security", depends="libshared")
-        world.archive.publish()
-        world.manifest("edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n")
-        assert world.online("lock")[0] == 0
+        world.locked("edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n")
         assert world.build()[0] == 0
         states.append(world.folder / version)
         shutil.copytree(world.cache, states[-1])

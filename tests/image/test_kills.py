@@ -34,7 +34,6 @@ def tree(world: World) -> InitTree:
     for number in range(PACKAGES):
         world.add(f"part{number}", files={f"/usr/lib/part{number}": os.urandom(100_000).hex()})
     world.add("whole", depends=", ".join(f"part{number}" for number in range(PACKAGES)))
-    world.archive.publish()
     world.manifest("whole,ubuntu18.04,whole\nedit,ubuntu18.04,editor\n")
     assert world.build()[0] == 0
     return init_tree(world, world.folder)
@@ -87,7 +86,6 @@ def test_a_kill_at_any_moment(tree: InitTree, world: World, install: Install, be
     shutil.copytree(tree.volume, older)
     if before == "an older cache":
         world.add("whole", "2.0", suite="bionic-security", depends="part0, editor")
-        world.archive.publish()
         assert world.online("lock")[0] == 0
         assert world.build()[0] == 0
         tree = init_tree(world, world.folder)

@@ -1,5 +1,9 @@
-"""`package-cache.toml` gives the same values as the columns, and what the columns cannot say."""
+"""`package-cache.toml` gives the same values as the columns, and what the columns cannot say.
 
+The examples in docs/manifests.md can be copied, and its table has every key there is.
+"""
+
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +12,10 @@ from tests.support.keys import throwaway_key
 from tests.support.world import toml_group
 
 from package_cache.manifest import read_manifest
+from package_cache.manifest.images import KEYS as IMAGE_KEYS
 from package_cache.manifest.model import Group, Pin, Place, Repository, TrustedKeys
+from package_cache.manifest.repositories import PIN_KEYS, REPOSITORY_KEYS
+from package_cache.manifest.toml import GROUP_KEYS
 from package_cache.openpgp import read_public_keys
 
 EVERYTHING = """\
@@ -142,6 +149,8 @@ def test_both_formats_say_the_same() -> None:
     (seeds,) = read("a,debian12,bash g++, x \n", "columns").groups
     assert requests(ours) == requests(seeds)
     assert (ours.name, ours.systems, ours.precommands) == (seeds.name, seeds.systems, seeds.precommands)
+    (blank,) = read(toml_group("a", "bash", more='precommands = " \\n"\n')).groups
+    assert blank.precommands is None
 
 
 @pytest.mark.parametrize(
@@ -153,10 +162,6 @@ def test_both_formats_say_the_same() -> None:
 )  # fmt: skip
 def test_size_budgets_in_bytes(written: str, size: int) -> None:
     assert read(toml_group("a", "bash", more=f"size-budget = {written}\n")).groups[0].size_budget == size
-
-
-def test_a_blank_precommand_is_none() -> None:
-    assert read(toml_group("a", "bash", more='precommands = " \\n"\n')).groups[0].precommands is None
 
 
 def test_packages_for_some_architectures() -> None:
@@ -179,3 +184,23 @@ def test_pins() -> None:
         Pin(("gpu-*", "libgpu1"), 1001, Place(name, 5, 1, "pin[0]"), version="1:535.*"),
         Pin(("*",), 600, Place(name, 9, 1, "pin[1]"), repository="debian-security", systems=("debian12",)),
     )
+
+
+TEXT = (Path(__file__).parents[2] / "docs" / "manifests.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(toml)?\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_are_right() -> None:
+    Path("keys").mkdir()
+    throwaway_key().export(Path("keys/tools.asc"), armoured=True)
+    columns = read(next(text for kind, text in BLOCKS if not kind), "columns")
+    toml = read(next(text for kind, text in BLOCKS if kind))
+    assert [group.name for group in columns.groups] == ["ssh", "ssh", "tool"]
+    assert [group.version for group in toml.groups] == ["16.04", "18.04", "12", "18.04"]
+
+
+def test_the_table_has_every_key_and_no_other() -> None:
+    fields = re.findall(r"^\| `(group|repository|pin|image)\.([a-z-]+)`", TEXT, re.MULTILINE)
+    known = {"group": GROUP_KEYS, "repository": REPOSITORY_KEYS, "pin": PIN_KEYS, "image": IMAGE_KEYS}
+    for name, keys in known.items():
+        assert {key for table, key in fields if table == name} == set(keys)

@@ -53,8 +53,9 @@ def test_plain_sources_in_their_order(host: Host) -> None:
     host.line(f"{A}/")
     host.line(f"http://me:secret@{B.removeprefix('http://')}", "bionic-updates")
     host.line(C, "bionic-security")
-    assert host.mirrors() == HostMirrors((A, B))
-    assert mirrors_of(ARCHIVE, {}, host=host.folder) == (A, B, ARCHIVE.base_uri)
+    host.line("file:/srv/a%20b")
+    assert host.mirrors() == HostMirrors((A, B, "file:/srv/a%20b"))
+    assert mirrors_of(ARCHIVE, {}, host=host.folder) == (A, B, "file:/srv/a%20b", ARCHIVE.base_uri)
 
 
 def test_deb822_with_several_uris_and_suites(host: Host) -> None:
@@ -105,11 +106,6 @@ def test_a_transport_that_this_machine_has_is_used(host: Host) -> None:
     host.config.write_text(host.config.read_text() + f'Dir::Bin::methods "{methods}";\n')
     host.line("tor+http://a.invalid/ubuntu")
     assert host.mirrors() == HostMirrors(("tor+http://a.invalid/ubuntu",))
-
-
-def test_a_path_with_blanks(host: Host) -> None:
-    host.line("file:/srv/a%20b")
-    assert host.mirrors() == HostMirrors(("file:/srv/a%20b",))
 
 
 @pytest.mark.parametrize(

@@ -218,9 +218,7 @@ def test_an_archive_that_the_keyring_does_not_vouch_for(tmp_path: Path, containm
     assert _left(tmp_path) == []
 
 
-def test_a_missing_mmdebstrap_is_named_with_its_package(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_mmdebstrap(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for folder in ("/usr/sbin", "/usr/bin"):

@@ -1,4 +1,7 @@
-"""Which isolation is chosen is found by trying, for root and for an ordinary user, and refusals say what to do."""
+"""Which isolation is chosen is found by trying, for root and for an ordinary user, and refusals say what to do.
+
+So does a machine that cannot run the programs of an architecture.
+"""
 
 import os
 import shutil
@@ -8,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.architectures import OTHER, OWN
 from tests.support.busybox import busybox_root, give_to_roots_inside, needs, needs_containment, python_of_everybody
 from tests.support.users import UID, as_ordinary_user
 
-from package_cache.sandbox.isolation import Isolation, strongest_isolation
+from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.sandbox.isolation import Isolation, isolation_for, strongest_isolation
 from package_cache.sandbox.namespaces import hold
 
 
@@ -194,3 +199,47 @@ def test_root_with_the_few_ids_of_a_container_is_another_user_inside(folder_of_e
         python = python_of_everybody(list(container.enter))
         done = program(python, HEAD + WORK_OF_FEW_IDS, root)
     assert done.stdout == "['0', '0', '1', '1', '1', '65534'] 0\n\n", done.stderr
+
+
+INSTALL = (
+    "install it: apt-get install --no-install-recommends qemu-user-static (from Ubuntu 26.04 on: qemu-user); "
+    "Linux 6.7 lets a namespace of ours use it, an older one needs it registered for the whole machine "
+    "(systemd-binfmt.service, or the package binfmt-support)"
+)
+
+
+@pytest.fixture
+def without_emulators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with this machine's tools but for those: the only one of PATH."""
+    if any(Path("/proc/sys/fs/binfmt_misc").glob("qemu-*")):
+        pytest.skip("emulators are registered for this whole machine")
+    for folder in ("/usr/bin", "/bin"):
+        for tool in Path(folder).iterdir():
+            if not tool.name.startswith("qemu-") and not (tmp_path / tool.name).is_symlink():
+                (tmp_path / tool.name).symlink_to(tool)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_this_machines_own_architecture_needs_no_emulation(containment: Isolation) -> None:
+    assert isolation_for(OWN) is containment
+
+
+def test_an_architecture_that_nobody_emulates_is_refused() -> None:
+    with pytest.raises(PackageCacheError) as caught:
+        isolation_for("s390x")
+    assert (caught.value.message, caught.value.hint) == (
+        f"cannot run programs of s390x on this machine, which is of {OWN}",
+        "do it on a machine of s390x: emulated are only amd64 and arm64",
+    )
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_without_an_emulator_that_works_it_says_what_to_install(without_emulators: Path, broken: bool) -> None:
+    for name in ("aarch64", "x86_64") if broken else ():
+        (without_emulators / f"qemu-{name}-static").symlink_to("/bin/false")
+    with pytest.raises(PackageCacheError if broken else ToolMissingError) as caught:
+        isolation_for(OTHER)
+    cause = "neither itself nor by emulation" if broken else "it has no emulator of them"
+    cannot = f"cannot run programs of {OTHER} on this machine, which is of {OWN}"
+    assert (caught.value.message, caught.value.hint) == (f"{cannot}: {cause}", INSTALL)

@@ -19,14 +19,11 @@ def test_the_table_as_published() -> None:
     assert [f"{status.code} {status.reason}" for status in ExitStatus] == re.split(r",\s", PUBLISHED.strip())
 
 
-def test_each_number_once_and_none_of_the_shells() -> None:
+def test_each_number_once_and_none_of_the_shells_and_each_says_what_to_do() -> None:
     """POSIX sh: 126 and 127 are commands that cannot run, above 128 are signals; 130 is SIGINT, rightly."""
     codes = [status.code for status in ExitStatus]
     assert len(set(codes)) == len(codes)
     assert all(0 <= code < 126 for code in codes if code != ExitStatus.INTERRUPTED.code)
-
-
-def test_success_is_only_one_and_no_miss_and_each_says_what_to_do() -> None:
     assert [status for status in ExitStatus if status.code == 0] == [ExitStatus.INSTALLED]
     assert all(status.meaning and status.next_step for status in ExitStatus)
     assert not any(status.is_clean_miss for status in (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED))

@@ -33,28 +33,19 @@ def test_a_path_that_leads_to_no_file(path: Path) -> None:
     assert problems(Path("file") / path) == [f"file/{path}: cannot be read: Not a directory"]
 
 
-def test_empty(path: Path) -> None:
-    for content in ("", "\ufeff", "\n\n# only a comment\n"):
-        path.write_text(content)
-        assert problems(path) == [f"{path}: has no group"]
-
-
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("# é\n# caf".encode() + b"\xe9\n", "2:6: is not UTF-8: the byte 0xe9"),
-        (b"\xef\xbb\xbf# caf\xe9\n", "1:6: is not UTF-8: the byte 0xe9"),
-        ("ssh,ubuntu18.04,openssh-server\n".encode("utf-16"), "1:1: is not UTF-8: the byte 0xff"),
+        *((content, [": has no group"]) for content in (b"", b"\xef\xbb\xbf", b"\n\n# only a comment\n")),
+        ("# é\n# caf".encode() + b"\xe9\n", [":2:6: is not UTF-8: the byte 0xe9"]),
+        (b"\xef\xbb\xbf# caf\xe9\n", [":1:6: is not UTF-8: the byte 0xe9"]),
+        ("ssh,ubuntu18.04,openssh-server\n".encode("utf-16"), [":1:1: is not UTF-8: the byte 0xff"]),
+        (b"# \0\0\n\n# a\0", [":1:3: holds a NUL byte", ":3:4: holds a NUL byte"]),
     ],
 )
-def test_not_utf8_names_line_and_column(path: Path, content: bytes, told: str) -> None:
+def test_a_file_without_a_group_or_of_another_encoding(path: Path, content: bytes, told: list[str]) -> None:
     path.write_bytes(content)
-    assert problems(path) == [f"{path}:{told}"]
-
-
-def test_nul_bytes_once_a_line(path: Path) -> None:
-    path.write_bytes(b"# \0\0\n\n# a\0")
-    assert problems(path) == [f"{path}:1:3: holds a NUL byte", f"{path}:3:4: holds a NUL byte"]
+    assert problems(path) == [f"{path}{text}" for text in told]
 
 
 def test_the_digest_is_of_the_bytes(tmp_path: Path) -> None:

@@ -186,8 +186,7 @@ def registry(world: World, verb: str, login: tuple[str, str] | None = None) -> D
 
 def no_registry(world: World, verb: str) -> Done:
     with pytest.MonkeyPatch.context() as patch, socket.socket() as bound:
-        for module in ("skopeo", "reader"):  # none comes, however long it is waited for
-            patch.setattr(f"package_cache.oci.{module}.AGAIN", ())
+        patch.setattr("package_cache.oci.skopeo.RETRIES", 0)  # none comes, however long it is waited for
         bound.bind(("127.0.0.1", 0))
         return against_registry(world, verb, f"localhost:{bound.getsockname()[1]}")
 

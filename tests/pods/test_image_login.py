@@ -143,7 +143,7 @@ def test_plain_http_on_another_machine_must_be_asked_for(built: World) -> None:
 
 
 def test_an_error_for_programs(built: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("package_cache.oci.skopeo.AGAIN", ())  # what is waited for here does not come
+    monkeypatch.setattr("package_cache.oci.skopeo.RETRIES", 0)  # what is waited for here does not come
     words = ("--state", str(built.folder / "state"), "--output", "docker://127.0.0.1:1/cache:v1")
     told = built.json("image", "--cache", str(built.cache), *words)
     assert (told["status"], told["reason"]) == (14, "registry-failed")

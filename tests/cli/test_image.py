@@ -213,8 +213,7 @@ def test_a_description_with_an_invalid_time(built: World) -> None:
 
 def test_labels_are_short_enough_for_every_runtime(built: World) -> None:
     lines = [f"group-with-a-rather-long-name-{number},ubuntu18.04,editor\n" for number in range(120)]
-    built.manifest("".join(lines))
-    assert built.online("lock")[0] == 0
+    built.locked("".join(lines))
     assert built.build()[0] == 0
     layout = built.folder / "layout"
     assert image(built, f"oci:{layout}")[0] == 0

@@ -13,18 +13,14 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cli.main import run
 from package_cache.releases.os_release import read_os_release
 
-
-@pytest.fixture
-def own_system() -> str:
-    """This machine's own system."""
-    own = read_os_release()
-    return f"{own['ID']}{own['VERSION_ID']}"
+OWN = "{ID}{VERSION_ID}".format(**read_os_release())
+"""This machine's own system."""
 
 
 @pytest.fixture
-def own_cache(tmp_path: Path, own_system: str) -> Path:
+def own_cache(tmp_path: Path) -> Path:
     """A cache for this machine, with a group of what every machine of the Debian family has."""
-    cache = SyntheticCache(tmp_path / "cache", own_system)
+    cache = SyntheticCache(tmp_path / "cache", OWN)
     cache.add("base", ["dpkg", "apt"], [make_deb(tmp_path / "debs", "unneeded")])
     Description("2026-01-01T00:00:00+00:00", "test", "manifest", "", "", "", ()).write(CacheFolder(cache.path))
     return cache.path
@@ -33,9 +29,6 @@ def own_cache(tmp_path: Path, own_system: str) -> Path:
 def test_installed_groups_need_nothing(own_cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["install", "base", "--cache", str(own_cache)]) == 0
     assert capfd.readouterr() == ("package-cache: base: already there, nothing to do\n", "")
-
-
-def test_a_program_reads_the_installers_facts(own_cache: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["install", "base", "--cache", str(own_cache), "--json"]) == 0
     out, err = capfd.readouterr()
     answer = json.loads(out)
@@ -43,11 +36,11 @@ def test_a_program_reads_the_installers_facts(own_cache: Path, capfd: pytest.Cap
     assert (answer["result"]["already_there"], answer["result"]["installed"]) == ("2", "0")
 
 
-def test_the_cache_is_built_first_and_the_installers_status_is_ours(world: World, own_system: str) -> None:
+def test_the_cache_is_built_first_and_the_installers_status_is_ours(world: World) -> None:
     other = "ubuntu18.04"
-    assert own_system != other, "this test wants a machine that is not Ubuntu 18.04"
+    assert other != OWN, "this test wants a machine that is not Ubuntu 18.04"
     world.manifest(f"edit,{other},editor\n")
-    told = f"the group edit is not for {own_system}; it is for: {other}"
+    told = f"the group edit is not for {OWN}; it is for: {other}"
     refused(world.online("install", "edit", "--cache", str(world.cache)), 11, told)
     assert world.run("list", "--cache", str(world.cache))[0] == 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.support.server import Failure
 from tests.support.vendor import GROUP
-from tests.support.world import World, refused
+from tests.support.world import World, printed, refused
 
 EDIT = "edit,ubuntu18.04,editor\n"
 TWO_GROUPS = f"{EDIT}view,ubuntu18.04,viewer\n"
@@ -26,7 +26,7 @@ def debs(world: World) -> list[str]:
     return [path for path in world.server.requests if path.endswith(".deb")]
 
 
-def test_a_build_locks_first_and_stores_a_shared_package_once(world: World) -> None:
+def test_a_build_locks_first_and_stores_a_shared_package_once_and_then_asks_for_nothing(world: World) -> None:
     world.manifest(TWO_GROUPS)
     status, out, err = world.build()
     assert (status, err) == (0, "")
@@ -34,11 +34,13 @@ def test_a_build_locks_first_and_stores_a_shared_package_once(world: World) -> N
     assert len(list((world.cache / "pool").glob("*.deb"))) == 3
     listed = world.json("list", "--cache", str(world.cache))["result"]
     assert [(group["name"], group["packages"]) for group in listed["groups"]] == [("edit", 2), ("view", 2)]
+    world.server.forget_requests()
+    printed(world.build(), 0, "up to date")
+    assert world.server.requests == []
 
 
 def test_the_lock_is_stable_and_names_versions_hashes_and_origins(world: World) -> None:
-    world.manifest(TWO_GROUPS)
-    assert world.online("lock")[0] == 0
+    world.locked(TWO_GROUPS)
     first = (world.folder / "package-cache.lock").read_text()
     assert world.online("lock")[0] == 0
     assert (world.folder / "package-cache.lock").read_text() == first
@@ -56,16 +58,9 @@ def test_recommended_packages_come_only_where_a_group_wants_them(world: World) -
 
 def test_the_newest_version_of_all_suites_is_locked(world: World) -> None:
     world.add("editor", "1.1", suite="bionic-security", depends="libshared")
-    world.archive.publish()
     world.manifest(TWO_GROUPS)
     world.online("lock")
     assert '"editor_1.1_all"' in (world.folder / "package-cache.lock").read_text()
-
-
-def test_nothing_changed_means_no_request_at_all(built: World) -> None:
-    status, out, _ = built.build()
-    assert (status, built.server.requests) == (0, [])
-    assert "up to date" in out
 
 
 def remove(place: Path) -> None:
@@ -111,8 +106,7 @@ def test_two_manifests_of_one_folder_have_a_lock_each(world: World) -> None:
 
 
 def test_a_lock_with_the_name_that_all_once_had_is_still_used(world: World) -> None:
-    world.manifest(EDIT, "tools")
-    assert world.online("lock")[0] == 0
+    world.locked(EDIT, "tools")
     (world.folder / "tools.lock").rename(world.folder / "package-cache.lock")
     assert world.build()[0] == 0
     assert not (world.folder / "tools.lock").exists()
@@ -120,8 +114,7 @@ def test_a_lock_with_the_name_that_all_once_had_is_still_used(world: World) -> N
 
 @pytest.mark.parametrize("verb", ["lock", "build"])
 def test_the_lock_of_another_manifest_is_neither_used_nor_overwritten(verb: str, world: World) -> None:
-    world.manifest(EDIT)
-    assert world.online("lock")[0] == 0
+    world.locked(EDIT)
     first = (world.folder / "package-cache.lock").read_bytes()
     world.manifest(GROUP.replace("oddity", "viewer"))
     refused(world.online(verb), 4, "it is the lock of", "move one of the two manifests")
@@ -209,7 +202,6 @@ def test_a_package_for_one_architecture_is_locked_and_cached_there_alone(world: 
     world.archive.architectures = ["amd64", "arm64"]
     for name, architecture in (("gpu-tool", "amd64"), ("gpu-tool", "arm64"), ("gpu-driver", "amd64")):
         world.add(name, architecture=architecture)
-    world.archive.publish()
     packages = '"gpu-tool", { name = "gpu-driver", architectures = ["amd64"] }'
     group = GROUP.replace('"oddity"', packages) + 'architectures = ["amd64", "arm64"]\n'
     world.manifest(group)

@@ -1,10 +1,14 @@
-"""What `lock` takes anew and what it keeps."""
+"""What `lock` takes anew and what it keeps, and what `outdated` finds newer in the archive."""
 
+import datetime
 import tomllib
 
 import pytest
 from tests.support.vendor import GROUP
 from tests.support.world import World, refused
+
+from package_cache.releases.distributions import support_of
+from package_cache.system import System
 
 ONE = "edit,ubuntu18.04,editor\n"
 TWO = ONE + "view,ubuntu18.04,viewer\n"
@@ -13,12 +17,10 @@ TWO = ONE + "view,ubuntu18.04,viewer\n"
 @pytest.fixture
 def locked(world: World) -> World:
     """A lock of two groups, after which the archive got a newer version of everything in them."""
-    world.manifest(TWO)
-    assert world.online("lock")[0] == 0
+    world.locked(TWO)
     world.add("libshared", "1.1", suite="bionic-updates")
     world.add("editor", "1.1", suite="bionic-updates", depends="libshared")
     world.add("viewer", "1.1", suite="bionic-updates", depends="libshared")
-    world.archive.publish()
     return world
 
 
@@ -45,19 +47,14 @@ def test_keep_while_a_group_is_added(locked: World) -> None:
     assert (locked.folder / "package-cache.lock").read_text() == before
 
 
-def test_one_package_is_upgraded(locked: World) -> None:
-    assert locked.online("lock", "--upgrade", "editor")[::2] == (0, "")
-    assert versions(locked) == {"editor": "1.1", "libshared": "1.0", "viewer": "1.0"}
-
-
-def test_one_group_is_upgraded_with_its_shared_packages(locked: World) -> None:
-    assert locked.online("lock", "--upgrade", "edit")[::2] == (0, "")
-    assert versions(locked) == {"editor": "1.1", "libshared": "1.1", "viewer": "1.0"}
+@pytest.mark.parametrize(("name", "shared"), [("editor", "1.0"), ("edit", "1.1")])
+def test_one_package_or_a_group_with_its_shared_packages_is_upgraded(locked: World, name: str, shared: str) -> None:
+    assert locked.online("lock", "--upgrade", name)[::2] == (0, "")
+    assert versions(locked) == {"editor": "1.1", "libshared": shared, "viewer": "1.0"}
 
 
 def test_a_package_is_upgraded_with_its_new_dependencies(locked: World) -> None:
     locked.add("editor", "1.2", suite="bionic-updates", depends="libshared (>= 1.1)")
-    locked.archive.publish()
     status, _, err = locked.online("lock", "--upgrade", "editor")
     assert status == 0
     assert versions(locked) == {"editor": "1.2", "libshared": "1.1", "viewer": "1.0"}
@@ -65,12 +62,10 @@ def test_a_package_is_upgraded_with_its_new_dependencies(locked: World) -> None:
 
 
 def test_a_version_that_the_archive_dropped_causes_a_warning(world: World) -> None:
-    world.manifest(TWO)
-    assert world.online("lock")[0] == 0
+    world.locked(TWO)
     world.archive.remove("viewer")
     world.add("viewer", "2.0", depends="libshared")
     world.add("libshared", "1.1")
-    world.archive.publish()
     status, _, err = world.online("lock", "--keep")
     assert status == 0
     assert err == "warning: ubuntu18.04 amd64: the archive no longer has viewer 1.0 (now 2.0)\n"
@@ -78,11 +73,9 @@ def test_a_version_that_the_archive_dropped_causes_a_warning(world: World) -> No
 
 
 def test_other_bytes_of_a_kept_version_cause_a_warning(world: World) -> None:
-    world.manifest(ONE)
-    assert world.online("lock")[0] == 0
+    world.locked(ONE)
     world.archive.remove("editor")
     world.add("editor", depends="libshared", Homepage="elsewhere")
-    world.archive.publish()
     assert "the archive has other bytes of editor 1.0" in world.online("lock", "--keep")[2]
 
 
@@ -112,3 +105,65 @@ def test_keep_with_a_pin(locked: World) -> None:
     (locked.folder / "package_cache_info").unlink()
     assert locked.online("lock", "--keep")[::2] == (0, "")
     assert versions(locked) == {"editor": "1.0", "libshared": "1.0"}
+
+
+def test_nothing_newer_is_status_0(world: World) -> None:
+    world.locked(TWO)
+    status, out, err = world.online("outdated")
+    assert (status, err) == (0, "")
+    assert "nothing is newer" in out
+    assert "standard support ended 2023-" in out
+
+
+def test_each_package_is_listed_with_suite_and_groups(world: World) -> None:
+    world.locked(TWO)
+    before = (world.folder / "package-cache.lock").read_bytes()
+    for name, version, suite in (
+        ("libshared", "1.1", "security"), ("libshared", "1.1", "updates"), ("libshared", "1.2~rc1", "updates"),
+        ("viewer", "0.9", "security"), ("editor", "2:0.1", "updates"), ("editor", "0.9", "security"),
+    ):  # fmt: skip
+        world.add(name, version, suite=f"bionic-{suite}")
+    status, out, _ = world.online("outdated")
+    assert status == 16
+    rows = [line.split() for line in out.splitlines()]
+    assert ["editor:all", "1.0", "→", "2:0.1", "bionic-updates", "edit"] in rows
+    assert ["libshared:all", "1.0", "→", "1.2~rc1", "bionic-updates", "security:", "1.1", "edit", "view"] in rows
+    assert "2 packages newer, 1 of them for security" in out
+    assert (world.folder / "package-cache.lock").read_bytes() == before
+    assert world.online("lock")[0] == 0
+    assert world.online("outdated")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "newer", "status", "told"),
+    [
+        ("editor", "1.10", 16, "1.9 → 1.10"),  # as dpkg compares them
+        ("editor=1.9", "2.0", 0, "1 package newer, 1 of them for security, 1 pinned by the manifest"),
+    ],
+)
+def test_newer_versions_and_pinned_ones(world: World, wanted: str, newer: str, status: int, told: str) -> None:
+    world.add("editor", "1.9")
+    world.locked(f"edit,ubuntu18.04,{wanted}\n")
+    world.add("editor", newer, suite="bionic-security")
+    found, out, _ = world.online("outdated")
+    assert (found, told in out) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("system", "year", "applies", "has_ended"),
+    [
+        ("ubuntu18.04", 2020, "eol", False),
+        ("ubuntu18.04", 2024, "eol-esm", True),
+        ("debian12", 2024, "eol", False),
+        ("debian11", 2025, "eol-lts", True),
+        ("ubuntu18.04", 2222, None, True),
+    ],
+)
+def test_the_ends_are_the_distributions_own(system: str, year: int, applies: str | None, *, has_ended: bool) -> None:
+    support = support_of(System.parse(system), datetime.date(year, 1, 1))
+    assert (support.applies, support.has_ended) == (applies, has_ended)
+    assert list(support.ends.values()) == sorted(support.ends.values())
+
+
+def test_a_manifest_that_is_not_there(world: World) -> None:
+    assert world.json("outdated", "--manifest", str(world.folder / "none"))["status"] == 3

@@ -11,7 +11,6 @@ OLD = "2020-02-03T04:05:06+00:00"
 
 
 def age_lock(world: World, time: str = OLD) -> None:
-    """Change the time of the lock."""
     lock = world.folder / "package-cache.lock"
     created = tomllib.loads(lock.read_text())["created"]
     lock.write_text(lock.read_text().replace(created, time))

@@ -66,12 +66,10 @@ def test_expired_lists_by_a_wrong_key_are_refused(world: World) -> None:
 @pytest.fixture
 def kept(world: World, tmp_path: Path) -> str:
     """A lock whose package the archive has dropped; gives the folder of a mirror that has all it ever had."""
-    world.manifest(EDIT)
-    assert world.online("lock")[0] == 0
+    world.locked(EDIT)
     shutil.copytree(world.archive.folder, tmp_path / "kept")
     world.archive.remove("editor")
     world.add("editor", "2.0", depends="libshared")
-    world.archive.publish()
     return str(tmp_path / "kept")
 
 
@@ -106,28 +104,3 @@ def test_an_invalid_snapshot_is_refused(world: World, uri: str) -> None:
     assert status == 2
     assert "as a snapshot of ubuntu" in err
     assert "secret" not in err
-
-
-def test_a_snapshot_of_something_else_is_refused(world: World) -> None:
-    world.manifest(EDIT)
-    status, _, err = world.online("build", "--snapshot", "debian=file:/kept")
-    assert status == 2
-    assert err == (
-        "error: cannot use a snapshot of 'debian': the manifest has no such archive or repository\n"
-        "hint: there are: ubuntu\n"
-    )
-
-
-def test_invalid_snapshots_in_a_manifest(world: World) -> None:
-    text = '[snapshots]\nUbuntu = "nowhere"\nubuntu = ["file:/a"]\n' + GROUP
-    path = world.manifest(text)
-    status, _, err = world.online("lock")
-    assert status == 3
-    assert err.splitlines()[1:] == [
-        f"{path}:2:1: snapshots.Ubuntu: 'Ubuntu' is not a distribution",
-        "    write one like ubuntu, debian or ubuntu-security",
-        f"{path}:2:1: snapshots.Ubuntu: 'nowhere' is not the URI of a repository",
-        "    write scheme://host/path, with a scheme of apt's such as https or file",
-        f"{path}:3:1: snapshots.ubuntu: is a list and must be a text",
-        '    write ubuntu = "scheme://host/path"',
-    ]

@@ -1,4 +1,4 @@
-"""Standard output that is closed, full, or of another encoding: a status of the table, and never a traceback.
+"""What the command prints of itself and of wrong usage, and output that is closed, full or of another encoding.
 
 From its first moment to its last, the command ends on a signal as the table of statuses says.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import COMMAND
+from tests.support.world import World, printed, refused
 
 ERRORS = ["gc", "sbom", "list", "check --root /", "diff a b", "gc --wrong", "outdated"]
 
@@ -95,3 +96,18 @@ def test_a_signal_that_comes_late_is_one(when: str) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "interrupted: run the command again\n")
     assert not done.stdout or not Path(done.stdout.strip()).exists()
+
+
+VERBS = (
+    "lock", "build", "check", "image", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(world: World, verb: str) -> None:
+    printed(world.run(verb, "--help"), 0, "Examples:\n", f"package-cache {verb}", "--json")
+
+
+def test_wrong_usage_exits_with_2(world: World) -> None:
+    refused(world.run("stage", "ssh"), 2, "--to")
+    assert world.run("build", "--mirror", "nonsense")[0] == 2

@@ -14,7 +14,6 @@ GROUP = ODD.replace("oddity", "tool")
 def _tools(world: World, vendor: Vendor) -> None:
     """Both have `tool`, the vendor a newer one and one newer still."""
     world.add("tool", "1.0")
-    world.archive.publish()
     vendor.add("tool", "2.0")
     vendor.add("tool", "3.0")
     vendor.archive.publish()

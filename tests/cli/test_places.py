@@ -166,7 +166,7 @@ def test_a_place_that_is_full(option: str, built: World, tmp_path: Path) -> None
     assert option in done.stderr or "downloads" in done.stderr or str(full) in done.stderr
 
 
-def test_an_unusable_temporary_folder_is_not_reported_as_forgery(
+def test_an_unusable_temporary_folder_is_no_forgery(
     built: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """dpkg-deb and apt keep files there; ours go where Python finds another place."""

@@ -13,6 +13,7 @@ from tests.support.server import ArchiveServer
 from tests.support.world import World, refused
 
 Told = Callable[..., Path]
+Secure = tuple[Proxy, ArchiveServer]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +63,7 @@ def test_a_proxy(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("by", ["the environment", "apt"])
-def test_a_host_without_the_proxy(
-    world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
+def test_a_direct_host(world: World, proxy: Proxy, told: Told, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     if by == "apt":
         told(f'Acquire::http::Proxy "{proxy.uri}";', 'Acquire::http::Proxy::127.0.0.1 "DIRECT";')
     else:
@@ -94,7 +93,7 @@ SECURE = "https://archive.invalid"
 
 
 @pytest.fixture
-def secure(world: World, certificates: Certificates) -> Iterator[tuple[Proxy, ArchiveServer]]:
+def secure(world: World, certificates: Certificates) -> Iterator[Secure]:
     """The archive by HTTPS, which only the proxy finds."""
     with (
         ArchiveServer(world.archive.folder, tls=certificates.server()) as server,
@@ -104,17 +103,15 @@ def secure(world: World, certificates: Certificates) -> Iterator[tuple[Proxy, Ar
 
 
 @pytest.mark.parametrize("name", ["CAInfo", "archive.invalid::CAInfo", "CaInfo"])
-def test_an_authority_of_apt(
-    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told, name: str
-) -> None:
+def test_an_authority_of_apt(world: World, certificates: Certificates, secure: Secure, told: Told, name: str) -> None:
     told(f'Acquire::https::Proxy "{secure[0].uri}";', f'Acquire::https::{name} "{certificates.authority}";')
     assert lock_and_build(world, SECURE) == ((0, 0), "")
     assert set(secure[0].log) == {"CONNECT archive.invalid:443"}
     assert any(path.endswith(".deb") for path in secure[1].requests)
 
 
-def test_a_proxy_of_the_environment_for_https(
-    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told,
+def test_a_proxy_for_https(
+    world: World, certificates: Certificates, secure: Secure, told: Told,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     told(f'Acquire::https::CAInfo "{certificates.authority}";')
@@ -123,9 +120,7 @@ def test_a_proxy_of_the_environment_for_https(
 
 
 @pytest.mark.parametrize("setting", ["", "Verify-Peer", "Verify-Host", "archive.invalid::Verify-Peer"])
-def test_a_server_that_nobody_vouches_for_is_refused(
-    world: World, secure: tuple[Proxy, ArchiveServer], told: Told, setting: str
-) -> None:
+def test_a_server_without_a_voucher(world: World, secure: Secure, told: Told, setting: str) -> None:
     told(f'Acquire::https::Proxy "{secure[0].uri}";', *([f'Acquire::https::{setting} "false";'] if setting else []))
     statuses, err = lock_and_build(world, SECURE)
     assert statuses[0] == 5
@@ -134,9 +129,7 @@ def test_a_server_that_nobody_vouches_for_is_refused(
     assert secure[1].requests == []
 
 
-def test_downloads_from_an_unverified_server_are_refused(
-    world: World, certificates: Certificates, secure: tuple[Proxy, ArchiveServer], told: Told
-) -> None:
+def test_unverified_downloads(world: World, certificates: Certificates, secure: Secure, told: Told) -> None:
     proxy = f'Acquire::https::Proxy "{secure[0].uri}";'
     told(proxy, f'Acquire::https::CAInfo "{certificates.authority}";')
     assert lock_and_build(world, SECURE)[0] == (0, 0)

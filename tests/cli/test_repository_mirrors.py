@@ -22,8 +22,11 @@ def other(vendor: Vendor, tmp_path: Path) -> Iterator[ArchiveServer]:
         yield server
 
 
+Lock = Callable[[], str]
+
+
 @pytest.fixture
-def lock(world: World, vendor: Vendor, key: str, other: ArchiveServer) -> Callable[[], str]:
+def lock(world: World, vendor: Vendor, key: str, other: ArchiveServer) -> Lock:
     """Lock by the other mirror first, then the vendor's own server; gives the lock."""
 
     def locked() -> str:
@@ -40,9 +43,7 @@ def fetched(server: ArchiveServer) -> list[str]:
     return [path.rpartition("/")[2] for path in given if path.endswith(".deb")]
 
 
-def test_the_first_is_taken_where_it_is_right(
-    world: World, vendor: Vendor, other: ArchiveServer, lock: Callable[[], str]
-) -> None:
+def test_the_first_is_taken_where_it_is_right(world: World, vendor: Vendor, other: ArchiveServer, lock: Lock) -> None:
     lock()
     assert world.build()[::2] == (0, "")
     assert (bool(fetched(other)), vendor.server.requests) == (True, [])
@@ -51,7 +52,7 @@ def test_the_first_is_taken_where_it_is_right(
 @pytest.mark.parametrize("failure", [403, 503, "drop", "wrong bytes", "truncate"])
 @pytest.mark.parametrize("files", ["*/InRelease", "*/Packages*"])
 def test_a_first_that_fails_while_locking(
-    world: World, other: ArchiveServer, lock: Callable[[], str], files: str, failure: Failure
+    world: World, other: ArchiveServer, lock: Lock, files: str, failure: Failure
 ) -> None:
     other.fail(files, failure)
     if files == "*/InRelease":
@@ -69,9 +70,7 @@ def test_a_first_that_is_dead_all_the_time(world: World, vendor: Vendor, key: st
     assert fetched(vendor.server)
 
 
-def test_a_first_that_stalls_is_left_once(
-    other: ArchiveServer, lock: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_first_that_stalls_is_left_once(other: ArchiveServer, lock: Lock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("package_cache.apt.solver.SILENCE", 2.0)
     other.fail("*/InRelease", "stall")
     lock()
@@ -80,7 +79,7 @@ def test_a_first_that_stalls_is_left_once(
 
 @pytest.mark.parametrize("failure", ["drop", "wrong bytes", 403])
 def test_a_first_that_fails_while_building(
-    world: World, vendor: Vendor, other: ArchiveServer, lock: Callable[[], str], failure: Failure
+    world: World, vendor: Vendor, other: ArchiveServer, lock: Lock, failure: Failure
 ) -> None:
     lock()
     other.fail("*.deb", failure)
@@ -88,7 +87,7 @@ def test_a_first_that_fails_while_building(
     assert fetched(vendor.server)
 
 
-def test_a_first_whose_lists_have_expired(vendor: Vendor, other: ArchiveServer, lock: Callable[[], str]) -> None:
+def test_a_first_whose_lists_have_expired(vendor: Vendor, other: ArchiveServer, lock: Lock) -> None:
     vendor.archive.publish_expired()
     shutil.copytree(vendor.archive.folder, other.folder, dirs_exist_ok=True)
     vendor.add("oddity", "2.0")
@@ -131,7 +130,7 @@ def lacking_its_lists(world: World) -> None:
 
 
 @pytest.mark.parametrize("lacking", [lacking_by_its_release, lacking_its_lists])
-def test_the_next_mirror_is_asked_for_an_architecture(
+def test_the_next_mirror_has_the_architecture(
     world: World, full: ArchiveServer, lacking: Callable[[World], None]
 ) -> None:
     lacking(world)

@@ -48,7 +48,6 @@ def build_with_licences(world: World) -> None:
         Source="openssh (1:7.6p1-4+b1)",
         Homepage="https://example.invalid/",
     )
-    world.archive.publish()
     world.manifest("ssh,ubuntu18.04,openssh-server\nedit,ubuntu18.04,editor\n")
     assert world.build()[0] == 0
 
@@ -126,7 +125,6 @@ def test_spdx_says_all_and_its_library_finds_nothing_wrong(billed: World) -> Non
 def test_a_third_party_repository_and_odd_fields(world: World) -> None:
     third = world.server.uri.replace("127.0.0.1", "localhost")
     world.add("tool", "1.0~a+b", suite="extra", Homepage="see the wiki", Maintainer="Some One <>", Source="tool (")
-    world.archive.publish()
     world.manifest(
         f'{toml_group("tools", "tool")}[[repository]]\nname = "third"\nuris = ["{third}"]\nsuite = "extra"\n'
         f'components = ["main"]\nkey = "{world.archive.armoured_keyring.relative_to(world.folder)}"\n'

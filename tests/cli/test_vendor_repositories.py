@@ -1,4 +1,7 @@
-"""Flat repositories, whose suite ends in a slash; and repositories that state one kind of hash alone."""
+"""Repositories unlike Debian's own: flat ones, whose suite ends in a slash, and such as state one kind of hash alone.
+
+Their packages may have names that only dpkg accepts, and ask questions of debconf.
+"""
 
 import gzip
 import hashlib
@@ -10,8 +13,8 @@ from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.keys import throwaway_key
 from tests.support.server import ArchiveServer
-from tests.support.vendor import GROUP
-from tests.support.world import World
+from tests.support.vendor import GROUP, Vendor
+from tests.support.world import World, refused
 
 from package_cache.process import run
 
@@ -61,11 +64,8 @@ def test_a_signed_one(world: World, tmp_path: Path, suite: str, below: str, rele
         fields = (f'suite = "{suite}"', 'key = "vendor.asc"', "priority = 700")
         assert locked_and_built(world, server.uri, *fields) == (0, "")
         assert any(path.endswith("oddity_1.0_all.deb") for path in server.requests)
-
-
-def test_one_in_a_folder_of_this_machine(world: World, tmp_path: Path) -> None:
-    flat(tmp_path / "fl_at")
-    assert locked_and_built(world, f"file:{tmp_path}/fl_at", *FLAT, "priority = 700") == (0, "")
+    (tmp_path / "flat").rename(tmp_path / "fl_at")
+    assert locked_and_built(world, f"file:{tmp_path}/fl_at", *fields) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -129,3 +129,45 @@ def test_one_whose_packages_state_no_strong_hash(world: World) -> None:
         "    its repository states neither SHA-256 nor SHA-512 of pool/main/oddity/oddity_1.0~rc1_all.deb\n"
         "    ask the owner of the repository for the field SHA256 in its Packages, or name another repository\n",
     )
+
+
+NEEDY = GROUP.replace("oddity", "needy")
+
+
+def made(world: World, vendor: Vendor, key: str, group: str) -> tuple[str, str]:
+    """Lock and build this group; give its group file, and all warnings."""
+    for name, version in (("odd_part", "1.0"), ("x", "1:2:3"), ("BIG-Name", "1.0")):
+        vendor.add(name, version)
+    vendor.add("needy", depends="odd_part (>= 1) | oddity, x, big-name", Pre_Depends="odd_part")
+    vendor.republish()
+    status, _, warnings = vendor.lock(world, key, group=group)
+    assert status == 0, warnings
+    assert world.build()[0] == 0
+    for verb in ("verify", "sbom"):
+        assert world.run(verb, "--cache", str(world.cache))[0] == 0
+    assert world.online("outdated")[0] == 0
+    return (world.cache / "groups/odd-ubuntu18.04/amd64.group").read_text(), warnings
+
+
+def test_a_dependency_whose_name_only_dpkg_accepts(world: World, vendor: Vendor, key: str) -> None:
+    text, warnings = made(world, vendor, key, NEEDY)
+    assert "Policy" not in warnings
+    assert "pre-dependency odd_part\n" in text
+    index = (world.cache / "groups/odd-ubuntu18.04/Packages").read_text()
+    assert [line for line in index.splitlines() if line.startswith(("Package: ", "Version: "))] == [
+        "Package: BIG-Name", "Version: 1.0", "Package: needy", "Version: 1.0",
+        "Package: odd_part", "Version: 1.0", "Package: x", "Version: 1:2:3",
+    ]  # fmt: skip
+
+
+def test_one_that_is_asked_for_by_such_a_name(world: World, vendor: Vendor, key: str) -> None:
+    text, warnings = made(world, vendor, key, GROUP.replace("oddity", "odd_part"))
+    assert "package odd_part\n" in text
+    assert "'odd_part' is no package name by Debian Policy 5.6.7, but dpkg accepts it" in warnings
+
+
+def test_answers_to_debconf_reach_the_groups_folder(world: World, vendor: Vendor, key: str) -> None:
+    answer = '[[group.debconf]]\npackage = "x"\nquestion = "x/where"\ntype = "string"\nvalue = "here and  there"\n'
+    assert "debconf x x/where string here and  there\n" in made(world, vendor, key, NEEDY + answer)[0]
+    told = "the group does not install 'x'\n    name one of the packages that it installs"
+    refused(vendor.lock(world, key, group=GROUP + answer), 3, told)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from containers.podman import can_run, throwaway_podman
 from containers.registry import loopback_registry
+from tests.check.layouts import write_root
 from tests.cli.test_max_age import OLD, age_lock
 from tests.cli.test_sbom import take_library_away
 from tests.support.keys import throwaway_key
@@ -22,7 +23,8 @@ from tests.support.world import World
 
 TEXTS = Path(__file__).with_name("whole_errors.txt")
 EDIT = "edit,ubuntu18.04,editor\n"
-TOOL = "tool,ubuntu18.04,tool\n"
+UNKNOWN = f"{EDIT}a,ubuntu18.04,editr\nb,ubuntu18.04,viewer=9.9\n"
+SNAPSHOTS = '[snapshots]\nUbuntu = "nowhere"\nubuntu = ["file:/a"]\n'
 VIRTUAL = "".join(f"{name},ubuntu18.04,{name}\n" for name in ("agent", "sender", "older", "nowhere"))
 CACHE = ("--cache", "CACHE")
 KEY = 'key = "vendor.asc"'
@@ -43,8 +45,12 @@ def added(world: World, **packages: dict[str, Any]) -> World:
     """Publish these packages as well."""
     for name, fields in packages.items():
         world.add(name, **fields)
-    world.archive.publish()
     return world
+
+
+def unmet(world: World, requests: str = "tool", **fields: str) -> Done:
+    """Lock a group with the package `tool`, which these fields are of."""
+    return lock(added(world, tool=fields, middle={"depends": "nowhere (>= 2)"}), f"tool,ubuntu18.04,{requests}\n")
 
 
 def built(world: World) -> World:
@@ -75,6 +81,17 @@ def virtual(world: World) -> World:
 def run(world: World, *words: str) -> Done:
     """Run a verb; FOLDER stands for the world's folder, and CACHE for its cache."""
     return world.run(*(word.replace("FOLDER", str(world.folder)).replace("CACHE", str(world.cache)) for word in words))
+
+
+def lock_for(world: World, file: str = "", text: str = "") -> Done:
+    """Lock for a root, one file of which is replaced, or which is gone since the last time."""
+    root = write_root(built(world).folder / "bare")
+    if not file:
+        assert lock(world, EDIT, "--for", str(root))[0] == 0
+        root.rename(world.folder / "elsewhere")
+        return lock(world)
+    (root / file).write_text(text)
+    return lock(world, EDIT, "--for", str(root))
 
 
 def check(world: World, *words: str) -> Done:
@@ -199,33 +216,34 @@ def against_registry(world: World, verb: str, host: str) -> Done:
 
 
 SCENES: dict[str, Scene] = {
-    "no such package, no such version": lambda world, _: lock(
-        world, f"{EDIT}a,ubuntu18.04,editr\nb,ubuntu18.04,viewer=9.9\n"
-    ),
+    "no such package, no such version": lambda world, _: lock(world, UNKNOWN),
     "no such system": lambda world, _: lock(world, "edit,ubuntu18.05,editor\n"),
     "a derivative": lambda world, _: lock(world, "edit,linuxmint21.3,editor\n"),
     "a keyring that is not there": lambda world, _: lock(world, EDIT, "--keyring", "ubuntu=/nowhere/keys.gpg"),
     "no lock to upgrade": lambda world, _: lock(world, EDIT, "--upgrade", "edit"),
-    "a package whose dependency nobody has": lambda world, _: lock(
-        added(world, tool={"depends": "nowhere (>= 2)"}), TOOL
-    ),
-    "a package whose dependency has another version": lambda world, _: lock(
-        added(world, tool={"depends": "libshared (>= 2)"}), TOOL
-    ),
-    "a package whose dependency lacks something itself": lambda world, _: lock(
-        added(world, tool={"depends": "middle"}, middle={"depends": "nowhere (>= 2)"}), TOOL
-    ),
-    "packages that conflict": lambda world, _: lock(
-        added(world, tool={"Conflicts": "editor"}), "tool,ubuntu18.04,tool editor\n"
-    ),
-    "a version that does not go with another one": lambda world, _: lock(
-        added(world, tool={"depends": "editor (>= 2)"}), "tool,ubuntu18.04,tool editor=1.0\n"
+    "a package whose dependency nobody has": lambda world, _: unmet(world, depends="nowhere (>= 2)"),
+    "a package whose dependency has another version": lambda world, _: unmet(world, depends="libshared (>= 2)"),
+    "a package whose dependency lacks something itself": lambda world, _: unmet(world, depends="middle"),
+    "packages that conflict": lambda world, _: unmet(world, "tool editor", Conflicts="editor"),
+    "a version that does not go with another one": lambda world, _: unmet(
+        world, "tool editor=1.0", depends="editor (>= 2)"
     ),
     "a package that conflicts with what every image has": lambda world, _: lock(
         added(world, core={"Essential": "yes", "Priority": "required"}, vandal={"Conflicts": "core"}),
         "vandal,ubuntu18.04,vandal\n",
     ),
     "virtual packages": lambda world, _: lock(virtual(world), VIRTUAL),
+    "a file of passwords that is not there": lambda world, _: lock(world, EDIT, "--auth-file", "/nowhere"),
+    "a snapshot of something else": lambda world, _: world.online(
+        "build", "--snapshot", "debian=file:/kept", "--manifest", str(world.manifest(EDIT))
+    ),
+    "snapshots that are none": lambda world, _: lock(world, f"{SNAPSHOTS}{GROUP}"),
+    "locking for an image of another system": lambda world, _: lock_for(
+        world, "usr/lib/os-release", 'ID=ubuntu\nVERSION_ID="20.04"\n'
+    ),
+    "locking for an image without an architecture": lambda world, _: lock_for(world, "var/lib/dpkg/status"),
+    "locking for what is no image": lambda world, _: lock(built(world), EDIT, "--for", "training"),
+    "locking for an image that is gone": lambda world, _: lock_for(world),
     "a package that one architecture alone has": for_one_architecture,
     "all mirrors fail, each in its way": each_mirror_fails,
     "a server that wants a password": password_wanted,

@@ -120,7 +120,7 @@ def test_a_proxy_for_https(
 
 
 @pytest.mark.parametrize("setting", ["", "Verify-Peer", "Verify-Host", "archive.invalid::Verify-Peer"])
-def test_a_server_without_a_voucher(world: World, secure: Secure, told: Told, setting: str) -> None:
+def test_a_server_that_nobody_vouches_for_is_refused(world: World, secure: Secure, told: Told, setting: str) -> None:
     told(f'Acquire::https::Proxy "{secure[0].uri}";', *([f'Acquire::https::{setting} "false";'] if setting else []))
     statuses, err = lock_and_build(world, SECURE)
     assert statuses[0] == 5

@@ -71,7 +71,7 @@ def test_no_host_is_named(file: Path) -> None:
 
 
 @each_file
-def test_every_container_and_every_pod_is_bounded_and_confined(file: Path) -> None:
+def test_every_container_is_bounded_and_confined(file: Path) -> None:
     for container in containers(file):
         resources, confined = container["resources"], container["securityContext"]
         for bound in ("requests", "limits"):

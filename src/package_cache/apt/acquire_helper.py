@@ -50,12 +50,7 @@ def present(path: Path) -> int:
 
 
 def fetch(
-    files: Sequence[Fetch],
-    *,
-    timeout: float,
-    window: float,
-    auth: Path | None,
-    cancelled: Callable[[], bool],
+    files: Sequence[Fetch], *, timeout: float, window: float, auth: Path | None, cancelled: Callable[[], bool]
 ) -> list[str]:
     """Fetch files. Return apt's message for each missing file, "" for the others; the caller checks the bytes.
 

@@ -4,13 +4,14 @@ import contextlib
 import functools
 import hashlib
 import re
+import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from package_cache.apt.index_subset import narrowed
+from package_cache.apt.index_subset import copy_lists, reachable_names
 from package_cache.apt.messages import distrust, has_failed, lines_about, unusable
 from package_cache.apt.network import NOT_THIS_MACHINES, network_lines
 from package_cache.apt.preferences import VIEW, list_name, stanza, write_view
@@ -29,6 +30,8 @@ from package_cache.process import Completed, find_tool, run
 UPDATE_LIMIT = 900.0
 """Seconds that one `apt-get update` may take: lists of 130 MB over a slow link."""
 
+OTHER_LIMIT = 600.0
+"""Seconds to wait for another process that plans from the same lists."""
 
 _FIELD = re.compile(r"^(Architectures|Suite|Codename): *(.*)$", re.MULTILINE)
 """Of a Release file."""
@@ -58,17 +61,17 @@ class Source:
 
     def deb822(self, uri: str, architectures: Sequence[str], keyring: Path | None) -> str:
         """Return the paragraph of a `.sources` file for one of its mirrors; apt finds its keys in `keyring`."""
-        fields = [
-            "Types: deb",
-            f"URIs: {uri}",
-            f"Suites: {' '.join(self.suites)}",
-            *([f"Components: {' '.join(self.components)}"] if self.components else []),
-            f"Architectures: {' '.join(architectures)}",
-            *([f"Signed-By: {keyring}"] if keyring else []),
-            *(["Trusted: yes"] if self.allow_unsigned else []),
-            *(["Check-Valid-Until: no"] if self.allow_expired else []),
-        ]
-        return "\n".join([*fields, ""])
+        fields = {
+            "Types": "deb",
+            "URIs": uri,
+            "Suites": " ".join(self.suites),
+            "Components": " ".join(self.components),
+            "Architectures": " ".join(architectures),
+            "Signed-By": keyring,
+            "Trusted": "yes" if self.allow_unsigned else "",
+            "Check-Valid-Until": "no" if self.allow_expired else "",
+        }
+        return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
 
     def one_line_style(self, uri: str) -> list[str]:
         """Return the lines of a `sources.list` for one of its mirrors, whose keys the reader knows."""
@@ -78,20 +81,12 @@ class Source:
 
 @dataclass(eq=False)
 class _Choice:
-    """A source, and its mirror that is asked."""
+    """A source, and its mirrors that are left; the first one is asked."""
 
     source: Source
-    number: int = 0
+    uris: list[str]
     said: list[str] = field(default_factory=list)
     """What apt said of the mirrors that were no good."""
-
-    @property
-    def uri(self) -> str:
-        return self.source.uris[self.number]
-
-    @property
-    def has_another(self) -> bool:
-        return self.number + 1 < len(self.source.uris)
 
 
 class AptRoot:
@@ -119,7 +114,7 @@ class AptRoot:
         self.folder = state / "lists" / key
         self._architectures = architectures
         self._auth = auth
-        self._choices = [_Choice(source) for source in sources]
+        self._choices = [_Choice(source, list(source.uris)) for source in sources]
 
     @functools.cached_property
     def apt(self) -> Apt:
@@ -149,15 +144,29 @@ class AptRoot:
                     if (new := after.get(what, old)) != old:
                         listener(Warn(f"{' '.join(what[:2])}: its {what[2]} was {old} and is now {new}"))
 
-    def narrowed(
-        self, requests: Sequence[PackageRequest], *, recommends: bool
-    ) -> contextlib.AbstractContextManager[Apt]:
-        """Return a context of an apt that plans these requests, or some of them, as `apt` does, but faster."""
-        lists = self.folder / VIEW / "lists" if self._pins else self.folder / "lists"
-        return narrowed(self.apt, self.folder, lists, requests, recommends=recommends)
+    @contextlib.contextmanager
+    def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:
+        """Yield an apt that plans these requests, or some of them, as `apt` does, but faster, from a copy of its lists.
+
+        It is valid inside the block. If `apt` knows none of the names, it is `apt`: that can explain what is wrong.
+        """
+        names = reachable_names(self.apt, requests, recommends=recommends)
+        if names is None:
+            yield self.apt
+            return
+        small = self.folder / "narrow"
+        with exclusive(self.folder / "narrow.lock", wait=OTHER_LIMIT):
+            with writing_to(self.folder, option=OPTION):
+                shutil.rmtree(small, ignore_errors=True)  # left by a killed process
+                copy_lists(self.folder / VIEW / "lists" if self._pins else self.folder / "lists", small, names)
+            plain = plain_path(small)
+            try:
+                yield self.apt.with_options(f"-oDir::State::lists={plain}/lists", f"-oDir::Cache={plain}/cache")
+            finally:
+                shutil.rmtree(small, ignore_errors=True)
 
     def _update(self) -> None:
-        for _ in range(sum(len(choice.source.uris) for choice in self._choices)):
+        for _ in range(sum(len(choice.uris) for choice in self._choices)):
             self._write_sources()
             completed, words = self._apt_update()
             bad = self._failed(words)
@@ -165,8 +174,8 @@ class AptRoot:
                 lacking = self._lacking()
                 if not lacking:
                     if self._pins:
-                        named = [(choice.source.name, choice.uri, choice.source.suites) for choice in self._choices]
-                        write_view(self.folder, [(name, uri, suite) for name, uri, some in named for suite in some])
+                        suites = [(choice.source.name, choice.uris[0], suite) for choice, suite in self._suites()]
+                        write_view(self.folder, suites)
                     return
                 bad, words = list(lacking), "\n".join(lacking.values())
             self._next_mirrors(bad, words)
@@ -187,14 +196,14 @@ class AptRoot:
                 raise no_space(self._state, NO_SPACE)
             if (
                 completed.returncode == 0
-                or any(choice.has_another for choice in self._failed(words))
+                or any(len(choice.uris) > 1 for choice in self._failed(words))
                 or ((reason := distrust(words)) and reason.lasts)
             ):
                 break
         return completed, words
 
     def _failed(self, words: str) -> list[_Choice]:
-        return [choice for choice in self._choices if has_failed(choice.uri, words)]
+        return [choice for choice in self._choices if has_failed(choice.uris[0], words)]
 
     def _lacking(self) -> dict[_Choice, str]:
         """Return the archives whose Release does not state our architecture, with a message for each.
@@ -203,18 +212,20 @@ class AptRoot:
         """
         own = self._architectures[0]
         found: dict[_Choice, str] = {}
-        for choice in self._choices:
-            for suite in choice.source.suites if choice.source.is_archive else ():
-                stated = self._release(choice.uri, suite).get("Architectures", "").split()
-                if stated and own not in stated:
-                    words = f"'{choice.uri} {suite}' has no packages of {own}, only of {' '.join(stated)}"
-                    found.setdefault(choice, f"E: The repository {words}")
+        for choice, suite in self._suites():
+            stated = self._release(choice, suite).get("Architectures", "").split()
+            if choice.source.is_archive and stated and own not in stated:
+                words = f"'{choice.uris[0]} {suite}' has no packages of {own}, only of {' '.join(stated)}"
+                found.setdefault(choice, f"E: The repository {words}")
         return found
 
-    def _release(self, uri: str, suite: str) -> dict[str, str]:
+    def _suites(self) -> list[tuple[_Choice, str]]:
+        return [(choice, suite) for choice in self._choices for suite in choice.source.suites]
+
+    def _release(self, choice: _Choice, suite: str) -> dict[str, str]:
         """Return some fields of the stored Release of a mirror's suite, none if there is no Release."""
         for name in ("InRelease", "Release"):
-            path = self.folder / "lists" / f"{list_name(uri, suite)}{name}"
+            path = self.folder / "lists" / f"{list_name(choice.uris[0], suite)}{name}"
             if path.is_file():
                 return dict(_FIELD.findall(path.read_text(encoding="utf-8", errors="replace")))
         return {}
@@ -223,9 +234,8 @@ class AptRoot:
         """Return the Suite and Codename that each suite states: by name of the source, suite and field."""
         return {
             (choice.source.name, suite, key): value
-            for choice in self._choices
-            for suite in choice.source.suites
-            for key, value in self._release(choice.uri, suite).items()
+            for choice, suite in self._suites()
+            for key, value in self._release(choice, suite).items()
             if key in ("Suite", "Codename")
         }
 
@@ -239,7 +249,7 @@ class AptRoot:
 
     def _write_sources(self) -> None:
         texts = [
-            choice.source.deb822(choice.uri, self._architectures, self._plain_keyring(choice.source.keyring))
+            choice.source.deb822(choice.uris[0], self._architectures, self._plain_keyring(choice.source.keyring))
             for choice in self._choices
         ]
         path = self.folder / "etc" / "sources.list.d" / "package-cache.sources"
@@ -260,14 +270,14 @@ class AptRoot:
         if not bad:  # no message names a source: another mirror would not help
             raise unusable("the sources", words)
         for choice in bad:
-            choice.said.append(lines_about(choice.uri, words))
-        others = [choice for choice in bad if choice.has_another]
+            choice.said.append(lines_about(choice.uris[0], words))
+        others = [choice for choice in bad if len(choice.uris) > 1]
         if not others:
             source = bad[0].source
             name = f"{source.name} ({', '.join(source.suites)})"
             raise unusable(name, "\n".join(bad[0].said), source.trusted)
         for choice in others:  # the rest may fail with them: apt gives up an address with its first server
-            choice.number += 1
+            del choice.uris[0]
 
     def _run(self, argv: Sequence[str], timeout: float = 120.0, *, stdin: str | None = None) -> Completed:
         with temporary_folder() as temporary:  # a killed apt leaves files

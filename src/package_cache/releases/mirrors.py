@@ -69,7 +69,7 @@ def host_mirrors(archive: Archive, host: Path = Path("/")) -> HostMirrors:
     methods = Path(apt_setting("Dir::Bin::methods") or "/usr/lib/apt/methods")
     usable: dict[str, None] = {}
     skipped: dict[str, None] = {}
-    for uri, release, origin, component in _host_targets():
+    for uri, release, component, origin in _host_targets():
         is_security = release.endswith((SECURITY, "/updates"))
         # Without lists apt does not know the origin. A wrong guess only costs time: signatures decide.
         is_ours = origin.lower() == archive.name.removesuffix(SECURITY) or not origin
@@ -96,18 +96,15 @@ def _expanded(uri: str) -> Iterator[str]:
 
 
 @functools.cache
-def _host_targets() -> Sequence[tuple[str, str, str, str]]:
-    """Return URI, release, origin and component of each source of this machine's apt, read once.
+def _host_targets() -> Sequence[tuple[str, ...]]:
+    """Return URI, release, component and origin of each source of this machine's apt, read once.
 
     Apt knows origins only of sources with lists, and omits the other sources if it is asked for origins.
     """
     fields = ("$(REPO_URI)", "$(RELEASE)", "$(COMPONENT)")
-    origins = {line.rpartition("|")[0]: line.rpartition("|")[2] for line in _indextargets((*fields, "$(ORIGIN)"))}
-    found = []
-    for line in _indextargets(fields, "--no-release-info"):
-        uri, release, component = line.rsplit("|", 2)
-        found.append((uri, release, origins.get(line, ""), component))
-    return tuple(dict.fromkeys(found))
+    origins = dict(line.rsplit("|", 1) for line in _indextargets((*fields, "$(ORIGIN)")))
+    lines = dict.fromkeys(_indextargets(fields, "--no-release-info"))
+    return [(*line.rsplit("|", 2), origins.get(line, "")) for line in lines]
 
 
 def _indextargets(fields: Sequence[str], *options: str) -> Sequence[str]:

@@ -65,12 +65,7 @@ class RootSource:
 
 
 def make_root(
-    source: RootSource,
-    *,
-    state: Path,
-    isolation: Isolation,
-    include: Sequence[str] = (),
-    listener: Listener = ignore,
+    source: RootSource, *, state: Path, isolation: Isolation, include: Sequence[str] = (), listener: Listener = ignore
 ) -> Path:
     """Return a minimal root (mmdebstrap's variant `minbase`) with the packages `include`; make it if none is kept.
 

@@ -20,9 +20,6 @@ from package_cache.manifest.model import Group
 SMALL = 32 << 10
 """Bytes of a package file that may be taken along without being usual."""
 
-Condition = Callable[[Record, Record], bool]
-"""Whether a package must change: its new version and its old one."""
-
 
 @dataclass(frozen=True)
 class Images:
@@ -135,8 +132,8 @@ class _Search:
             for architecture in self.architectures:
                 self._take((record.name, architecture), lambda new, _: new.version == record.version)
 
-    def _take(self, place: Place, must: Condition) -> None:
-        """Change a package that must: one that was found already, or one that becomes a companion by it."""
+    def _take(self, place: Place, must: Callable[[Record, Record], bool]) -> None:
+        """Change a package that must, by its new and its old version: one found already, or one that is a companion."""
         if place in self.new:
             if must(self.new[place], self._old(self.new[place])):
                 self._change(place)

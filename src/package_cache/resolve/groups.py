@@ -31,11 +31,10 @@ def make_lock(manifest: Manifest, options: Options, listener: Listener = ignore,
     `VerificationError` where one cannot be trusted, `PrecommandError` where precommands fail.
     """
     resolvers = [_Resolver(item, options, listener, keep) for item in each_system(manifest, options, listener)]
-    results = in_threads(_Resolver.resolve, resolvers, SYSTEMS_AT_ONCE)
-    problems = [problem for _, found in results for problem in found]
-    if problems:
+    systems = in_threads(_Resolver.resolve, resolvers, SYSTEMS_AT_ONCE)
+    if problems := [problem for resolver in resolvers for problem in resolver.problems]:
         raise ManifestError("cannot lock this manifest", problems=sorted(problems, key=Problem.in_order))
-    return Lock(manifest.path.name, manifest.digest, tuple(sorted(system for system, _ in results)))
+    return Lock(manifest.path.name, manifest.digest, tuple(sorted(systems)))
 
 
 @dataclass
@@ -51,11 +50,11 @@ class _Resolver:
     packages: dict[str, LockedPackage] = field(default_factory=dict)
     repositories: dict[str, LockedRepository] = field(default_factory=dict)
 
-    def resolve(self) -> tuple[LockedSystem, list[Problem]]:
+    def resolve(self) -> LockedSystem:
         each_apt(self.sources, self.options, self.listener, self._resolve)
         repositories = tuple(sorted(self.repositories.values(), key=lambda item: item.name))
         packages = tuple(sorted(self.packages.values()))
-        return LockedSystem(self.sources.system, repositories, tuple(sorted(self.groups)), packages), self.problems
+        return LockedSystem(self.sources.system, repositories, tuple(sorted(self.groups)), packages)
 
     def _resolve(self, asked: SystemApt) -> None:
         system = self.sources.system
@@ -72,8 +71,7 @@ class _Resolver:
                     names = {item.name for item in plan}
                     self.problems += [*not_answered(group, names), *not_taken(group, names, asked.apt, system)]
                     found.append((group, plan))
-            versions = kept.versions(system.architecture)
-            added = additions(found, asked.apt, narrow, foreign=self.sources.foreign, kept=versions)
+            added = additions(found, asked.apt, narrow, foreign=self.sources.foreign, kept=kept.versions())
         for (group, plan), more in zip(found, added, strict=True):
             if isinstance(more, NoImageError):
                 self.problems += explain(more, group, asked.apt, system)

@@ -1,8 +1,8 @@
 """`lock --for`: what an image needs where a group's own packages do not fit it, added to a lock (docs/skew.md).
 
-A lock is made for the images that `--for` names, and for those of the previous lock.
-Apt plans against the dpkg status of the image, out of all that the archives have. Where that comes to nothing but the
-group's own packages, they fit; else all that it would install becomes a set of its own beside them.
+A lock is made for the images that `--for` names, and for those of the previous lock. Apt plans against the dpkg status
+of the image, out of all that the archives have. Where that comes to nothing but the group's own packages, they fit;
+else all that it would install becomes a set of its own beside them.
 """
 
 import os

@@ -24,17 +24,12 @@ class NoImageError(NoPlanError):
 
 
 def additions(
-    plans: Sequence[tuple[Group, Plan]],
-    apt: Apt,
-    narrow: Apt,
-    *,
-    foreign: Collection[str],
-    kept: Mapping[Place, str],
+    plans: Sequence[tuple[Group, Plan]], apt: Apt, narrow: Apt, *, foreign: Collection[str], kept: Mapping[Place, str]
 ) -> list[Plan | NoImageError]:
     """Return what the index of each group has to hold beside its own packages, or why no image can have the group.
 
-    `narrow` plans the same requests faster. `foreign`: architectures of which images may have
-    packages beside their own. `kept`: versions that are preferred.
+    `narrow` plans the same requests faster. `foreign`: architectures of which images may have packages beside their
+    own. `kept`: versions that are preferred.
     """
     if not plans:
         return []

@@ -66,12 +66,10 @@ class Kept:
         others = [item for item in all_groups if (item.name, item.architecture) not in known]
         return cls(system, [item for item in (*own, *others) if item.name not in free])
 
-    def versions(self, native: str) -> dict[Place, str]:
+    def versions(self) -> dict[Place, str]:
         """Return the versions that are kept."""
-        return {
-            (item.name, native if item.architecture == "all" else item.architecture): item.version
-            for item in self.packages
-        }
+        native = {"all": self.system.architecture}
+        return {(item.name, native.get(item.architecture, item.architecture)): item.version for item in self.packages}
 
     def plan_all(self, groups: Sequence[Group], apt: Apt, narrow: Apt) -> Plans:
         """Plan groups with the same versions kept for all; what is in the way of one of them is free for all."""

@@ -34,7 +34,6 @@ PYTHON = ("python3", "python3-dev", "python3-distutils", "python3-pip", "python3
 MULTILIB = ("g++-multilib", "gcc-multilib", "lib32gcc-s1", "lib32gcc1", "lib32stdc++6", "libc6-dev-i386", "libc6-i386")
 """What amd64 images have that build or run programs of i386."""
 
-
 FOREIGN = ("libc6", "libgcc-s1", "libgcc1", "libstdc++6", "libtinfo5", "libtinfo6", "zlib1g")
 """What images have of another architecture: what most of its programs need."""
 

@@ -33,11 +33,10 @@ class SystemApt:
 
     def narrowed(self) -> contextlib.AbstractContextManager[Apt]:
         """Return a context of an apt that plans these groups faster, if there is one, else of `apt`."""
-        if self.root is None:
-            return contextlib.nullcontext(self.apt)
-        packages = (item for group in self.groups for item in group.packages_on(self.of.system.architecture))
-        requests = [item.request for item in packages]
-        return self.root.narrowed(requests, recommends=any(group.recommends for group in self.groups))
+        architecture = self.of.system.architecture
+        requests = [item.request for group in self.groups for item in group.packages_on(architecture)]
+        recommends = any(group.recommends for group in self.groups)
+        return self.root.narrowed(requests, recommends=recommends) if self.root else contextlib.nullcontext(self.apt)
 
 
 def each_system(manifest: Manifest, options: Options, listener: Listener) -> tuple[SystemSources, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from package_cache.bounds import collect
+from package_cache.bounds import bound, collect
 from package_cache.errors import Problem
 from package_cache.names import ARCHITECTURE, PACKAGE_NAME, SHA256, VERSION, PackageRequest
 
@@ -20,7 +20,7 @@ PATTERNS = {
 Record = TypeVar("Record")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Fields:
     """The fields of one table of a file. Where a value is wrong, the problem is noted and a harmless value given."""
 
@@ -32,7 +32,8 @@ class Fields:
 
     def wrong(self, field: str, message: str) -> None:
         """Record a problem of a field."""
-        collect(self.problems, Problem(message, self.file, field=f"{self.at}.{field}".lstrip(".")))
+        if len(self.problems) <= bound("problems"):  # of those that follow, a file may have millions
+            collect(self.problems, Problem(message, self.file, field=f"{self.at}.{field}".lstrip(".")))
 
     def text(self, key: str, form: re.Pattern[str] | None = None, what: str = "", *, empty: bool = False) -> str:
         """Return a text, which may be `empty`; if not, it must have a form, which is `what`: "a version"."""

@@ -22,7 +22,7 @@ from package_cache.filesystem.confined import settle
 from package_cache.filesystem.paths import sha256_of
 from package_cache.process import SILENCE, CommandError, piped
 
-WHOLE = 16 << 20
+WHOLE_SIZE = 16 << 20
 """Bytes up to which a member is compressed in one go: zstd takes as much memory and time as a known size needs."""
 
 CHUNK = 1 << 20
@@ -106,9 +106,9 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
     """Write a tar of a package, compressed. Return the SHA-256 of what dpkg-deb read."""
     digest = hashlib.sha256()
     with _decompressed(source, option) as stream:
-        head = stream.read(WHOLE)
+        head = stream.read(WHOLE_SIZE)
         digest.update(head)
-        compressor = _compressor(compression, len(head) if len(head) < WHOLE else -1)
+        compressor = _compressor(compression, len(head) if len(head) < WHOLE_SIZE else -1)
         writer.write(compressor.compress(head))
         while chunk := stream.read(CHUNK):
             digest.update(chunk)

@@ -57,8 +57,8 @@ class Problems:
             raise ManifestError(f"cannot use the manifest {self.file}", problems=ordered)
 
 
-class FirstPlaces:
-    """Remembers where each thing stood first."""
+class Duplicates:
+    """Finds what a manifest has twice."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -135,14 +135,14 @@ def check_packages(
     `only` has the architectures of those packages that are not for all of the group's `architectures`.
     """
     packages = []
-    places = FirstPlaces(problems)
+    duplicates = Duplicates(problems)
     for text, place in items:
         if problems.accepts((text, place), _check_package):
             request = PackageRequest.parse(text)
             own = (only or {}).get(place, ())
             name = str(PackageRequest(request.name, request.architecture))
             for architecture in own or architectures:
-                if not places.check((name, architecture), place, f"package {name!r}"):
+                if not duplicates.check((name, architecture), place, f"package {name!r}"):
                     break
             packages.append(RequestedPackage(request, place, own))
     return tuple(packages)
@@ -150,7 +150,7 @@ def check_packages(
 
 _NAME = r"(?P<name>[a-z0-9][a-z0-9+.-]*)"
 
-_OTHER_WAYS = {
+_NOT_A_REQUEST = {
     re.compile(rf"{_NAME}\^"): (
         "is a task of tasksel(8), and a group takes packages",
         "write the packages of the task: tasksel --task-packages {name} lists them in a container of the OS release",
@@ -192,7 +192,7 @@ priority = 1001""",
 
 
 def _check_package(text: str) -> tuple[str, str | None] | None:
-    for pattern, (message, hint) in _OTHER_WAYS.items():
+    for pattern, (message, hint) in _NOT_A_REQUEST.items():
         if found := pattern.fullmatch(text):
             parts = {key: value or "" for key, value in found.groupdict().items()}
             return f"{text!r} {message}", hint.format(**parts).replace("\n", "\n    ")

@@ -11,7 +11,7 @@ Lines that are blank or begin with `#` say nothing. Everything after the third c
 import re
 from pathlib import Path
 
-from package_cache.manifest.checks import CONTROL, FirstPlaces, Found, Problems, a_name, check_packages, check_system
+from package_cache.manifest.checks import CONTROL, Duplicates, Found, Problems, a_name, check_packages, check_system
 from package_cache.manifest.model import Group, Manifest, RequestedPackage
 from package_cache.names import POLICY_NAME
 from package_cache.system import System
@@ -24,12 +24,12 @@ CHECKS = (a_name("a group"), check_system)
 def read_columns(path: Path, digest: str, problems: Problems) -> Manifest:
     """Read the text in `problems`, to which goes what is wrong; `path` is a name for messages only."""
     groups = []
-    places = FirstPlaces(problems)
+    duplicates = Duplicates(problems)
     # Not splitlines(): it would also break lines at form feeds and Unicode's separators, which shells keep.
     for number, line in enumerate(problems.text.split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             fields = _fields(number, line.removesuffix("\r"), problems)
-            if len(fields) >= len(FIELDS) and (group := _group(fields, problems, places)):
+            if len(fields) >= len(FIELDS) and (group := _group(fields, problems, duplicates)):
                 groups.append(group)
     return Manifest(path, digest, tuple(groups))
 
@@ -56,13 +56,13 @@ def _fields(number: int, line: str, problems: Problems) -> list[Found]:
     return found
 
 
-def _group(fields: list[Found], problems: Problems, places: FirstPlaces) -> Group | None:
+def _group(fields: list[Found], problems: Problems, duplicates: Duplicates) -> Group | None:
     (name, _), (release, place) = fields[:2]
     right = [bool(field[0]) and problems.accepts(field, check) for field, check in zip(fields, CHECKS, strict=False)]
     packages = _packages(fields[2], problems)
     if not all(right):
         return None
-    places.check((name, release), place, f"group {name!r} for {release}", "put all its packages on one line")
+    duplicates.check((name, release), place, f"group {name!r} for {release}", "put all its packages on one line")
     precommands = fields[3][0] if len(fields) > len(FIELDS) else ""
     # What reads like further packages is refused: it would run as shell.
     if precommands and all(POLICY_NAME.fullmatch(word.strip()) for word in precommands.split(",")):

@@ -10,9 +10,9 @@ groups = ["ssh"]                        all of the manifest, if it is missing
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from package_cache.manifest.checks import FirstPlaces, a_name, check_system, form, known
+from package_cache.manifest.checks import Duplicates, a_name, check_system, form, known
 from package_cache.manifest.model import CheckedImage, Group, Where
-from package_cache.manifest.referenced_files import Beside
+from package_cache.manifest.referenced_files import ManifestFolder
 from package_cache.manifest.toml_getters import Table
 from package_cache.names import ARCHITECTURE
 
@@ -20,23 +20,23 @@ KEYS = ("name", "reference", "root", "status", "system", "architecture", "groups
 KINDS = ("reference", "root", "status")
 
 
-def read_images(root: Table, groups: Iterable[Group], beside: Beside) -> tuple[CheckedImage, ...]:
+def read_images(root: Table, groups: Iterable[Group], folder: ManifestFolder) -> tuple[CheckedImage, ...]:
     """Read all `[[image]]` tables; their paths are seen from `beside` the manifest."""
     names = {group.name for group in groups}
-    places = FirstPlaces(root.problems)
-    return tuple(image for table in root.tables("image") if (image := _image(table, beside, names, places)).name)
+    duplicates = Duplicates(root.problems)
+    return tuple(image for table in root.tables("image") if (image := _image(table, folder, names, duplicates)).name)
 
 
-def _image(table: Table, beside: Beside, groups: Collection[str], places: FirstPlaces) -> CheckedImage:
+def _image(table: Table, folder: ManifestFolder, groups: Collection[str], duplicates: Duplicates) -> CheckedImage:
     table.only(*KEYS)
     name = table.text("name", '"training"', a_name("an image"), needed=True)
     if name:
-        places.check(name, table.place("name"), f"image {name!r}", "give one of them another name")
+        duplicates.check(name, table.place("name"), f"image {name!r}", "give one of them another name")
     architecture = form(ARCHITECTURE, "an architecture", "write one as dpkg names it, such as amd64")
     where = Where(
-        image=_reference(table, beside),
-        root=_path(table, "root", beside),
-        status=_path(table, "status", beside),
+        image=_reference(table, folder),
+        root=_path(table, "root", folder),
+        status=_path(table, "status", folder),
         system=table.text("system", '"ubuntu18.04"', check_system),
         architecture=table.text("architecture", '"amd64"', architecture),
     )
@@ -45,21 +45,21 @@ def _image(table: Table, beside: Beside, groups: Collection[str], places: FirstP
     return CheckedImage(name or "", table.place(), where, asked)
 
 
-def _reference(table: Table, beside: Beside) -> str | None:
+def _reference(table: Table, folder: ManifestFolder) -> str | None:
     """Return a reference; one that is a path is seen from the manifest's folder as well."""
     text = table.text("reference", '"docker://host/name:tag"')
     transport, colon, rest = (text or "").partition(":")
     if text is None or not colon or transport not in ("oci", "oci-archive"):
         return text
     path, colon, tag = rest.partition(":")
-    table.problems.accepts((path, table.place("reference")), beside.check)
-    return f"{transport}:{beside.folder / path}{colon}{tag}"
+    table.problems.accepts((path, table.place("reference")), folder.check)
+    return f"{transport}:{folder.path / path}{colon}{tag}"
 
 
-def _path(table: Table, key: str, beside: Beside) -> Path | None:
+def _path(table: Table, key: str, folder: ManifestFolder) -> Path | None:
     """Return a path; `check` reads what lies there."""
-    text = table.text(key, '"a/path"', beside.check)
-    return beside.folder / text if text else None
+    text = table.text(key, '"a/path"', folder.check)
+    return folder.path / text if text else None
 
 
 def _check_kind(table: Table) -> None:

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The path of a value: `("group", 2, "packages", 0)`."""
 
 TOKEN = re.compile(
@@ -22,10 +22,10 @@ TOKEN = re.compile(
 )
 
 
-def positions(text: str) -> Mapping[Path, int]:
+def positions(text: str) -> Mapping[KeyPath, int]:
     """Return the offset of each table's header, each key and each value of a list, by its path."""
     walker = _Walker(text)
-    table: Path = ()
+    table: KeyPath = ()
     while start := walker.peek():
         if start == "[":
             table = walker.header()
@@ -36,7 +36,7 @@ def positions(text: str) -> Mapping[Path, int]:
     return walker.found
 
 
-def name_of(path: Path) -> str:
+def name_of(path: KeyPath) -> str:
     """Return a path as people write it: `group[2].packages[0]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return "".join(parts).removeprefix(".")
@@ -46,8 +46,8 @@ class _Walker:
     def __init__(self, text: str) -> None:
         self.tokens = [(match[0], match.start()) for match in TOKEN.finditer(text) if not match[0].startswith("#")]
         self.at = 0
-        self.found: dict[Path, int] = {}
-        self.counts: dict[Path, int] = {}
+        self.found: dict[KeyPath, int] = {}
+        self.counts: dict[KeyPath, int] = {}
 
     def peek(self) -> str:
         return self.tokens[self.at][0] if self.at < len(self.tokens) else ""
@@ -57,13 +57,13 @@ class _Walker:
         while self.peek() and self.peek() not in stops:
             self.at += 1
 
-    def header(self) -> Path:
+    def header(self) -> KeyPath:
         """Read `[table]` or `[[table]]` and return its path; where a part of it is a list of tables, of the last."""
         offset = self.tokens[self.at][1]
         self.at += 1
         is_list = self.peek() == "["
         self.at += is_list
-        path: Path = ()
+        path: KeyPath = ()
         for part in self.key("]"):
             path = (*path, self.counts[path] - 1, part) if path in self.counts else (*path, part)
         if is_list:
@@ -73,7 +73,7 @@ class _Walker:
         self.skip_to("\n")
         return path
 
-    def key(self, end: str) -> Path:
+    def key(self, end: str) -> KeyPath:
         """Read a dotted key up to its end."""
         parts: list[str] = []
         while self.peek() and self.peek() not in end + "\n":
@@ -83,7 +83,7 @@ class _Walker:
             self.at += 1
         return tuple(parts)
 
-    def pair(self, table: Path) -> None:
+    def pair(self, table: KeyPath) -> None:
         """Read `key = value` of a table."""
         offset = self.tokens[self.at][1]
         path = table + self.key("=")
@@ -92,7 +92,7 @@ class _Walker:
         self.at += self.peek() == "="
         self.value(path)
 
-    def value(self, path: Path) -> None:
+    def value(self, path: KeyPath) -> None:
         """Read a value; only lists and inline tables hold places of their own."""
         opening = self.peek()
         if opening not in ("[", "{"):

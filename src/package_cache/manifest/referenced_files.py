@@ -12,10 +12,10 @@ from package_cache.manifest.model import ALLOW_OUTSIDE
 
 
 @dataclass(frozen=True)
-class Beside:
+class ManifestFolder:
     """The folder of a manifest, from where its paths are seen."""
 
-    folder: Path
+    path: Path
     allow_outside: bool = False
 
     def check(self, text: str) -> tuple[str, str] | None:
@@ -23,7 +23,7 @@ class Beside:
         if self.allow_outside:
             return None
         try:
-            Inside(self.folder, Links.BENEATH).status(text)
+            Inside(self.path, Links.BENEATH).status(text)
         except OSError as error:
             if error.errno in (errno.EXDEV, errno.ELOOP) or os.path.normpath(text).startswith(".."):
                 hint = f"name one below that folder, or allow others with {ALLOW_OUTSIDE}"
@@ -34,7 +34,7 @@ class Beside:
         """Return the bytes of a file, up to the bound of that name; None if no such file may be read."""
         try:
             if self.allow_outside:
-                return read_bounded(self.folder / text, bound)
-            return Inside(self.folder, Links.BENEATH).read(text, bound)
+                return read_bounded(self.path / text, bound)
+            return Inside(self.path, Links.BENEATH).read(text, bound)
         except (OSError, ValueError):  # such as a name longer than the file system takes
             return None

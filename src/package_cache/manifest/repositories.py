@@ -26,7 +26,7 @@ from collections.abc import Collection, Iterable
 from package_cache.fields import shown
 from package_cache.manifest.checks import a_name, check_system, form, known
 from package_cache.manifest.model import Group, Pin, Repository
-from package_cache.manifest.referenced_files import Beside
+from package_cache.manifest.referenced_files import ManifestFolder
 from package_cache.manifest.repository_keys import trusted_keys
 from package_cache.manifest.toml_getters import Table
 from package_cache.uris import HOW_TO_LOG_IN, URI, has_credentials
@@ -49,10 +49,10 @@ PRIORITIES = range(-32768, 32768)
 
 
 def read_repositories(
-    root: Table, groups: Iterable[Group], beside: Beside
+    root: Table, groups: Iterable[Group], folder: ManifestFolder
 ) -> tuple[tuple[Repository, ...], tuple[Pin, ...]]:
     """Read all `[[repository]]` tables, whose keys are looked up `beside` the manifest, and all `[[pin]]` tables."""
-    found = [repository for table in root.tables("repository") if (repository := _repository(table, beside)).name]
+    found = [repository for table in root.tables("repository") if (repository := _repository(table, folder)).name]
     named: dict[str, list[Repository]] = {}
     for repository in found:
         same = named.setdefault(repository.name, [])
@@ -102,7 +102,7 @@ def _check_uri(text: str) -> tuple[str, str | None] | None:
     return form(URI, "the URI of a repository", hint)(text)
 
 
-def _repository(table: Table, beside: Beside) -> Repository:
+def _repository(table: Table, folder: ManifestFolder) -> Repository:
     table.only(*REPOSITORY_KEYS)
     name = table.text("name", '"tools"', a_name("a repository"), needed=True)
     is_suite = form(SUITE, "a suite", "write one like stable, or ./ for a flat repository")
@@ -114,7 +114,7 @@ def _repository(table: Table, beside: Beside) -> Repository:
         table.place(),
         _components(table),
         _systems(table),
-        trusted_keys(table, beside),
+        trusted_keys(table, folder),
         table.flag("allow-unsigned"),
         _priority(table),
         table.flag("allow-expired"),

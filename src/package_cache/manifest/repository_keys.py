@@ -9,9 +9,9 @@ fingerprint = "0123…CDEF"               the same; beside a key: the one of it 
 import re
 from collections.abc import Sequence
 
-from package_cache.manifest.checks import FirstPlaces
+from package_cache.manifest.checks import Duplicates
 from package_cache.manifest.model import TrustedKeys
-from package_cache.manifest.referenced_files import Beside
+from package_cache.manifest.referenced_files import ManifestFolder
 from package_cache.manifest.toml_getters import Table
 from package_cache.openpgp import PublicKey, read_public_keys, written_fingerprint
 
@@ -20,7 +20,7 @@ HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f\s]{8,}", re.ASCII)
 HOW_TO_WRITE = "write all 40 digits, as gpg --show-keys FILE shows them: a shorter one can be of anybody's key"
 
 
-def trusted_keys(table: Table, beside: Beside) -> TrustedKeys | None:
+def trusted_keys(table: Table, folder: ManifestFolder) -> TrustedKeys | None:
     """Return who must have signed a repository; a `key` that is no file is a fingerprint, or a slip."""
     asked = _fingerprints(table)
     text = table.text("key", EXAMPLE, empty=True, lines=True)
@@ -32,10 +32,10 @@ def trusted_keys(table: Table, beside: Beside) -> TrustedKeys | None:
     if "\n" in text or "\t" in text:
         table.wrong(["key"], "has several lines and is no OpenPGP key", f"write key = {EXAMPLE}, or the armoured key")
         return None
-    if not table.problems.accepts((text, place), beside.check):
+    if not table.problems.accepts((text, place), folder.check):
         return None
-    path = beside.folder / text
-    content = beside.read(text, "keyring-bytes")
+    path = folder.path / text
+    content = folder.read(text, "keyring-bytes")
     if content is not None:
         return TrustedKeys(place, _chosen(table, content, asked, f"{path} "), file=path)
     fingerprint = written_fingerprint(text)
@@ -56,11 +56,11 @@ def _fingerprints(table: Table) -> tuple[str, ...]:
     else:
         one = table.text(key, example)
         found = [(one, table.place(key))] if one else []
-    places = FirstPlaces(table.problems)
+    duplicates = Duplicates(table.problems)
     fingerprints = []
     for text, place in found:
         if fingerprint := written_fingerprint(text):
-            places.check(fingerprint, place, f"fingerprint {fingerprint}")
+            duplicates.check(fingerprint, place, f"fingerprint {fingerprint}")
             fingerprints.append(fingerprint)
         else:
             table.problems.add(place, f"{text!r} is not the fingerprint of a key", HOW_TO_WRITE)

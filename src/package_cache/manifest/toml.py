@@ -29,7 +29,7 @@ from package_cache.bounded_toml import load_toml
 from package_cache.bounds import bound, excess, how_to_raise
 from package_cache.debconf import DebconfAnswer
 from package_cache.manifest.checks import (
-    FirstPlaces,
+    Duplicates,
     Found,
     Problems,
     a_name,
@@ -41,7 +41,7 @@ from package_cache.manifest.checks import (
 from package_cache.manifest.images import read_images
 from package_cache.manifest.model import Group, Manifest, Place, RequestedPackage
 from package_cache.manifest.positions import positions
-from package_cache.manifest.referenced_files import Beside
+from package_cache.manifest.referenced_files import ManifestFolder
 from package_cache.manifest.repositories import read_mirrors, read_repositories
 from package_cache.manifest.toml_getters import Table
 from package_cache.names import ARCHITECTURE, NO_MACHINE
@@ -64,16 +64,16 @@ _HEADER = re.compile(r"^[ \t]*+\[", re.MULTILINE)
 
 def read_toml(path: Path, digest: str, problems: Problems, *, allow_outside: bool = False) -> Manifest:
     """Read the text in `problems`, to which goes what is wrong. Its paths lead to files `beside` it."""
-    beside = Beside(path.parent, allow_outside)
+    folder = ManifestFolder(path.parent, allow_outside)
     values = _values(problems)
     if values is None:
         return Manifest(path, digest, ())
     root = Table(problems, positions(problems.text), values)
     root.only("group", "repository", "pin", "image", "mirrors", "snapshots", "max-age", "companion-architectures")
-    places = FirstPlaces(problems)
-    groups = [group for table in root.tables("group") for group in _groups(table, places)]
-    repositories, pins = read_repositories(root, groups, beside)
-    images = read_images(root, groups, beside)
+    duplicates = Duplicates(problems)
+    groups = [group for table in root.tables("group") for group in _groups(table, duplicates)]
+    repositories, pins = read_repositories(root, groups, folder)
+    images = read_images(root, groups, folder)
     mirrors, snapshots = read_mirrors(root)
     age = root.text("max-age", '"30d"', parsed(parse_age), empty=True)
     return Manifest(
@@ -101,7 +101,7 @@ def _values(problems: Problems) -> dict[str, object] | None:
     return None
 
 
-def _groups(table: Table, places: FirstPlaces) -> list[Group]:
+def _groups(table: Table, duplicates: Duplicates) -> list[Group]:
     """Return one group for each OS release of a `[[group]]`; none where its name is wrong."""
     table.only(*GROUP_KEYS)
     name = table.text("name", '"ssh"', a_name("a group"), needed=True)
@@ -115,7 +115,7 @@ def _groups(table: Table, places: FirstPlaces) -> list[Group]:
     for release, place in table.items("systems", '["ubuntu18.04"]', needed=True):
         if table.problems.accepts((release, place), check_system) and name is not None:
             what = f"group {name!r} for {release}"
-            places.check((name, release), place, what, "put all its packages in one table")
+            duplicates.check((name, release), place, what, "put all its packages in one table")
             system = System.parse(release)
             group = Group(
                 name, system.distribution, system.version, packages, place, architectures,
@@ -162,7 +162,7 @@ def _architectures(
 def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:
     """Return the answers in `debconf = [{ ... }]` or `[[group.debconf]]`, which TOML reads alike."""
     found = []
-    places = FirstPlaces(table.problems)
+    duplicates = Duplicates(table.problems)
     for item in table.tables("debconf"):
         item.only("package", "question", "type", "value")
         package = item.text("package", '"krb5-config"', needed=True)
@@ -173,7 +173,7 @@ def _debconf(table: Table) -> tuple[tuple[DebconfAnswer, Place], ...]:
             answer = DebconfAnswer(package, question, kind, value or "")
             if wrong := answer.wrong():
                 item.wrong([wrong[0]], wrong[1], wrong[2])
-            places.check(question, item.place(), f"an answer to {question!r}")
+            duplicates.check(question, item.place(), f"an answer to {question!r}")
             found.append((answer, item.place()))
     return tuple(found)
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from package_cache.manifest.checks import CONTROL, Check, FirstPlaces, Found, Problems
+from package_cache.manifest.checks import CONTROL, Check, Duplicates, Found, Problems
 from package_cache.manifest.model import Place
-from package_cache.manifest.positions import Path as Way
-from package_cache.manifest.positions import name_of
+from package_cache.manifest.positions import KeyPath, name_of
 from package_cache.uris import has_credentials
 
 KINDS = {
@@ -28,10 +27,10 @@ class Table:
     """One table: returns its values by type, and records what is missing, unknown, wrong, or of another type."""
 
     problems: Problems
-    positions: Mapping[Way, int]
+    positions: Mapping[KeyPath, int]
     """Where each field of the document stands."""
     values: Mapping[str, Any]
-    way: Way = ()
+    way: KeyPath = ()
 
     def place(self, *way: str | int) -> Place:
         """Return where the table or a field of it stands; of a field that is not written, where its table does."""
@@ -102,11 +101,11 @@ class Table:
     ) -> tuple[str, ...]:
         """Return a list of texts. Records those that fail a check or, if said `what` they are, are there twice."""
         found = self.items(key, example, needed=needed)
-        places = FirstPlaces(self.problems)
+        duplicates = Duplicates(self.problems)
         for text, place in found:
             self.problems.accepts((text, place), check)
             if what and not has_credentials(text):  # which no message may repeat
-                places.check(text, place, f"{what} {text!r}")
+                duplicates.check(text, place, f"{what} {text!r}")
         return tuple(text for text, _ in found)
 
     def items(self, key: str, example: str, *, needed: bool = False) -> list[Found]:

@@ -84,5 +84,6 @@ def test_a_file_that_cannot_be_written_changes_nothing(
     status: int, shell: str, make_command: MakeCommand, tmp_path: Path
 ) -> None:
     command = make_command(["echo fallback"], status=status)
-    plain = run_in(shell, command, tmp_path)
-    assert run_in(shell, f"set -eu\nPACKAGE_CACHE_REPORT=/nowhere/report\n{command}", tmp_path) == plain
+    commands = command, f"set -eu\nPACKAGE_CACHE_REPORT=/nowhere/report\n{command}"
+    plain, reporting = (run_in(shell, each, tmp_path) for each in commands)
+    assert (reporting.returncode, reporting.stdout, reporting.stderr) == (plain.returncode, plain.stdout, plain.stderr)

@@ -24,7 +24,7 @@ WAYS = {
     "SIGTERM to the process group": (signal.SIGTERM, Whom.GROUP),
     "Ctrl-C": (signal.SIGINT, Whom.GROUP),
 }
-ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, REAL_JOBS)), 20)
+ROWS = spread(list(itertools.product(range(MOMENTS), WAYS, REAL_JOBS)), 15)
 assert len(set(ROWS)) == len(ROWS)
 
 _seconds: dict[tuple[str, str], float] = {}

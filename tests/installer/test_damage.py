@@ -1,9 +1,11 @@
 """A cache that is not what its index states is refused before anything is touched."""
 
+import itertools
 import os
 from pathlib import Path
 
 import pytest
+from tests.faults.spread import spread
 from tests.faults.test_cache import DAMAGES
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import SyntheticCache
@@ -19,9 +21,11 @@ def alter(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [how for how in DAMAGES if how != "unreadable"])
-@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])
-@pytest.mark.parametrize("which", ["pool", "Packages", "packages.json", "Release", "amd64.group"])
+VICTIMS = ("pool", "Packages", "packages.json", "Release", "amd64.group")
+ROWS = itertools.product(VICTIMS, ("ubuntu16.04", "ubuntu18.04"), (how for how in DAMAGES if how != "unreadable"))
+
+
+@pytest.mark.parametrize(("which", "system", "damage"), spread(list(ROWS), 25))
 def test_a_damaged_file(which: str, damage: str, cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
     good, bad = make_deb(debs, "good"), make_deb(debs, "bad")
     folder = cache.add("tools", ["good", "bad"], [good, bad])

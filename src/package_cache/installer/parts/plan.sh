@@ -40,8 +40,8 @@ write_configuration() {
     } 2>/dev/null >"${work}/apt.conf"
 }
 
-# ask_apt PROGRAM ARGUMENT...: set `said` to what it says with the private configuration, within 5 minutes.
-ask_apt() { said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} ${TIMEOUT:+"${TIMEOUT}" --foreground -k 10 300} "$@" 2>&1 </dev/null); }
+# ask_apt PROGRAM ARGUMENT...: set `said` to what it says with the private configuration.
+ask_apt() { said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} "$@" 2>&1 </dev/null); }
 
 # link_indexes [IMAGE]: give apt the groups' indexes, or those for IMAGE, named as if it had fetched them. 41
 link_indexes() {

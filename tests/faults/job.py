@@ -56,7 +56,7 @@ class Job:
         return command.replace(" --cache ", f" {self.options} --cache ", 1)
 
     def change_installer(self, change: Callable[[str], str]) -> None:
-        """Give the job a cache of its own, whose installer is changed."""
+        """Copy the cache, change the installer in the copy, and let the job use that one."""
         self.room.sh("cp -r /cache /own")
         self.cache = "/own"
         installer = self.room.container.path("/own/install_group.sh")

@@ -42,10 +42,10 @@ class SystemApt:
 def each_system(manifest: Manifest, options: Options, listener: Listener) -> tuple[SystemSources, ...]:
     """Return the sources of each system of a manifest, in order.
 
-    All that needs no network is checked before the keys of distributions are fetched, and all that needs no threads
-    is done here: systems of one distribution share its keys. Raises `ManifestError` with every group of an unknown
-    system, else with every repository whose key is missing, `ToolMissingError`, `PackageCacheError` if this machine
-    cannot run the precommands of one.
+    Tools, releases and the isolation for precommands are checked before the keys of a distribution are fetched, and
+    these are fetched before any threads start: systems of one distribution share them. Raises `ManifestError` with
+    every group of an unknown system, else with every repository whose key is missing, `ToolMissingError`,
+    `PackageCacheError` if this machine cannot run the precommands of one, and what `keyring_for` raises.
     """
     need_for_lock(manifest, options)
     known: dict[System, Release] = {}

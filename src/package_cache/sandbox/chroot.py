@@ -40,7 +40,7 @@ def copied_root(root: Path, binds: Mapping[str, Path], *, network: bool) -> Iter
         for inside, source in shown.items():
             _copy(source, on_the_host(copy, resolved_inside(copy, inside)))
         stack.callback(end_processes, copy)
-        yield Container((find_tool("env"), "-i", *_ENVIRONMENT, find_tool("chroot"), str(copy)), stack)
+        yield Container((find_tool("env"), "-i", *_ENVIRONMENT, find_tool("chroot"), str(copy)), (), stack)
 
 
 def end_processes(root: Path, limit: float = 10.0) -> None:

@@ -32,6 +32,12 @@ _FAMILIES = (38, 40)
 
 _BOX = f"{STAGE}/box"
 
+ROOT = f"{_BOX}/root"
+"""Where a container's files are for its `outside`."""
+
+CHANGES = f"{_BOX}/upper"
+"""Where only what was changed is (overlay, Linux's Documentation/filesystems/overlayfs.rst); not there for a copy."""
+
 
 @dataclass(frozen=True)
 class Container:
@@ -39,6 +45,8 @@ class Container:
 
     enter: tuple[str, ...]
     """The argv prefix of a command inside, in a clean environment."""
+    outside: tuple[str, ...]
+    """The argv prefix of this machine's own programs, with the ids of the root, which see its files in `ROOT`."""
     ended: contextlib.ExitStack = field(repr=False)
     """Ends all of it when closed."""
 
@@ -63,6 +71,11 @@ class Container:
                 self.ended.close()
             raise
 
+    def stop(self) -> None:
+        """End all processes inside for good; `outside` goes on, and finds the files as they left them."""
+        runc = self.enter[len(self.outside) :]
+        run([*self.outside, *runc[: runc.index("exec")], "delete", "--force", "box"], timeout=60)
+
 
 @contextlib.contextmanager
 def sandbox(
@@ -73,6 +86,7 @@ def sandbox(
     emulated: bool = False,
     started: bool = True,
     disk: str = DISK,
+    hostname: str = "localhost",
 ) -> Iterator[Container]:
     """Yield a running disposable copy of `root` while the block runs; `root` itself is never changed.
 
@@ -87,7 +101,7 @@ def sandbox(
     # The file itself: the folder of a link to it may be closed to the ids inside.
     runc = (str(Path(find_tool("runc")).resolve()), "--root", f"{_BOX}/state")
     shown = checked_binds(binds or {})
-    config = _config(shown, network=network)
+    config = _config(shown, network=network) | {"hostname": hostname}
     if not started:
         config["process"]["args"] = ["/proc/self/exe"]  # runc wants to see a program
     before = [f"mount -t tmpfs -o mode=755 tmpfs {STAGE}; cd {STAGE}; mkdir box", *_bind_lines("lower", root.resolve())]
@@ -107,7 +121,7 @@ def sandbox(
     before += () if has_ids else (_SEND,)
     with contextlib.ExitStack() as stack:
         holder = stack.enter_context(hold(setup, ["--mount", "--pid"], user=True, before=before))
-        container = Container((*holder.enter, *runc, "exec", "--no-new-privs", "box"), stack)
+        container = Container((*holder.enter, *runc, "exec", "--no-new-privs", "box"), holder.enter, stack)
         for name in ("resolv.conf", "hosts") if network else ():
             with contextlib.suppress(FileNotFoundError):
                 text = Path("/etc", name).read_text()

@@ -134,12 +134,13 @@ def disposable_root(
     network: bool = False,
     binds: Mapping[str, Path] | None = None,
     started: bool = True,
+    hostname: str = "localhost",
 ) -> contextlib.AbstractContextManager[Container]:
     """Run a disposable copy of `root` while a `with` block runs, as `sandbox.container.sandbox` does.
 
-    With `CHROOT`, `binds` are copied into it and the network is that of the machine in any case.
+    With `CHROOT`, `binds` are copied into it, and network and host name are those of the machine in any case.
     """
     if isolation is Isolation.CHROOT:
         return copied_root(root, binds or {}, network=network)
     emulated = isolation is Isolation.EMULATION
-    return sandbox(root, network=network, binds=binds, emulated=emulated, started=started)
+    return sandbox(root, network=network, binds=binds, emulated=emulated, started=started, hostname=hostname)

@@ -1,0 +1,249 @@
+"""The files of a disposable root, read by this machine's tar from outside of it: nothing of the root vouches for them.
+
+A path is absolute, without a link in its folders. What a container's processes could still change is not read: they
+are ended first.
+"""
+
+import contextlib
+import hashlib
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import IO
+
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.tar_stream import BROKEN, Meter, tar_stream
+from package_cache.process import piped, run
+from package_cache.sandbox.container import CHANGES, ROOT, Container
+
+_LIST = f"{ROOT}/../paths"
+"""The names that tar reads: beside the root, in the memory of the container."""
+
+_ATTRIBUTES = ("SCHILY.acl.", "SCHILY.xattr.security.capability", "SCHILY.xattr.user.")
+"""How GNU tar writes access control lists and extended attributes that belong to a file (acl(5), capabilities(7))."""
+
+_OF_OVERLAY = "SCHILY.xattr.user.overlay."
+_OPAQUE = f"{_OF_OVERLAY}opaque"
+
+_TAR = (
+    *("tar", "--create", "--one-file-system", "--format=pax", "--pax-option=delete=atime,delete=ctime"),
+    *("--numeric-owner", "--acls", "--xattrs", "--xattrs-include=security.capability", "--xattrs-include=user.*"),
+)
+
+_CHUNK = 1 << 20
+
+
+class Kind(Enum):
+    """What lies at a path. The values are for people."""
+
+    FILE = "file"
+    LINK = "symbolic link"
+    FOLDER = "folder"
+    OTHER = "device or pipe"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What lies at one path."""
+
+    kind: Kind
+    mode: int
+    """The permissions, with the bits of setuid(2)'s kind; of a link 0o777."""
+    uid: int
+    gid: int
+    time: int
+    """Of the last change of its content, in seconds of the epoch."""
+    size: int = 0
+    """Of a file, in bytes."""
+    content: str = ""
+    """A file's SHA-256, a link's target, a device's kind and numbers."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Access control lists and extended attributes, as a pax header has them."""
+    twin: str = ""
+    """Of a hard link: another of its names."""
+
+    def is_like(self, other: "Entry") -> bool:
+        """Return whether nothing but the times, and names elsewhere, can tell the two apart."""
+        return (self.kind, self.mode, self.uid, self.gid, self.content, self.attributes) == (
+            *(other.kind, other.mode, other.uid, other.gid, other.content, other.attributes),
+        )
+
+
+Tree = dict[str, Entry]
+Changes = dict[str, Entry | None]
+"""What is new or differs by its path; None: what is gone."""
+
+
+def whole_tree(container: Container, what: str) -> Tree:
+    """Read all files of a container, of which no process runs. Raise `PackageCacheError`, `BoundError`."""
+    return {path: entry for path, entry, _ in _members(container, [*_TAR, "--directory", ROOT, "."], what)}
+
+
+def tree_after(base: Tree, container: Container, what: str) -> Tree:
+    """Read the files of a container that began with the tree `base`, and whose processes have ended."""
+    if run([*container.outside, "test", "-d", CHANGES], check=False, timeout=60).returncode != 0:
+        return whole_tree(container, what)
+    after = dict(base)
+    hidden: set[str] = set()
+    for path, entry, member in _members(container, [*_TAR, "--directory", CHANGES, "."], what):
+        if _is_whiteout(member):
+            hidden.add(path)
+            after.pop(path, None)
+            continue
+        if member.pax_headers.get(_OPAQUE) == "y" or (path in base and base[path].kind is not entry.kind):
+            hidden.add(path)
+        after[path] = entry
+    below = {path for path in base if any(folder in hidden for folder in folders_of(path))}
+    changed = {path for path, entry in after.items() if base.get(path) is not entry}
+    for path in below - changed:
+        del after[path]
+    return after
+
+
+def changes_between(before: Tree, after: Tree) -> Changes:
+    """Return what differs; of folders that were there before the time does not count."""
+    found: Changes = {path: None for path in before if path not in after}
+    for path, entry in after.items():
+        old = before.get(path)
+        if old is None or not old.is_like(entry) or (entry.kind is not Kind.FOLDER and old.time != entry.time):
+            found[path] = entry
+    return found
+
+
+def contents(
+    container: Container, tree: Tree, paths: Sequence[str], what: str
+) -> Iterator[tuple[str, tarfile.TarInfo, IO[bytes] | None]]:
+    """Yield path, member and content of these, in their order; the content is to be read before the next.
+
+    Raise `PackageCacheError` where a path is not in the tree, or leads through anything but folders.
+    """
+    for path in paths:
+        if path not in tree or any(tree[folder].kind is not Kind.FOLDER for folder in folders_of(path)):
+            raise PackageCacheError(f"cannot read {path!r} of {what}: it is not there, or below a link")
+    if not paths:
+        return
+    names = "".join(f".{path}\0" for path in paths)
+    run([*container.outside, "sh", "-c", f"cat > {_LIST}"], stdin=names, timeout=60)
+    argv = [*_TAR, "--directory", ROOT, "--no-recursion", "--null", f"--files-from={_LIST}"]
+    with _archive([*container.outside, *argv], what) as (archive, members):
+        for member in members:
+            yield path_of(member.name), member, archive.extractfile(member) if member.isreg() else None
+
+
+def _members(container: Container, argv: Sequence[str], what: str) -> Iterator[tuple[str, Entry, tarfile.TarInfo]]:
+    found: Tree = {}
+    with _archive([*container.outside, *argv], what) as (archive, members):
+        for member in members:
+            path = path_of(member.name)
+            if member.islnk():
+                twin = path_of(member.linkname)
+                if twin not in found:
+                    raise PackageCacheError(f"cannot read {what}: {path!r} is a link to {twin!r}, which did not come")
+                entry = replace(found[twin], twin=twin)
+            else:
+                entry = entry_of(archive, member)
+            found[path] = entry
+            yield path, entry, member
+
+
+@contextlib.contextmanager
+def _archive(argv: Sequence[str], what: str) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
+    try:
+        with piped(argv) as stream, tar_stream(stream, Meter(what)) as found:
+            yield found
+            while stream.read(_CHUNK):  # tar(1) fills its last record, and ends with an error where nobody reads it
+                pass
+    except BROKEN as error:
+        raise PackageCacheError(f"cannot read {what}: {error}") from error
+
+
+def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+    """Return what a member of an archive is; its content is read. A hard link has no content of its own."""
+    kind, mode, size, content = Kind.OTHER, member.mode & 0o7777, 0, ""
+    if member.isdir():
+        kind = Kind.FOLDER
+    elif member.issym():
+        kind, mode, content = Kind.LINK, 0o777, member.linkname
+    elif member.isreg():
+        kind, size = Kind.FILE, member.size
+        stream = archive.extractfile(member)
+        assert stream is not None
+        content = _sha256(stream)
+    else:
+        content = f"{member.type!r} {member.devmajor} {member.devminor}"
+    return Entry(kind, mode, member.uid, member.gid, int(member.mtime), size, content, _attributes(member.pax_headers))
+
+
+def _sha256(stream: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _attributes(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    own = (item for item in headers.items() if item[0].startswith(_ATTRIBUTES))
+    return tuple(sorted(item for item in own if not item[0].startswith(_OF_OVERLAY)))
+
+
+def _is_whiteout(member: tarfile.TarInfo) -> bool:
+    return member.ischr() and (member.devmajor, member.devminor) == (0, 0)
+
+
+def path_of(name: str) -> str:
+    """Return the path of a member's name, such as `./usr/bin/` or `usr/bin`."""
+    return "/" + name.removeprefix(".").strip("/")
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """Yield the folders above a path, the nearest first, without the root."""
+    while (path := path.rpartition("/")[0]):
+        yield path
+
+
+_MOST_LINKS = 40
+"""As Linux follows them (path_resolution(7))."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path leads in a tree."""
+
+    path: str
+    """Without a link in its folders; of what is not there, up to the first name that is not."""
+    rest: str
+    """What comes behind the first name that is not there, with a slash before it; else empty."""
+    links: tuple[str, ...]
+    """The links that were followed."""
+
+    @property
+    def whole(self) -> str:
+        """The path, there or not."""
+        return self.path + self.rest
+
+
+def lookup(tree: Tree, path: str, *, follow: bool) -> Place | None:
+    """Return where an absolute path leads (path_resolution(7)); None for a loop. The last link only with `follow`."""
+    links: list[str] = []
+    names = path.split("/")[::-1]
+    at = ""
+    while names:
+        name = names.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            at = at.rpartition("/")[0]
+            continue
+        at = f"{at}/{name}"
+        entry = tree.get(at)
+        if entry is None:
+            break
+        if entry.kind is Kind.LINK and (follow or any(names)):
+            if len(links) == _MOST_LINKS:
+                return None
+            links.append(at)
+            names += entry.content.split("/")[::-1]
+            at = "" if entry.content.startswith("/") else at.rpartition("/")[0]
+    rest = "".join(f"/{name}" for name in reversed(names) if name not in ("", "."))
+    return Place(at or "/", rest, tuple(links))

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 
 from package_cache.debconf import DebconfAnswer
@@ -152,6 +153,38 @@ class CheckedImage:
     where: Where
     groups: tuple[str, ...] = ()
     """None named: all of the manifest."""
+    record: bool = True
+    """Whether `record --manifest` records these groups in it. Never true of a status file: it has no root."""
+
+
+class RuleKind(Enum):
+    """What a recording does with a path that differs between two installations of the same packages."""
+
+    DROP = "drop"
+    """Leave it out: it is no part of the result, such as a log."""
+    KEEP = "keep"
+    """Record it as it is: every recorded content works in every container."""
+    REGENERATE = "regenerate"
+    """Make it anew in each container by a command, such as a host key."""
+    LIVE = "live"
+    """Record nothing of a group that has it: dpkg must install the group in each container."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a recording does with the paths of a pattern."""
+
+    path: str
+    """A pattern of absolute paths: `*` matches within one component, `?` one character of it, and the component `**`
+    any number of components (at the end at least one)."""
+    kind: RuleKind
+    reason: str
+    command: str = ""
+    """Of a regenerated file: shell, run with the path to write as `$1`."""
+    place: Place | None = None
+    """None: it is one of the program's own rules."""
+    written_with: str = ""
+    """Of a regenerated file without a command: the regenerated file whose command writes this one, too."""
 
 
 @dataclass(frozen=True)
@@ -172,3 +205,7 @@ class Manifest:
     images: tuple[CheckedImage, ...] = ()
     companion_architectures: tuple[str, ...] = ()
     """Of packages that images may have beside those of their own architecture."""
+    rules: tuple[Rule, ...] = ()
+    """For recordings. They precede the program's own: the first that matches a path applies."""
+    sets: tuple[tuple[str, ...], ...] = ()
+    """Names of groups that jobs install one after the other, in that order: recorded as such."""

@@ -1,0 +1,1 @@
+"""Recordings: what an installation changed in an image, written once, so that containers repeat it without dpkg."""

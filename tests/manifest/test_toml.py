@@ -15,6 +15,7 @@ from package_cache.manifest import read_manifest
 from package_cache.manifest.images import KEYS as IMAGE_KEYS
 from package_cache.manifest.model import Group, Pin, Place, Repository, TrustedKeys
 from package_cache.manifest.repositories import PIN_KEYS, REPOSITORY_KEYS
+from package_cache.manifest.rules import KEYS as RULE_KEYS
 from package_cache.manifest.toml import GROUP_KEYS
 from package_cache.openpgp import read_public_keys
 
@@ -200,7 +201,13 @@ def test_the_examples_are_right() -> None:
 
 
 def test_the_table_has_every_key_and_no_other() -> None:
-    fields = re.findall(r"^\| `(group|repository|pin|image)\.([a-z-]+)`", TEXT, re.MULTILINE)
-    known = {"group": GROUP_KEYS, "repository": REPOSITORY_KEYS, "pin": PIN_KEYS, "image": IMAGE_KEYS}
+    fields = re.findall(r"^\| `(group|repository|pin|image|rule)\.([a-z-]+)`", TEXT, re.MULTILINE)
+    known = {
+        "group": GROUP_KEYS,
+        "repository": REPOSITORY_KEYS,
+        "pin": PIN_KEYS,
+        "image": IMAGE_KEYS,
+        "rule": RULE_KEYS,
+    }
     for name, keys in known.items():
         assert {key for table, key in fields if table == name} == set(keys)

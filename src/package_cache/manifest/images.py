@@ -5,6 +5,7 @@ name = "training"
 reference = "docker://host/training:2"  or root = "a folder", or status = "a file" with system = "ubuntu18.04"
 architecture = "arm64"                  where it does not say it itself
 groups = ["ssh"]                        all of the manifest, if it is missing
+record = false                          no recordings are made for it
 """
 
 from collections.abc import Collection, Iterable
@@ -16,7 +17,7 @@ from package_cache.manifest.referenced_files import ManifestFolder
 from package_cache.manifest.toml_getters import Table
 from package_cache.names import ARCHITECTURE
 
-KEYS = ("name", "reference", "root", "status", "system", "architecture", "groups")
+KEYS = ("name", "reference", "root", "status", "system", "architecture", "groups", "record")
 KINDS = ("reference", "root", "status")
 
 
@@ -42,7 +43,7 @@ def _image(table: Table, folder: ManifestFolder, groups: Collection[str], duplic
     )
     asked = table.texts("groups", '["ssh"]', known(groups, "group {} in this manifest"), what="group")
     _check_kind(table)
-    return CheckedImage(name or "", table.place(), where, asked)
+    return CheckedImage(name or "", table.place(), where, asked, _record(table, where))
 
 
 def _reference(table: Table, folder: ManifestFolder) -> str | None:
@@ -75,3 +76,12 @@ def _check_kind(table: Table) -> None:
         table.wrong(["system"], "is missing", hint)
     if "system" in table.values and "status" not in kinds:
         table.wrong(["system"], "only a status needs it: the image says it itself", "leave it out")
+
+
+def _record(table: Table, where: Where) -> bool:
+    """Return whether groups are recorded in the image: unless it says no, or has no root."""
+    record = table.flag("record", default=True)
+    if "status" in table.values and not where.has_root and table.values.get("record") is True:
+        hint = "leave it out, or name the image by a reference or root"
+        table.wrong(["record"], "a status file alone is no image in which a group can be recorded", hint)
+    return record and where.has_root

@@ -16,6 +16,7 @@ packages = ["openssh-client", "openssh-server"]
 [[repository]]                          beside the distribution's own; see repositories.py
 [[pin]]                                 whose packages, or which versions, are preferred; see repositories.py
 [[image]]                               images in which groups must install; see images.py
+[[rule]]                                what recordings do with paths that differ between installations; see rules.py
 """
 
 import itertools
@@ -43,6 +44,7 @@ from package_cache.manifest.model import Group, Manifest, Place, RequestedPackag
 from package_cache.manifest.positions import positions
 from package_cache.manifest.referenced_files import ManifestFolder
 from package_cache.manifest.repositories import read_mirrors, read_repositories
+from package_cache.manifest.rules import read_rules, read_sets
 from package_cache.manifest.toml_getters import Table
 from package_cache.names import ARCHITECTURE, NO_MACHINE
 from package_cache.system import COMPATIBLE, DEFAULT_ARCHITECTURE, System
@@ -69,7 +71,10 @@ def read_toml(path: Path, digest: str, problems: Problems, *, allow_outside: boo
     if values is None:
         return Manifest(path, digest, ())
     root = Table(problems, positions(problems.text), values)
-    root.only("group", "repository", "pin", "image", "mirrors", "snapshots", "max-age", "companion-architectures")
+    root.only(
+        "group", "repository", "pin", "image", "rule", "mirrors", "snapshots", "max-age", "companion-architectures",
+        "sets",
+    )  # fmt: skip
     duplicates = Duplicates(problems)
     groups = [group for table in root.tables("group") for group in _groups(table, duplicates)]
     repositories, pins = read_repositories(root, groups, folder)
@@ -78,7 +83,7 @@ def read_toml(path: Path, digest: str, problems: Problems, *, allow_outside: boo
     age = root.text("max-age", '"30d"', parsed(parse_age), empty=True)
     return Manifest(
         path, digest, tuple(groups), repositories, mirrors, snapshots, parse_age(age) if age else None, pins, images,
-        _companion_architectures(root),
+        _companion_architectures(root), read_rules(root), read_sets(root, groups),
     )  # fmt: skip
 
 

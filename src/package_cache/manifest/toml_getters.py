@@ -117,23 +117,43 @@ class Table:
     ) -> "list[Found | Table]":
         """Return a list of texts and, where they may be in it, of `tables` such as `{name = "…"}`, in its order."""
         values = self._typed(key, list, example, needed=needed)
+        return [] if values is None else self._listed((key,), values, example, tables=tables)
+
+    def lists(self, key: str, example: str) -> list[list[Found]]:
+        """Return a list of lists of texts, each text with its place; none of them may be empty."""
+        values = self._typed(key, list, example)
         if values == []:
             self.wrong([key], "is an empty list", f"write {key} = {example}")
-        found: list[Found | Table] = []
+        found = []
         for index, value in enumerate(values or ()):
-            if tables and isinstance(value, dict):
-                found.append(replace(self, values=value, way=(*self.way, key, index)))
-            elif not isinstance(value, str):
-                self.wrong([key, index], f"is {_kind(value)}", f"write {key} = {example}")
-            elif not value.strip():
-                self.wrong([key, index], "is empty", "leave it out")
-            elif self._clean([key, index], value):
-                found.append((value.strip(), self.place(key, index)))
+            if isinstance(value, list):
+                listed = self._listed((key, index), value, example, tables=False)
+                found.append([item for item in listed if not isinstance(item, Table)])
+            else:
+                self.wrong([key, index], f"is {_kind(value)} and must be a list", f"write {key} = {example}")
         return found
 
-    def flag(self, key: str) -> bool:
-        """Return a switch; False where it is not there."""
-        return bool(self._typed(key, bool, "true"))
+    def _listed(self, way: KeyPath, values: Sequence[Any], example: str, *, tables: bool) -> "list[Found | Table]":
+        """Return the texts and, where they may be in it, tables of a list that stands at `way`."""
+        write = f"write {way[0]} = {example}"
+        if not values:
+            self.wrong(way, "is an empty list", write)
+        found: list[Found | Table] = []
+        for index, value in enumerate(values):
+            if tables and isinstance(value, dict):
+                found.append(replace(self, values=value, way=(*self.way, *way, index)))
+            elif not isinstance(value, str):
+                self.wrong([*way, index], f"is {_kind(value)}", write)
+            elif not value.strip():
+                self.wrong([*way, index], "is empty", "leave it out")
+            elif self._clean([*way, index], value):
+                found.append((value.strip(), self.place(*way, index)))
+        return found
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Return a switch; the default where it is not there."""
+        value: bool | None = self._typed(key, bool, str(not default).lower())
+        return default if value is None else value
 
     def integer(self, key: str, example: str, *, needed: bool = False) -> int | None:
         """Return a whole number."""

@@ -8,10 +8,15 @@ import hashlib
 import importlib.resources
 import json
 import re
-import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 
-from package_cache.manifest.model import Rule, RuleKind
+from package_cache.bounded_toml import load_toml
+from package_cache.manifest.checks import Problems
+from package_cache.manifest.model import Rule
+from package_cache.manifest.positions import positions
+from package_cache.manifest.rules import read_rules
+from package_cache.manifest.toml_getters import Table
 
 _WITHIN = {"*": "[^/]*", "?": "[^/]"}
 """What the wildcards of one component match."""
@@ -39,12 +44,12 @@ class Rules:
 @functools.cache
 def own_rules() -> tuple[Rule, ...]:
     """Return the program's own rules, in the order in which they apply."""
-    text = importlib.resources.files(__package__).joinpath("rules.toml").read_text(encoding="utf-8")
-    return tuple(_rule(**row) for row in tomllib.loads(text)["rule"])
-
-
-def _rule(*, path: str, kind: str, reason: str, command: str = "", written_with: str = "") -> Rule:
-    return Rule(path, RuleKind(kind), reason, command, written_with=written_with)
+    file = importlib.resources.files(__package__).joinpath("rules.toml")
+    text = file.read_text(encoding="utf-8")
+    problems = Problems(file.name, text)
+    rules = read_rules(Table(problems, positions(text), load_toml(text)))
+    problems.raise_if_any()
+    return tuple(replace(rule, place=None) for rule in rules)
 
 
 def _regex(pattern: str) -> str:

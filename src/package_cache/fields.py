@@ -94,6 +94,14 @@ class Fields:
         self.wrong(key, f"must be a number of bytes greater than 0{' and less than 2^63' if value else ''}")
         return 0
 
+    def seconds(self, key: str) -> float:
+        """Return a duration in seconds."""
+        value = self.values.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < SIZE_LIMIT:  # also not NaN
+            return float(value)
+        self.wrong(key, "must be a number of seconds, and less than 2^63")
+        return 0.0
+
     def tables(self, key: str) -> "list[Fields]":
         """Return a list of tables; none where it is not there."""
         value = self.values.get(key, [])

@@ -88,7 +88,7 @@ def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
             raise UsageError(f"cannot stage {name!r}: this is not a valid group name")
     groups = description.chosen(names)
     read = [read_group(cache, group) for group in groups]
-    files = {(item.group.name, item.group.system): item.files for item in read}
+    files = {(item.group.name, item.group.system): item.folder for item in read}
     packages = {package.sha256: package for item in read for package in item.packages}
     for package in packages.values():
         if not StoredFile(package.sha256, package.size).is_in(cache):

@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from package_cache.bounded_json import load_json
-from package_cache.cache.layout import DESCRIPTION, FORMAT, INSTALLER, PACKAGE_LIST, CacheFolder, group_folder
+from package_cache.cache.layout import (
+    DESCRIPTION,
+    FORMAT,
+    INDEX,
+    INSTALLER,
+    PACKAGE_LIST,
+    RECORDED_FORMAT,
+    RECORDING,
+    RECORDINGS,
+    RELEASE,
+    CacheFolder,
+    group_folder,
+    is_recording,
+)
 from package_cache.errors import MAY_NOT, CacheError, Problem
 from package_cache.exit_codes import ExitStatus
 from package_cache.fields import Fields
@@ -44,6 +57,11 @@ class DescribedGroup:
     def folder(self) -> str:
         """Its place below the cache."""
         return group_folder(self.name, self.system)
+
+    @property
+    def recording_files(self) -> list[str]:
+        """Return the names of its recordings."""
+        return sorted(filter(is_recording, self.files))
 
 
 @dataclass(frozen=True)
@@ -95,7 +113,8 @@ class Description:
         facts = asdict(self)
         if not self.locked:
             del facts["locked"]
-        return {"format": FORMAT, **facts}
+        has_recordings = any(group.recording_files for group in self.groups)
+        return {"format": RECORDED_FORMAT if has_recordings else FORMAT, **facts}
 
     def content(self) -> bytes:
         """Return the content of `package-cache.json`."""
@@ -136,9 +155,9 @@ def read_description(cache: CacheFolder) -> Description:
     found = document.get("format") if isinstance(document, dict) else None
     if type(found) is not int or found < 1:
         raise _damaged(path, Problem("has no format number", str(path), field="format"))
-    if found > FORMAT:
+    if found > RECORDED_FORMAT:
         raise CacheError(
-            f"cannot read {path}: its format is {found}, this program reads {FORMAT}",
+            f"cannot read {path}: its format is {found}, this program reads {RECORDED_FORMAT}",
             hint="use the package-cache that built it, or a newer one",
             status=ExitStatus.CACHE_TOO_NEW,
         )
@@ -155,7 +174,8 @@ def _damaged(path: Path, *problems: Problem) -> CacheError:
 
 _TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "installer_digest")
 _FILE = re.compile(
-    rf"Packages(?:\.{ARCHITECTURE.pattern}\.{GROUP_NAME.pattern})?|Release|packages\.json|{ARCHITECTURE.pattern}\.group",
+    rf"Packages(?:\.{ARCHITECTURE.pattern}\.{GROUP_NAME.pattern})?|Release|packages\.json|{ARCHITECTURE.pattern}\.group"
+    rf"|recordings\.json|{RECORDING.pattern}",
     re.ASCII,
 )
 """The files of a group's folder: cache/layout.py."""
@@ -181,7 +201,8 @@ def _group(fields: Fields) -> DescribedGroup:
         fields.count("size"),
         _files(fields),
     )
-    for name in ("Packages", "Release", PACKAGE_LIST, *(f"{name}.group" for name in group.architectures)):
+    needed = (INDEX, RELEASE, PACKAGE_LIST, *([RECORDINGS] if group.recording_files else []))
+    for name in (*needed, *(f"{name}.group" for name in group.architectures)):
         if name not in group.files:
             fields.wrong("files", f"does not have {name!r}")
     return group

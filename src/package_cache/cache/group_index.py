@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from debian.deb822 import Deb822
 
 from package_cache.cache.checked_files import read_file
 from package_cache.cache.description import read_description
+from package_cache.cache.file_content import FileContent, sha256_of, size_of
 from package_cache.cache.layout import (
     FORMAT,
     INDEX,
@@ -213,15 +213,13 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
     return found
 
 
-def release_file(files: Mapping[str, bytes], architectures: Sequence[str]) -> bytes:
+def release_file(files: Mapping[str, FileContent], architectures: Sequence[str]) -> bytes:
     """Return the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
 
     It states the hash of each file: apt reads those of its indexes, the installer those of the others.
     """
     lines = ["Origin: Package Cache", f"Date: {NO_DATE}", f"Architectures: {' '.join(architectures)}", "SHA256:"]
-    lines += [
-        f" {hashlib.sha256(content).hexdigest()} {len(content)} {name}" for name, content in sorted(files.items())
-    ]
+    lines += [f" {sha256_of(content)} {size_of(content)} {name}" for name, content in sorted(files.items())]
     return "\n".join([*lines, ""]).encode()
 
 

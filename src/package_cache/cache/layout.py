@@ -11,6 +11,9 @@
         Release                     SHA256 of the other files of this folder
         <architecture>.group        for the installer, one fact a line: "<key> <value>", see group_index.py
         packages.json               the packages, and the hash of each file as the archive has it
+        recording.<architecture>.<sha256>.deb    a recorded installation, for containers whose dpkg status has this
+                                    hash, see docs/cache-format.md; mostly none
+        recordings.json             facts on these, see recording_list.py; only there if there are any
 
 Neither system names nor architectures in these names hold a hyphen before the last one: `ssh-server-ubuntu18.04`
 can only be the group `ssh-server`. Reading needs no write access. A writer takes the lock
@@ -19,13 +22,19 @@ it is removed from the description. Removal goes in the reverse order. So every 
 everything that the description names matches it.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.filesystem.confined import Inside
+from package_cache.names import ARCHITECTURE, SHA256
 
 FORMAT = 1
 """Of the cache. Stands in the description and in each `.group` file; a reader refuses a greater one."""
+
+RECORDED_FORMAT = 2
+"""In the description of a cache that has recordings. An older program cannot copy such a group completely: the number
+tells it so. The `.group` files stay at `FORMAT`, because an older installer ignores recordings."""
 
 DESCRIPTION = "package-cache.json"
 INSTALLER = "install_group.sh"
@@ -35,6 +44,11 @@ POOL = "pool"
 GROUPS = "groups"
 INDEX = "Packages"
 PACKAGE_LIST = "packages.json"
+RELEASE = "Release"
+RECORDINGS = "recordings.json"
+
+RECORDING = re.compile(rf"recording\.{ARCHITECTURE.pattern}\.{SHA256.pattern}\.deb", re.ASCII)
+"""The name of a recording in a group's folder."""
 
 
 def image_index(architecture: str, image: str) -> str:
@@ -45,6 +59,16 @@ def image_index(architecture: str, image: str) -> str:
 def is_index(name: str) -> bool:
     """Return whether a file of a group's folder is an index."""
     return name == INDEX or name.startswith(f"{INDEX}.")
+
+
+def recording_file(architecture: str, status: str) -> str:
+    """Return the name of a recording in a group's folder; `status` is the SHA-256 of dpkg's status before it."""
+    return f"recording.{architecture}.{status}.deb"
+
+
+def is_recording(name: str) -> bool:
+    """Return whether a file of a group's folder is a recording."""
+    return RECORDING.fullmatch(name) is not None
 
 
 def pool_file(sha256: str) -> str:

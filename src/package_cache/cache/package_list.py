@@ -1,13 +1,13 @@
 """`packages.json` of a group's folder: which package files the group takes, and of which files of the archive."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from package_cache.bounded_json import load_json
 from package_cache.errors import CacheError
 from package_cache.fields import Fields
-from package_cache.names import ARCHITECTURE
+from package_cache.names import ARCHITECTURE, PackageRequest
 
 
 @dataclass(frozen=True, order=True)
@@ -51,3 +51,15 @@ def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
     if fields.problems:
         raise CacheError(f"cannot read {file}", problems=fields.problems, hint="build the cache again")
     return packages
+
+
+def needed_on(
+    architecture: str, packages: Iterable[DescribedPackage], architectures: Collection[str], requests: Iterable[str]
+) -> tuple[DescribedPackage, ...]:
+    """Return those of a group's packages that a container of this architecture may need.
+
+    `architectures` and `requests` are the group's. A request may name another architecture, such as `libc6:i386`: what
+    this one needs may then be a package of that.
+    """
+    left_out = {*architectures} - {architecture, *(PackageRequest.parse(text).architecture for text in requests)}
+    return tuple(item for item in packages if item.architecture not in left_out or architecture in item.companion_on)

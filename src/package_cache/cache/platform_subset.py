@@ -1,6 +1,5 @@
 """What a cache holds for one architecture, read and checked: a cache of its own, with the pool of the complete one."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +7,11 @@ from dataclasses import dataclass, replace
 from package_cache.ages import TIME
 from package_cache.cache.checked_files import GroupContents, read_group, read_installer
 from package_cache.cache.description import Description, read_description
-from package_cache.cache.group_index import release_file
+from package_cache.cache.file_content import sha256_of
 from package_cache.cache.layout import INDEX, PACKAGE_LIST, CacheFolder, image_index, pool_file
-from package_cache.cache.package_list import DescribedPackage, list_text
+from package_cache.cache.package_list import DescribedPackage, list_text, needed_on
+from package_cache.cache.recordings import with_recordings
 from package_cache.errors import CacheError
-from package_cache.names import PackageRequest
 
 
 @dataclass(frozen=True)
@@ -53,27 +52,24 @@ def _narrowed(full: GroupContents, architecture: str) -> GroupContents:
     group = full.group
     if group.architectures == (architecture,):
         return full
-    # A request may name another architecture, such as `libc6:i386`: what this one needs may be of that.
-    asked_for = {PackageRequest.parse(text).architecture for text in group.requests}
-    left_out = set(group.architectures) - {architecture} - asked_for
-    packages = tuple(
-        item for item in full.packages if item.architecture not in left_out or architecture in item.companion_on
-    )
+    packages = needed_on(architecture, full.packages, group.architectures, group.requests)
     own = (f"{architecture}.group", image_index(architecture, ""))
     files = {
         INDEX: _paragraphs(full.files[INDEX], packages),
         **{name: content for name, content in full.files.items() if name.startswith(own)},
         PACKAGE_LIST: list_text(packages).encode(),
     }
-    files["Release"] = release_file(files, [architecture])
+    recordings = {item: content for item, content in full.recordings.items() if item.architecture == architecture}
+    folder = with_recordings(files, recordings, [architecture])
     narrowed = replace(
         group,
         architectures=(architecture,),
         packages=len(packages),
         size=sum(item.size for item in packages),
-        files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        files={name: sha256_of(content) for name, content in folder.items()},
     )
-    return GroupContents(narrowed, files, packages)
+    files = {name: content for name, content in folder.items() if isinstance(content, bytes)}
+    return GroupContents(narrowed, files, packages, recordings)
 
 
 _FILENAME = re.compile(rb"^Filename: (.*)$", re.MULTILINE)

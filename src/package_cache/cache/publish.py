@@ -3,15 +3,15 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
-from io import BytesIO
 
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.file_content import FileContent, create_file, sha256_of, size_of
 from package_cache.cache.layout import GROUPS, INSTALLER, POOL, CacheFolder, group_folder
 from package_cache.errors import CacheError
 from package_cache.filesystem.confined import Inside
 
-GroupFiles = Mapping[tuple[str, str], Mapping[str, bytes]]
+GroupFiles = Mapping[tuple[str, str], Mapping[str, FileContent]]
 """The files of some groups, by name and system."""
 
 
@@ -25,6 +25,14 @@ def publish(cache: CacheFolder, description: Description, groups: GroupFiles, in
     for (name, system), files in groups.items():
         publish_group(cache, name, system, files)
     cache.inside.write(INSTALLER, installer, mode=0o755)
+    description.write(cache)
+
+
+def replace_groups(cache: CacheFolder, description: Description, groups: GroupFiles) -> None:
+    """Put groups and the description into a cache that has all their packages and the installer already."""
+    _stop_describing(cache, description)
+    for (name, system), files in groups.items():
+        publish_group(cache, name, system, files)
     description.write(cache)
 
 
@@ -47,8 +55,11 @@ def _stop_describing(cache: CacheFolder, new: Description) -> None:
         replace(old.with_groups(staying, sizes), installer_digest=installer, lock_digest="").write(cache)
 
 
-def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, bytes]) -> None:
-    """Write a group's folder so that a reader finds the old one or the new one, complete."""
+def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mapping[str, FileContent]) -> None:
+    """Write a group's folder so that a reader finds the old one or the new one, complete.
+
+    A file may be copied from the folder that is replaced. Raises `CacheError` if one that is copied was altered.
+    """
     inside, place = cache.inside, group_folder(group, system_name)
     if _holds(inside, place, files):
         return
@@ -56,7 +67,7 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
     new = inside.make_new_folder(GROUPS)
     try:
         for name, content in files.items():
-            inside.create(f"{new}/{name}", BytesIO(content))
+            create_file(inside, f"{new}/{name}", content)
         inside.sync(new)
         inside.set_mode(new, 0o755)
         inside.replace_folder(new, place)
@@ -66,8 +77,15 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
         raise
 
 
-def _holds(inside: Inside, place: str, files: Mapping[str, bytes]) -> bool:
+def _holds(inside: Inside, place: str, files: Mapping[str, FileContent]) -> bool:
     try:
-        return {name: inside.read(f"{place}/{name}", "cache-file-bytes") for name in inside.names(place)} == dict(files)
+        return set(inside.names(place)) == set(files) and all(
+            _has(inside, f"{place}/{name}", content) for name, content in files.items()
+        )
     except OSError:
         return False
+
+
+def _has(inside: Inside, name: str, content: FileContent) -> bool:
+    same_size = inside.status(name).st_size == size_of(content)  # a sparse file can be endless
+    return same_size and inside.sha256(name) == sha256_of(content)

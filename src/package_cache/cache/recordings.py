@@ -1,0 +1,138 @@
+"""Recordings in a cache: files of a group's folder, each with what installing the group into one image comes to.
+
+Nothing here looks into such a file; `docs/cache-format.md` explains it. A recording is for the group as it was:
+`group_digest` identifies that state.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from package_cache.cache.checked_files import read_group, read_recordings
+from package_cache.cache.cleanup import remove_unfinished
+from package_cache.cache.description import DescribedGroup, read_description
+from package_cache.cache.file_content import FileContent, sha256_of, size_of
+from package_cache.cache.group_index import release_file
+from package_cache.cache.layout import (
+    LOCK,
+    PACKAGE_LIST,
+    RECORDINGS,
+    RELEASE,
+    CacheFolder,
+    is_recording,
+    recording_file,
+)
+from package_cache.cache.package_list import needed_on, parse_list
+from package_cache.cache.publish import replace_groups
+from package_cache.cache.recording_list import Recording, recordings_text
+from package_cache.errors import CacheError
+from package_cache.filesystem.write_errors import writing_to
+
+__all__ = [
+    "Recording",
+    "group_digest",
+    "is_recording",
+    "publish_recordings",
+    "read_recordings",
+    "recording_file",
+    "with_recordings",
+]
+
+OTHER_WRITER_LIMIT = 3600.0
+"""Seconds to wait for another writer: a build downloads while it holds the lock."""
+
+Content = TypeVar("Content", bound=FileContent)
+
+
+def group_digest(files: Mapping[str, bytes], architecture: str) -> str:
+    """Return the digest of what a group is for an architecture, by the files of its folder.
+
+    SHA-256 of `<architecture>.group`, then a line for each package file that this architecture may need: its SHA-256,
+    sorted. It is the same for the folder of all architectures and for the part of one. Raises `CacheError` if the
+    group is not for this architecture.
+    """
+    group_file = f"{architecture}.group"
+    if group_file not in files:
+        raise CacheError(f"cannot find {group_file}: the group is not for {architecture}", hint="build the cache again")
+    groups = {name.removesuffix(".group"): text for name, text in files.items() if name.endswith(".group")}
+    lines = b"".join(groups.values()).decode("utf-8", "replace").split("\n")
+    requests = [line.removeprefix("package ") for line in lines if line.startswith("package ")]
+    packages = needed_on(architecture, parse_list(files[PACKAGE_LIST], PACKAGE_LIST), tuple(groups), requests)
+    digest = hashlib.sha256(files[group_file])
+    digest.update("".join(f"{sha256}\n" for sha256 in sorted({item.sha256 for item in packages})).encode())
+    return digest.hexdigest()
+
+
+def with_recordings(
+    files: Mapping[str, bytes], recordings: Mapping[Recording, Content], architectures: Collection[str]
+) -> dict[str, bytes | Content]:
+    """Return the files of a group's folder with these recordings and no others, and the `Release` of all of it.
+
+    `architectures` are those of the group. Without recordings it is the folder as a build makes it.
+    """
+    found: dict[str, bytes | Content] = {
+        name: content for name, content in files.items() if name != RELEASE and not _is_recorded(name)
+    }
+    found.update({recording.file: content for recording, content in recordings.items()})
+    if recordings:
+        found[RECORDINGS] = recordings_text(recordings).encode()
+    return {**found, RELEASE: release_file(found, sorted(architectures))}
+
+
+def publish_recordings(
+    cache: CacheFolder,
+    group: DescribedGroup,
+    recordings: Mapping[Recording, FileContent],
+    *,
+    dropped: Collection[str] = (),
+) -> None:
+    """Add recordings to a group as `read_description` gave it, and remove those whose files are `dropped`.
+
+    Others stay, also those that another process added meanwhile; of the same file the new one replaces the old one.
+    The group's folder is replaced in one rename. The description does not name the group until that is done.
+
+    Raises `CacheError` if the group has changed otherwise, is damaged, or is not what was recorded;
+    `PackageCacheError` with NO_SPACE or READ_ONLY where the cache cannot be written.
+    """
+    with writing_to(cache.path), cache.inside.locked(LOCK, wait=OTHER_WRITER_LIMIT):
+        remove_unfinished(cache)
+        description = read_description(cache)
+        current = next((one for one in description.groups if one.folder == group.folder), None)
+        if current is None or _unrecorded(current) != _unrecorded(group):
+            raise _changed(group)
+        read = read_group(cache, current)
+        for recording, content in recordings.items():
+            _check(group, recording, content, read.files)
+        gone = {*dropped, *(recording.file for recording in recordings)}
+        kept = {recording: content for recording, content in read.recordings.items() if recording.file not in gone}
+        files = with_recordings(read.files, {**kept, **recordings}, current.architectures)
+        new = replace(current, files={name: sha256_of(content) for name, content in files.items()})
+        if new != current:
+            groups = tuple(new if one is current else one for one in description.groups)
+            replace_groups(cache, replace(description, groups=groups), {(new.name, new.system): files})
+
+
+def _is_recorded(name: str) -> bool:
+    return name == RECORDINGS or is_recording(name)
+
+
+def _unrecorded(group: DescribedGroup) -> DescribedGroup:
+    """Return a group without what depends on its recordings."""
+    files = {name: digest for name, digest in group.files.items() if name != RELEASE and not _is_recorded(name)}
+    return replace(group, files=files)
+
+
+def _changed(group: DescribedGroup) -> CacheError:
+    message = f"cannot add recordings to the group {group.name} for {group.system}: it was changed meanwhile"
+    return CacheError(message, hint="record it again")
+
+
+def _check(group: DescribedGroup, recording: Recording, content: FileContent, files: Mapping[str, bytes]) -> None:
+    """Raise `CacheError` for a recording of another state of the group, or of another size than it states."""
+    if recording.group_digest != group_digest(files, recording.architecture):
+        raise _changed(group)
+    if recording.file != recording_file(recording.architecture, recording.status_before):
+        raise ValueError(f"{recording.file} is not the file of its architecture and status")
+    if recording.bytes != size_of(content):
+        raise ValueError(f"{recording.file} has {size_of(content)} bytes, not {recording.bytes}")

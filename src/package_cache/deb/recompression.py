@@ -30,9 +30,14 @@ TARS = {"control.tar": "--ctrl-tarfile", "data.tar": "--fsys-tarfile"}
 """The members that are compressed, and how dpkg-deb(1) returns them decompressed."""
 
 
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-    def flush(self) -> bytes: ...
+class Compressor(Protocol):
+    """Compresses a stream in pieces."""
+
+    def compress(self, data: bytes, /) -> bytes:  # noqa: D102
+        ...
+
+    def flush(self) -> bytes:  # noqa: D102
+        ...
 
 
 def recompress(source: Path, folder: Path, compression: Compression) -> tuple[str, int] | None:
@@ -92,14 +97,14 @@ def rewrite(source: Path, writer: IO[bytes], compression: Compression) -> dict[s
             size = writer.tell() - start_of_header - 60
             writer.write(b"\n" * (size % 2))
             writer.seek(start_of_header)
-            writer.write(_header(f"{tar}{compression.suffix}" if tar else member.name, member, size))
+            writer.write(ar_header(f"{tar}{compression.suffix}" if tar else member.name, member.mtime, size))
             writer.seek(0, os.SEEK_END)
     return digests
 
 
-def _header(name: str, member: ArMember, size: int) -> bytes:
-    """Return the header of an ar member as dpkg-deb writes it: the original's time, root's, an ordinary file."""
-    return f"{name:<16}{int(member.mtime):<12}{0:<6}{0:<6}{'100644':<8}{size:<10}`\n".encode()
+def ar_header(name: str, time: int, size: int) -> bytes:
+    """Return the header of an ar member as dpkg-deb writes it: root's, an ordinary file. `time` is of the epoch."""
+    return f"{name:<16}{int(time):<12}{0:<6}{0:<6}{'100644':<8}{size:<10}`\n".encode()
 
 
 def _compress(source: Path, option: str, writer: IO[bytes], compression: Compression) -> str:
@@ -108,7 +113,7 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
     with _decompressed(source, option) as stream:
         head = stream.read(WHOLE_SIZE)
         digest.update(head)
-        compressor = _compressor(compression, len(head) if len(head) < WHOLE_SIZE else -1)
+        compressor = compressor(compression, len(head) if len(head) < WHOLE_SIZE else -1)
         writer.write(compressor.compress(head))
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
@@ -117,7 +122,8 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
     return digest.hexdigest()
 
 
-def _compressor(compression: Compression, size: int) -> _Compressor:
+def compressor(compression: Compression, size: int) -> Compressor:
+    """Return what compresses `size` bytes, if they are known; -1: any number."""
     if compression.method == "zstd":
         return zstandard.ZstdCompressor(level=compression.level).compressobj(size=size)
     gzip = 16 + zlib.MAX_WBITS  # without name and time

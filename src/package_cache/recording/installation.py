@@ -1,0 +1,126 @@
+"""A real installation in a disposable copy of an image, by the cache's own installer, watched from outside of it."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from package_cache.cache.layout import INSTALLER, CacheFolder
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.temporary import temporary_folder
+from package_cache.process import piped, run
+from package_cache.recording.classes import NotRecordable
+from package_cache.recording.observed import Observed, PlannedPackage
+from package_cache.recording.trace import OPTIONS, Trace, read_trace
+from package_cache.recording.tree import Tree, tree_after, whole_tree
+from package_cache.sandbox.container import ROOT, Container
+from package_cache.sandbox.isolation import Isolation, disposable_root
+
+PLACE = "/recorded-by-package-cache"
+"""The mount point of the cache."""
+
+LIMIT = 3600.0
+"""Seconds that an installation may take."""
+
+_RESULT = "/run/result-of-package-cache"
+_TRACE = f"{ROOT}/../trace"
+
+_FILES = ("hosts", "hostname", "resolv.conf")
+"""Of /etc: what every runtime mounts into a container."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What differs between containers, and must not show in what is recorded."""
+
+    hostname: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    one_processor: bool = False
+
+
+PLAIN = Circumstances("recording")
+OTHER = Circumstances(
+    "another-host-with-a-longer-name",
+    {"TZ": "Pacific/Chatham", "LANG": "de_DE.UTF-8", "LANGUAGE": "de", "USER": "somebody", "COLUMNS": "61"},
+    one_processor=True,
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Where groups are recorded."""
+
+    name: str
+    """For people."""
+    root: Path
+    isolation: Isolation
+    base: Tree
+    """Its files."""
+    cache: CacheFolder
+
+
+def subject_of(name: str, root: Path, isolation: Isolation, cache: CacheFolder) -> Subject:
+    """Read the files of a root."""
+    with disposable_root(root, isolation, started=False) as container:
+        return Subject(name, root, isolation, whole_tree(container, name), cache)
+
+
+@contextlib.contextmanager
+def installation(
+    subject: Subject,
+    group: str,
+    circumstances: Circumstances,
+    *,
+    after: Sequence[str] = (),
+    replaying: Mapping[str, Path] | None = None,
+    watched: bool = False,
+) -> Iterator[tuple[Observed, Container, Mapping[str, str]]]:
+    """Install a group, after others; yield what was seen, the container with all processes ended, and the result.
+
+    dpkg installs it unless `replaying` shows folders of the cache in the place of its own, by their places below it.
+    Raise `NotRecordable` where it does not install.
+    """
+    shown = {PLACE: subject.cache.path, **{f"{PLACE}/{name}": path for name, path in (replaying or {}).items()}}
+    with temporary_folder() as folder:
+        for name in _FILES:
+            Path(folder, name).write_text(f"127.0.0.1 localhost\n# {circumstances.hostname}\n", encoding="utf-8")
+            shown[f"/etc/{name}"] = Path(folder, name)
+        with disposable_root(
+            subject.root, subject.isolation, binds=shown, hostname=circumstances.hostname
+        ) as container:
+            for earlier in after:
+                result = _install(container, earlier, circumstances, ())
+                if result.get("method") != "replay":
+                    raise NotRecordable(f"{earlier}, which comes before it, is not installed by a recording")
+            before = tree_after(subject.base, container, subject.name) if after else subject.base
+            tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if watched else ()
+            options = () if replaying else ("--no-replay",)
+            result = _install(container, group, circumstances, tracer, *options)
+            container.stop()
+            packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
+            trace = _trace(container) if watched else None
+            found = tree_after(subject.base, container, subject.name)
+            yield Observed(before, found, packages, float(result["seconds_total"]), trace), container, result
+
+
+def _install(
+    container: Container, group: str, circumstances: Circumstances, tracer: Sequence[str], *options: str
+) -> dict[str, str]:
+    """Run the installer; return its result, with the lines on packages as one value."""
+    own = container.enter[len(container.outside) :]
+    environment = (f"{name}={value}" for name, value in circumstances.environment.items())
+    limit = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))) if circumstances.one_processor else ()
+    argv = ["env", *environment, "sh", f"{PLACE}/{INSTALLER}", *options, "--result", _RESULT, "--", group]
+    done = run([*limit, *container.outside, *tracer, *own, *argv], check=False, timeout=LIMIT)
+    if done.returncode != 0:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise NotRecordable(f"it does not install (status {done.returncode}): {' '.join(said[-1:])}")
+    lines = [line.partition("=") for line in container.run(["cat", _RESULT], timeout=60).stdout.splitlines()]
+    values = {key: value for key, _, value in lines}
+    return {**values, "packages": "\n".join(value for key, _, value in lines if key == "package")}
+
+
+def _trace(container: Container) -> Trace:
+    with piped([*container.outside, "cat", _TRACE]) as lines:
+        return read_trace(lines, f"{PLACE}/{INSTALLER}", UNCOUNTED)

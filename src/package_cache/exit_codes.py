@@ -30,6 +30,7 @@ class ExitStatus(Enum):
     OUTDATED = 16, "the archive has newer packages than the lock", "run package-cache lock, then build"
     TOO_OLD = 17, "the lock or the cache is older than max-age", "lock and build again"
     NOT_CONTAINED = 18, "this machine cannot isolate untrusted programs", "use a machine that allows user namespaces"
+    NOT_RECORDED = 19, "a group cannot be recorded in an image: dpkg installs it there", "read the reason shown"
     NOT_ROOT = 20, "the installer does not run as root", "run it as root"
     NO_DPKG = 21, "this container has no dpkg or apt-get", "use the image's own fallback"
     DPKG_BROKEN = 22, "packages are half installed, or dpkg or apt does not work", "repair what the message names"

@@ -28,7 +28,7 @@ def how_far(progress: Progress) -> str:
     return f"{progress.done} of {progress.total} {progress.unit}"
 
 
-RIGHT = ("size", "packages")
+RIGHT = ("size", "packages", "files")
 """Titles of right-aligned columns."""
 
 

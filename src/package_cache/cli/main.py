@@ -15,7 +15,8 @@ from package_cache.errors import PackageCacheError, status_of_os_error, unforese
 from package_cache.exit_codes import ExitStatus
 
 VERBS = (
-    "lock", "build", "image", "check", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom",
+    "lock", "build", "record", "image", "check", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc",
+    "sbom",
 )  # fmt: skip
 """In the order of a user's work. Only the requested verb's module is imported."""
 

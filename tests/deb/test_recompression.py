@@ -107,8 +107,8 @@ def test_what_is_no_package_is_refused(how: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob(".new-*")) == []
 
 
-def test_a_compressor_that_loses_a_byte_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = recompression._compressor
+def test_acompressor_that_loses_a_byte_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = recompression.compressor
 
     class Forgetful:
         def __init__(self, compression: Compression) -> None:
@@ -120,7 +120,7 @@ def test_a_compressor_that_loses_a_byte_is_found_out(tmp_path: Path, monkeypatch
         def flush(self) -> bytes:
             return self._right.flush()
 
-    monkeypatch.setattr(recompression, "_compressor", lambda compression, size: Forgetful(compression))
+    monkeypatch.setattr(recompression, "compressor", lambda compression, size: Forgetful(compression))
     source = deb(tmp_path)
     with pytest.raises(VerificationError, match=rf"cannot recompress {source}: its (data|control)\.tar does not read"):
         recompress(source, tmp_path, ZSTD)

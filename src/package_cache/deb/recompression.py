@@ -113,12 +113,12 @@ def _compress(source: Path, option: str, writer: IO[bytes], compression: Compres
     with _decompressed(source, option) as stream:
         head = stream.read(WHOLE_SIZE)
         digest.update(head)
-        compressor = compressor(compression, len(head) if len(head) < WHOLE_SIZE else -1)
-        writer.write(compressor.compress(head))
+        packed = compressor(compression, len(head) if len(head) < WHOLE_SIZE else -1)
+        writer.write(packed.compress(head))
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
-            writer.write(compressor.compress(chunk))
-        writer.write(compressor.flush())
+            writer.write(packed.compress(chunk))
+        writer.write(packed.flush())
     return digest.hexdigest()
 
 

@@ -55,9 +55,7 @@ class Content:
         )
 
 
-def content(
-    observed: Observed, classes: Classes, payload: Mapping[str, Brought], upgraded: frozenset[str]
-) -> Content:
+def content(observed: Observed, classes: Classes, payload: Mapping[str, Brought], upgraded: frozenset[str]) -> Content:
     """Return how each change comes about; `upgraded` are the hashes of package files that replace others.
 
     Raise `NotRecordable`.
@@ -67,6 +65,8 @@ def content(
         old, entry = observed.before.get(path), observed.changes[path]
         if classes.is_dropped(path, entry, is_new=old is None):
             continue
+        if rule := classes.rule(path, RuleKind.LIVE):
+            raise NotRecordable(rule.reason, path, live=rule)
         _check(path, old, entry)
         if entry is None:
             found.gone.append(path)
@@ -188,7 +188,7 @@ def _state_line(path: str, entry: Entry) -> str:
 
 
 def _excluded(found: Content, after: Tree, payload: Mapping[str, Brought]) -> Iterator[str]:
-    """Yield the names of members that no package is to bring: what it would bring is elsewhere, or other, or nowhere."""
+    """Yield the names of members that are not unpacked from packages: the path comes in another way, or not at all."""
     wanted = {*found.unpacked, *found.upgraded}
     for path, brought in payload.items():
         if path not in wanted and not (brought.entry.kind is Kind.FOLDER and path in after):

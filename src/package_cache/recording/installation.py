@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from package_cache.bounds import bound
 from package_cache.cache.layout import INSTALLER, CacheFolder
-from package_cache.errors import PackageCacheError
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.process import piped, run
 from package_cache.recording.classes import NotRecordable
+from package_cache.recording.content import STATUS
 from package_cache.recording.observed import Observed, PlannedPackage
 from package_cache.recording.trace import OPTIONS, Trace, read_trace
-from package_cache.recording.tree import Tree, tree_after, whole_tree
+from package_cache.recording.tree import Tree, contents, tree_after, whole_tree
 from package_cache.sandbox.container import ROOT, Container
 from package_cache.sandbox.isolation import Isolation, disposable_root
 
@@ -22,6 +23,9 @@ PLACE = "/recorded-by-package-cache"
 
 LIMIT = 3600.0
 """Seconds that an installation may take."""
+
+UNCOUNTED = ("ldconfig", "ldconfig.real")
+"""Programs that read every library, and whose result is made anew in each container by a rule."""
 
 _RESULT = "/run/result-of-package-cache"
 _TRACE = f"{ROOT}/../trace"
@@ -94,6 +98,7 @@ def installation(
                 if result.get("method") != "replay":
                     raise NotRecordable(f"{earlier}, which comes before it, is not installed by a recording")
             before = tree_after(subject.base, container, subject.name) if after else subject.base
+            status = _status(container, before, subject.name)
             tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if watched else ()
             options = () if replaying else ("--no-replay",)
             result = _install(container, group, circumstances, tracer, *options)
@@ -101,7 +106,15 @@ def installation(
             packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
             trace = _trace(container) if watched else None
             found = tree_after(subject.base, container, subject.name)
-            yield Observed(before, found, packages, float(result["seconds_total"]), trace), container, result
+            yield Observed(before, found, packages, status, float(result["seconds_total"]), trace), container, result
+
+
+def _status(container: Container, tree: Tree, what: str) -> bytes:
+    """Return dpkg's status file."""
+    for _, _, stream in contents(container, tree, [STATUS], what):
+        if stream:
+            return stream.read(bound("system-file-bytes"))
+    return b""
 
 
 def _install(

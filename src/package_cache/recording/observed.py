@@ -31,7 +31,10 @@ class Observed:
     before: Tree
     after: Tree
     packages: tuple[PlannedPackage, ...]
+    status: bytes
+    """dpkg's status file before it."""
     seconds: float
+    """How long the installer took."""
     trace: Trace | None = None
     """Where it was watched."""
     changes: Changes = field(init=False)

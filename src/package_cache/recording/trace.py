@@ -31,6 +31,7 @@ _EXECUTES = (b"execve", b"execveat")
 _LISTS = (b"getdents", b"getdents64")
 _OF_TWO = {b"rename": 2, b"renameat": 2, b"renameat2": 2, b"link": 2, b"linkat": 2}
 """How many paths these calls take; all others take one."""
+_WRITES = (*_OF_TWO, b"symlink", b"symlinkat", b"mkdir", b"mkdirat", b"mknod", b"mknodat")
 _NOT_FIRST = (b"symlink", b"symlinkat")
 """Their first text is no path that is looked up."""
 _OF_LINKS = re.compile(
@@ -40,7 +41,6 @@ _OF_LINKS = re.compile(
 
 _ARGUMENT_FOLDER = re.compile(rb"-?\d+<((?:[^>\\]|\\.)*)>", re.DOTALL)
 _FOR_WRITING = re.compile(rb"O_WRONLY|O_RDWR|O_CREAT")
-_WRITES = (b"rename", b"renameat", b"renameat2", b"link", b"linkat", b"symlink", b"symlinkat", b"mkdir", b"mkdirat", b"mknod", b"mknodat")
 
 _OF_DPKG = (".dpkg-new", ".dpkg-tmp")
 """Names that dpkg uses while it unpacks, and looks for beside every file (dpkg's src/main/archives.c)."""
@@ -200,7 +200,9 @@ class Dependence:
 
 def dependence(trace: Trace, base: Tree, is_ignored: Callable[[str], bool]) -> Dependence:
     """Return what of the tree before the installation counted, but for ignored paths."""
-    read, seen, absent = set(), set(), set()
+    read: set[str] = set()
+    seen: set[str] = set()
+    absent: set[str] = set()
     for paths, found in ((trace.read, read), (trace.seen, seen)):
         for path, follow in paths:
             place = None if path.endswith(_OF_DPKG) else lookup(base, path, follow=follow)

@@ -198,7 +198,7 @@ def path_of(name: str) -> str:
 
 def folders_of(path: str) -> Iterator[str]:
     """Yield the folders above a path, the nearest first, without the root."""
-    while (path := path.rpartition("/")[0]):
+    while path := path.rpartition("/")[0]:
         yield path
 
 

@@ -1,0 +1,152 @@
+"""One recording: the group is installed twice, compared, written down and proved."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from package_cache.cache.checked_files import GroupContents
+from package_cache.cache.file_content import FileContent, create_file
+from package_cache.cache.layout import pool_file
+from package_cache.cache.recordings import Recording, group_digest, recording_file, with_recordings
+from package_cache.check.target import SeenSystem
+from package_cache.escaping import visible_line
+from package_cache.filesystem.confined import Inside
+from package_cache.filesystem.temporary import temporary_folder
+from package_cache.manifest.model import RuleKind
+from package_cache.recording.classes import Classes, NotRecordable
+from package_cache.recording.content import STATUS, content, lists
+from package_cache.recording.file import Facts, recording_bytes, recording_compression
+from package_cache.recording.installation import OTHER, PLACE, PLAIN, Subject, installation
+from package_cache.recording.observed import Observed
+from package_cache.recording.payload import payload
+from package_cache.recording.proof import difference, twins
+from package_cache.recording.rules import Rules
+from package_cache.recording.secrets import secret_in
+from package_cache.recording.trace import dependence
+from package_cache.recording.tree import Kind, contents
+from package_cache.sandbox.container import Container
+
+_SECRET = 1 << 16
+"""Bytes of a file that are looked at: keys are small."""
+
+_LIKE_ESSENTIAL = ("libc6", "libc-bin", "perl-base", "libcrypt1")
+"""What dpkg, the shell or perl need to start, though Debian does not call it essential."""
+
+_ESSENTIAL = "would be upgraded by it, and is essential: until all of its files were renamed, no program might start"
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Makes one recording."""
+
+    subject: Subject
+    group: GroupContents
+    after: tuple[str, ...]
+    seen: SeenSystem
+    rules: Rules
+
+    def made(self) -> tuple[Recording, bytes]:
+        """Install the group twice, compare, write, and prove. Raise `NotRecordable`."""
+        name = self.group.group.name
+        with installation(self.subject, name, OTHER, after=self.after, watched=True) as (watched, _, _):
+            pass
+        with installation(self.subject, name, PLAIN, after=self.after) as (plain, container, _):
+            recording, file, classes, allowed = self._written(plain, watched, container)
+        seconds = self._prove(recording, file, plain, classes, allowed)
+        return replace(recording, replayed_seconds=seconds), file
+
+    def _written(
+        self, plain: Observed, watched: Observed, container: Container
+    ) -> tuple[Recording, bytes, Classes, set[str]]:
+        assert watched.trace is not None
+        if plain.packages != watched.packages:
+            raise NotRecordable("two installations installed other packages")
+        pool = self.subject.cache
+        files = [(item.sha256, pool.path / pool_file(item.sha256)) for item in plain.packages]
+        brought = payload(files, plain.after)
+        classes = Classes(self.rules, brought, PLACE)
+        allowed = classes.compare(plain, watched)
+        upgraded = self._upgraded(plain)
+        found = content(plain, classes, brought, upgraded)
+        self._refuse_secrets(plain, allowed, container)
+        needs = dependence(watched.trace, watched.before, classes.is_ignored)
+        status = [tree[STATUS].content if STATUS in tree else "" for tree in (plain.before, plain.after)]
+        if plain.before[STATUS] != watched.before[STATUS]:
+            raise NotRecordable("the installations before it did not give the same status of dpkg", STATUS)
+        group, architecture = self.group.group, self.seen.architecture or ""
+        kib = sum(plain.after[path].size for path in (*found.new, *found.replaced)) // 1024 + 1
+        name = visible_line(self.subject.name)
+        facts = Facts(group.name, architecture, name, status[0], status[1], plain.packages, upgraded, kib)
+        compression = recording_compression(group.system, group.compression)
+        file = recording_bytes(facts, lists(found, plain, needs, brought), found, plain.after, container, compression)
+        recording = Recording(
+            file=recording_file(architecture, status[0]),
+            architecture=architecture,
+            image=name,
+            digest=self.seen.digest,
+            after=self.after,
+            status_before=status[0],
+            status_after=status[1],
+            group_digest=group_digest(self.group.files, architecture),
+            packages=len(plain.packages),
+            files=len(found.new) + len(found.replaced) + len(found.gone),
+            bytes=len(file),
+            rules=tuple(sorted(classes.used)),
+            rules_digest=self.rules.digest,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            installed_seconds=plain.seconds,
+            replayed_seconds=0.0,
+        )
+        return recording, file, classes, set(allowed)
+
+    def _upgraded(self, plain: Observed) -> frozenset[str]:
+        """Return the hashes of package files whose packages were there before. Raise `NotRecordable`."""
+        there: dict[tuple[str, str], Deb822] = {}
+        for paragraph in Deb822.iter_paragraphs(plain.status.decode("utf-8", "replace"), use_apt_pkg=False):
+            there[str(paragraph.get("Package", "")), str(paragraph.get("Architecture", ""))] = paragraph
+        found = set()
+        for item in plain.packages:
+            old = there.get((item.name, item.architecture))
+            if old is None or (state := str(old.get("Status", "")).split()[-1:]) == ["not-installed"]:
+                continue
+            if state != ["installed"]:
+                raise NotRecordable(f"{item.name} was removed before, and left its configuration", STATUS)
+            if "yes" in (old.get("Essential"), old.get("Protected")) or item.name in _LIKE_ESSENTIAL:
+                raise NotRecordable(f"{item.name} {_ESSENTIAL}")
+            found.add(item.sha256)
+        return frozenset(found)
+
+    def _refuse_secrets(self, plain: Observed, allowed: Mapping[str, object], container: Container) -> None:
+        """Raise `NotRecordable` if what differs, and would be kept, looks like a secret."""
+        kept = [path for path in allowed if (entry := plain.after.get(path)) and entry.kind is Kind.FILE]
+        kept = [path for path in kept if (rule := self.rules.find(path)) and rule.kind is RuleKind.KEEP]
+        for path, member, stream in contents(container, plain.after, kept, self.subject.name):
+            why = secret_in(path, member.mode, stream.read(_SECRET) if stream else b"")
+            if why:
+                raise NotRecordable(f"{path} differs between two installations and looks like a secret: {why}", path)
+
+    def _prove(self, recording: Recording, file: bytes, plain: Observed, classes: Classes, allowed: set[str]) -> float:
+        """Replay the recording in a fresh copy and compare; return the seconds. Raise `NotRecordable`."""
+        group = self.group.group
+        recordings: dict[Recording, FileContent] = {**self.group.recordings, recording: file}
+        files = with_recordings(self.group.files, recordings, group.architectures)
+        with temporary_folder() as name:
+            folder = Path(name, "group")
+            folder.mkdir(mode=0o755)
+            for file_name, bytes_ in files.items():
+                create_file(Inside(folder), file_name, bytes_)
+            replaying = {group.folder: folder}
+            with installation(self.subject, group.name, OTHER, after=self.after, replaying=replaying) as seen:
+                replayed, _, result = seen
+        if result.get("method") != "replay":
+            why = result.get("replay") or "the installer in the cache is an older one: build the cache again"
+            raise NotRecordable(f"its recording does not apply where it was made: {why}")
+        for path in sorted(plain.changes.keys() | replayed.changes.keys()):
+            if why := difference(path, plain, replayed, classes, regenerated=path in allowed):
+                raise NotRecordable(f"its replay is not equal to the installation: {path}: {why}", path)
+        if twins(plain, classes) != twins(replayed, classes):
+            raise NotRecordable("its replay is not equal to the installation: other files are hard links")
+        return replayed.seconds

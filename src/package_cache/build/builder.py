@@ -1,7 +1,6 @@
 """`build`: from a lock to a cache. It resumes after an interruption; readers only ever see complete groups."""
 
 import datetime
-import hashlib
 import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -12,10 +11,12 @@ import package_cache
 from package_cache.archive.downloads import Download, download
 from package_cache.cache.cleanup import is_complete, remove_unfinished, remove_unneeded
 from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.file_content import FileContent, sha256_of
 from package_cache.cache.group_index import GroupPackages, IndexedPackage, group_files, indexed, known_controls
-from package_cache.cache.layout import DESCRIPTION, GROUPS, LOCK, POOL, CacheFolder
+from package_cache.cache.layout import DESCRIPTION, GROUPS, LOCK, POOL, CacheFolder, group_folder
 from package_cache.cache.pool_index import Key, StoredFile, intact_packages, known_files, note
 from package_cache.cache.publish import publish
+from package_cache.cache.recordings import count_recordings, fitting_recordings, with_recordings
 from package_cache.deb.compression import LEVEL, ORIGINAL, Compression, compression_for
 from package_cache.deb.control import control_with_space
 from package_cache.deb.recompression import recompress
@@ -73,13 +74,16 @@ class BuildResult:
     downloaded_bytes: int
     recompressed: int
     """Package files; those that were so before, here or in the archive, are not counted."""
+    recordings_kept: int
+    recordings_dropped: int
+    """Recordings of groups that are others now, or gone, and damaged ones."""
 
 
 def build(order: Order) -> BuildResult:
     """Make a cache hold what a lock says, downloading what is missing.
 
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
-    goes at the end.
+    goes at the end. Recordings stay where their group did not change.
 
     Raises `ArchiveError`, `VerificationError`, `CacheError` where another process's folder is there, and
     `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
@@ -98,9 +102,12 @@ def build(order: Order) -> BuildResult:
                 return before
             files, downloaded, recompressed = _fill_pool(order)
             order.listener(Step("writing the index of each group"))
+            recordings = count_recordings(cache)
             description, digests = _publish(order, lock_digest, files)
             remove_unneeded(cache, description, digests)
-    return _result(description, changed=True, downloaded_bytes=downloaded, recompressed=recompressed)
+    return _result(
+        description, changed=True, downloaded_bytes=downloaded, recompressed=recompressed, recordings=recordings
+    )
 
 
 def up_to_date(
@@ -235,10 +242,13 @@ def _contents(order: Order, stored: Mapping[Key, StoredFile]) -> dict[tuple[str,
 
 def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -> tuple[Description, set[str]]:
     """Make the groups and the description of a cache whose pool is complete; return it, and the pool's files."""
-    files, groups, sizes = {}, [], {}
+    files: dict[tuple[str, str], Mapping[str, FileContent]] = {}
+    groups, sizes = [], {}
     for (name, system), contents in _contents(order, stored).items():
         own = {item.stored.sha256: item.stored.size for _, items in contents.values() for item in items}
-        files[name, system] = group_files(contents)
+        made = group_files(contents)
+        recordings = fitting_recordings(order.cache, group_folder(name, system), made, contents)
+        files[name, system] = with_recordings(made, recordings, contents)
         groups.append(
             DescribedGroup(
                 name=name,
@@ -248,7 +258,7 @@ def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -
                 compression=str(order.compression(system)),
                 packages=len(own),
                 size=sum(own.values()),
-                files={file: hashlib.sha256(content).hexdigest() for file, content in files[name, system].items()},
+                files={file: sha256_of(content) for file, content in files[name, system].items()},
             )
         )
         sizes.update(own)
@@ -266,8 +276,15 @@ def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -
 
 
 def _result(
-    description: Description, *, changed: bool = False, downloaded_bytes: int = 0, recompressed: int = 0
+    description: Description,
+    *,
+    changed: bool = False,
+    downloaded_bytes: int = 0,
+    recompressed: int = 0,
+    recordings: int | None = None,
 ) -> BuildResult:
+    """Return the result; `recordings`: how many there were before, if not those that there are now."""
+    kept = sum(len(group.recording_files) for group in description.groups)
     return BuildResult(
         changed,
         groups=len(description.groups),
@@ -276,4 +293,6 @@ def _result(
         saved_bytes=sum(group.size for group in description.groups) - description.size,
         downloaded_bytes=downloaded_bytes,
         recompressed=recompressed,
+        recordings_kept=kept,
+        recordings_dropped=0 if recordings is None else recordings - kept,
     )

@@ -4,6 +4,7 @@ Nothing here looks into such a file; `docs/cache-format.md` explains it. A recor
 `group_digest` identifies that state.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -12,9 +13,10 @@ from typing import TypeVar
 from package_cache.cache.checked_files import read_group, read_recordings
 from package_cache.cache.cleanup import remove_unfinished
 from package_cache.cache.description import DescribedGroup, read_description
-from package_cache.cache.file_content import FileContent, sha256_of, size_of
-from package_cache.cache.group_index import release_file
+from package_cache.cache.file_content import CopiedFile, FileContent, sha256_of, size_of
+from package_cache.cache.group_index import release_file, stated_digests
 from package_cache.cache.layout import (
+    GROUPS,
     LOCK,
     PACKAGE_LIST,
     RECORDINGS,
@@ -25,12 +27,14 @@ from package_cache.cache.layout import (
 )
 from package_cache.cache.package_list import needed_on, parse_list
 from package_cache.cache.publish import replace_groups
-from package_cache.cache.recording_list import Recording, recordings_text
+from package_cache.cache.recording_list import Recording, parse_recordings, recordings_text
 from package_cache.errors import CacheError
 from package_cache.filesystem.write_errors import writing_to
 
 __all__ = [
     "Recording",
+    "count_recordings",
+    "fitting_recordings",
     "group_digest",
     "is_recording",
     "publish_recordings",
@@ -78,6 +82,43 @@ def with_recordings(
     if recordings:
         found[RECORDINGS] = recordings_text(recordings).encode()
     return {**found, RELEASE: release_file(found, sorted(architectures))}
+
+
+def fitting_recordings(
+    cache: CacheFolder, folder: str, files: Mapping[str, bytes], architectures: Collection[str]
+) -> dict[Recording, CopiedFile]:
+    """Return the recordings in a folder of the cache that fit the group that will replace it, which has these files.
+
+    What counts is the folder and its `Release`: a build that was killed has left the group out of the description.
+    Damaged recordings do not fit. For the holder of the cache's lock.
+    """
+    with contextlib.suppress(OSError, CacheError):
+        stated = stated_digests(cache.inside.read(f"{folder}/{RELEASE}", "cache-file-bytes"))
+        content = cache.inside.read(f"{folder}/{RECORDINGS}", "cache-file-bytes")
+        if hashlib.sha256(content).hexdigest() == stated.get(RECORDINGS):
+            digests = {architecture: group_digest(files, architecture) for architecture in architectures}
+            return {
+                recording: CopiedFile(cache, f"{folder}/{recording.file}", stated[recording.file], recording.bytes)
+                for recording in parse_recordings(content, RECORDINGS)
+                if recording.group_digest == digests.get(recording.architecture)
+                and _is_intact(cache, f"{folder}/{recording.file}", recording, stated.get(recording.file, ""))
+            }
+    return {}
+
+
+def _is_intact(cache: CacheFolder, place: str, recording: Recording, digest: str) -> bool:
+    with contextlib.suppress(OSError):
+        return cache.inside.status(place).st_size == recording.bytes and cache.inside.sha256(place) == digest
+    return False
+
+
+def count_recordings(cache: CacheFolder) -> int:
+    """Return how many recordings lie in the groups of a cache, whether they fit or not."""
+    found = 0
+    for folder in cache.inside.names(GROUPS):
+        with contextlib.suppress(OSError):
+            found += sum(map(is_recording, cache.inside.names(f"{GROUPS}/{folder}")))
+    return found
 
 
 def publish_recordings(

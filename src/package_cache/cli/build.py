@@ -100,10 +100,16 @@ def build_cache(
 
 def _text(output: Path, result: BuildResult) -> str:
     groups, packages = count(result.groups, "group folder"), count(result.packages, "package")
-    total = f"{groups}, {packages}, {in_bytes(result.stored_bytes)}"
+    total = f"{groups}, {packages}, {in_bytes(result.stored_bytes)}{_recordings(result)}"
     if not result.changed:
         return f"{output}: up to date: {total}"
     return (
         f"{output}: {total} ({in_bytes(result.downloaded_bytes)} downloaded; {result.recompressed} recompressed; "
         f"storing shared packages once saves {in_bytes(result.saved_bytes)})"
     )
+
+
+def _recordings(result: BuildResult) -> str:
+    if not result.recordings_dropped:
+        return f", {count(result.recordings_kept, 'recording')}" if result.recordings_kept else ""
+    return f", {count(result.recordings_kept, 'recording')} kept, {result.recordings_dropped} dropped"

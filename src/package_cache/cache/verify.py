@@ -1,12 +1,13 @@
-"""`verify`: check that every file of a cache still has its hash."""
+"""`verify`: check that every file of a cache still has its hash, and that recordings fit their groups."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from package_cache.cache.checked_files import read_list
-from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder, pool_file
+from package_cache.cache.checked_files import read_file, read_list, read_recordings
+from package_cache.cache.description import DescribedGroup, read_description
+from package_cache.cache.layout import PACKAGE_LIST, RECORDINGS, CacheFolder, pool_file
+from package_cache.cache.recordings import group_digest
 from package_cache.errors import CacheError
 from package_cache.events import Listener, Progress, ignore
 from package_cache.filesystem.confined import Inside
@@ -22,7 +23,10 @@ class VerifyResult:
 
 
 def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
-    """Hash every file that the description names. Raises `CacheError` if there is no description to go by."""
+    """Hash every file that the description names, and compare recordings with what is said of them.
+
+    Raises `CacheError` if there is no description to go by.
+    """
     description = read_description(cache)
     expected, problems = description.digests(), []
     packages: set[str] = set()
@@ -31,6 +35,7 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
             packages.update(package.sha256 for package in read_list(cache, group))
         except CacheError as error:
             problems.append(error.message)
+        problems += _recording_problems(cache, group)
     expected |= {pool_file(digest): digest for digest in sorted(packages)}
     size = 0
     listener(Progress("verifying", 0, len(expected), "files"))
@@ -41,6 +46,23 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
             size += read
             listener(Progress("verifying", number, len(expected), "files"))
     return VerifyResult(len(expected), size, tuple(problems))
+
+
+def _recording_problems(cache: CacheFolder, group: DescribedGroup) -> list[str]:
+    problems = []
+    try:
+        recordings = read_recordings(cache, group)
+        needed = [name for name in group.files if recordings and (name == PACKAGE_LIST or name.endswith(".group"))]
+        files = {name: read_file(cache, group, name) for name in needed}
+        for recording in recordings:
+            place = f"{group.folder}/{recording.file}"
+            if cache.inside.size(place) != recording.bytes:
+                problems.append(f"{cache.path / place}: its size is not what {RECORDINGS} states")
+            if recording.group_digest != group_digest(files, recording.architecture):
+                problems.append(f"{cache.path / place}: it was recorded when the group was another: record it again")
+    except CacheError as error:
+        problems += map(str, error.problems or [error.message])
+    return problems
 
 
 def _look(inside: Inside, name: str, sha256: str) -> tuple[str, int]:

@@ -1,14 +1,15 @@
-"""A part of a cache as layers of an image: package files, so that a node pulls again little more than what changed.
+"""A part of a cache as layers of an image: package files and recordings, so that a node pulls little more than changed.
 
 A registry and a node know layers by their bytes alone, so a layer with one changed package is pulled again as a whole.
 Two things keep that small, and the layers few (a node mounts every one of them):
 
-- Packages that are needed by the same are kept together: by several groups of a system, or by one group alone.
+- Packages that are needed by the same are kept together: by several groups of a system, or by one group alone, then
+  with its recordings.
 - Within these a layer holds at most `limit` bytes, unless one package is larger. What does not fit is halved by a
   bit of the hash of its name, again and again. A package that changes its size, comes or goes thus
   changes the layer that its name leads to, and no other.
 
-All indexes are one more layer.
+All indexes are one more layer, recordings.json among them.
 """
 
 import hashlib
@@ -32,14 +33,27 @@ SMALLEST_LIMIT = 1 << 20
 
 @dataclass(frozen=True)
 class PooledPackage:
-    """A package file, and who needs it."""
+    """A package file or a recording, and who needs it."""
 
     sha256: str
     size: int
     """In bytes."""
     name: str
+    """Of the package, or of the recording's file."""
     users: frozenset[tuple[str, str]]
     """Groups with their systems."""
+    folder: str = ""
+    """The group's folder with the recording; empty for a package file, which lies in the pool."""
+
+    @property
+    def place(self) -> str:
+        """Where it lies in the cache."""
+        return f"{self.folder}/{self.name}" if self.folder else pool_file(self.sha256)
+
+    @property
+    def label(self) -> str:
+        """Its name for people: of a recording the start of the hash of dpkg's status."""
+        return f"recording {self.name.split('.')[-2][:12]}" if self.folder else self.name
 
     @property
     def kin(self) -> str:
@@ -68,12 +82,16 @@ def add_cache(
     Raises `CacheError` if a package file of the cache is missing or does not fit its hash.
     """
     layers: list[Layer] = []
-    done, total, step = 0, part.description.size, f"writing layers for {part.architecture}"
+    packages = pooled(part)
+    done, total, step = 0, sum(package.size for package in packages), f"writing layers for {part.architecture}"
     listener(Progress(step, 0, total))
-    for item in cut(pooled(part)):
-        names, digests = zip(*((package.name, package.sha256) for package in item.packages), strict=True)
+    for item in cut(packages):
+        names = [package.label for package in item.packages]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        files = [LayerFile(at + pool_file(one), source=cache.package(one), sha256=one) for one in digests]
+        files = [
+            LayerFile(at + package.place, source=cache.path / package.place, sha256=package.sha256)
+            for package in item.packages
+        ]
         layers.append(layout.add_layer(f"{item.title}: {', '.join(names[:3])}{more}", files))
         done += sum(package.size for package in item.packages)
         listener(Progress(step, done, total))
@@ -81,12 +99,19 @@ def add_cache(
 
 
 def pooled(part: Part) -> list[PooledPackage]:
-    """Return every package file of a part once, with the groups that need it."""
+    """Return every package file of a part once, with the groups that need it, and every recording."""
     found: dict[str, tuple[DescribedPackage, set[tuple[str, str]]]] = {}
     for item in part.groups:
         for package in item.packages:
             found.setdefault(package.sha256, (package, set()))[1].add((item.group.name, item.group.system))
-    return [PooledPackage(one.sha256, one.size, one.name, frozenset(users)) for one, users in found.values()]
+    packages = [PooledPackage(one.sha256, one.size, one.name, frozenset(users)) for one, users in found.values()]
+    recordings = [
+        PooledPackage(file.sha256, file.size, recording.file, users, item.group.folder)
+        for item in part.groups
+        for users in [frozenset({(item.group.name, item.group.system)})]
+        for recording, file in item.recordings.items()
+    ]
+    return packages + recordings
 
 
 def _add_indexes(layout: Layout, part: Part, at: str) -> Layer:

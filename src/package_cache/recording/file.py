@@ -62,9 +62,13 @@ class Facts:
 
 
 def recording_bytes(
-    facts: Facts, lists: Mapping[str, str], found: Content, tree: Tree, container: Container, compression: Compression
+    facts: Facts, lists: Mapping[str, str], found: Content, source: tuple[Tree, Container], compression: Compression
 ) -> bytes:
-    """Return the file, with the paths as they are in the container. Raise `NotRecordable` if it would be too large."""
+    """Return the file, with the paths as they are in the container `source`.
+
+    Raise `NotRecordable` if it would be too large.
+    """
+    tree, container = source
     size = sum(tree[path].size for path in (*found.in_place, *found.staged))
     if size > bound("cache-file-bytes"):
         raise NotRecordable(f"its own files have {excess('cache-file-bytes', size)}")

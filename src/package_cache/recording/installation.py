@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,9 +23,6 @@ PLACE = "/recorded-by-package-cache"
 
 LIMIT = 3600.0
 """Seconds that an installation may take."""
-
-UNCOUNTED = ("ldconfig", "ldconfig.real")
-"""Programs that read every library, and whose result is made anew in each container by a rule."""
 
 _RESULT = "/run/result-of-package-cache"
 _TRACE = f"{ROOT}/../trace"
@@ -78,11 +75,12 @@ def installation(
     *,
     after: Sequence[str] = (),
     replaying: Mapping[str, Path] | None = None,
-    watched: bool = False,
+    uncounted: Collection[str] | None = None,
 ) -> Iterator[tuple[Observed, Container, Mapping[str, str]]]:
     """Install a group, after others; yield what was seen, the container with all processes ended, and the result.
 
-    dpkg installs it unless `replaying` shows folders of the cache in the place of its own, by their places below it.
+    It is watched if `uncounted` is there: names of programs of which it does not matter what they read. dpkg installs
+    it unless `replaying` shows folders of the cache in the place of its own, by their places below it.
     Raise `NotRecordable` where it does not install.
     """
     shown = {PLACE: subject.cache.path, **{f"{PLACE}/{name}": path for name, path in (replaying or {}).items()}}
@@ -99,12 +97,12 @@ def installation(
                     raise NotRecordable(f"{earlier}, which comes before it, is not installed by a recording")
             before = tree_after(subject.base, container, subject.name) if after else subject.base
             status = _status(container, before, subject.name)
-            tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if watched else ()
+            tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if uncounted is not None else ()
             options = () if replaying else ("--no-replay",)
             result = _install(container, group, circumstances, tracer, *options)
             container.stop()
             packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
-            trace = _trace(container) if watched else None
+            trace = None if uncounted is None else _trace(container, uncounted)
             found = tree_after(subject.base, container, subject.name)
             yield Observed(before, found, packages, status, float(result["seconds_total"]), trace), container, result
 
@@ -134,6 +132,6 @@ def _install(
     return {**values, "packages": "\n".join(value for key, _, value in lines if key == "package")}
 
 
-def _trace(container: Container) -> Trace:
+def _trace(container: Container, uncounted: Collection[str]) -> Trace:
     with piped([*container.outside, "cat", _TRACE]) as lines:
-        return read_trace(lines, f"{PLACE}/{INSTALLER}", UNCOUNTED)
+        return read_trace(lines, f"{PLACE}/{INSTALLER}", uncounted)

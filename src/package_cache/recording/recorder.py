@@ -29,6 +29,10 @@ from package_cache.recording.trace import dependence
 from package_cache.recording.tree import Kind, contents
 from package_cache.sandbox.container import Container
 
+_LIBRARIES = "/etc/ld.so.cache"
+_LDCONFIG = ("ldconfig", "ldconfig.real")
+"""ldconfig(8) reads every library of an image; where its result is made anew, none of them counts."""
+
 _SECRET = 1 << 16
 """Bytes of a file that are looked at: keys are small."""
 
@@ -51,7 +55,9 @@ class Recorder:
     def made(self) -> tuple[Recording, bytes]:
         """Install the group twice, compare, write, and prove. Raise `NotRecordable`."""
         name = self.group.group.name
-        with installation(self.subject, name, OTHER, after=self.after, watched=True) as (watched, _, _):
+        anew = self.rules.find(_LIBRARIES)
+        uncounted = _LDCONFIG if anew and anew.kind is RuleKind.REGENERATE else ()
+        with installation(self.subject, name, OTHER, after=self.after, uncounted=uncounted) as (watched, _, _):
             pass
         with installation(self.subject, name, PLAIN, after=self.after) as (plain, container, _):
             recording, file, classes, allowed = self._written(plain, watched, container)
@@ -81,7 +87,7 @@ class Recorder:
         name = visible_line(self.subject.name)
         facts = Facts(group.name, architecture, name, status[0], status[1], plain.packages, upgraded, kib)
         compression = recording_compression(group.system, group.compression)
-        file = recording_bytes(facts, lists(found, plain, needs, brought), found, plain.after, container, compression)
+        file = recording_bytes(facts, lists(found, plain, needs, brought), found, (plain.after, container), compression)
         recording = Recording(
             file=recording_file(architecture, status[0]),
             architecture=architecture,

@@ -211,7 +211,7 @@ def dependence(trace: Trace, base: Tree, is_ignored: Callable[[str], bool]) -> D
             seen.update(place.links)
             (found if place.path in base else absent).add(place.path)
     listed = {place.path for path in trace.listed if (place := lookup(base, path, follow=True)) and place.path in base}
-    listed = {path for path in listed - _TOO_BROAD if not is_ignored(path)}
+    listed = {path for path in listed - _TOO_BROAD if not (is_ignored(path) or is_ignored(f"{path}/any"))}
     absent = {path for path in absent if path.rpartition("/")[0] not in listed}  # the list says it
     files = {path for path in read if base[path].kind is Kind.FILE}
     kept = [

@@ -6,6 +6,7 @@
 #   --result FILE           write the result there, as key=value lines
 #   --lock-timeout SECONDS  how long to wait for another process that locks dpkg (default: 120)
 #   --install-timeout SECONDS  time limit of one run of dpkg (default: 1800)
+#   --no-replay             install by dpkg also where a recording of this installation fits
 #   --dry-run               report what would happen and change nothing; needs no root
 #   --root DIR              with --dry-run: read that root and run none of its programs
 #   --architecture NAME     with --root: the architecture, if the root's database has no package dpkg
@@ -16,7 +17,7 @@
 # 30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 40 dpkg locked too long; 41 no space; 42 read-only.
 # Tried and undone: 50 an installation failed; 130 a signal came.
 
-# It needs sh, dpkg, apt-get and coreutils. Above each function: what it does and sets, and statuses with which it ends the run.
+# It needs sh, dpkg, apt-get and coreutils; for a recording also perl and tar. Above each function: what it does and sets, and statuses with which it ends the run.
 
 . shared/environment.sh
 . shared/report.sh
@@ -38,11 +39,15 @@
 . parts/services.sh
 . parts/journal.sh
 . parts/install.sh
+. parts/recording.sh
+. parts/dpkg_lock.sh
+. parts/replay.sh
+. parts/replay_recovery.sh
 
 # set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
     # read_arguments
-    groups='' cache='' result='' verbose='' dry_run='' root='' given_architecture='' lock_timeout=120 install_timeout=1800
+    groups='' cache='' result='' verbose='' dry_run='' root='' no_replay='' given_architecture='' lock_timeout=120 install_timeout=1800
     # find_cache, read_groups
     pool='' requests='' named='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 space='' probe='' answers='' recommends=false hashes=''
     # read_system, read_architecture, read_database, select_packages, in_state, look
@@ -50,6 +55,10 @@ set_state() {
     # make_work, ask_apt, plan, start_hashing, sort_planned, begin_run, recover, take_policy, find_installer, find_holder, run_logged
     work='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
     fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs='' answered=''
+    # find_recording, read_recording, read_debs, replay, end_replay, lock_dpkg, foresee_replay
+    recorded='' recorded_group='' recorded_image='' status_hash='' status_before='' status_after='' stated='' too_new='' new_debs='' over_debs=''
+    refusal='' replaying='' locker='' replayed='' recordings='' foreseen='' method=none
+    recorded_files='' recorded_bytes=0 recorded_lines='' recorded_fresh='' recorded_leftover='' recorded_file_of=''
     # give_back, finish, phase, and the lines of the result
     baseline='' unchanged='nothing was changed' reason='' message='' next_step='' installed=0 phases='' package_lines='' obstacle_lines='' apt_lines=''
 }
@@ -75,7 +84,8 @@ install_missing() {
 # try_to_install: plan, verify and install once. Status 1: another process was quicker, and nothing was changed.
 try_to_install() {
     local hasher=''
-    if [ -z "${dry_run}" ] && { find_holder || find_installer; }; then return 1; fi
+    if [ -n "${dry_run}" ]; then foresee_replay; elif find_holder || find_installer; then return 1; else replay_groups; fi
+    case $? in 0) [ -n "${dry_run}" ] || return 0 ;; 1) return 1 ;; *) ;; esac
     try_dpkg >/dev/null 2>&1 &
     hashers=$!
     plan || return
@@ -94,11 +104,13 @@ try_to_install() {
     phase verify
     count_packages ${files}
     if [ -n "${dry_run}" ]; then
-        say "${groups}: ${counted} would be installed, ${megabytes}, all hashes fit"
+        method=${foreseen:+replay} method=${method:-dpkg}
+        say "${groups}: ${counted} would be installed, ${megabytes}, all hashes fit${foreseen:+, by a recording of ${foreseen}}"
         finish installed "${counted} would be installed"
     fi
     check_space
     say "${groups}: ${counted} to install, ${megabytes}, all hashes fit"
+    method=dpkg
     begin_run
     take_policy || return
     phase begin
@@ -114,8 +126,16 @@ count_packages() {
     megabytes=$(((bytes + 50000) / 100000)) megabytes="$((megabytes / 10)).$((megabytes % 10)) MB"
 }
 
+# hear_signals: undo what was changed when a signal comes.
+hear_signals() {
+    trap 'on_signal INT' INT
+    trap 'on_signal TERM' TERM
+    trap 'on_signal HUP' HUP
+}
+
 # main SCRIPT ARGUMENT...
 main() {
+    local by=''
     script=$1
     shift
     set_state
@@ -124,9 +144,7 @@ main() {
     clock
     began=${now} last=${now}
     trap on_exit EXIT
-    trap 'on_signal INT' INT
-    trap 'on_signal TERM' TERM
-    trap 'on_signal HUP' HUP
+    hear_signals
     trap : PIPE # not ignored: that would be handed down to every program
     read_arguments "$@"
     identify "${$}"
@@ -151,7 +169,7 @@ main() {
     fi
     install_missing
     phase install
-    set -- ${files}
+    set -- ${recorded_files} ${files}
     [ -n "${run}" ] || mark_manual
     if [ -n "${run}" ]; then
         [ -z "${verbose}" ] || cat -v ${logs}
@@ -165,8 +183,9 @@ main() {
     fi
     clock
     as_seconds "$((now - began))"
-    count_packages ${files}
-    say "${groups} installed: ${counted} in ${seconds} s, 0 bytes from the network"
+    count_packages "$@"
+    [ "${method}" != replay ] || by=" by a recording of ${recordings}"
+    say "${groups} installed: ${counted} in ${seconds} s${by}, 0 bytes from the network"
     finish installed "${counted} installed"
 }
 

@@ -90,7 +90,7 @@ def _sort(
     is_as_brought = brought is not None and entry.is_like(brought.entry) and entry.time == brought.entry.time
     if brought is not None and is_as_brought and brought.package_file in upgraded:
         found.upgraded.append(path)
-    elif not is_new or (path.startswith(_STAGED) and not path.startswith(_IN_PLACE)):
+    elif not is_new or (entry.kind is Kind.FILE and path.startswith(_STAGED) and not path.startswith(_IN_PLACE)):
         found.staged.append(path)
     elif is_as_brought:
         found.unpacked.append(path)

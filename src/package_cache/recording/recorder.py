@@ -33,8 +33,8 @@ _LIBRARIES = "/etc/ld.so.cache"
 _LDCONFIG = ("ldconfig", "ldconfig.real")
 """ldconfig(8) reads every library of an image; where its result is made anew, none of them counts."""
 
-_SECRET = 1 << 16
-"""Bytes of a file that are looked at: keys are small."""
+_SECRET = 4 << 20
+"""Bytes of a file that are looked at: key stores of some hundred certificates."""
 
 _LIKE_ESSENTIAL = ("libc6", "libc-bin", "perl-base", "libcrypt1")
 """What dpkg, the shell or perl need to start, though Debian does not call it essential."""

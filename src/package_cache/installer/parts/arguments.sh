@@ -17,6 +17,7 @@ read_arguments() {
         case ${option} in
             --verbose) verbose=yes && continue ;;
             --dry-run) dry_run=yes && continue ;;
+            --no-replay) no_replay=yes && continue ;;
             --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${script}" && finish installed 'help shown' ;; # the first comment of this program
             --) break ;;
             --cache) cache=${1-} ;;

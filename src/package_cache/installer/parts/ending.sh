@@ -4,6 +4,8 @@
 miss() {
     complain "cannot install${groups:+ ${groups}} ($1): $2"
     next_step=$3
+    unlock_dpkg
+    [ -z "${recordings}" ] || fail "$2" # something was changed
     give_back
     complain "${outcome}; next step: $3"
     finish "$1" "$2"
@@ -25,7 +27,7 @@ finish() {
 # give_back: nothing was changed, and nothing is left that shows this run was here. Sets `outcome`, which is measured.
 give_back() {
     release_policy
-    end_run
+    [ -n "${recordings}" ] || end_run
     outcome=${recovering:-${unchanged}}
     [ -n "${recovering}" ] || is_as_before || outcome='this run changed nothing, but another process changed the packages here meanwhile'
 }
@@ -59,7 +61,13 @@ on_signal() {
 # undo_changes: end what runs, and undo what this run has changed. Sets `outcome`.
 undo_changes() {
     end_child
-    if [ -z "${run}" ] || is_as_before; then give_back; else undo; fi
+    case ${replaying} in
+        '') ;;
+        finish) abandon_replay && return ;;
+        *) undo_replay || { abandon_replay && return; } ;;
+    esac
+    unlock_dpkg
+    if [ -z "${recordings}" ] && { [ -z "${run}" ] || is_as_before; }; then give_back; else undo; fi
 }
 
 # is_stream FILE: it is written to and not replaced.
@@ -92,9 +100,13 @@ write_result() {
 # print_result: the keys stand in docs/installer.md.
 print_result() {
     local head="status=${status}${NEWLINE}reason=${reason}${NEWLINE}group=${groups}${NEWLINE}installed=${installed}"
-    set -- ${message} # without line ends
-    show "${head}${NEWLINE}already_there=${already_there}${NEWLINE}bytes=${bytes}
-${package_lines}${obstacle_lines}${apt_lines}${phases}next=${next_step}${NEWLINE}message=$*"
+    head="${head}${NEWLINE}already_there=${already_there}${NEWLINE}bytes=$((recorded_bytes + bytes))${NEWLINE}method=${method}"
+    [ -z "${recordings}${foreseen}" ] || head="${head}${NEWLINE}recording=${recordings:-${foreseen}}"
+    set -- ${refusal} # without line ends
+    [ $# = 0 ] || head="${head}${NEWLINE}replay=$*"
+    set -- ${message}
+    show "${head}
+${recorded_lines}${package_lines}${obstacle_lines}${apt_lines}${phases}next=${next_step}${NEWLINE}message=$*"
 }
 
 # phase NAME: note how long the phase took that ends now; `total` is the sum of all.

@@ -65,7 +65,7 @@ sort_planned() {
 
 # fail CAUSE: exit because of what dpkg or a package's own script did: show the log, undo. 40 50
 fail() {
-    if is_as_before && find_holder; then locked_too_long; fi
+    if [ -z "${recordings}" ] && is_as_before && find_holder; then locked_too_long; fi
     stop_listening # undoing is not interrupted
     [ -z "${logs}" ] || complain "the last lines of dpkg's output:${NEWLINE}$(cat ${logs} | tail -n 40)"
     undo

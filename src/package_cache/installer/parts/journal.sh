@@ -10,14 +10,20 @@ sweep() {
 
 # begin_run: note what is about to be touched, and keep some space for undoing it. 41 42
 begin_run() {
-    local path='' errors=''
+    local errors=''
+    find_run
+    errors=$(write_notes 2>&1) || miss no-space "cannot write files in ${RUNS%/*}: ${errors}" "free some space or inodes there"
+}
+
+# find_run: set `run`, where what is about to be touched can be written to. 42
+find_run() {
+    local path=''
     for path in /usr /etc "${RUNS%/*}"; do
         [ -w "${path}" ] || miss read-only "${path} cannot be written to" "give the container a writable root file system"
     done
     ! is_there "${RUNS}" || is_own "${RUNS}" || miss read-only "${RUNS} is a link, or belongs to another user" "remove it"
     run=${RUNS}/${me}
     export PACKAGE_CACHE_RUN="${me}" # for is_at_work
-    errors=$(write_notes 2>&1) || miss no-space "cannot write files in ${RUNS%/*}: ${errors}" "free some space or inodes there"
 }
 
 # write_notes: some inodes and bytes for undoing, and what would have to be taken back; in a subshell.
@@ -25,7 +31,7 @@ write_notes() {
     mkdir -p "${run}/ballast" && cd "${run}/ballast" && mkdir 1 2 3 4 5 6 7 || return
     fallocate -l 4194304 space 2>/dev/null || head -c 4194304 /dev/zero >space || return
     [ ! -f "${APT_MARKS}" ] || cp -p "${APT_MARKS}" "${run}/marks" || return # apt marks what it installs
-    printf '%s\n' "${pool}" "${file_of}" "${fresh}" "${leftover}" "${automatic}" end >"${run}/notes"
+    printf '%s\n' "${pool}" "${recorded_file_of}${file_of}" "${recorded_fresh}${fresh}" "${recorded_leftover}${leftover}" "${automatic}" end >"${run}/notes"
 }
 
 # is_own PATH: this user's (root's), and no link: who may write elsewhere has no say in what is undone.
@@ -56,14 +62,20 @@ end_run() {
 
 # recover: put dpkg in order where an earlier run was killed in the middle of it. 40
 recover() {
-    local folder='' pool=''
+    local folder='' pool='' recorded_fresh='' recorded_leftover='' # another run's
     is_own "${RUNS}" || return 0
     set +f && set -- "${RUNS}"/[0-9]*-[0-9]* && set -f
     for folder in "$@"; do
         if [ ! -d "${folder}" ] || is_alive "${folder##*/}"; then continue; fi
         holder='a dpkg that a killed installer has left is at work'
         while is_at_work "${folder##*/}"; do be_patient || locked_too_long; done
-        if read_notes "${folder}"; then recover_run "${folder}"; else end_run "${folder}"; fi
+        if [ -e "${folder}/replay" ]; then
+            recover_replay "${folder}"
+        elif read_notes "${folder}"; then
+            recover_run "${folder}"
+        else
+            end_run "${folder}"
+        fi
     done
 }
 
@@ -105,12 +117,14 @@ is_sane() { read_database && ! is_half_done && ask_apt apt-get -o Debug::NoLocki
 # undo: take back what this run did. Sets `outcome`.
 # shellcheck disable=SC2016  # what the inner shell expands; a session of its own has no terminal that debconf could wait for
 undo() {
-    local each=''
+    local each='' marks="${run}/marks"
     patience=
+    [ -z "${recordings}" ] || marks=${work}/marks # those from before the first of them
+    fresh="${recorded_fresh}${fresh}" leftover="${recorded_leftover}${leftover}" file_of=${recorded_file_of}${file_of}
     rm -rf "${run}/ballast"
     for each in ${answered}; do run_bounded 60 /dev/null sh -c 'echo "UNREGISTER $1" | debconf-communicate "$2"' sh "${each#*:}" "${each%%:*}"; done
     if take_back && is_sane; then
-        mv -f "${run}/marks" "${APT_MARKS}" 2>/dev/null || rm -f "${APT_MARKS}" # there were none
+        mv -f "${marks}" "${APT_MARKS}" 2>/dev/null || rm -f "${APT_MARKS}" # there were none
         outcome='undone: the new packages were removed, and dpkg is consistent'
         end_run
     else

@@ -1,0 +1,50 @@
+# The lock of dpkg and apt, taken by a process of ours where no dpkg runs that would take it.
+
+# lock_dpkg: keep dpkg and apt out, by a process that ends with the last one that has descriptor 9. Status 1: another process has
+# them locked; 2: that cannot be done, by `refusal`.
+lock_dpkg() {
+    refusal=
+    [ -p "${work}/locked" ] || mkfifo -m 600 "${work}/lock" "${work}/locked" 2>/dev/null || no_work
+    exec 9<>"${work}/lock"
+    ${session} "${PERL}" -e "${LOCK}" "${work}/lock" "${DPKG_STATE}/lock-frontend" "${DPKG_STATE}/lock" 2>/dev/null 9>&- >"${work}/locked" &
+    locker=$!
+    read -r refusal <"${work}/locked"
+    case ${refusal} in
+        locked) refusal='' && return 0 ;;
+        busy) refusal='' && unlock_dpkg ;;
+        *) refusal=${refusal:-perl cannot lock dpkg} && unlock_dpkg && return 2 ;;
+    esac
+    find_holder || holder='another process has dpkg locked'
+    be_patient || locked_too_long
+    return 1
+}
+unlock_dpkg() {
+    [ -n "${locker}" ] || return 0
+    exec 9>&-
+    kill -KILL "${locker}" 2>/dev/null
+    wait "${locker}" 2>/dev/null
+    locker=
+}
+
+# shellcheck disable=SC2016  # what perl expands
+LOCK='
+use strict;
+use Fcntl;
+my ($alive, @files) = @ARGV;
+$SIG{$_} = "IGNORE" for qw(INT TERM HUP);
+sub answer { $| = 1; print "@_\n"; close STDOUT }
+sub refuse { answer(@_); exit 1 }
+sysopen(my $wait, $alive, O_RDONLY | O_NONBLOCK) or refuse("$alive: $!");
+length(pack("p", "")) == 8 or refuse("perl here is not of 64 bits");
+my @open;
+for my $path (@files) {
+    sysopen(my $file, $path, O_RDWR | O_CREAT, 0640) or refuse("$path: $!");
+    my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+    fcntl($file, F_SETLK, $lock) or refuse("busy");
+    push @open, $file;
+}
+answer("locked");
+my $mask = "";
+vec($mask, fileno($wait), 1) = 1;
+select($mask, undef, undef, undef);
+'

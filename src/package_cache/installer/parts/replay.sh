@@ -1,0 +1,187 @@
+# The replay: a recorded installation is unpacked beside what is here and put into place by renames, dpkg's status last. Until all
+# is there (the marker `ready` in the journal) any end gives back what was here before; from then on there is only forward.
+
+# replay_groups: replay while a recording fits. Status 0: nothing is missing; 1: another process was quicker; 2: the rest is for dpkg.
+replay_groups() {
+    local ended=''
+    while find_recording; do
+        replay
+        ended=$?
+        [ "${ended}" = 0 ] || return "${ended}"
+        is_all_replayed || ! look || return 0
+        is_all_replayed && return
+    done
+    return 2
+}
+is_all_replayed() { set -- ${groups} && set -- $# ${replayed} && [ "$1" = "$(($# - 1))" ]; }
+
+# replay: one recording. Status 1: another process was quicker; 2: it is not used, or was undone. 31 41 42 50
+replay() {
+    local came=''
+    read_recording || return
+    read_debs
+    sort_planned
+    lock_dpkg
+    case $? in 0) ;; 1) return 1 ;; *) refuse "${refusal}" || return ;; esac
+    if find_installer || ! is_still_recorded; then unlock_dpkg && return 1; fi
+    check_state || { unlock_dpkg && return 2; }
+    check_space
+    start_hashing
+    phase replay_check
+    begin_replay
+    if ! unpack_recording; then
+        undo_replay || fail_replay "${refusal}"
+        say "${recorded_group}: the replay of a recording of ${recorded_image} failed and was undone; dpkg installs: ${refusal}"
+        return 2
+    fi
+    phase replay_unpack
+    trap 'came=INT' INT
+    trap 'came=TERM' TERM
+    trap 'came=HUP' HUP
+    replaying=finish
+    finish_replay "${run}" || finish_replay "${run}" || fail_replay "${said}"
+    end_replay
+    hear_signals
+    [ -z "${came}" ] || on_signal "${came}"
+    phase replay_finish
+}
+
+# is_still_recorded: dpkg's status is that of the recording, now that nobody else can change it.
+is_still_recorded() { hash_status && [ "${status_hash}" = "${status_before}" ]; }
+
+# begin_replay: note what is about to be done. 41 42
+begin_replay() {
+    [ -n "${recordings}" ] || [ ! -f "${APT_MARKS}" ] || cp -p "${APT_MARKS}" "${work}/marks" || no_work
+    find_run
+    replaying=begin
+    { mkdir -p "${run}" && mkdir -m 700 "${run}/staged" && cd "${stated}" && cp facts same new finish "${run}" && : >"${run}/replay"; } 2>/dev/null
+    set -- $?
+    cd / && [ "$1" = 0 ] || miss no-space "cannot write files in ${RUNS%/*}" "free some space or inodes there"
+    replaying=unpack
+}
+
+# unpack_recording: all new files into place, and into `staged` what replaces others. Status 1: it failed, by `refusal`.
+unpack_recording() {
+    local hasher='' log='' bad=''
+    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${new_debs}" "${over_debs}"
+    run_logged sh -c "${UNPACK}" sh "$@" || { refusal=$(tail -n 1 "${log}") && return 1; }
+    refusal='a package file is not the one that the recording states (SHA-256)'
+    for hasher in ${hashers}; do wait "${hasher}" || bad=yes; done
+    hashers=
+    [ -z "${bad}" ] || return
+    refusal="there is no space in ${run}"
+    { : >"${run}/ready"; } 2>/dev/null
+}
+
+# RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT NEW OVER. The statuses of all programs of a pipe are gathered by descriptor 3.
+# shellcheck disable=SC2016  # what the inner shell expands
+UNPACK='
+recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 new=$8 over=$9
+jobs= tab="	"
+quit() { echo "$1"; [ -z "$jobs" ] || kill $jobs; wait; exit 1; }
+check() { case $said in "" | *[!0[:space:]]*) quit "cannot unpack $1" ;; esac; }
+give() { "$deb" --fsys-tarfile "$1"; echo $? >&3; }
+give_all() { for hash in "$@"; do give "$pool/$hash.deb"; done; }
+take() { "$tar" -xpPf - --numeric-owner "$@"; echo $? >&3; }
+take_all() { take --ignore-zeros --keep-directory-symlink --skip-old-files --anchored --no-wildcards -X "$lists/exclude" "$@"; }
+cd /
+said=$({ give "$recording" | take --acls --xattrs --xattrs-include="*" --keep-directory-symlink --transform "s,^\(\./\)\?staged/,$run/staged/,S"; } 3>&1 >&2)
+check "the recording"
+[ -z "$new" ] || { said=$({ give_all $new | take_all; } 3>&1 >&2) && check "the packages"; }
+while IFS="$tab" read -r path command; do
+    mkdir -p "$run/staged${path%/*}" || quit "no folder for $path"
+    $timeout -k 10 60 sh -c "$command" sh "$run/staged$path" </dev/null &
+    jobs="$jobs $!"
+done <"$lists/regenerate"
+[ -z "$over" ] || { said=$({ give_all $over | take_all -C "$run/staged"; } 3>&1 >&2) && check "the upgraded packages"; }
+for job in $jobs; do wait "$job" || quit "a command that makes a file anew failed"; done
+while IFS="$tab" read -r path command; do [ -s "$run/staged$path" ] || quit "$path was not made anew"; done <"$lists/regenerate"
+'
+
+# finish_replay FOLDER: do what `finish` of a journal lists, which can be done again. Status 1: it failed, by `said`.
+finish_replay() { said=$(trap '' INT TERM HUP && exec "${PERL}" -e "${FINISH}" "$1" 2>&1); }
+
+# shellcheck disable=SC2016  # what perl expands
+FINISH='
+use strict;
+my ($run) = @ARGV;
+sub owned { my ($p, $mode, $uid, $gid) = @_; chown($uid, $gid, $p) && chmod(oct($mode), $p) or die "$p: $!\n" }
+sub is_done { my ($p) = @_; return !lstat("$run/staged$p") && lstat($p) }
+my %act = (
+    own => sub { my ($p, @owner) = @_; is_done($p) or owned("$run/staged$p", @owner) },
+    move => sub { my ($p) = @_; is_done($p) or rename("$run/staged$p", $p) or die "$p: $!\n" },
+    gone => sub { my ($p) = @_; !lstat($p) or -d _ ? rmdir($p) : unlink($p) or -d _ or die "$p: $!\n" },
+    mode => sub { owned(@_) },
+    time => sub { my ($p, $time) = @_; utime($time, $time, $p) or die "$p: $!\n" },
+);
+open(my $list, "<", "$run/finish") or die "finish: $!\n";
+while (<$list>) {
+    chomp;
+    my ($do, @fields) = split(/\t/, $_, -1);
+    my $p = pop @fields;
+    $act{$do} && $p =~ m{\A/} && $p !~ m{/\.\.(?:/|\z)} or die "no action: $_\n";
+    $act{$do}->($p, @fields);
+}
+'
+
+# undo_replay: what was unpacked goes, and all is as before. Status 1: not completely.
+undo_replay() {
+    [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
+    hashers=
+    case ${replaying} in unpack) remove_new "${run}" || return ;; *) ;; esac
+    [ -n "${recordings}" ] || baseline=$(print_state) # folders have other times
+    leave_replay
+}
+
+# remove_new FOLDER: remove what a journal's `new` lists and nothing else. Status 1: something stays, by `said`.
+remove_new() { said=$(trap '' INT TERM HUP && exec "${PERL}" -e "${REMOVE_NEW}" "$1" 2>&1); }
+
+# shellcheck disable=SC2016  # what perl expands
+REMOVE_NEW='
+use strict;
+my ($run) = @ARGV;
+my $stays = 0;
+open(my $list, "<", "$run/new") or die "new: $!\n";
+for my $p (reverse <$list>) {
+    chomp $p;
+    $p =~ m{\A/} && $p !~ m{/\.\.(?:/|\z)} or die "no path: $p\n";
+    next if !lstat($p);
+    next if -d _ ? rmdir($p) : unlink($p);
+    print "$p: $!\n";
+    $stays = 1;
+}
+exit $stays;
+'
+
+# end_replay: it is done: add what it brought to what this call brings.
+end_replay() {
+    recorded_files="${recorded_files}${files}" recorded_bytes=$((recorded_bytes + bytes)) recorded_lines=${recorded_lines}${package_lines}
+    recorded_fresh="${recorded_fresh}${fresh}" recorded_leftover="${recorded_leftover}${leftover}" recorded_file_of=${recorded_file_of}${file_of# }
+    files='' bytes=0 package_lines='' fresh='' leftover='' automatic='' file_of=' '
+    replayed="${replayed} ${recorded_group}" method=replay refusal=''
+    case ", ${recordings}, " in *", ${recorded_image}, "*) ;; *) recordings=${recordings:+${recordings}, }${recorded_image} ;; esac
+    leave_replay
+}
+
+# leave_replay: neither the journal nor dpkg's locks are needed any more.
+leave_replay() {
+    replaying=
+    rm -rf "${run}/replay" "${run}/ready" "${run}/staged"
+    [ -n "${recordings}" ] || end_run
+    unlock_dpkg
+}
+
+# fail_replay CAUSE: exit because neither forward nor back is possible now; the journal stays. 50
+fail_replay() {
+    stop_listening
+    abandon_replay
+    complain "cannot install ${groups} (install-failed): the replay of a recording can be neither completed nor undone: $1"
+    complain "${outcome}; next step: free some space, or make that path writable, and run it again"
+    finish install-failed "$1; ${outcome}"
+}
+
+# abandon_replay: leave its journal to the next run. Sets `outcome`.
+abandon_replay() {
+    unlock_dpkg
+    run='' replaying='' outcome='not completely undone: the next installation continues'
+}

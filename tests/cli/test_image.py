@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.layout import document, entries, images, unpacked
+from tests.support.recordings import record
 from tests.support.registry import late_registry
 from tests.support.world import World, refused
 
@@ -61,6 +62,20 @@ def test_the_volume_form_is_the_cache_and_nothing_else(built: World) -> None:
     assert said["package-cache.form"] == "volume"
     assert said["org.opencontainers.image.title"] == "package cache"
     assert document(layout, manifest["config"]["digest"])["config"]["Labels"] == said
+
+
+def test_recordings_are_in_the_layers_of_packages(built: World) -> None:
+    record(built.cache, "edit")
+    layout = built.folder / "layout"
+    assert image(built, f"oci:{layout}:v1")[0] == 0
+    (manifest,) = images(layout).values()
+    own = {name: content for name, content in tree(built.cache).items() if not name.startswith(".")}
+    assert tree(unpacked(layout, manifest, built.folder / "unpacked")) == own
+    indexes = [layer for layer in manifest["layers"] if layer["mediaType"].endswith("gzip")]
+    assert len(indexes) == 1
+    names = {entry.name for entry in entries(layout, {**manifest, "layers": indexes})}
+    assert "groups/edit-ubuntu18.04/recordings.json" in names
+    assert not [name for name in names if name.startswith("groups/edit-ubuntu18.04/recording.")]
 
 
 def test_the_same_cache_gives_the_same_bytes(built: World) -> None:

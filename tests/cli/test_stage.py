@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.recordings import described, record
 from tests.support.world import World, refused
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.recordings import read_recordings
 from package_cache.cache.verify import verify
 from package_cache.stage import stage
 
@@ -152,3 +154,36 @@ def test_a_link_on_the_volume_does_not_lead_out_of_it(name: str, built: World, v
     else:
         assert status == 0
         assert verify(CacheFolder(volume)).problems == ()
+
+
+def test_recordings_are_staged_with_their_group(built: World, volume: Path) -> None:
+    staged(built, "edit", "view")
+    recordings = record(built.cache, "edit"), record(built.cache, "edit", status=b"other")
+    record(built.cache, "view")
+    assert "nothing to do" in staged(built, "edit")[1]  # no package file
+    assert set(read_recordings(CacheFolder(volume), described(volume, "edit"))) == set(recordings)
+    assert read_recordings(CacheFolder(volume), described(volume, "view")) == ()
+    assert verify(CacheFolder(volume)).problems == ()
+    folder = volume / "groups/edit-ubuntu18.04"
+    assert (folder / recordings[0].file).stat().st_nlink == 1
+    before = folder.stat().st_ino
+    staged(built, "edit")
+    assert folder.stat().st_ino == before
+
+
+@pytest.mark.parametrize("damage", [truncate, alter, put_link_to_secret, Path.unlink])
+def test_a_damaged_recording_is_not_staged(damage: Callable[[Path], None], built: World, volume: Path) -> None:
+    victim = built.cache / "groups/edit-ubuntu18.04" / record(built.cache, "edit").file
+    damage(victim)
+    refused(staged(built, "edit"), 31, f"cannot read {victim}: ")
+    assert not (volume / "package-cache.json").exists()
+    assert not list(volume.glob("groups/*")) + list(volume.glob("groups/.new-*"))
+    assert volume.exists() == (damage is alter)  # which is seen only while it is copied
+
+
+def test_a_group_on_the_volume_outlives_a_damaged_recording(built: World, volume: Path) -> None:
+    staged(built, "edit", "view")
+    alter(built.cache / "groups/edit-ubuntu18.04" / record(built.cache, "edit").file)
+    refused(staged(built, "edit"), 31, "it was altered", "hint: build the cache again")
+    assert (volume / "groups/edit-ubuntu18.04/Packages").exists()
+    assert verify(CacheFolder(volume)).problems == ()

@@ -71,6 +71,27 @@ def test_a_package_more_or_less_changes_one_place() -> None:
         assert len(fewer - before) <= 1  # what is left of its layer, or that with its other half
 
 
+def recorded(package: PooledPackage, status: str) -> PooledPackage:
+    """Return a recording of the group that alone needs a package."""
+    ((group, system),) = package.users
+    name = f"recording.amd64.{status * 64}.deb"
+    return PooledPackage(status * 64, 300_000, name, package.users, f"groups/{group}-{system}")
+
+
+def test_a_new_recording_changes_one_layer_of_its_group() -> None:
+    """A node pulls that one again, and the layer of indexes."""
+    packages = many(6, 400)
+    own = [package for package in packages if len(package.users) == 1]
+    packages.append(recorded(own[0], "a"))
+    before = contents(packages)
+    for package in own:
+        new = recorded(package, "b")
+        check_cut([*packages, new])
+        changed = contents([*packages, new]) - before
+        pulled = frozenset().union(*changed) - {new.sha256}
+        assert not pulled or pulled in before  # in parts, where its layer is now too large and is halved
+
+
 NAMES = st.one_of(st.text("ab", min_size=1, max_size=3), st.text(min_size=1, max_size=300))
 USERS = st.frozensets(st.tuples(NAMES, st.sampled_from(SYSTEMS)), min_size=1, max_size=4)
 SIZES = st.one_of(st.integers(0, 10), st.integers(0, 1 << 22), st.integers(0, 1 << 50))

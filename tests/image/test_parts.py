@@ -13,11 +13,13 @@ from tests.image.trees import init_tree
 from tests.installer.synthetic import Room
 from tests.support.lab import Isolation, throwaway
 from tests.support.layout import images, unpacked
+from tests.support.recordings import described, record
 from tests.support.world import World, toml_group
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder, group_folder
 from package_cache.cache.platform_subset import read_part
+from package_cache.cache.recordings import read_recordings
 from package_cache.cache.verify import verify
 
 BOTH = 'architectures = ["amd64", "arm64"]\n'
@@ -38,6 +40,9 @@ def parts(world: World) -> dict[str, CacheFolder]:
     world.add("old", architecture="i386", depends="own")
     world.manifest(MANIFEST)
     assert world.build()[::2] == (0, "")
+    for architecture in ("amd64", "arm64"):
+        record(world.cache, "both", architecture.encode(), architecture=architecture)
+    record(world.cache, "foreign", architecture="amd64")
     layout, state = world.folder / "layout", str(world.folder / "state")
     status, out, _ = world.run("image", "--cache", str(world.cache), "--state", state, "--output", f"oci:{layout}")
     assert (status, "amd64, arm64" in out) == (0, True)
@@ -68,6 +73,17 @@ def test_each_part_is_whole_and_has_nothing_of_the_others(parts: dict[str, Cache
 def test_what_is_asked_for_of_a_third_architecture_stays(parts: dict[str, CacheFolder]) -> None:
     assert architectures(parts["amd64"], "foreign") == ["all", "amd64", "i386"]
     assert architectures(parts["arm64"], "foreign") == ["all", "arm64", "i386"]
+
+
+def test_each_part_has_its_own_recordings(parts: dict[str, CacheFolder]) -> None:
+    for name, cache in parts.items():
+        group = described(cache.path, "both")
+        (recording,) = read_recordings(cache, group)
+        assert recording.architecture == name
+        assert (cache.path / group.folder / recording.file).read_bytes() == name.encode()
+        assert len(list((cache.path / group.folder).glob("recording.*"))) == 1
+    assert len(read_recordings(parts["amd64"], described(parts["amd64"].path, "foreign"))) == 1
+    assert "recordings.json" not in described(parts["arm64"].path, "foreign").files
 
 
 def test_the_installer_takes_it(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.image.trees import InitTree, init_tree, updated
+from tests.support.recordings import record
 from tests.support.world import World, refused
 
 from package_cache.cache.description import read_description
@@ -51,6 +52,23 @@ def test_groups_are_added_and_those_before_stay(tree: InitTree) -> None:
     assert "staged view to" in done.stdout
     assert "3 new package files" in done.stdout
     assert tree.groups == [("edit", "ubuntu18.04"), ("view", "ubuntu16.04"), ("view", "ubuntu18.04")]
+    assert tree.problems == ()
+
+
+def test_recordings_are_staged_with_their_group(tree: InitTree, world: World) -> None:
+    tree.stage("edit", "view")
+    recording = record(world.cache, "edit")
+    tree = init_tree(world, world.folder)
+    assert tree.stage("edit").returncode == 0
+    folder = tree.volume / "groups/edit-ubuntu18.04"
+    assert (folder / recording.file).read_bytes() == b"of an image"
+    assert tree.problems == ()
+    assert len(tree.groups) == 3
+    assert json.loads((tree.volume / "package-cache.json").read_text())["format"] == 2
+    (folder / recording.file).unlink()
+    (folder / recording.file).symlink_to("/etc/passwd")
+    assert "removing what is neither a file nor a folder" in tree.stage("edit").stderr
+    assert (folder / recording.file).read_bytes() == b"of an image"
     assert tree.problems == ()
 
 

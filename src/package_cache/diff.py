@@ -1,17 +1,21 @@
-"""`diff`: compare two locks, two caches, or one of each: packages per group and OS release, and bytes."""
+"""`diff`: compare two locks, two caches, or one of each: packages per group and OS release, and bytes.
+
+Recordings are compared where both are caches: a lock knows none.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from debian.debian_support import Version
 
-from package_cache.cache.checked_files import read_list
+from package_cache.cache.checked_files import read_list, read_recordings
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
+from package_cache.cache.recording_list import Recording
 from package_cache.errors import LockError
 from package_cache.lock.file import read_lock_file
 from package_cache.lock.model import Lock
@@ -29,19 +33,33 @@ class Contents:
     """`lock` or `cache`."""
     groups: Mapping[GroupPlace, frozenset[DescribedPackage]]
     """The packages of a lock are described like those of a cache that stores the archive's own files."""
+    recordings: Mapping[GroupPlace, Mapping[Recording, str]] = field(default_factory=dict)
+    """The recordings of a cache, with the SHA-256 of their files."""
 
 
 def read_contents(path: Path) -> Contents:
     """Read a lock (a file) or a cache (a folder). Raises `LockError` or `CacheError`."""
     if path.is_dir():
         cache = CacheFolder(path)
-        lists = once_settled(cache, lambda: [(item, read_list(cache, item)) for item in read_description(cache).groups])
-        return Contents(path, "cache", {(group.name, group.system): frozenset(items) for group, items in lists})
+        return once_settled(cache, lambda: _of_cache(cache))
     try:
         return of_lock(path, read_lock_file(path))
     except LockError as error:
         hint = "name two locks, or the folders of two caches"
         raise LockError(error.message, problems=error.problems, hint=hint) from error
+
+
+def _of_cache(cache: CacheFolder) -> Contents:
+    groups = {(group.name, group.system): group for group in read_description(cache).groups}
+    return Contents(
+        cache.path,
+        "cache",
+        {place: frozenset(read_list(cache, group)) for place, group in groups.items()},
+        {
+            place: {recording: group.files[recording.file] for recording in read_recordings(cache, group)}
+            for place, group in groups.items()
+        },
+    )
 
 
 def of_lock(path: Path, lock: Lock) -> Contents:
@@ -79,6 +97,21 @@ class Change:
     """Whether only packages that an older container has installed need it, and not the group."""
 
 
+RECORDING_KINDS = ("new", "gone", "changed")
+
+
+@dataclass(frozen=True, order=True)
+class RecordingChange:
+    """The change of one recording of a group, which is known by its architecture and dpkg's status before it."""
+
+    kind: str
+    """One of `RECORDING_KINDS`; `changed` means another file, or other facts on it."""
+    file: str
+    architecture: str
+    image: str
+    """Where it was recorded: the newer one, if both sides have it."""
+
+
 @dataclass(frozen=True)
 class GroupDifference:
     """The changes of one group for one OS release."""
@@ -93,6 +126,8 @@ class GroupDifference:
     bytes_after: int
     changes: tuple[Change, ...]
     """Empty for a group that is new or gone as a whole."""
+    recordings: tuple[RecordingChange, ...] = ()
+    """The same, and empty if one side is a lock."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +153,8 @@ class Difference:
     """The bytes to download: files of `after` that `before` does not have."""
     changes: Mapping[str, int]
     """Number of packages by kind of change. A package in several groups of an OS release counts once."""
+    recordings: Mapping[str, int]
+    """Number of recordings by kind of change."""
     groups: tuple[GroupDifference, ...]
 
 
@@ -131,6 +168,7 @@ def compared(old: Contents, new: Contents) -> Difference:
     groups = tuple(_group(place, old, new) for place in sorted({*old.groups, *new.groups}))
     changes = {(group.system, change) for group in groups for change in group.changes}
     numbers = Counter(change.kind for _, change in changes)
+    recordings = Counter(change.kind for group in groups for change in group.recordings)
     known = {item.original_sha256 for items in old.groups.values() for item in items}
     files = {item.original_sha256: item.size for items in new.groups.values() for item in items}
     return Difference(
@@ -139,6 +177,7 @@ def compared(old: Contents, new: Contents) -> Difference:
         _side(new),
         sum(size for original, size in files.items() if original not in known),
         {kind: numbers[kind] for kind in KINDS},
+        {kind: recordings[kind] for kind in RECORDING_KINDS},
         groups,
     )
 
@@ -156,13 +195,29 @@ def _bytes(packages: Iterable[DescribedPackage]) -> int:
 def _group(place: GroupPlace, old: Contents, new: Contents) -> GroupDifference:
     before, after = old.groups.get(place), new.groups.get(place)
     changes: tuple[Change, ...] = ()
+    recordings: tuple[RecordingChange, ...] = ()
     if before is None or after is None:
         state = "new" if before is None else "gone"
     else:
         changes = tuple(_changes(before, after))
-        state = "changed" if changes else "same"
+        if old.kind == new.kind == "cache":
+            recordings = tuple(_recording_changes(old.recordings.get(place, {}), new.recordings.get(place, {})))
+        state = "changed" if changes or recordings else "same"
     before, after = before or frozenset(), after or frozenset()
-    return GroupDifference(*place, state, len(before), len(after), _bytes(before), _bytes(after), changes)
+    return GroupDifference(*place, state, len(before), len(after), _bytes(before), _bytes(after), changes, recordings)
+
+
+def _recording_changes(before: Mapping[Recording, str], after: Mapping[Recording, str]) -> list[RecordingChange]:
+    """Return the changes of a group's recordings, sorted."""
+    old = {recording.file: (recording, digest) for recording, digest in before.items()}
+    new = {recording.file: (recording, digest) for recording, digest in after.items()}
+    found = []
+    for file in {*old, *new}:
+        if old.get(file) != new.get(file):
+            recording, _ = new.get(file) or old[file]
+            kind = "new" if file not in old else "gone" if file not in new else "changed"
+            found.append(RecordingChange(kind, file, recording.architecture, recording.image))
+    return sorted(found)
 
 
 def _changes(before: Collection[DescribedPackage], after: Collection[DescribedPackage]) -> list[Change]:

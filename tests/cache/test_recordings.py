@@ -200,3 +200,13 @@ def test_the_folder_without_recordings_is_that_of_a_build(cache: Path, recording
     recorded = with_recordings(read.files, {recording: b"bytes"}, ["amd64"])
     assert recorded[recording.file] == b"bytes"
     assert with_recordings(recorded, {}, ["amd64"]) == read.files
+
+
+@pytest.mark.parametrize(("field", "value"), [("image", "job\x1b[31m"), ("file", "x.deb"), ("installed_seconds", -1.0)])
+def test_facts_that_no_reader_would_accept_are_not_published(cache: Path, field: str, value: Any) -> None:
+    recording = make_recording(cache, "edit", b"bytes", **{field: value})
+    with pytest.raises(CacheError, match="cannot read recordings"):
+        publish_recordings(CacheFolder(cache), described(cache, "edit"), {recording: b"bytes"})
+    with pytest.raises(ValueError, match="has 5 bytes, not 4"):
+        record(cache, "edit", b"bytes", bytes=4)
+    assert described(cache, "edit").recording_files == []

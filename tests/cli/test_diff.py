@@ -2,6 +2,7 @@
 
 import shutil
 
+from tests.support.recordings import record
 from tests.support.world import World, printed
 
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
@@ -74,3 +75,40 @@ def test_new_and_removed_groups_and_the_exit_code(world: World) -> None:
     told = world.json("diff", old, new, "--exit-code")
     assert (told["status"], told["reason"]) == (15, "different")
     assert world.run("diff", old, new)[0] == 0
+
+
+def test_recordings_of_two_caches_are_compared(world: World) -> None:
+    world.built(TWO_GROUPS)
+    record(world.cache, "edit", status=b"gone")
+    record(world.cache, "edit", b"before", status=b"changed")
+    record(world.cache, "view")
+    old = shutil.copytree(world.cache, world.folder / "old")
+    shutil.rmtree(world.cache)
+    world.built(TWO_GROUPS)
+    record(world.cache, "edit", b"after", status=b"changed", image="registry/job:2")
+    record(world.cache, "edit", status=b"new", image="registry/job:3")
+    record(world.cache, "view")
+    status, out, err = world.run("diff", str(old), str(world.cache), "--exit-code")
+    assert (status, err) == (15, "")
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[:3] == [
+        ["ubuntu18.04", "changed", "recording:amd64", "of", "registry/job:2", "edit"],
+        ["ubuntu18.04", "gone", "recording:amd64", "of", "registry/job:1", "edit"],
+        ["ubuntu18.04", "new", "recording:amd64", "of", "registry/job:3", "edit"],
+    ]
+    assert ["edit", "ubuntu18.04", "changed", "2", "→", "2", "packages"] in [row[:7] for row in rows]
+    assert out.splitlines()[-1].endswith(": 1 new (recordings), 1 gone (recordings), 1 changed (recordings)")
+    result = world.json("diff", str(old), str(world.cache))["result"]
+    assert result["recordings"] == {"new": 1, "gone": 1, "changed": 1}
+    assert [(group["name"], group["state"], len(group["recordings"])) for group in result["groups"]] == [
+        ("edit", "changed", 3),
+        ("view", "same", 0),
+    ]
+
+
+def test_a_lock_has_no_recordings_to_miss(world: World) -> None:
+    lock = locked(world, "old.lock")
+    world.build()
+    record(world.cache, "edit")
+    for pair in ((lock, str(world.cache)), (str(world.cache), lock)):
+        printed(world.run("diff", *pair, "--exit-code"), 0, "no difference")

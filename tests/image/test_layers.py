@@ -84,7 +84,7 @@ def test_a_new_recording_changes_one_layer_of_its_group() -> None:
     own = [package for package in packages if len(package.users) == 1]
     packages.append(recorded(own[0], "a"))
     before = contents(packages)
-    for package in own:
+    for package in own[::5]:
         new = recorded(package, "b")
         check_cut([*packages, new])
         changed = contents([*packages, new]) - before

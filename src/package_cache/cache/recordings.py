@@ -170,10 +170,9 @@ def _changed(group: DescribedGroup) -> CacheError:
 
 
 def _check(group: DescribedGroup, recording: Recording, content: FileContent, files: Mapping[str, bytes]) -> None:
-    """Raise `CacheError` for a recording of another state of the group, or of another size than it states."""
+    """Raise `CacheError` for a recording of another state of the group, or one that no reader would accept."""
+    parse_recordings(recordings_text([recording]).encode(), RECORDINGS)
     if recording.group_digest != group_digest(files, recording.architecture):
         raise _changed(group)
-    if recording.file != recording_file(recording.architecture, recording.status_before):
-        raise ValueError(f"{recording.file} is not the file of its architecture and status")
     if recording.bytes != size_of(content):
         raise ValueError(f"{recording.file} has {size_of(content)} bytes, not {recording.bytes}")

@@ -21,6 +21,8 @@ from package_cache.exit_codes import ExitStatus
 def diff_command(renderer: Renderer, old: Path, new: Path, *, exit_code: bool) -> int:
     """Compare two locks (files) or caches (folders), or a lock with a cache: packages per group and OS release, bytes.
 
+    Of two caches also the recordings are compared.
+
     \b
     Examples:
       git show HEAD:package-cache.lock >/tmp/old.lock
@@ -34,25 +36,29 @@ def diff_command(renderer: Renderer, old: Path, new: Path, *, exit_code: bool) -
 
 def _lines(found: Difference) -> Iterator[str]:
     if found.different:
-        changes = _of_systems(found)
+        changes = list(_of_systems(found))
         if changes:
             yield from (*aligned(changes), "")
         yield from (*aligned([_group(item) for item in found.groups if item.state != "same"]), "")
-    numbers = ", ".join(f"{number} {kind}" for kind, number in found.changes.items() if number)
+    kinds = [*found.changes.items(), *((f"{kind} (recordings)", number) for kind, number in found.recordings.items())]
+    numbers = ", ".join(f"{number} {kind}" for kind, number in kinds if number)
     result = numbers or ("other groups" if found.different else "no difference")
     yield f"{_side(found.before)} → {_side(found.after)}: {result}"
     if found.new_bytes:
         yield f"{in_bytes(found.new_bytes)} to download"
 
 
-def _of_systems(found: Difference) -> list[tuple[str, ...]]:
-    """Return a row for each changed package of an OS release, with the groups that use it."""
+def _of_systems(found: Difference) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each changed package of an OS release, with the groups that use it, and for each recording."""
     groups: dict[tuple[str, Change], list[str]] = {}
     for group in found.groups:
         for change in group.changes:
             groups.setdefault((group.system, change), []).append(group.name)
     ordered = sorted(groups, key=lambda key: (key[0], key[1].name, key[1].architecture, key[1].before or ""))
-    return [(system, *_row(change), " ".join(groups[system, change])) for system, change in ordered]
+    yield from ((system, *_row(change), " ".join(groups[system, change])) for system, change in ordered)
+    recordings = sorted((group.system, change, group.name) for group in found.groups for change in group.recordings)
+    for system, one, name in recordings:
+        yield system, one.kind, f"recording:{one.architecture}", f"of {one.image}", name
 
 
 def _row(change: Change) -> tuple[str, str, str]:

@@ -28,7 +28,7 @@ def how_far(progress: Progress) -> str:
     return f"{progress.done} of {progress.total} {progress.unit}"
 
 
-RIGHT = ("size", "packages", "files")
+RIGHT = ("size", "packages", "files", "recordings")
 """Titles of right-aligned columns."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.layout import GROUPS, CacheFolder, group_folder
+from package_cache.check.method import predicted_method
 from package_cache.check.target import DPKG, SeenSystem
 from package_cache.check.verdict import CheckResult, Obstacle, PlannedFile, Prediction, Reason, Verdict
 from package_cache.errors import CacheError, PackageCacheError, UsageError
@@ -99,7 +100,7 @@ def _dry_run(group: str, cache: CacheFolder, seen: SeenSystem) -> Verdict:
         done = run(["sh", str(script), *words, "--", group], timeout=LIMIT, check=False)
         with contextlib.suppress(OSError):
             text = read_bounded(result, "result-bytes").decode("utf-8", "replace").replace(str(root), "")
-            return _read_result(group, seen, text)
+            return _read_result(group, cache, seen, text)
     message = f"cannot check {seen.name}: the installer exited with status {done.returncode} and no result"
     raise PackageCacheError(message, details=done.stdout + done.stderr)
 
@@ -141,7 +142,7 @@ def _provided(group: str, cache: CacheFolder, seen: SeenSystem) -> Iterator[str]
                 yield value
 
 
-def _read_result(group: str, seen: SeenSystem, text: str) -> Verdict:
+def _read_result(group: str, cache: CacheFolder, seen: SeenSystem, text: str) -> Verdict:
     """Read a result file: `key=value` lines, in which a key may come more than once."""
     values: dict[str, list[str]] = {}
     for line in text.split("\n"):
@@ -155,7 +156,8 @@ def _read_result(group: str, seen: SeenSystem, text: str) -> Verdict:
         message = _POSITION.sub(r"\1", message)
     if status is ExitStatus.INSTALLED:
         files = tuple(_file(value) for value in values.get("package", ()))
-        return Verdict(group, Prediction.HIT if files else Prediction.THERE, status, files)
+        method = predicted_method(group, cache, seen, values) if files else None
+        return Verdict(group, Prediction.HIT if files else Prediction.THERE, status, files, method=method)
     if status.code not in range(10, 40):  # a problem of this machine, such as no space
         raise PackageCacheError(f"cannot check {seen.name}: {message}", hint=next_step or None, status=status)
     rows = (value.split("|", 4) for value in values.get("obstacle", ()))

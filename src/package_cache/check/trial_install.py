@@ -7,6 +7,7 @@ from pathlib import Path
 from package_cache.bounds import bound
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.proofs import Proof, add_proofs, release_digest
+from package_cache.check.method import method_of
 from package_cache.check.verdict import CheckResult, Run, Verdict
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible_line
@@ -68,7 +69,8 @@ def _run(verdict: Verdict, cache: CacheFolder, root: Path, isolation: Isolation)
     installed = int(facts["installed"]) if _NUMBER.fullmatch(facts.get("installed", "")) else 0
     agreed = bool(facts) and (status, installed) == (verdict.status.code, len(verdict.packages))
     last = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
-    return Run(verdict.group, status, installed, agreed, facts.get("message", "".join(last)))
+    method = method_of({"method": [facts.get("method", "")]})
+    return Run(verdict.group, status, installed, agreed, facts.get("message", "".join(last)), method)
 
 
 def _result_text(container: Container, file: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from package_cache.check.method import Method, PredictedMethod
 from package_cache.exit_codes import ExitStatus
 
 
@@ -70,6 +71,8 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
     words: str = ""
     """Apt's output, if apt decided."""
+    method: PredictedMethod | None = None
+    """How it would be installed; None for a miss, and if the installer does not say it."""
 
     @property
     def size(self) -> int:
@@ -89,6 +92,8 @@ class Run:
     """Whether status and number of packages are the predicted ones."""
     message: str
     """The installer's message, or the error if it did not finish."""
+    method: Method | None = None
+    """How it was installed; None if the installer does not say it."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.check.matrix import CheckOptions, check_matrix, check_one
+from package_cache.check.method import Method
 from package_cache.check.verdict import CheckResult, Prediction, Verdict
 from package_cache.cli.formatting import in_bytes, table
 from package_cache.cli.options import (
@@ -73,8 +74,8 @@ def check_command(
     """Predict whether groups install offline in an image, container or root, without running its programs.
 
     Prints for each named group, or for every group of the cache: the packages that would be installed, "already
-    there", or why it cannot be installed. Exits with 0 if there is no miss, else with the installer's status for the
-    first miss.
+    there", or why it cannot be installed; where something is recorded also the method: replay, or dpkg and why. Exits
+    with 0 if there is no miss, else with the installer's status for the first miss.
 
     \b
     Examples:
@@ -99,8 +100,7 @@ def check_command(
     with renderer.listening() as listener:
         result = check_one(groups, CacheFolder(cache), where, options, listener)
     head = f"{result.name}: {result.system or 'unknown system'} {result.architecture}".rstrip()
-    shown = table(("group", "result", "packages", "size"), [_row(item) for item in result.verdicts])
-    text = "\n".join([head, *_digests(result), shown, *_details(result)])
+    text = "\n".join([head, *_digests(result), _table(result), *_details(result)])
     return renderer.result(text, _value_of(result), result.status)
 
 
@@ -129,6 +129,9 @@ def _value_of(result: CheckResult) -> dict[str, object]:
             "next_step": item.next_step,
             "reasons": item.reasons,
             "apt": item.words,
+            "method": item.method and item.method.method,
+            "recording": item.method and item.method.recording,
+            "method_note": item.method and item.method.note,
             "run": runs.get(item.group),
         }
         for item in result.verdicts
@@ -155,13 +158,25 @@ def _details(result: CheckResult) -> Iterator[str]:
         yield ""
     for run in result.runs:
         how = "as predicted" if run.agreed else "NOT as predicted"
-        yield f"{run.group}: trial installation: status {run.status}, {how}: {run.message}"
+        by = ", by a replay" if run.method is Method.REPLAY else ""
+        yield f"{run.group}: trial installation: status {run.status}, {how}{by}: {run.message}"
 
 
-def _row(item: Verdict) -> tuple[str, str, str, str]:
+def _table(result: CheckResult) -> str:
+    """Return the table of groups; the last column is there if something is recorded for one of them."""
+    columns = ("group", "result", "packages", "size", "method")
+    shown = len(columns) if any(map(_method, result.verdicts)) else len(columns) - 1
+    return table(columns[:shown], [_row(item)[:shown] for item in result.verdicts])
+
+
+def _row(item: Verdict) -> tuple[str, ...]:
     if item.prediction is Prediction.MISS:
-        return item.group, f"miss: {_outcome(item)}", "", ""
-    return item.group, item.prediction.value, str(len(item.packages)), in_bytes(item.size)
+        return item.group, f"miss: {_outcome(item)}", "", "", ""
+    return item.group, item.prediction.value, str(len(item.packages)), in_bytes(item.size), _method(item)
+
+
+def _method(item: Verdict) -> str:
+    return item.method.text if item.method else ""
 
 
 def _matrix_value(results: Matrix) -> dict[str, object]:
@@ -196,4 +211,8 @@ def _matrix_text(results: Matrix) -> str:
 
 
 def _outcome(item: Verdict) -> str:
-    return f"{item.status.reason} ({item.status.code})" if item.prediction is Prediction.MISS else item.prediction.value
+    """Return a prediction in a word or two; for a hit also its method, if something is recorded for the group."""
+    if item.prediction is Prediction.MISS:
+        return f"{item.status.reason} ({item.status.code})"
+    by = f" by {item.method.method.value}" if item.method and item.method.text else ""
+    return f"{item.prediction.value}{by}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import itertools
 import secrets
 import stat
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from package_cache.cache.checked_files import read_group, read_installer, read_l
 from package_cache.cache.cleanup import remove_unfinished
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.file_content import CopiedFile
 from package_cache.cache.layout import DESCRIPTION, GROUPS, INSTALLER, LOCK, POOL, CacheFolder, pool_file
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.pool_index import StoredFile, intact_packages
@@ -48,8 +50,8 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
     are written in the order of a build, so that a reader always finds complete groups.
 
     Raises `CacheError` if the cache is missing, damaged or lacks a group: before it writes anything, unless only the
-    bytes of a package file are wrong. Raises `PackageCacheError` with the status NO_SPACE or READ_ONLY if `to` cannot
-    be written.
+    bytes of a package file or of a recording are wrong. Raises `PackageCacheError` with the status NO_SPACE or
+    READ_ONLY if `to` cannot be written.
     """
     target = CacheFolder(to, is_shared=True)
     once_settled(cache, lambda: _choose(groups, cache))
@@ -106,6 +108,9 @@ def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listen
         methods.add(_put(package, cache, target))
         done += package.size
         listener(Progress("staging", done, total))
+    for content in itertools.chain.from_iterable(files.values() for files in choice.files.values()):
+        if isinstance(content, CopiedFile):  # a recording
+            content.check()  # while the target's description still names its own group
     publish(target, _merged(choice, target), choice.files, choice.installer)
     return StageResult(tuple(names), len(missing), total, " and ".join(sorted(methods)) or "nothing to do")
 

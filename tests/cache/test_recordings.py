@@ -92,7 +92,7 @@ def test_a_wrong_field_is_named(recording: Recording, key: str, value: Any, told
     assert [str(problem.field).startswith(f"recordings[0].{where}") for problem in found] == [True]
 
 
-@pytest.mark.parametrize("text", ["", "[]x", '{"recordings": 1}', '{"recordings": [1]}', "[" * 100_000, "[1]"])
+@pytest.mark.parametrize("text", ["", "[]x", "{}", '{"recordings": 1}', '{"recordings": [1]}', "[" * 100_000, "[1]"])
 def test_what_is_no_list_of_recordings_is_refused(text: str) -> None:
     with pytest.raises(CacheError, match="cannot read it"):
         parse_recordings(text.encode(), "it")

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from tests.fuzz.effort import randoms
 from tests.fuzz.mutation import altered, mutated
 from tests.fuzz.nasty import DEEP, TEXTS
+from tests.support.recordings import plain_recording
 
 from package_cache.cache.description import DescribedGroup, Description
 from package_cache.cache.layout import FORMAT
 from package_cache.cache.package_list import DescribedPackage, list_text
+from package_cache.cache.recording_list import recordings_text
 from package_cache.lock.file import lock_text
 from package_cache.lock.model import (
     ImageSet,
@@ -139,6 +141,13 @@ PACKAGE_LIST = list_text(
     )
 )
 PACKAGE_LIST_TREE: list[Any] = json.loads(PACKAGE_LIST)
+RECORDINGS = recordings_text(
+    (
+        plain_recording(),
+        plain_recording(status=b"other", architecture="arm64", digest="", after=("ssh", "nfs"), rules=()),
+    )
+)
+RECORDINGS_TREE: dict[str, Any] = json.loads(RECORDINGS)
 
 LOCK = lock_text(_lock())
 LOCK_TREE: dict[str, Any] = tomllib.loads(LOCK)
@@ -236,5 +245,6 @@ columns = of_text(COLUMNS)
 tomls = st.one_of(of_text(TOML), of_toml(TOML_TREE), _raw_value(TOML))
 locks = st.one_of(of_text(LOCK), of_toml(LOCK_TREE), _raw_value(LOCK))
 package_lists = st.one_of(of_text(PACKAGE_LIST), of_json(PACKAGE_LIST_TREE))
+recording_lists = st.one_of(of_text(RECORDINGS), of_json(RECORDINGS_TREE))
 descriptions = st.one_of(of_text(DESCRIPTION), of_json(DESCRIPTION_TREE))
 controls = of_text(CONTROL)

@@ -17,6 +17,7 @@ from tests.fuzz.documents import (
     HUGE,
     LOCK,
     PACKAGE_LIST,
+    RECORDINGS,
     TOML,
     columns,
     descriptions,
@@ -24,6 +25,7 @@ from tests.fuzz.documents import (
     of_json,
     of_text,
     package_lists,
+    recording_lists,
     tomls,
 )
 from tests.fuzz.effort import fuzzed
@@ -33,6 +35,8 @@ from package_cache.cache.description import read_description
 from package_cache.cache.layout import PROOFS, CacheFolder, group_folder
 from package_cache.cache.package_list import list_text, parse_list
 from package_cache.cache.proofs import Proof, add_proofs, read_proofs
+from package_cache.cache.recording_list import parse_recordings, recordings_text
+from package_cache.cache.recordings import is_recording
 from package_cache.cli.formatting import in_bytes
 from package_cache.errors import CacheError, LockError, ManifestError, PackageCacheError
 from package_cache.exit_codes import ExitStatus
@@ -194,6 +198,29 @@ def test_package_list(content: bytes) -> None:
     cache = CacheFolder(Path("/cache"))
     for item in packages:
         assert Path(os.path.normpath(cache.package(item.sha256))).parent == cache.pool
+
+
+@fuzzed(
+    "recordings",
+    RECORDINGS.encode(),
+    edited(RECORDINGS, '"amd64"', '"../amd64"'),
+    edited(RECORDINGS, "recording.amd64.", "../../recording.amd64."),
+    edited(RECORDINGS, "1.45", "1e400"),
+    edited(RECORDINGS, "1.45", "-Infinity"),
+    edited(RECORDINGS, "1.45", "9" * 400),
+    edited(RECORDINGS, "1.45", "NaN"),
+    edited(RECORDINGS, "registry/", "\\u001b[31m"),
+    b"{}",
+    content=recording_lists,
+)
+def test_recordings(content: bytes) -> None:
+    file = "groups/ssh-ubuntu18.04/recordings.json"
+    recordings = read_or_refused(lambda: parse_recordings(content, file), CacheError, file, ExitStatus.CACHE_DAMAGED)
+    if isinstance(recordings, PackageCacheError):
+        return
+    assert parse_recordings(recordings_text(recordings).encode(), file) == recordings
+    assert all(is_recording(item.file) and "/" not in item.file for item in recordings)
+    in_bytes(sum(item.bytes for item in recordings))
 
 
 RELEASE = "SHA256:\n"

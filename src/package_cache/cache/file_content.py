@@ -34,6 +34,12 @@ class CopiedFile:
         if not stat.S_ISREG(status.st_mode) or status.st_size != self.size:
             raise self._altered()
 
+    def check(self) -> None:
+        """Raise `CacheError` if its size or its bytes are not what they must be."""
+        self.check_size()
+        if self.cache.inside.sha256(self.place) != self.sha256:
+            raise self._altered()
+
     def copy_to(self, inside: Inside, name: str) -> None:
         """Copy it to a new file. Raises `CacheError` if it is not what it must be."""
         try:

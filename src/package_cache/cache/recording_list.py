@@ -62,6 +62,8 @@ def parse_recordings(content: bytes, file: str) -> tuple[Recording, ...]:
     except (ValueError, RecursionError) as error:
         raise CacheError(f"cannot read {file}: {error}", hint="build the cache again") from error
     fields = Fields(document if isinstance(document, dict) else {"recordings": document}, file)
+    if "recordings" not in fields.values:
+        fields.wrong("recordings", "is missing")
     recordings = tuple(map(_recording, fields.tables("recordings")))
     fields.once((recording.file for recording in recordings), "recordings", "file")
     if fields.problems:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from package_cache.cache.checked_files import read_group, read_recordings
 from package_cache.cache.cleanup import remove_unfinished
-from package_cache.cache.description import DescribedGroup, read_description
+from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.file_content import CopiedFile, FileContent, sha256_of, size_of
 from package_cache.cache.group_index import release_file, stated_digests
 from package_cache.cache.layout import (
@@ -151,7 +151,18 @@ def publish_recordings(
         new = replace(current, files={name: sha256_of(content) for name, content in files.items()})
         if new != current:
             groups = tuple(new if one is current else one for one in description.groups)
-            replace_groups(cache, replace(description, groups=groups), {(new.name, new.system): files})
+            described = replace(description, groups=groups)
+            try:
+                replace_groups(cache, described, {(new.name, new.system): files})
+            except BaseException:  # a full disk, or a signal
+                _describe_again(cache, {current.files[RELEASE]: description, new.files[RELEASE]: described}, new.folder)
+                raise
+
+
+def _describe_again(cache: CacheFolder, descriptions: Mapping[str, Description], folder: str) -> None:
+    """Write the description that fits the folder as it is now; `descriptions` are by the SHA-256 of its `Release`."""
+    with contextlib.suppress(OSError, KeyError):
+        descriptions[cache.inside.sha256(f"{folder}/{RELEASE}")].write(cache)
 
 
 def _is_recorded(name: str) -> bool:

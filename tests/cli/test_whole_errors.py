@@ -94,6 +94,12 @@ def lock_for(world: World, file: str = "", text: str = "") -> Done:
     return lock(world, EDIT, "--for", str(root))
 
 
+def record(world: World, *words: str) -> Done:
+    """Record the groups of a manifest that has no image to record in."""
+    world.manifest(f'{GROUP}[[image]]\nname = "no"\nroot = "root"\nrecord = false\n')
+    return run(world, "record", *words, "--manifest", "FOLDER/package-cache.toml")
+
+
 def check(world: World, *words: str) -> Done:
     (built(world).folder / "status").write_text("Package: other\nStatus: install ok installed\nVersion: 1\n\n")
     (world.folder / "root").mkdir()
@@ -280,6 +286,9 @@ SCENES: dict[str, Scene] = {
     "comparing with another file": lambda world, _: run(
         built(world), "diff", "FOLDER/package-cache.lock", "FOLDER/package_cache_info"
     ),
+    "recording nowhere": lambda world, _: run(built(world), "record", *CACHE),
+    "recording without an image": lambda world, _: record(world),
+    "recording no such group": lambda world, _: record(world, "none"),
     "check of nothing": lambda world, _: check(world),
     "check without a system": lambda world, _: check(world, *STATUS[:2]),
     "check of no system": lambda world, _: check(world, *STATUS[:3], "Ubuntu"),

@@ -121,18 +121,39 @@ def test_each_host_gets_its_own_key(tmp_path: Path, path: str) -> None:
     assert OWN[f"{path}.pub"].written_with == path
 
 
+MACHINE, DBUS = "/etc/machine-id", "/var/lib/dbus/machine-id"
+
+
+def in_an_image(image: Path) -> str:
+    """Return the command for D-Bus's identity in an image that has this identity of the machine, or none."""
+    return OWN[DBUS].command.replace(" /etc/machine-id", f" {image}")
+
+
 def test_one_identity_for_the_machine_and_for_dbus(tmp_path: Path) -> None:
+    commands = ((MACHINE, ""), (DBUS, in_an_image(tmp_path / "none")))
     for number in range(20):
-        paths = ("/etc/machine-id", "/var/lib/dbus/machine-id")
-        threads = [threading.Thread(target=regenerate, args=(tmp_path / str(number), path)) for path in paths]
+        folder = tmp_path / str(number)
+        threads = [threading.Thread(target=regenerate, args=(folder, *arguments)) for arguments in commands]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        first, second = (Path(f"{tmp_path}/{number}{path}").read_text() for path in paths)
+        first, second = (Path(f"{folder}{path}").read_text() for path in (MACHINE, DBUS))
         assert first == second
         assert re.fullmatch(r"[0-9a-f]{32}\n", first)
         assert not list(tmp_path.rglob("*.new"))
+
+
+@pytest.mark.parametrize(
+    ("there", "is_copied"),
+    [("0123456789abcdef0123456789abcdef\n", True), ("uninitialized\n", False), ("", False)],
+    ids=["valid", "uninitialized", "empty"],
+)
+def test_dbus_has_the_identity_that_the_image_has(tmp_path: Path, there: str, *, is_copied: bool) -> None:
+    (image := tmp_path / "machine-id").write_text(there)
+    own = regenerate(tmp_path / "staged", DBUS, in_an_image(image)).read_text()
+    assert re.fullmatch(r"[0-9a-f]{32}\n", own)
+    assert (own == there) is is_copied
 
 
 TEMPLATE = """\

@@ -40,7 +40,8 @@ class Classes:
     def is_ignored(self, path: str) -> bool:
         """Return whether a path has no part in a recording, nor in what it depends on."""
         rule = self._rules.find(path)
-        return self._is_foreign(path) or (rule is not None and rule.kind is RuleKind.DROP)
+        is_transient = f"{path}/".startswith(_TRANSIENT)
+        return is_transient or self._is_foreign(path) or (rule is not None and rule.kind is RuleKind.DROP)
 
     def is_dropped(self, path: str, entry: Entry | None, *, is_new: bool) -> bool:
         """Return whether a changed path is left out."""

@@ -12,9 +12,10 @@ from package_cache.filesystem.temporary import temporary_folder
 from package_cache.process import piped, run
 from package_cache.recording.classes import NotRecordable
 from package_cache.recording.content import STATUS
+from package_cache.recording.marks import MARKS
 from package_cache.recording.observed import Observed, PlannedPackage
 from package_cache.recording.trace import OPTIONS, Trace, read_trace
-from package_cache.recording.tree import Tree, contents, tree_after, whole_tree
+from package_cache.recording.tree import Kind, Tree, contents, tree_after, whole_tree
 from package_cache.sandbox.container import ROOT, Container
 from package_cache.sandbox.isolation import Isolation, disposable_root
 
@@ -88,15 +89,16 @@ def installation(
         for name in _FILES:
             Path(folder, name).write_text(f"127.0.0.1 localhost\n# {circumstances.hostname}\n", encoding="utf-8")
             shown[f"/etc/{name}"] = Path(folder, name)
+        # Its first process is no program of the image: that one would not be watched.
         with disposable_root(
-            subject.root, subject.isolation, binds=shown, hostname=circumstances.hostname
+            subject.root, subject.isolation, binds=shown, started=False, hostname=circumstances.hostname
         ) as container:
             for earlier in after:
                 result = _install(container, earlier, circumstances, ())
                 if result.get("method") != "replay":
                     raise NotRecordable(f"{earlier}, which comes before it, is not installed by a recording")
             before = tree_after(subject.base, container, subject.name) if after else subject.base
-            status = _status(container, before, subject.name)
+            kept = read_files(container, before, (STATUS, MARKS))
             tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if uncounted is not None else ()
             options = () if replaying else ("--no-replay",)
             result = _install(container, group, circumstances, tracer, *options)
@@ -104,15 +106,14 @@ def installation(
             packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
             trace = None if uncounted is None else _trace(container, uncounted)
             found = tree_after(subject.base, container, subject.name)
-            yield Observed(before, found, packages, status, float(result["seconds_total"]), trace), container, result
+            yield Observed(before, found, packages, kept, float(result["seconds_total"]), trace), container, result
 
 
-def _status(container: Container, tree: Tree, what: str) -> bytes:
-    """Return dpkg's status file."""
-    for _, _, stream in contents(container, tree, [STATUS], what):
-        if stream:
-            return stream.read(bound("system-file-bytes"))
-    return b""
+def read_files(container: Container, tree: Tree, paths: Sequence[str]) -> dict[str, bytes]:
+    """Return the content of those of these files that are there."""
+    files = [path for path in paths if path in tree and tree[path].kind is Kind.FILE]
+    found = contents(container, tree, files, "the image")
+    return {path: stream.read(bound("system-file-bytes")) for path, _, stream in found if stream}
 
 
 def _install(

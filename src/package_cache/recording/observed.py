@@ -1,5 +1,6 @@
 """One installation of a group, watched from outside: what was there before, what afterwards, and who did it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from package_cache.recording.trace import Trace
@@ -31,8 +32,8 @@ class Observed:
     before: Tree
     after: Tree
     packages: tuple[PlannedPackage, ...]
-    status: bytes
-    """dpkg's status file before it."""
+    kept: Mapping[str, bytes]
+    """The content before it of dpkg's status file and of apt's marks, by their paths."""
     seconds: float
     """How long the installer took."""
     trace: Trace | None = None

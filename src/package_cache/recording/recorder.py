@@ -19,7 +19,9 @@ from package_cache.manifest.model import RuleKind
 from package_cache.recording.classes import Classes, NotRecordable
 from package_cache.recording.content import STATUS, content, lists
 from package_cache.recording.file import Facts, recording_bytes, recording_compression
-from package_cache.recording.installation import OTHER, PLACE, PLAIN, Subject, installation
+from package_cache.recording.installation import OTHER, PLACE, PLAIN, Subject, installation, read_files
+from package_cache.recording.interpreters import with_interpreters
+from package_cache.recording.marks import MARKS, check_marks
 from package_cache.recording.observed import Observed
 from package_cache.recording.payload import payload
 from package_cache.recording.proof import difference, twins
@@ -78,7 +80,13 @@ class Recorder:
         upgraded = self._upgraded(plain)
         found = content(plain, classes, brought, upgraded)
         self._refuse_secrets(plain, allowed, container)
-        needs = dependence(watched.trace, watched.before, classes.is_ignored)
+        check_marks(
+            plain.kept.get(MARKS, b""), read_files(container, plain.after, [MARKS]).get(MARKS, b""), plain.packages
+        )
+        needs = dependence(
+            watched.trace, watched.before, lambda path: path.startswith(MARKS) or classes.is_ignored(path)
+        )
+        needs = with_interpreters(needs, plain, container)
         status = [tree[STATUS].content if STATUS in tree else "" for tree in (plain.before, plain.after)]
         if plain.before[STATUS] != watched.before[STATUS]:
             raise NotRecordable("the installations before it did not give the same status of dpkg", STATUS)
@@ -111,7 +119,9 @@ class Recorder:
     def _upgraded(self, plain: Observed) -> frozenset[str]:
         """Return the hashes of package files whose packages were there before. Raise `NotRecordable`."""
         there: dict[tuple[str, str], Deb822] = {}
-        for paragraph in Deb822.iter_paragraphs(plain.status.decode("utf-8", "replace"), use_apt_pkg=False):
+        for paragraph in Deb822.iter_paragraphs(
+            plain.kept.get(STATUS, b"").decode("utf-8", "replace"), use_apt_pkg=False
+        ):
             there[str(paragraph.get("Package", "")), str(paragraph.get("Architecture", ""))] = paragraph
         found = set()
         for item in plain.packages:

@@ -6,15 +6,15 @@ outside of the container: what a program of the image says of itself plays no pa
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from package_cache.recording.tree import Kind, Tree, lookup
 
 OPTIONS = (
     *("--follow-forks", "--seccomp-bpf", "--decode-fds=path", "--decode-pids=pidns", "--string-limit=4096"),
-    "--trace=%file,%process,getdents64,getdents,fchdir",
+    "--trace=%file,%process,getdents64,getdents,fchdir,fchmod,fchown,fsetxattr,fremovexattr,ftruncate",
 )
-"""Of strace: each call that takes a path, starts a program or a process, reads a folder, or changes the folder."""
+"""Of strace: each call that takes a path, starts a program or a process, reads a folder, or changes what there is."""
 
 _LINE = re.compile(rb"(\d+) +(?:<\.\.\. \w+ resumed>)?(.*)", re.DOTALL)
 _UNFINISHED = b" <unfinished ...>"
@@ -31,7 +31,6 @@ _EXECUTES = (b"execve", b"execveat")
 _LISTS = (b"getdents", b"getdents64")
 _OF_TWO = {b"rename": 2, b"renameat": 2, b"renameat2": 2, b"link": 2, b"linkat": 2}
 """How many paths these calls take; all others take one."""
-_WRITES = (*_OF_TWO, b"symlink", b"symlinkat", b"mkdir", b"mkdirat", b"mknod", b"mknodat")
 _NOT_FIRST = (b"symlink", b"symlinkat")
 """Their first text is no path that is looked up."""
 _OF_LINKS = re.compile(
@@ -39,8 +38,14 @@ _OF_LINKS = re.compile(
 )
 """Calls that look at a link itself."""
 
-_ARGUMENT_FOLDER = re.compile(rb"-?\d+<((?:[^>\\]|\\.)*)>", re.DOTALL)
-_FOR_WRITING = re.compile(rb"O_WRONLY|O_RDWR|O_CREAT")
+_LOOKS = re.compile(
+    rb"l?stat(?:64)?|newfstatat|fstatat64|statx|statfs(?:64)?|f?access(?:at2?)?|faccessat2?|readlink(?:at)?|ch(?:dir|root)|getcwd"
+    rb"|l?(?:get|list)xattr|open(?:at2?)?|execve(?:at)?|inotify_add_watch|wait\w*|exit\w*|clone3?|v?fork|\w*kill|pidfd_\w+|rt_\w+"
+)
+"""Calls that change no file, unless they open one for writing; every other call counts as one that does."""
+
+_DESCRIPTOR = re.compile(rb"-?\d+<((?:[^>\\]|\\.)*)>", re.DOTALL)
+_FOR_WRITING = re.compile(rb"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC")
 
 _OF_DPKG = (".dpkg-new", ".dpkg-tmp")
 """Names that dpkg uses while it unpacks, and looks for beside every file (dpkg's src/main/archives.c)."""
@@ -52,8 +57,11 @@ _SCRIPT = re.compile(r"/var/lib/dpkg/(?:info/([^/]+)|tmp\.ci/)\.?(preinst|postin
 
 
 @dataclass
-class Trace:
-    """What was looked at, by paths as the programs wrote them, made absolute."""
+class Part:
+    """What one program that the installer started looked at, with all that it started itself.
+
+    By paths as the programs wrote them, made absolute.
+    """
 
     read: set[tuple[str, bool]] = field(default_factory=set)
     """Files whose content was read or run; whether a last link was followed."""
@@ -61,12 +69,25 @@ class Trace:
     """What was asked for in any other way, there or not."""
     listed: set[str] = field(default_factory=set)
     """Folders whose names were read."""
+    executed: set[tuple[str, bool]] = field(default_factory=set)
+    """The files of `read` that were run: the kernel reads their interpreters."""
+    written: set[str] = field(default_factory=set)
+    """What was changed."""
+
+
+@dataclass
+class Trace:
+    """What an installation looked at."""
+
+    parts: list[Part] = field(default_factory=list)
+    """The installer's own shell is the first."""
     writers: dict[str, str] = field(default_factory=dict)
     """By the path of what was written: the program that is to blame, such as "the postinst of openssh-server"."""
 
 
 @dataclass
 class _Process:
+    part: Part
     folder: list[str]
     """One value, which threads share (CLONE_FS of clone(2))."""
     program: str = ""
@@ -74,7 +95,7 @@ class _Process:
 
     def child(self, flags: bytes) -> "_Process":
         """Return a new process or thread as clone(2) makes it."""
-        return _Process(self.folder if b"CLONE_FS" in flags else [*self.folder], self.program, self.counts)
+        return replace(self, folder=self.folder if b"CLONE_FS" in flags else [*self.folder])
 
 
 def read_trace(lines: Iterable[bytes], installer: str, uncounted: Collection[str] = ()) -> Trace:
@@ -88,17 +109,28 @@ def read_trace(lines: Iterable[bytes], installer: str, uncounted: Collection[str
     processes: dict[int, _Process] = {}
     for call in calls:
         if not processes and call.name in _EXECUTES and _texts(call.arguments)[2:3] == [installer]:
-            processes[call.pid] = _Process(["/"])
+            trace.parts.append(Part())
+            processes[call.pid] = _Process(trace.parts[0], ["/"])
         if call.pid not in processes and parents.get(call.pid) in processes:  # it ran before its parent went on
-            processes[call.pid] = processes[parents[call.pid]].child(b"")
+            processes[call.pid] = _child(trace, processes[parents[call.pid]], b"")
         process = processes.get(call.pid)
         if process is None:
             continue
         if call.name in _STARTS and call.succeeded:
-            processes.setdefault(int(call.result), process.child(call.arguments))
+            if int(call.result) not in processes:
+                processes[int(call.result)] = _child(trace, process, call.arguments)
         else:
             _note(trace, process, call, uncounted)
     return trace
+
+
+def _child(trace: Trace, parent: _Process, flags: bytes) -> _Process:
+    """Return a new process or thread; one that the installer's own shell starts is a part of its own."""
+    child = parent.child(flags)
+    if parent.part is trace.parts[0]:
+        child.part = Part()
+        trace.parts.append(child.part)
+    return child
 
 
 @dataclass(frozen=True)
@@ -134,26 +166,32 @@ def _calls(lines: Iterable[bytes]) -> Iterator[_Call]:
 def _note(trace: Trace, process: _Process, call: _Call, uncounted: Collection[str]) -> None:
     name, arguments = call.name, call.arguments
     if name in _LISTS or name == b"fchdir":
-        folder = _ARGUMENT_FOLDER.match(arguments)
+        folder = _DESCRIPTOR.match(arguments)
         if folder and name == b"fchdir" and call.succeeded:
             process.folder[0] = _plain(folder[1])
         elif folder and process.counts:
-            trace.listed.add(_plain(folder[1]))
+            process.part.listed.add(_plain(folder[1]))
         return
     paths = _paths(process, name, arguments)
     follow = not (_OF_LINKS.fullmatch(name) or b"NOFOLLOW" in arguments)
     has_read = call.succeeded and (name in _EXECUTES or (name in _OPENS and b"O_WRONLY" not in arguments))
     if name in _EXECUTES or process.counts:
         for path in paths:
-            (trace.read if has_read else trace.seen).add((path, follow))
+            (process.part.read if has_read else process.part.seen).add((path, follow))
+    if name in _EXECUTES and call.succeeded:
+        process.part.executed.update((path, follow) for path in paths)
     if name == b"chdir" and call.succeeded and paths:
         process.folder[0] = paths[0]
     if name in _EXECUTES and call.succeeded:
         script = next(filter(None, map(_SCRIPT.search, _texts(arguments))), None)
         process.program = f"the {script[2]} of {script[1].rstrip('.')}" if script and script[1] else process.program
         process.counts = paths[0].rpartition("/")[2] not in uncounted if paths else process.counts
-    if call.succeeded and paths and (name in _WRITES or (name in _OPENS and _FOR_WRITING.search(arguments))):
-        trace.writers[_plain(call.where) if call.where else paths[-1]] = process.program or "dpkg itself"
+    if call.succeeded and (not _LOOKS.fullmatch(name) or (name in _OPENS and _FOR_WRITING.search(arguments))):
+        changed = _plain(call.where) if call.where else "".join(paths[-1:])
+        if not changed and (descriptor := _DESCRIPTOR.match(arguments)):
+            changed = _plain(descriptor[1])
+        process.part.written.add(changed or name.decode())
+        trace.writers[changed] = process.program or "dpkg itself"
 
 
 def _paths(process: _Process, name: bytes, arguments: bytes) -> list[str]:
@@ -196,26 +234,40 @@ class Dependence:
     """What was not there: of what lies below each other the topmost."""
     listed: frozenset[str]
     """Folders, with all their names."""
+    executed: frozenset[str]
+    """Those of the files that were run."""
 
 
 def dependence(trace: Trace, base: Tree, is_ignored: Callable[[str], bool]) -> Dependence:
-    """Return what of the tree before the installation counted, but for ignored paths."""
+    """Return what of the tree before the installation counted, but for ignored paths.
+
+    A part that changed nothing else than ignored paths, such as the one that asks apt for the plan, does not count.
+    """
+    parts = [part for part in trace.parts if any(not is_ignored(path) for path in part.written)]
+    executed = {
+        place.path for part in parts for path, follow in part.executed if (place := lookup(base, path, follow=follow))
+    }
     read: set[str] = set()
     seen: set[str] = set()
     absent: set[str] = set()
-    for paths, found in ((trace.read, read), (trace.seen, seen)):
+    for paths, found in (*((part.read, read) for part in parts), *((part.seen, seen) for part in parts)):
         for path, follow in paths:
             place = None if path.endswith(_OF_DPKG) else lookup(base, path, follow=follow)
             if place is None:
                 continue
             seen.update(place.links)
             (found if place.path in base else absent).add(place.path)
-    listed = {place.path for path in trace.listed if (place := lookup(base, path, follow=True)) and place.path in base}
+    listed = {
+        place.path
+        for part in parts
+        for path in part.listed
+        if (place := lookup(base, path, follow=True)) and place.path in base
+    }
     listed = {path for path in listed - _TOO_BROAD if not (is_ignored(path) or is_ignored(f"{path}/any"))}
     absent = {path for path in absent if path.rpartition("/")[0] not in listed}  # the list says it
     files = {path for path in read if base[path].kind is Kind.FILE}
     kept = [
         frozenset(path for path in paths if path != "/" and not is_ignored(path))
-        for paths in (files, (seen | read) - files, absent, listed)
+        for paths in (files, (seen | read) - files, absent, listed, executed & files)
     ]
     return Dependence(*kept)

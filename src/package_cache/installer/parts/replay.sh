@@ -78,7 +78,7 @@ unpack_recording() {
 UNPACK='
 recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 new=$8 over=$9
 jobs= tab="	"
-quit() { echo "$1"; [ -z "$jobs" ] || kill $jobs; wait; exit 1; }
+quit() { echo "$1"; [ -z "$jobs" ] || kill $jobs 2>/dev/null; wait; exit 1; }
 check() { case $said in "" | *[!0[:space:]]*) quit "cannot unpack $1" ;; esac; }
 give() { "$deb" --fsys-tarfile "$1"; echo $? >&3; }
 give_all() { for hash in "$@"; do give "$pool/$hash.deb"; done; }

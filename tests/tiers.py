@@ -64,6 +64,7 @@ FIRST_ROW = {
     "tests/installer/test_failures.py": "rows name another script that fails",
     "tests/installer/test_misses.py": "rows name another reason, each in a root",
     "tests/installer/test_packages.py": "rows name another shell or set of marks, each in a root",
+    "tests/installer/test_replay.py": "rows name another difference or moment, each in a root",
     "tests/installer/test_surroundings.py": "rows name another image, each in a root",
     "tests/plugin/online": "each row updates a root from an archive",
     "tests/plugin/test_fallback_commands.py": "rows name another shell and list of commands",

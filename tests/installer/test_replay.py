@@ -516,3 +516,47 @@ def test_a_disk_that_is_full(when: str, cache: SyntheticCache, recording: Record
         room.sh("rm /m/full")
         done = room.container.run(install, timeout=60)
     assert "by a recording of an image" in done.stdout
+
+
+@pytest.mark.parametrize("order", [("tools", "more"), ("more", "tools")])
+def test_a_chain_of_recordings(
+    order: tuple[str, str], cache: SyntheticCache, recording: Recording, debs: Path, open_room: OpenRoom
+) -> None:
+    other = make_deb(debs, "other", depends="needed", files={"/usr/share/other/other": "other\n"})
+    folder = cache.add(
+        "more", ["other"], [other, make_deb(debs, "needed", files={"/usr/lib/needed/needed": "needed" * 1000})]
+    )
+    base, done, room = open_room(cache), open_room(cache), open_room(cache)
+    assert base.install("tools").result["method"] == "replay"
+    assert done.install("tools", "more").result["method"] == "dpkg"
+    for each in (base, done):
+        each.sh("echo the same in both >/etc/wanted.key")
+    record(base.container, done.container, "more", {other: "new"}).put(folder)
+    outcome = room.install(*order)
+    assert (outcome.status, outcome.err, outcome.result["method"]) == (0, "", "replay")
+    assert (outcome.result["installed"], outcome.result["recording"]) == ("3", "an image")
+    assert compared(room) == compared(done)
+    assert room.audit() == ""
+
+
+@pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04", "ubuntu24.04", "debian12"])
+def test_an_upgrade(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> None:
+    files = {"/usr/bin/wanted": "#!/bin/sh\necho {}\n", "/usr/share/wanted/{}": "{}\n", "/lib/udev/wanted": "{}\n"}
+    old, new = (
+        make_deb(debs, "wanted", version, files={p.format(version): c.format(version) for p, c in files.items()})
+        for version in ("1.0", "2.0")
+    )
+    fresh = make_deb(debs, "fresh", depends="wanted (= 2.0)", files={"/lib/udev/fresh": "1"})
+    folder = cache.add("tools", ["fresh"], [new, fresh])
+    rooms = [open_room(cache, binds={"/debs": debs}) for _ in range(3)]
+    for each in rooms:
+        each.sh(f"dpkg -i /debs/{old.name}")
+    base, done, room = rooms
+    assert done.install("tools").status == 0
+    record(base.container, done.container, "tools", {new: "upgraded", fresh: "new"}).put(folder)
+    outcome = room.install("tools")
+    assert (outcome.status, outcome.err, outcome.result["method"]) == (0, "", "replay")
+    assert outcome.result["installed"] == "2"
+    assert compared(room) == compared(done)
+    assert room.state("wanted", "fresh") == {"wanted": "ii 2.0", "fresh": "ii 1.0"}
+    assert room.audit() == ""

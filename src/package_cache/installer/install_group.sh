@@ -53,7 +53,7 @@ set_state() {
     # read_system, read_architecture, read_database, select_packages, in_state, look
     system='' derived='' architecture='' foreign='' database='' known='' found='' exactly='' missing='' absent='' already_there=0
     # make_work, ask_apt, plan, start_hashing, sort_planned, begin_run, recover, take_policy, find_installer, find_holder, run_logged
-    work='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
+    work='' linked='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
     fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs='' answered=''
     # find_recording, read_recording, read_debs, replay, end_replay, lock_dpkg, foresee_replay
     recorded='' recorded_group='' recorded_image='' status_hash='' status_before='' status_after='' stated='' too_new='' new_debs='' over_debs=''
@@ -68,8 +68,6 @@ install_missing() {
     [ -n "${dry_run}" ] || [ "$(id -u)" = 0 ] || miss not-root "this is not root, and not all is there: ${missing:-${absent}}" "run it as root"
     need_tools apt-get df timeout ${answers:+debconf-set-selections}
     make_work
-    link_indexes
-    phase index
     until try_to_install; do
         give_back
         wait_for_others || locked_too_long
@@ -86,6 +84,10 @@ try_to_install() {
     local hasher=''
     if [ -n "${dry_run}" ]; then foresee_replay; elif find_holder || find_installer; then return 1; else replay_groups; fi
     case $? in 0) [ -n "${dry_run}" ] || return 0 ;; 1) return 1 ;; *) ;; esac
+    if [ -z "${linked}" ]; then # not before: a recording needs no index
+        link_indexes
+        phase index
+    fi
     try_dpkg >/dev/null 2>&1 &
     hashers=$!
     plan || return

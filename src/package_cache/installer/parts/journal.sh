@@ -119,7 +119,7 @@ is_sane() { read_database && ! is_half_done && ask_apt apt-get -o Debug::NoLocki
 undo() {
     local each='' marks="${run}/marks"
     patience=
-    [ -z "${recordings}" ] || marks=${work}/marks # those from before the first of them
+    [ -z "${recordings}" ] || marks=${run}/${APT_MARKS##*/} # those from before the first of them
     fresh="${recorded_fresh}${fresh}" leftover="${recorded_leftover}${leftover}" file_of=${recorded_file_of}${file_of}
     rm -rf "${run}/ballast"
     for each in ${answered}; do run_bounded 60 /dev/null sh -c 'echo "UNREGISTER $1" | debconf-communicate "$2"' sh "${each#*:}" "${each%%:*}"; done

@@ -46,7 +46,7 @@ ask_apt() { said=$(APT_CONFIG=${work}/apt.conf TMPDIR=${work} "$@" 2>&1 </dev/nu
 # link_indexes [IMAGE]: give apt the groups' indexes, or those for IMAGE, named as if it had fetched them. 41
 link_indexes() {
     local number=0 sources='' group='' index='' list=''
-    image=${1-} list=$(printf '%s' "${work}" | tr / _)
+    linked=yes image=${1-} list=$(printf '%s' "${work}" | tr / _)
     for group in ${groups}; do
         number=$((number + 1)) sources="${sources}deb [trusted=yes] file:${work}/cache ${number}/${NEWLINE}"
         index=groups/${group}-${system}/Packages

@@ -40,8 +40,7 @@ read_recording() {
     find_tar || { refuse 'there is no GNU tar of version 1.28 or later here' || return; }
     [ -x "${PERL}" ] || [ -n "${root}" ] || { refuse "there is no ${PERL} here" || return; }
     stated=${work}/recording.${status_hash}
-    rm -rf "${stated}"
-    mkdir "${stated}" 2>/dev/null || no_work
+    [ -d "${stated}" ] || mkdir "${stated}" 2>/dev/null || no_work
     "${DPKG_DEB}" --ctrl-tarfile "${cache}/${recorded}" 2>/dev/null | "${TAR}" -C "${stated}" --no-same-owner -xf - 2>/dev/null ||
         damaged "${recorded} cannot be unpacked"
     for each in facts same state new debs exclude regenerate finish; do

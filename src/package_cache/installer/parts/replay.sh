@@ -49,14 +49,15 @@ replay() {
 # is_still_recorded: dpkg's status is that of the recording, now that nobody else can change it.
 is_still_recorded() { hash_status && [ "${status_hash}" = "${status_before}" ]; }
 
-# begin_replay: note what is about to be done. 41 42
+# begin_replay: note what is about to be done, and keep apt's marks for an undo of all. 41 42
 begin_replay() {
-    [ -n "${recordings}" ] || [ ! -f "${APT_MARKS}" ] || cp -p "${APT_MARKS}" "${work}/marks" || no_work
     find_run
     replaying=begin
-    { mkdir -p "${run}" && mkdir -m 700 "${run}/staged" && cd "${stated}" && cp facts same new finish "${run}" && : >"${run}/replay"; } 2>/dev/null
-    set -- $?
-    cd / && [ "$1" = 0 ] || miss no-space "cannot write files in ${RUNS%/*}" "free some space or inodes there"
+    set -- facts same new finish
+    [ -n "${recordings}" ] || [ ! -f "${APT_MARKS}" ] || set -- "$@" "${APT_MARKS}"
+    # What is staged may be secret.
+    (umask 077 && mkdir -p "${run}/staged" && cd "${stated}" && cp -p "$@" "${run}" && : >"${run}/replay") 2>/dev/null ||
+        miss no-space "cannot write files in ${RUNS%/*}" "free some space or inodes there"
     replaying=unpack
 }
 
@@ -163,10 +164,10 @@ end_replay() {
     leave_replay
 }
 
-# leave_replay: neither the journal nor dpkg's locks are needed any more.
+# leave_replay: neither the journal nor dpkg's locks are needed any more. A journal that nothing follows goes with the run.
 leave_replay() {
     replaying=
-    rm -rf "${run}/replay" "${run}/ready" "${run}/staged"
+    is_all_replayed || rm -rf "${run}/replay" "${run}/ready" "${run}/staged"
     [ -n "${recordings}" ] || end_run
     unlock_dpkg
 }

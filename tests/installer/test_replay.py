@@ -259,8 +259,21 @@ def test_tar_options_of_the_job(cache: SyntheticCache, recording: Recording, ope
     assert (done.status, done.result["method"]) == (0, "replay")
 
 
-@pytest.mark.parametrize("shell", [["sh"], ["bash"], ["/busybox", "sh"]])
-def test_dry_run(shell: list[str], cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
+SHELLS = (["sh"], ["bash"], ["bash", "--posix"], ["/busybox", "sh"])
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_every_shell(shell: list[str], cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
+    room = open_room(cache, binds={"/busybox": Path("/bin/busybox")} if "busybox" in shell[0] else {})
+    done = room.install("tools", shell=shell)
+    assert (done.status, done.err, done.result["method"]) == (0, "", "replay")
+    assert room.audit() == ""
+    room.sh("dpkg --purge wanted needed 2>/dev/null; touch /etc/wanted.key")
+    done = room.install("--verbose", "tools", shell=shell)
+    assert (done.status, done.err, done.result["method"]) == (0, "", "dpkg")
+
+
+def test_dry_run(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
     room = open_room(cache)
     before = room.map()
     done = room.install("--dry-run", "tools")
@@ -559,4 +572,39 @@ def test_an_upgrade(cache: SyntheticCache, debs: Path, open_room: OpenRoom) -> N
     assert outcome.result["installed"] == "2"
     assert compared(room) == compared(done)
     assert room.state("wanted", "fresh") == {"wanted": "ii 2.0", "fresh": "ii 1.0"}
+    assert room.audit() == ""
+
+
+def test_dry_run_of_another_root_looks_at_its_status_only(
+    cache: SyntheticCache, recording: Recording, open_room: OpenRoom
+) -> None:
+    room = open_room(cache)
+    room.sh("mkdir -p /r/var/lib /r/etc /r/usr; cp -a /var/lib/dpkg /r/var/lib; cp /etc/os-release /r/etc")
+    room.sh("for p in bin sbin usr/bin usr/sbin; do mkdir -p /r/$p; cp -a /$p/. /r/$p; done; rm /r/usr/bin/perl")
+    done = room.install("--dry-run", "--root", "/r", "tools")
+    assert (done.status, done.result["method"], done.result["recording"]) == (0, "replay", "an image")
+    room.sh("echo >>/r/var/lib/dpkg/status")
+    done = room.install("--dry-run", "--root", "/r", "tools")
+    assert (done.status, done.result["method"], done.result.get("recording")) == (0, "dpkg", None)
+
+
+def test_what_cannot_be_completed_is_completed_later(
+    cache: SyntheticCache, recording: Recording, open_room: OpenRoom
+) -> None:
+    change_installer(
+        cache,
+        "    $act{$do}->($p, @fields);\n",
+        '    $. == 5 && -e "/root/fail" and die "$p: no space\\n";\n    $act{$do}->($p, @fields);\n',
+    )
+    whole, room = open_room(cache), open_room(cache)
+    assert whole.install("tools").status == 0
+    room.sh("touch /root/fail")
+    for _ in range(2):
+        done = room.install("tools")
+        assert (done.status, done.result["reason"]) == (50, "install-failed")
+        assert "not completely undone: the next installation continues; next step: free some space" in done.err
+    room.sh("rm /root/fail")
+    done = room.install("tools")
+    assert (done.status, done.err, done.result["method"]) == (0, "", "none")
+    assert compared(room) == compared(whole)
     assert room.audit() == ""

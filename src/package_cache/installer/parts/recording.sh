@@ -88,7 +88,7 @@ read_facts() {
         esac
     done <"$1"
     case ${seen} in ' format '*' group '*' architecture '*' package '*' end ') ;; *) return 1 ;; esac
-    [ -n "${recorded_image}" ] && [ -n "${status_after}" ] && [ -n "${status_before}" ] && [ "${status_after}" != "${status_before}" ]
+    [ -n "${recorded_image}" ] && [ "${status_before}" = "${status_hash}" ] && [ -n "${status_after}" ] && [ "${status_after}" != "${status_hash}" ]
 }
 
 # read_package HOW NAME VERSION ARCHITECTURE SIZE SHA256: add a package to what the recording brings. Status 1: it makes no sense.

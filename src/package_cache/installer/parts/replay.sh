@@ -65,7 +65,10 @@ begin_replay() {
 unpack_recording() {
     local hasher='' log='' bad=''
     set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${new_debs}" "${over_debs}"
-    run_logged sh -c "${UNPACK}" sh "$@" || { refusal=$(tail -n 1 "${log}") && return 1; }
+    if ! run_logged sh -c "${UNPACK}" sh "$@"; then
+        refusal=$(sed -n '$!{/^[a-z-]*tar: /{p;q;};};$p' "${log}") # tar or dpkg-deb say more than we do
+        return 1
+    fi
     refusal='a package file is not the one that the recording states (SHA-256)'
     for hasher in ${hashers}; do wait "${hasher}" || bad=yes; done
     hashers=
@@ -162,6 +165,7 @@ end_replay() {
     replayed="${replayed} ${recorded_group}" method=replay refusal=''
     case ", ${recordings}, " in *", ${recorded_image}, "*) ;; *) recordings=${recordings:+${recordings}, }${recorded_image} ;; esac
     leave_replay
+    is_all_replayed || baseline=$(print_state)
 }
 
 # leave_replay: neither the journal nor dpkg's locks are needed any more. A journal that nothing follows goes with the run.

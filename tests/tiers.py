@@ -34,6 +34,7 @@ ALL_ONLY = {
     "tests/image/test_layers.py": "cuts thousands of packages into layers",
     "tests/image/test_parts.py": "builds a cache for two architectures",
     "tests/installer/test_lint.py::test_only_what_bash_alone_reads_is_a_bashism": "needs devscripts, a large package",
+    "tests/installer/test_replay.py::test_a_signal_at_any_point": "kills and interrupts replays at many points",
     "tests/plugin/online/test_dpkg.py": "waits for locks in seconds",
     "tests/plugin/online/test_packages.py": "updates real roots of three releases from an archive",
     "tests/plugin/online/test_sources.py": "updates a root from sources of all kinds",

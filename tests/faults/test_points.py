@@ -37,6 +37,8 @@ _point() {
 """Stands before the first function. It hands on the status that it found, since the last one is a function's own."""
 
 HEAD = re.compile(r"^\w+\(\) \{$")
+QUOTED = re.compile(r"^[A-Z_]+='$")
+"""The first line of a program in another language, which ends with a quote on a line of its own."""
 BLOCK = re.compile(r"^(?!\s*#).*(?:(?:^|;)\s*(?:do|then)|^\s*else)$")
 
 
@@ -57,7 +59,7 @@ def with_points(installer: str) -> str:
         if HEAD.match(line) or BLOCK.match(line):
             lines.append(f"_point {number}")
         found = re.search(r"<<'?(\w+)'?$", line)
-        here_document = found[1] if found else ""
+        here_document = found[1] if found else "'" if QUOTED.match(line) else ""
     return "\n".join(lines) + "\n"
 
 

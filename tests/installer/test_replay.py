@@ -6,6 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.faults.spread import spread
+from tests.faults.test_points import with_points
 from tests.installer.conftest import OpenRoom
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
@@ -19,7 +21,7 @@ mkdir -p /usr/share/wanted /var/lib/wanted /etc/wanted.d
 [ -e /usr/share/wanted/generated ] || echo generated >/usr/share/wanted/generated
 echo state >/var/lib/wanted/state; chmod 640 /var/lib/wanted/state
 ln -sf /usr/bin/wanted /etc/wanted.d/link
-grep -q wanted /etc/environment || echo 'WANTED=yes' >>/etc/environment
+grep -q WANTED /etc/environment || echo 'WANTED=yes' >>/etc/environment
 [ -e /etc/wanted.key ] || { umask 077; head -c 20 /dev/urandom | sha256sum >/etc/wanted.key; }
 rm -f /etc/legal
 """
@@ -607,4 +609,34 @@ def test_what_cannot_be_completed_is_completed_later(
     done = room.install("tools")
     assert (done.status, done.err, done.result["method"]) == (0, "", "none")
     assert compared(room) == compared(whole)
+    assert room.audit() == ""
+
+
+PARTS = 24
+"""A run is disturbed at the end of each of as many parts."""
+
+
+@pytest.mark.parametrize("sign", ["KILL", "TERM"])
+@pytest.mark.parametrize("part", spread(range(1, PARTS), 6))
+def test_a_signal_at_any_point(
+    part: int, sign: str, cache: SyntheticCache, recording: Recording, open_room: OpenRoom
+) -> None:
+    installer = cache.path / "install_group.sh"
+    installer.write_text(with_points(installer.read_text()))
+    whole, room = open_room(cache), open_room(cache)
+    assert whole.install("tools", env={"PACKAGE_CACHE_POINTS": "/root/points"}).result["method"] == "replay"
+    points = whole.sh("cat /root/points; rm /root/points").splitlines()
+    point = str(len(points) * part // PARTS)
+    before = compared(room)
+    done = room.install("tools", env={"PACKAGE_CACHE_POINT": point, "PACKAGE_CACHE_SIGNAL": sign})
+    assert room.audit() == ""
+    if sign == "TERM" and done.status == 130 and "nothing was changed" in done.err:
+        assert compared(room) == before
+    assert done.status in ({130, 0, -15} if sign == "TERM" else {-9, 137})  # -15: before it listens
+    done = room.install("tools")
+    assert (done.status, done.err) == (0, "")
+    assert [line for line in compared(room) if "var/lib/dpkg/" not in line] == [
+        line for line in compared(whole) if "var/lib/dpkg/" not in line
+    ]
+    assert room.state("wanted", "needed") == {"wanted": "ii 1.0", "needed": "ii 1.0"}
     assert room.audit() == ""

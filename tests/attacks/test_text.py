@@ -1,10 +1,12 @@
 """Nothing that a stranger writes is obeyed by a terminal: results and errors of every verb, and words of the shells."""
 
 import ast
+import dataclasses
 import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from tests.attacks.terminal import CLEAR, assert_told, obeyed
 from tests.image.trees import init_tree
 from tests.runtime.phase import PLUGINS, REPOSITORY, init_phase
 from tests.runtime.pod import Pod, each_shell, entry, job_of
+from tests.support.recordings import record, restate
 from tests.support.world import World
 
 from package_cache.escaping import visible, visible_line
@@ -114,6 +117,25 @@ def test_a_description_of_a_cache(which: str, say: Say, world: World) -> None:
         say("diff", str(world.cache), str(world.cache))
         say("stage", "edit", f"--cache={world.cache}", f"--to={world.folder / 'volume'}")
         say("image", f"--cache={world.cache}", f"--output=oci:{world.folder / 'layout'}:x")
+
+
+@pytest.mark.parametrize("which", HOSTILE)
+def test_facts_on_recordings(which: str, say: Say, world: World) -> None:
+    facts = dataclasses.asdict(record(world.cache, "edit"))
+    other = shutil.copytree(world.cache, world.folder / "other")
+    text = f"{HOSTILE[which]}\nmade up"
+
+    def state(key: str, value: object) -> None:
+        restate(world.cache, "edit", lambda found: found.update({key: value}))
+
+    for key, value in facts.items():
+        state(key, [text] if isinstance(value, tuple) else text)
+        for words in (["show", "edit"], ["verify"]):
+            out = say(*words, f"--cache={world.cache}")[1]
+            assert "\nmade up" not in out, key
+            say(*words, f"--cache={world.cache}", "--json")
+        say("diff", str(other), str(world.cache))
+        state(key, value)
 
 
 @pytest.mark.parametrize("which", HOSTILE)

@@ -1,39 +1,23 @@
 """`verify`: recordings, and what `recordings.json` says of them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.cli.test_stage import TWO_GROUPS
-from tests.support.recordings import described, record
+from tests.support.recordings import record, restate
 from tests.support.world import World
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.recordings import recording_file
 from package_cache.cache.verify import verify
-from package_cache.filesystem.paths import sha256_of
 
 
 @pytest.fixture
 def cache(world: World) -> Path:
     world.built(TWO_GROUPS)
     return world.cache
-
-
-def restate(cache: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the facts on the one recording of `edit`, and the digest that the description has of them."""
-    file = cache / described(cache, "edit").folder / "recordings.json"
-    old, document = sha256_of(file), json.loads(file.read_text())
-    change(document["recordings"][0])
-    file.write_text(json.dumps(document))
-    for text in (file.with_name("Release"), cache / "package-cache.json"):
-        before = sha256_of(text)
-        text.write_text(text.read_text().replace(old, sha256_of(file)))
-        description = cache / "package-cache.json"
-        description.write_text(description.read_text().replace(before, sha256_of(text)))
 
 
 def problems(cache: Path) -> list[str]:
@@ -59,15 +43,15 @@ def test_altered_and_missing_ones_are_named(cache: Path) -> None:
 
 def test_facts_that_do_not_fit_are_named(cache: Path) -> None:
     place = f"groups/edit-ubuntu18.04/{record(cache, 'edit').file}"
-    restate(cache, lambda facts: facts.update(bytes=12))
+    restate(cache, "edit", lambda facts: facts.update(bytes=12))
     assert problems(cache) == [f"{place}: its size is not what recordings.json states"]
-    restate(cache, lambda facts: facts.update(bytes=11, group_digest="0" * 64))
+    restate(cache, "edit", lambda facts: facts.update(bytes=11, group_digest="0" * 64))
     assert problems(cache) == [f"{place}: it was recorded when the group was another: record it again"]
 
 
 def test_a_list_of_other_recordings_is_named(cache: Path) -> None:
     recording, other = record(cache, "edit"), recording_file("amd64", "0" * 64)
-    restate(cache, lambda facts: facts.update(file=other, status_before="0" * 64))
+    restate(cache, "edit", lambda facts: facts.update(file=other, status_before="0" * 64))
     found = problems(cache)
     assert len(found) == 2
     assert found[0].endswith(f"recordings.json: does not have {recording.file}")

@@ -1,13 +1,16 @@
 """Recordings of arbitrary bytes, for tests in which only the files matter."""
 
 import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from package_cache.cache.checked_files import read_group
 from package_cache.cache.description import DescribedGroup, read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.layout import DESCRIPTION, RECORDINGS, RELEASE, CacheFolder
 from package_cache.cache.recordings import Recording, group_digest, publish_recordings, recording_file
+from package_cache.filesystem.paths import sha256_of
 
 
 def described(cache: Path, name: str, system: str = "ubuntu18.04") -> DescribedGroup:
@@ -188,3 +191,26 @@ def record(cache: Path, name: str, content: bytes = b"of an image", **fields: An
     group = described(cache, name, fields.get("system", "ubuntu18.04"))
     publish_recordings(CacheFolder(cache), group, {recording: content})
     return recording
+
+
+def restate(cache: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the facts on the first recording of a group, and all digests of them, as who can write to a cache does."""
+    file = cache / described(cache, name).folder / RECORDINGS
+    document = json.loads(file.read_text())
+    change(document["recordings"][0])
+    put(cache, name, json.dumps(document).encode())
+
+
+def put(cache: Path, name: str, content: bytes) -> None:
+    """Replace recordings.json of a group, and all digests of it."""
+    folder, description = cache / described(cache, name).folder, cache / DESCRIPTION
+    _replace(folder / RECORDINGS, content, folder / RELEASE, description)
+
+
+def _replace(file: Path, content: bytes, *stating: Path) -> None:
+    """Replace a file, and its digest in other files, of which each states those before it."""
+    before = sha256_of(file)
+    file.write_bytes(content)
+    for index, other in enumerate(stating):
+        text = other.read_text().replace(before, sha256_of(file))
+        _replace(other, text.encode(), *stating[index + 1 :])

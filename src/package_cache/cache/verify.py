@@ -1,5 +1,6 @@
 """`verify`: check that every file of a cache still has its hash, and that recordings fit their groups."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +36,9 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
             packages.update(package.sha256 for package in read_list(cache, group))
         except CacheError as error:
             problems.append(error.message)
-        problems += _recording_problems(cache, group)
+        for place, problem in _recording_problems(cache, group):
+            problems.append(problem)
+            expected.pop(place, None)
     expected |= {pool_file(digest): digest for digest in sorted(packages)}
     size = 0
     listener(Progress("verifying", 0, len(expected), "files"))
@@ -48,21 +51,22 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
     return VerifyResult(len(expected), size, tuple(problems))
 
 
-def _recording_problems(cache: CacheFolder, group: DescribedGroup) -> list[str]:
-    problems = []
+def _recording_problems(cache: CacheFolder, group: DescribedGroup) -> Iterator[tuple[str, str]]:
+    """Yield each problem, and before it the place of a file not to read: a sparse file can be endless."""
     try:
         recordings = read_recordings(cache, group)
         needed = [name for name in group.files if recordings and (name == PACKAGE_LIST or name.endswith(".group"))]
         files = {name: read_file(cache, group, name) for name in needed}
         for recording in recordings:
             place = f"{group.folder}/{recording.file}"
-            if cache.inside.size(place) != recording.bytes:
-                problems.append(f"{cache.path / place}: its size is not what {RECORDINGS} states")
+            size = cache.inside.size(place)
+            if size != recording.bytes:
+                problem = f"{cache.path / place}: its size is not what {RECORDINGS} states"
+                yield (place if size > recording.bytes else ""), problem
             if recording.group_digest != group_digest(files, recording.architecture):
-                problems.append(f"{cache.path / place}: it was recorded when the group was another: record it again")
+                yield "", f"{cache.path / place}: it was recorded when the group was another: record it again"
     except CacheError as error:
-        problems += map(str, error.problems or [error.message])
-    return problems
+        yield from (("", str(problem)) for problem in error.problems or [error.message])
 
 
 def _look(inside: Inside, name: str, sha256: str) -> tuple[str, int]:

@@ -126,7 +126,8 @@ def _recording_text(recording: Recording) -> str:
     sizes = f"{count(recording.packages, 'package')}, {count(recording.files, 'file')}, {in_bytes(recording.bytes)}"
     times = f"replayed in {recording.replayed_seconds:.2f} s, installed in {recording.installed_seconds:.2f} s"
     rules = f", rules: {' '.join(recording.rules)}" if recording.rules else ""
-    return f"recording of {where}{after} on {recording.architecture}, {recording.created}: {sizes}, {times}{rules}"
+    text = f"recording of {where}{after} on {recording.architecture}, {recording.created}: {sizes}, {times}{rules}"
+    return visible_line(text)
 
 
 def _group_text(

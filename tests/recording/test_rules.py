@@ -89,6 +89,9 @@ def test_each_own_rule_can_apply() -> None:
         ("/usr/lib/jvm/java-8-openjdk-amd64/jre/lib/amd64/server/classes.jsa", "keep"),
         ("/usr/lib/python3/dist-packages/__pycache__/x.cpython-35.pyc", "keep"),
         ("/var/lib/postgresql/15/main/PG_VERSION", "live"),
+        ("/var/lib/mysql/mysql/user.frm", "live"),
+        ("/etc/ldap/slapd.d/cn=config.ldif", "live"),
+        ("/etc/mailname", "live"),
     ],
 )
 def test_own_rules(path: str, kind: str | None) -> None:

@@ -55,6 +55,7 @@ def test_the_digest_is_of_what_the_rules_do() -> None:
         [Rule("/a", RuleKind.DROP, "r")],
         [Rule("/a", RuleKind.REGENERATE, "r", "y")],
         [Rule("/a", RuleKind.REGENERATE, "r", written_with="x")],
+        [Rule("/a", RuleKind.REGENERATE, "r", written_with="y")],
         [rule, *keep("/b")],
         [*keep("/b"), rule],
         [],

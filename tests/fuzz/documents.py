@@ -45,6 +45,8 @@ tool,ubuntu18.04,tool,echo 'deb [arch=amd64,i386] file:/k' > /etc/apt/sources.li
 """
 
 TOML = """\
+sets = [["ssh", "tool"]]
+
 [mirrors]
 ubuntu = ["file:/mirror/ubuntu", "file:/other"]
 debian-security = ["file:/s"]
@@ -80,6 +82,18 @@ name = "flat"
 uris = ["file:/flat"]
 suite = "./"
 allow-unsigned = true
+
+[[rule]]
+path = "/etc/tool/**/key?"
+kind = "regenerate"
+reason = "a secret"
+command = 'tool-key >"$1"'
+
+[[rule]]
+path = "/etc/tool/key.pub"
+kind = "regenerate"
+reason = "its public half"
+written-with = "/etc/tool/**/key?"
 """
 
 

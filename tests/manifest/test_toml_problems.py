@@ -90,6 +90,10 @@ def test_what_is_missing_is_named_at_its_table() -> None:
     ]
 
 
+def test_an_unknown_list_of_tables_is_named_at_its_first() -> None:
+    assert problems(GROUP + "[[rules]]\n[[rules]]\n") == ["m.toml:5:1: rules: the key 'rules' is unknown -> write rule"]
+
+
 def test_one_table_or_a_list_where_several_tables_are_meant() -> None:
     for text, kind in ((GROUP.replace("[[group]]", "[group]"), "table"), ('group = ["ssh"]\n', "list")):
         told = f"m.toml:1:1: group: is a {kind} -> begin each with [[group]] on a line of its own"

@@ -67,6 +67,7 @@ class _Walker:
         for part in self.key("]"):
             path = (*path, self.counts[path] - 1, part) if path in self.counts else (*path, part)
         if is_list:
+            self.found.setdefault(path, offset)
             self.counts[path] = self.counts.get(path, 0) + 1
             path = (*path, self.counts[path] - 1)
         self.found.setdefault(path, offset)

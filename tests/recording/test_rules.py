@@ -208,6 +208,14 @@ def test_a_cookie_of_erlang(tmp_path: Path) -> None:
     assert len(cookies) == 2
 
 
+def test_a_key_of_munge_without_its_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sh", "head", "setpriv"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    keys = {regenerate(tmp_path / name, "/etc/munge/munge.key").read_bytes() for name in "ab"}
+    assert [len(key) for key in keys] == [1024, 1024]
+
+
 def test_the_public_half_of_a_key_is_no_secret(tmp_path: Path) -> None:
     key = regenerate(tmp_path, "/etc/ssh/ssh_host_ed25519_key")
     assert secret_in(str(key), 0o600, key.read_bytes())

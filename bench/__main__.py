@@ -10,7 +10,7 @@ from containers.program import console, run_program
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.archive import measured_link, served
-from bench.concurrency import crowds
+from bench.concurrency import CROWDS, crowds
 from bench.machine import machine_facts
 from bench.material import Material, prepare
 from bench.measure import run_rounds
@@ -80,7 +80,8 @@ def main(
     crowd = what == "concurrency"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        total = 3 if crowd else len(systems) * len(groups) * len(methods) * (rounds + 1)
+        each = sum(method.is_for(group) for method in methods for group in groups)
+        total = CROWDS if crowd else len(systems) * each * (rounds + 1)
         task = progress.add_task("", total=total, completed=-1)
 
         def tell(what: str) -> None:

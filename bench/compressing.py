@@ -14,9 +14,9 @@ from pathlib import Path
 
 import click
 
-from bench.material import ORIGINAL, Material, prepare, set_up
+from bench.material import Material, prepare, set_up
 from bench.measure import dpkg_environment, run_script
-from bench.methods import GROUPS
+from bench.methods import GROUPS, ORIGINAL
 from bench.results import Sample
 from package_cache.cli.options import default_state
 from package_cache.deb.compression import Compression

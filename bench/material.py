@@ -3,14 +3,18 @@
 <state>/bench/<system>-<key>/
   package_cache_info, package-cache.lock
   archive/                 a partial mirror (mirror.py), served on loopback
-  package_cache/           the cache, as `package-cache build` makes it
+  package_cache/           the cache, as `package-cache build` makes it, with recordings
+  ed25519/                 a part of it, whose recording makes no host keys but the Ed25519 one
   original/                the cache that `--no-recompress` makes; its groups are file: repositories
   planned                  from which caches and root the plans were made
   plans/<cache>/<group>    which files apt would install in the root, in its order: the name in the pool of one of the
                            two caches, and apt's own name
+  image/                   the root as methods find it, in which recordings are made
+  recorded                 JSON: from which program and root the recordings were made, and why a group has none
 """
 
 import contextlib
+import json
 import os
 import tempfile
 import urllib.parse
@@ -21,13 +25,15 @@ from types import MappingProxyType
 
 from tests.support.lab import Container, Isolation, lab_isolation, lab_root, throwaway
 
-from bench.archive import SCRIPTS
-from bench.methods import GROUPS
+import package_cache.recording
+from bench.archive import SCRIPTS, archive_lines
+from bench.methods import ED25519, ED25519_GROUP, GROUPS, ORIGINAL, RECOMPRESSED
 from bench.mirror import make_mirror
 from package_cache.build.builder import Order, build
-from package_cache.cache.checked_files import read_list
+from package_cache.cache.checked_files import read_list, read_recordings
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder, group_folder
+from package_cache.cache.recordings import publish_recordings
 from package_cache.cli.options import given_options
 from package_cache.deb.compression import LEVEL
 from package_cache.errors import PackageCacheError
@@ -35,18 +41,31 @@ from package_cache.events import Listener, ignore
 from package_cache.filesystem.paths import exclusive, sha256_of, text_digest, write_atomically
 from package_cache.lock.file import lock_text, read_lock
 from package_cache.manifest import read_manifest
+from package_cache.manifest.model import Rule, RuleKind, Where
+from package_cache.process import run
+from package_cache.recording.model import RecordOrder
+from package_cache.recording.record import record
+from package_cache.recording.rules import own_rules
 from package_cache.releases.base_root import root_source
 from package_cache.releases.distributions import Release, release_of
 from package_cache.releases.sources import archive_sources
 from package_cache.resolve.groups import make_lock
 from package_cache.sandbox.bootstrap import make_root
 from package_cache.sandbox.isolation import strongest_isolation
+from package_cache.stage import stage
 from package_cache.system import System
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the material is made in another way."""
 
-ORIGINAL, RECOMPRESSED = "original", "package_cache"
+RECORDER = Path(package_cache.recording.__path__[0])
+"""The program's modules that make recordings."""
+
+OTHER_KEYS = tuple(
+    Rule(f"/etc/ssh/ssh_host_{kind}_key*", RuleKind.DROP, "clients use the Ed25519 key")
+    for kind in ("rsa", "ecdsa", "dsa")
+)
+"""The rules of a manifest whose jobs make no host keys but the Ed25519 one."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,21 @@ class Material:
     def archive(self) -> Path:
         """The mirror's folder."""
         return self.folder / "archive"
+
+    @property
+    def recorded(self) -> Path:
+        """The file that says what was recorded."""
+        return self.folder / "recorded"
+
+    def why_not_recorded(self, group: str) -> str:
+        """Return why a group has no recording; empty if it has one."""
+        return str(json.loads(self.recorded.read_text(encoding="utf-8"))["why"].get(group, ""))
+
+    def installed_kib(self, group: str) -> int:
+        """Return how much the files of a group's plan take once they are installed, by their control files."""
+        pool = self.folder / ORIGINAL / "pool"
+        fields = [["dpkg-deb", "--field", str(pool / name), "Installed-Size"] for name, _ in self.plan(group)]
+        return sum(int(run(argv).stdout or 0) for argv in fields)
 
     def stored(self) -> dict[str, str]:
         """Return the SHA-256 of the cache's package files, by that of the archive's."""
@@ -143,6 +177,7 @@ def prepare(
             cache = CacheFolder(folder / name)
             build(Order(lock, cache, lambda _, place: (f"copy:{folder}/archive/{place.name}",), listener, level))
         _plan(material)
+        _record(material, state, listener)
     return material
 
 
@@ -168,3 +203,47 @@ def _plan(material: Material) -> None:
                 lines = [f"{names_in_pool.get(digest, digest)}.deb {name}\n" for digest, name in files]
                 write_atomically(material.folder / "plans" / cache / group, "".join(lines).encode())
     write_atomically(marker, made_from.encode())
+
+
+def _record(material: Material, state: Path, listener: Listener) -> None:
+    """Record each group, unless that was done by this program and in this root."""
+    sources = [*sorted(RECORDER.glob("*.py")), RECORDER / "rules.toml", SCRIPTS / "inside" / "setup.sh"]
+    parts = [material.root.parent.name, *(path.read_text(encoding="utf-8") for path in sources)]
+    made_from = text_digest("\n".join(parts))
+    if material.recorded.exists():
+        if json.loads(material.recorded.read_text(encoding="utf-8"))["made_from"] == made_from:
+            return
+        material.recorded.unlink()
+    image = _image(material)
+    for group in read_description(material.cache).groups:  # of another program
+        dropped = [recording.file for recording in read_recordings(material.cache, group)]
+        publish_recordings(material.cache, group, {}, dropped=dropped)
+    why = _recorded(material.cache, (), image, state, listener)
+    if ED25519_GROUP in material.groups:
+        part = CacheFolder(material.folder / ED25519)
+        run(["rm", "-rf", str(part.path)])
+        stage([ED25519_GROUP], material.cache, part.path, listener)
+        _recorded(part, OTHER_KEYS, image, state, listener)
+    write_atomically(material.recorded, json.dumps({"made_from": made_from, "why": why}, indent=1).encode())
+
+
+def _image(material: Material) -> Path:
+    """Return the root of an image that is what the methods find: made anew."""
+    image = material.folder / "image"
+    run(["rm", "-rf", "--one-file-system", str(image)], timeout=300)
+    run(["cp", "--archive", "--reflink=auto", str(material.root), str(image)], timeout=300)
+    script = (SCRIPTS / "inside" / "setup.sh").read_text(encoding="utf-8")
+    sources = archive_lines(material.release, "")
+    run(["chroot", str(image), "sh", "-s"], env={"SOURCES": sources, "PROXY": ""}, stdin=script)
+    return image
+
+
+def _recorded(
+    cache: CacheFolder, rules: Sequence[Rule], image: Path, state: Path, listener: Listener
+) -> dict[str, str]:
+    """Record all groups of a cache in a root; return why those that have no recording have none."""
+    images = (("benchmark", Where(root=image)),)
+    [result] = record(RecordOrder(cache, (), (), images, (*rules, *own_rules()), state), listener).images
+    if result.error is not None:
+        raise result.error
+    return {outcome.group: outcome.why for outcome in result.outcomes if outcome.recording is None}

@@ -14,8 +14,8 @@ from typing import TypeVar
 from tests.support.lab import Container
 
 from bench.archive import CACHER_ADDRESS, archive_lines, cacher, served
-from bench.material import ORIGINAL, RECOMPRESSED, Material, repository_line, set_up
-from bench.methods import Method
+from bench.material import Material, repository_line, set_up
+from bench.methods import ORIGINAL, RECOMPRESSED, Method
 from bench.results import Row, Sample
 from package_cache.errors import PackageCacheError
 
@@ -35,7 +35,8 @@ def measure(method: Method, group: str, material: Material) -> Sample:
     """Run a method once in a fresh root. Raise `FailedError` if it does not install, with its last words."""
     packages, lines = material.groups[group], archive_lines(material.release, method.archive)
     sources = repository_line(group, material.release) if method.repository else lines
-    with material.container() as container, contextlib.ExitStack() as stack:
+    binds = {"/opt/package_cache": material.folder / method.cache}
+    with material.container(binds) as container, contextlib.ExitStack() as stack:
         stack.enter_context(served(method.archive, material.archive, container))
         if method.proxy:
             stack.enter_context(cacher(container, material.folder))
@@ -47,12 +48,29 @@ def measure(method: Method, group: str, material: Material) -> Sample:
         if material.disk:
             os.sync()  # what the preparations wrote
         status, sample = run_script(container, method.script, environment)
+        if method.by:
+            check_method(method, group, material, container)
         missing = _not_installed(container, packages) if method.checked else []
         if status != 0 or missing:
             log = container.run(["tail", "-n", "15", "/run/bench.log"]).stdout
             what = f"ended with status {status}" + (f", without {' '.join(missing)}" if missing else "")
             raise FailedError(f"{method.name} of {group} {what}", details=log)
         return sample
+
+
+def check_method(method: Method, group: str, material: Material, container: Container) -> None:
+    """Raise `FailedError` if our installer installed in another way than this method is about."""
+    result = _result(container)
+    by = re.search(r"^method=(.*)$", result, re.MULTILINE)
+    if by is None or by[1] != method.by:
+        refusal = re.search(r"^replay=(.*)$", result, re.MULTILINE)
+        why = refusal[1] if refusal else material.why_not_recorded(group)
+        what = f"installed by {by[1]}" if by else "wrote no result"
+        raise FailedError(f"{method.name} of {group} {what}" + (f": {why}" if why else ""), details=result)
+
+
+def _result(container: Container) -> str:
+    return container.run(["cat", "/run/bench.result"], check=False).stdout
 
 
 def dpkg_environment(group: str, pool: str) -> dict[str, str]:
@@ -65,8 +83,7 @@ def run_script(container: Container, script: str, environment: Mapping[str, str]
     """Run a script of `methods/` in a root; return its status and what it took."""
     argv = ["sh", "/bench/inside/measure.sh", f"/bench/methods/{script}.sh"]
     printed = container.run(argv, env=environment, timeout=LIMIT).stdout
-    result = container.run(["cat", "/run/bench.result"], check=False).stdout if script == "ours" else ""
-    phases = re.findall(r"^seconds_(\w+)=([\d.]+)$", result, re.MULTILINE)
+    phases = re.findall(r"^seconds_(\w+)=([\d.]+)$", _result(container), re.MULTILINE)
     return read_measurement(printed, {name: float(value) for name, value in phases})
 
 
@@ -95,6 +112,7 @@ def run_rounds(
 ) -> list[Row]:
     """Measure the methods of a group, after a round that does not count. A method that failed is not tried again."""
     system = material.release.system.name
+    methods = [method for method in methods if method.is_for(group)]
     samples: dict[str, list[Sample]] = {method.name: [] for method in methods}
     failures: dict[str, str] = {}
     first = 0 if warm_up else 1
@@ -108,8 +126,8 @@ def run_rounds(
                     failures[method.name] = f"{error.message}\n{error.details}".strip()
                 else:
                     samples[method.name] += [sample] if number > 0 else []
-    packages = len(material.plan(group))
+    packages, kib = len(material.plan(group)), material.installed_kib(group)
     return [
-        Row(system, group, method.name, packages, tuple(samples[method.name]), failures.get(method.name))
+        Row(system, group, method.name, packages, tuple(samples[method.name]), failures.get(method.name), kib)
         for method in methods
     ]

@@ -16,6 +16,12 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "java": ("default-jre-headless",),
 }
 
+ORIGINAL, RECOMPRESSED, ED25519 = "original", "package_cache", "ed25519"
+"""The caches of the material: with the archive's files, as a build makes it, and a part with other recordings."""
+
+ED25519_GROUP = "ssh"
+"""What is in the last one."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -38,13 +44,32 @@ class Method:
     """Whether its package files are the cache's instead of the archive's."""
     checked: bool = True
     """Whether the packages must be installed afterwards."""
+    cache: str = RECOMPRESSED
+    """Below the material: the cache that our installer sees."""
+    by: str = ""
+    """What our installer's result must state as its method; empty: it is not our installer."""
+    groups: tuple[str, ...] = ()
+    """The groups that it is for; empty: all."""
+
+    def is_for(self, group: str) -> bool:
+        """Return whether the method is measured for a group."""
+        return not self.groups or group in self.groups
 
 
 OURS = "ours"
+REPLAY = "replay"
+REPLAY_ED25519 = "replay-ed25519"
+OTHER_IMAGE = "other-image"
+UNTAR_HASHED = "untar-hashed"
 PRESENT = "present"
 
 METHODS = (
-    Method(OURS, "ours", "Package Cache"),
+    Method(REPLAY, "replay", "Package Cache, recorded", by="replay"),
+    Method(
+        REPLAY_ED25519, "replay", "the same, Ed25519 host key only", by="replay", cache=ED25519, groups=(ED25519_GROUP,)
+    ),
+    Method(OURS, "ours", "Package Cache, by dpkg", by="dpkg"),
+    Method(OTHER_IMAGE, "replay", "Package Cache, another image recorded", by="dpkg", prepare="unfit"),
     Method("dpkg-recompressed", "dpkg", "dpkg -i, recompressed: no plan, no check", recompressed=True),
     Method("dpkg", "dpkg", "dpkg -i: no plan, no check"),
     Method("file-repository", "update_and_install", "apt-get, file: repository", repository=True),
@@ -53,7 +78,8 @@ METHODS = (
     Method("apt-cacher-ng", "update_and_install", "apt-get, warm apt-cacher-ng", archive="loopback", proxy=True),
     Method("online", "update_and_install", "apt-get, archive on loopback", archive="loopback"),
     Method("online-slow", "update_and_install", "apt-get, 50 Mbit/s and 40 ms away", "slow"),
+    Method(UNTAR_HASHED, "untar_hashed", "only hashing and unpacking the same files", recompressed=True, checked=False),
     Method("untar", "untar", "only unpacking the same files", recompressed=True, checked=False),
-    Method(PRESENT, "ours", "Package Cache, all there", prepare="ours"),
+    Method(PRESENT, "replay", "Package Cache, all there", prepare="ours", by="none"),
 )
 """In the order of the tables."""

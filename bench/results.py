@@ -37,6 +37,8 @@ class Row:
     samples: tuple[Sample, ...]
     failure: str | None = None
     """Why it counts as failed."""
+    installed_kib: int = 0
+    """What these files take once they are installed; 0 in results of earlier versions."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -93,14 +95,27 @@ class Results:
 
     def median(self, system: str, group: str, method: str) -> float | None:
         """Return the median seconds of a method; None if it failed or was not measured."""
-        row = self.row(system, group, method)
-        measured = row is not None and row.failure is None and row.samples
-        return statistics.median(sample.seconds for sample in measured) if measured else None
+        samples = self._samples(system, group, method)
+        return statistics.median(sample.seconds for sample in samples) if samples else None
 
-    def ratio(self, system: str, group: str, method: str) -> float | None:
-        """Return the ratio of a method's seconds to those of Package Cache."""
-        theirs, ours = (self.median(system, group, name) for name in (method, OURS))
+    def processor(self, system: str, group: str, method: str) -> float | None:
+        """Return the median CPU seconds of a method, user and system; None if it failed or was not measured."""
+        samples = self._samples(system, group, method)
+        return statistics.median(sample.user + sample.system for sample in samples) if samples else None
+
+    def _samples(self, system: str, group: str, method: str) -> tuple[Sample, ...]:
+        row = self.row(system, group, method)
+        return row.samples if row is not None and row.failure is None else ()
+
+    def ratio(self, system: str, group: str, method: str, to: str = OURS) -> float | None:
+        """Return the ratio of a method's seconds to those of another, or of Package Cache by dpkg."""
+        theirs, ours = (self.median(system, group, name) for name in (method, to))
         return None if theirs is None or ours is None else theirs / ours
+
+    def processor_ratio(self, system: str, group: str, method: str, to: str = OURS) -> float | None:
+        """Return the ratio of a method's CPU seconds to those of another, or of Package Cache by dpkg."""
+        theirs, ours = (self.processor(system, group, name) for name in (method, to))
+        return None if theirs is None or not ours else theirs / ours
 
     def write(self, folder: Path) -> None:
         """Write the file."""

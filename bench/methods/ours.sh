@@ -1,5 +1,5 @@
 #!/bin/sh
-# Package Cache: the installer of a cache that is mounted read-only. GROUP: the group.
+# Package Cache, by dpkg: the installer of a cache that is mounted read-only, as if nothing was recorded. GROUP: the group.
 set -eu
 : "${GROUP:?}"
-sh /opt/package_cache/install_group.sh --result /run/bench.result "${GROUP}"
+sh /opt/package_cache/install_group.sh --no-replay --result /run/bench.result "${GROUP}"

@@ -82,9 +82,14 @@ class _Root:
     def host(self, path: str) -> Path:
         return Path(f"{self.container.root}{path}")
 
+    def canonical(self, path: str) -> str:
+        """Return the path where a merged /usr has it."""
+        top = path.split("/")[1]
+        return f"/usr{path}" if top in TOPS and self.host(f"/{top}").is_symlink() else path
+
     def paths(self) -> dict[str, os.stat_result]:
         found: dict[str, os.stat_result] = {}
-        for top in TOPS:
+        for top in (top for top in TOPS if not self.host(f"/{top}").is_symlink()):
             for folder, folders, files in os.walk(self.host(f"/{top}")):
                 inside = folder.removeprefix(str(self.container.root))
                 found |= {f"{inside}/{name}": os.lstat(f"{folder}/{name}") for name in (*folders, *files)}
@@ -123,10 +128,12 @@ def record(
     ]
     folders = [path for path in both if stat.S_ISDIR(after[path].st_mode)]
     payload: dict[str, str] = {}
+    names: dict[str, str] = {}
     for deb, how in debs.items():
         for name in run(["sh", "-c", f"dpkg-deb --fsys-tarfile '{deb}' | tar -t"]).stdout.splitlines():
             if not name.endswith("/"):
-                payload[name.removeprefix(".")] = how
+                path = now.canonical(name.removeprefix("."))
+                payload[path], names[path] = how, name
     conffiles = {
         line.split()[0]
         for file in now.host("/var/lib/dpkg/info").glob("*.conffiles")
@@ -143,6 +150,9 @@ def record(
     plain = [path for path in new if path not in staged and payload.get(path) != "new"]
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for top in (top for top in ("bin", "lib", "sbin") if now.host(f"/{top}").is_symlink()):
+            archive.add(now.host(f"/usr/{top}"), f"./staged/usr/{top}", recursive=False)
+            archive.add(now.host(f"/{top}"), f"./staged/{top}", recursive=False)
         for path in plain:
             archive.add(now.host(path), f".{path}", recursive=False)
         for path in staged:
@@ -168,7 +178,7 @@ def record(
         ],
         "new": new,
         "debs": [f"{'new' if how == 'new' else 'over'} {sha256_of(deb)}" for deb, how in debs.items()],
-        "exclude": [f".{path}" for path in payload if path in staged or path not in after],
+        "exclude": [names[path] for path in payload if path in staged or path not in after],
         "regenerate": [f"{path}\t{command}" for path, command in regenerate.items()],
         "finish": [
             *(f"own\t{_owner(after[path])}\t{path}" for path in regenerate),
@@ -180,6 +190,7 @@ def record(
                 if _owner(after[path]) != _owner(before[path])
             ),
             f"move\t{STATUS}",
+            *(f"time\t{int(after[path].st_mtime)}\t{path}" for path in new if stat.S_ISDIR(after[path].st_mode)),
         ],
     }
     return Recording(lists, data.getvalue())
@@ -194,7 +205,7 @@ def _differ(
         return True
     if stat.S_ISLNK(one.st_mode):
         return old.host(path).readlink() != now.host(path).readlink()
-    return one.st_mtime_ns != other.st_mtime_ns and old.sha256(path) != now.sha256(path)
+    return one.st_ctime_ns != other.st_ctime_ns and old.sha256(path) != now.sha256(path)
 
 
 def _owner(info: os.stat_result) -> str:

@@ -8,8 +8,7 @@ replay_groups() {
         replay
         ended=$?
         [ "${ended}" = 0 ] || return "${ended}"
-        is_all_replayed || ! look || return 0
-        is_all_replayed && return
+        if is_all_replayed || look; then return 0; fi
     done
     return 2
 }
@@ -30,8 +29,8 @@ replay() {
     phase replay_check
     begin_replay
     if ! unpack_recording; then
-        undo_replay || fail_replay "${refusal}"
-        say "${recorded_group}: the replay of a recording of ${recorded_image} failed and was undone; dpkg installs: ${refusal}"
+        undo_replay || fail_replay "${said}"
+        say "${recorded_group}: cannot replay the recording of ${recorded_image}: ${refusal}; this was undone, and dpkg installs"
         return 2
     fi
     phase replay_unpack
@@ -102,13 +101,14 @@ for job in $jobs; do wait "$job" || quit "a command that makes a file anew faile
 while IFS="$tab" read -r path command; do [ -s "$run/staged$path" ] || quit "$path was not made anew"; done <"$lists/regenerate"
 '
 
-# finish_replay FOLDER: do what `finish` of a journal lists, which can be done again. Status 1: it failed, by `said`.
-finish_replay() { said=$(trap '' INT TERM HUP && exec "${PERL}" -e "${FINISH}" "$1" 2>&1); }
+# finish_replay FOLDER [rest]: do what `finish` of a journal lists, which can be done again, or only what follows the new status.
+# Status 1: it failed, by `said`.
+finish_replay() { said=$(trap '' INT TERM HUP && exec "${PERL}" -e "${FINISH}" "$@" 2>&1); }
 
 # shellcheck disable=SC2016  # what perl expands
 FINISH='
 use strict;
-my ($run) = @ARGV;
+my ($run, $rest) = @ARGV;
 sub owned { my ($p, $mode, $uid, $gid) = @_; chown($uid, $gid, $p) && chmod(oct($mode), $p) or die "$p: $!\n" }
 sub is_done { my ($p) = @_; return !lstat("$run/staged$p") && lstat($p) }
 my %act = (
@@ -124,7 +124,8 @@ while (<$list>) {
     my ($do, @fields) = split(/\t/, $_, -1);
     my $p = pop @fields;
     $act{$do} && $p =~ m{\A/} && $p !~ m{/\.\.(?:/|\z)} or die "no action: $_\n";
-    $act{$do}->($p, @fields);
+    $act{$do}->($p, @fields) unless $rest;
+    $rest = "" if $do eq "move" && $p eq "/var/lib/dpkg/status";
 }
 '
 

@@ -15,7 +15,7 @@ recover_replay() {
     done
     hash_status
     case ${status_hash} in
-        "${status_after}") finish_replay "$1" || fail_replay "${said}" ;;
+        "${status_after}") finish_replay "$1" rest || fail_replay "${said}" ;;
         "${status_before}")
             if [ ! -e "$1/ready" ]; then
                 remove_new "$1" || fail_replay "${said}"

@@ -99,6 +99,9 @@ done <"$lists/regenerate"
 [ -z "$over" ] || { said=$({ give_all $over | take_all -C "$run/staged"; } 3>&1 >&2) && check "the upgraded packages"; }
 for job in $jobs; do wait "$job" || quit "a command that makes a file anew failed"; done
 while IFS="$tab" read -r path command; do [ -s "$run/staged$path" ] || quit "$path was not made anew"; done <"$lists/regenerate"
+while IFS="$tab" read -r do path; do
+    [ "$do" != move ] || [ -e "$run/staged$path" ] || [ -L "$run/staged$path" ] || quit "$path did not come"
+done <"$lists/finish"
 '
 
 # finish_replay FOLDER [rest]: do what `finish` of a journal lists, which can be done again, or only what follows the new status.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.installer.synthetic import restate
+from tests.support.recordings import record
 from tests.support.world import World, printed, refused
 
 from package_cache.cache.gc import gc
@@ -52,6 +53,14 @@ def test_only_unused_files_are_removed_after_the_grace(world: World, volume: Pat
     assert verify(cache).problems == ()
     assert sorted(path.name for path in (volume / "groups").iterdir()) == ["edit-ubuntu18.04", "view-ubuntu18.04"]
     assert "removed 0 files, 0 B; 3 files, " in world.run("gc", "--cache", str(volume), "--grace", "0")[1]
+
+
+def test_recordings_stay_and_keep_no_package_file(world: World, volume: Path) -> None:
+    recording = record(volume, "edit")
+    result = gc(CacheFolder(volume), 0, 1e9)
+    assert (result.removed, result.kept) == (2, 3)
+    assert (volume / "groups/edit-ubuntu18.04" / recording.file).exists()
+    assert verify(CacheFolder(volume)).problems == ()
 
 
 def test_a_dry_run_tells_and_writes_nothing(world: World, volume: Path) -> None:

@@ -17,14 +17,10 @@ from bench.archive import archive_lines
 from bench.material import Material, set_up
 from bench.measure import LIMIT, check_method
 from bench.methods import METHODS, OURS, REPLAY
-from bench.results import Crowd
+from bench.results import INSTALLED, MANY, Crowd, containers_at_once
 from package_cache.process import run
 
-MANY = 20
 GROUP = "ssh"
-INSTALLED = ("ssh", "nfs")
-"""The groups that containers install: one whose host keys are made anew in each, and one without such files."""
-
 _WORDS = {OURS: "install", REPLAY: "replay"}
 HOW = {_WORDS[method.name]: method for method in METHODS if method.name in _WORDS}
 """By dpkg and by a recording, by the word for it in the tables."""
@@ -56,12 +52,6 @@ def crowds(material: Material, tell: Callable[[str], None]) -> Iterator[Crowd]:
         with tempfile.TemporaryDirectory(prefix="package-cache-", dir=folder) as volumes:
             targets = [Path(volumes, str(number)) for number in range(MANY)]
             yield at_once(what, partial(_stage, material.cache.path), targets)
-
-
-def containers_at_once(count: int, group: str, how: str, system: str) -> str:
-    """Return the name of a crowd of containers; `how` is a word of `HOW`."""
-    one = count == 1
-    return f"{count} container{'' if one else 's at once'} {how}{'s' if one else ''} {group}, {system}"
 
 
 def at_once(what: str, job: Callable[[Target], object], targets: list[Target]) -> Crowd:

@@ -13,6 +13,12 @@ from package_cache.filesystem.paths import write_atomically
 
 FORMAT = 1
 
+MANY = 20
+"""Containers, or stagings, that are at once."""
+
+INSTALLED = ("ssh", "nfs")
+"""The groups that containers install: one whose host keys are made anew in each, and one without such files."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -53,6 +59,12 @@ class Crowd:
     what: str
     seconds: tuple[float, ...]
     total: float
+
+
+def containers_at_once(count: int, group: str, how: str, system: str) -> str:
+    """Return the name of a crowd of containers; `how` is `install` (by dpkg) or `replay`."""
+    one = count == 1
+    return f"{count} container{'' if one else 's at once'} {how}{'s' if one else ''} {group}, {system}"
 
 
 @dataclass(frozen=True)

@@ -64,14 +64,14 @@ def main(*, systems: str, architecture: str, only_report: bool) -> None:
             folder = state / "bench" / "systems" / title(system)
             rows = [row for row in rows if row["system"] != title(system)]
             rows += rows_of(system, GROUPS, folder, isolation)
-        rows.sort(key=lambda row: (*_place(SYSTEMS, row["system"]), *_place(list(GROUPS), row["group"])))
+        rows.sort(key=lambda row: (*place(SYSTEMS, row["system"]), *place(list(GROUPS), row["group"])))
         results = {"machine": machine_facts(state), "rows": rows}
         write_atomically(RESULTS, json.dumps(results, indent=1).encode() + b"\n")
     write_between(DOCUMENT, BEGIN, END, report(json.loads(RESULTS.read_text(encoding="utf-8"))))
     sys.exit(0 if all(row.get("status") == 0 for row in rows) else 1)
 
 
-def _place(known: Sequence[str], name: str) -> tuple[int, str]:
+def place(known: Sequence[str], name: str) -> tuple[int, str]:
     """Return the order of a name: after the known ones by its letters."""
     return known.index(name) if name in known else len(known), name
 

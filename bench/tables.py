@@ -2,11 +2,11 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from bench.markdown import table
-from bench.methods import METHODS, OURS, PRESENT
+from bench.methods import METHODS, OURS, PRESENT, REPLAY
 from bench.results import Results, Row
 
 TARGETS = {
@@ -25,21 +25,26 @@ PRESENT_BELOW = 0.030
 """Seconds, for each group."""
 
 
-def report(results: Results, plots: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return all tables of one profile, with their headings, and with the plots of systems at these places."""
-    return "\n".join(_parts(results, plots))
+def report(results: Results, plots: Mapping[str, str] = MappingProxyType({}), targets: str = "") -> str:
+    """Return all tables of one profile, with their headings, and with the plots of systems at these places.
+
+    `targets` are tables of further targets.
+    """
+    return "\n".join(_parts(results, plots, targets))
 
 
-def _parts(results: Results, plots: Mapping[str, str]) -> Iterator[str]:
+def _parts(results: Results, plots: Mapping[str, str], targets: str) -> Iterator[str]:
     yield f"## Profile `{results.profile}`\n"
     yield _machine(results)
     yield _targets(results)
+    if targets:
+        yield targets
     for system in results.systems:
         yield f"### {system}, profile `{results.profile}`\n"
         if system in plots:
             yield f"![Seconds by method and group in {system}]({plots[system]})\n"
         counts = {row.group: row.packages for row in results.rows if row.system == system}
-        yield "Seconds: median [least–most], and the ratio to Package Cache.\n"
+        yield "Seconds: median [least–most], and the ratio to Package Cache by dpkg.\n"
         heads = [f"{group} ({counts[group]} files)" for group in results.groups(system)]
         yield _by_method(results, system, heads, lambda row: _seconds(results, row))
         yield from _phases(results, system)
@@ -82,28 +87,38 @@ def _targets(results: Results) -> str:
         bounds = [EXCEPTIONS.get((method, system), least) for system in (*results.systems, "all")]
         means = [mean_ratio(results, method, systems) for systems in columns]
         cells = [
-            "–" if mean is None else f"{mean:.2f} {_word(mean >= bound)}"
-            for mean, bound in zip(means, bounds, strict=True)
+            "–" if value is None else f"{value:.2f} {reached(value >= bound)}"
+            for value, bound in zip(means, bounds, strict=True)
         ]
         others = "".join(f", {system} ≥ {bound:.2f}" for (name, system), bound in EXCEPTIONS.items() if name == method)
         rows.append([f"{method} ÷ ours", f"≥ {least:.2f}{others}", *cells])
     slowest = [slowest_presence(results, systems) for systems in columns]
-    cells = ["–" if value is None else f"{value * 1000:.0f} ms {_word(value < PRESENT_BELOW)}" for value in slowest]
+    cells = ["–" if value is None else f"{value * 1000:.0f} ms {reached(value < PRESENT_BELOW)}" for value in slowest]
     rows.append(["all there already (slowest group)", f"< {PRESENT_BELOW * 1000:.0f} ms", *cells])
     shown = table(["what", "target", *results.systems, "all"], rows)
     words = "Targets: the geometric mean, over the groups, of the ratio of a method's seconds to those of Package Cache"
-    return f"{words}; failed runs are left out.\n\n{shown}"
+    return f"{words} by dpkg; failed runs are left out.\n\n{shown}"
 
 
-def _word(reached: bool) -> str:
-    return "yes" if reached else "**no**"
-
-
-def mean_ratio(results: Results, method: str, systems: Sequence[str]) -> float | None:
-    """Return the geometric mean of a method's ratios over all groups of these systems; None if there are none."""
-    ratios = [results.ratio(system, group, method) for system in systems for group in results.groups(system)]
-    found = [value for value in ratios if value is not None]
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the geometric mean of those that are not None; None if there are none."""
+    found = [value for value in values if value is not None]
     return statistics.geometric_mean(found) if found else None
+
+
+def measured(results: Results, systems: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the systems and groups that were measured."""
+    return [(system, group) for system in systems for group in results.groups(system)]
+
+
+def reached(is_reached: bool) -> str:
+    """Return the word for a target that is reached, or not."""
+    return "yes" if is_reached else "**no**"
+
+
+def mean_ratio(results: Results, method: str, systems: Sequence[str], to: str = OURS) -> float | None:
+    """Return the geometric mean of a method's ratios over all groups of these systems; None if there are none."""
+    return mean(results.ratio(*one, method, to) for one in measured(results, systems))
 
 
 def slowest_presence(results: Results, systems: Sequence[str]) -> float | None:
@@ -146,12 +161,13 @@ def _processor(row: Row) -> str:
 
 
 def _phases(results: Results, system: str) -> Iterator[str]:
-    found = [row for row in results.rows if row.system == system and row.method == OURS and row.samples]
-    names = list(dict.fromkeys(name for row in found for sample in row.samples for name in sample.phases))
-    if names:
-        rows = [[row.group, *(_phase(row, name) for name in names)] for row in found]
-        yield "Median seconds of the installer's phases, from its result file.\n"
-        yield table(["group", *names], rows)
+    for method, words in ((OURS, "by dpkg"), (REPLAY, "by a recording")):
+        found = [row for row in results.rows if row.system == system and row.method == method and row.samples]
+        names = list(dict.fromkeys(name for row in found for sample in row.samples for name in sample.phases))
+        if names:
+            rows = [[row.group, *(_phase(row, name) for name in names)] for row in found]
+            yield f"Median seconds of the installer's phases {words}, from its result file.\n"
+            yield table(["group", *names], rows)
 
 
 def _phase(row: Row, name: str) -> str:

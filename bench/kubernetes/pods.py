@@ -20,7 +20,7 @@ from containers.registry import Registry, loopback_registry
 from tests.support.lab import Container, Isolation
 
 from bench.archive import SCRIPTS, Where, archive_lines, measured_link, served, waiting
-from bench.material import Material, prepare
+from bench.material import OTHER_KEYS, Material, prepare
 from bench.measure import Tell, orders
 from package_cache.build.builder import Order, build
 from package_cache.cache.layout import CacheFolder
@@ -29,9 +29,14 @@ from package_cache.errors import LockError, PackageCacheError
 from package_cache.filesystem.paths import exclusive
 from package_cache.image.export import Form, image
 from package_cache.manifest import read_manifest
+from package_cache.manifest.model import Rule
+from package_cache.manifest.model import Where as ImagePlace
 from package_cache.manifest_lock import current_lock, save_lock
 from package_cache.oci.skopeo import Destination
 from package_cache.process import end, find_tool, run, start
+from package_cache.recording.model import RecordOrder
+from package_cache.recording.record import record
+from package_cache.recording.rules import own_rules
 from package_cache.releases.sources import mirror_finder
 from package_cache.resolve.groups import make_lock
 from package_cache.sandbox.namespaces import hold
@@ -67,9 +72,13 @@ extras:
 """
 """For the runtime: the ssh plugin with a key without owner."""
 
-SERVE = f"mkdir -p /run/sshd && chmod 755 /run/sshd && ssh-keygen -A && exec /usr/sbin/sshd -D -p {PORT}"
+START = f"mkdir -p /run/sshd && chmod 755 /run/sshd && exec /usr/sbin/sshd -D -p {PORT}"
+SERVE = f"ssh-keygen -A && {START}"
 INSTALL = f"sh /package_cache/install_group.sh {GROUP}"
-BY_CACHE = f"{INSTALL} && {SERVE}"
+BY_DPKG = f"sh /package_cache/install_group.sh --no-replay {GROUP} && {SERVE}"
+BY_RECORDING = f"{INSTALL} && {SERVE}"
+INSTALLED, REPLAYED = f"{GROUP} installed: ", "by a recording of "
+"""In the installer's line of success, and there only if it replayed a recording."""
 ONLINE = f"apt-get update && apt-get install -y --no-install-recommends openssh-client openssh-server && {SERVE}"
 
 
@@ -77,8 +86,9 @@ ONLINE = f"apt-get update && apt-get install -y --no-install-recommends openssh-
 class Method:
     """A method of bringing sshd into the pod.
 
-    Podman's words may name `{init}`, `{volume}` and `{runtime}`, which are images; `{staged}`, a node's cache; and
-    `{files}`: the job's YAML, and apt's sources for the slow link. The volume `pod` is created at its first use.
+    Podman's words may name `{init}`, `{volume}`, `{ed25519}` and `{runtime}`, which are images; `{staged}`, a node's
+    cache; and `{files}`: the job's YAML, and apt's sources for the slow link. The volume `pod` is created at its first
+    use.
     """
 
     name: str
@@ -90,18 +100,30 @@ class Method:
     init: Sequence[str] = ()
     """Options, image and arguments of an init container that runs before it; empty: none."""
     archive: Where = ""
+    recorded: bool = False
+    """Whether the installer must replay a recording."""
 
 
 TO_VOLUME = ["--volume=pod:/package_cache", "{init}", GROUP, "--system", SYSTEM, "--to", "/package_cache"]
 RUNTIME = ["--volume=pod:/usr/local/pai", "--volume={files}/job.yaml:/etc/pai/job.yaml:ro", "{runtime}"]
 SOURCES = "--volume={files}/sources.list:/etc/apt/sources.list:ro"
+NODE = ["--volume={staged}:/package_cache:ro"]
+VOLUME = ["--mount=type=image,source={volume},destination=/package_cache"]
+ED25519 = ["--mount=type=image,source={ed25519},destination=/package_cache"]
+STAGED = ["--volume=pod:/package_cache:ro"]
 
 METHODS = (
     Method("sshd in the job's image", SERVE, image=WITH_SSH),
-    Method("node cache", BY_CACHE, ["--volume={staged}:/package_cache:ro"]),
-    Method("image volume", BY_CACHE, ["--mount=type=image,source={volume},destination=/package_cache"]),
-    Method("init form", BY_CACHE, ["--volume=pod:/package_cache:ro"], init=TO_VOLUME),
-    Method("runtime image", "exec sh /usr/local/pai/runtime.d/job.sh", RUNTIME[:1], init=RUNTIME),
+    Method("node cache, recorded", BY_RECORDING, NODE, recorded=True),
+    Method("image volume, recorded", BY_RECORDING, VOLUME, recorded=True),
+    Method("image volume, recorded, Ed25519 host key only", f"{INSTALL} && {START}", ED25519, recorded=True),
+    Method("init form, recorded", BY_RECORDING, STAGED, init=TO_VOLUME, recorded=True),
+    Method(
+        "runtime image, recorded", "exec sh /usr/local/pai/runtime.d/job.sh", RUNTIME[:1], init=RUNTIME, recorded=True
+    ),
+    Method("node cache", BY_DPKG, NODE),
+    Method("image volume", BY_DPKG, VOLUME),
+    Method("init form", BY_DPKG, STAGED, init=TO_VOLUME),
     Method("online apt, archive on loopback", ONLINE, archive="loopback"),
     Method("online apt, 50 Mbit/s and 40 ms away", ONLINE, [SOURCES], archive="slow"),
 )
@@ -122,9 +144,10 @@ class Ground:
     """On disk, removed afterwards."""
 
     def make_images(self) -> dict[str, str]:
-        """Make the job's images, `UBUNTU` and `WITH_SSH`; pull the others.
+        """Make the job's images, `UBUNTU` and `WITH_SSH`, and record `GROUP` in the first; make and pull the others.
 
-        Return the names of these: `init` and `volume`, the cache's, and `runtime`.
+        Return the names of these: `init` and `volume`, the cache's; `ed25519`, a volume whose recording makes an
+        Ed25519 host key only; and `runtime`.
         """
         bare = f"{UBUNTU}-bare"
         self.podman.import_root(self.material.root, bare)
@@ -132,15 +155,36 @@ class Ground:
         options += ["--env", f"SOURCES={archive_lines(self.material.release, 'loopback')}"]
         self._commit(bare, UBUNTU, ["sh", "/bench/inside/setup.sh"], options)
         self._commit(UBUNTU, WITH_SSH, ["sh", "-c", INSTALL], ["--volume", f"{self.cache.path}:/package_cache:ro"])
-        images = {name: f"{self.registry.host}/package-cache:{name}" for name in ("init", "volume", "runtime")}
-        for form in (Form.INIT, Form.VOLUME):
-            image(self.cache, Destination.parse(f"docker://{images[form.value]}"), form, self.options)
+        self._record(self.cache)
+        part = CacheFolder(self.folder / "ed25519")
+        stage([GROUP], self.cache, part.path)
+        self._record(part, OTHER_KEYS)
+        images = {
+            name: f"{self.registry.host}/package-cache:{name}" for name in ("init", "volume", "ed25519", "runtime")
+        }
+        for name, cache, form in (
+            ("init", self.cache, Form.INIT),
+            ("volume", self.cache, Form.VOLUME),
+            ("ed25519", part, Form.VOLUME),
+        ):
+            image(cache, Destination.parse(f"docker://{images[name]}"), form, self.options)
         argv = [sys.executable, str(PROJECT / "runtime" / "build_image.py"), "--cache", str(self.cache.path)]
         argv += ["--output", f"docker://{images['runtime']}", "--state", str(self.options.state)]
         run(argv, env={"TMPDIR": str(self.folder)}, timeout=900)
         for name in images.values():
             self.podman.pull(name)
         return images
+
+    def _record(self, cache: CacheFolder, rules: Sequence[Rule] = ()) -> None:
+        """Record the group in the job's image. Raise `PackageCacheError` if that is refused."""
+        reference = f"{self.registry.host}/job:latest"
+        self.podman("push", "--quiet", "--tls-verify=false", UBUNTU, reference)
+        images = (("the job's image", ImagePlace(image=f"docker://{reference}")),)
+        order = RecordOrder(cache, (GROUP,), (), images, (*rules, *own_rules()), self.options.state)
+        [result] = record(order).images
+        why = [outcome.why for outcome in result.outcomes if outcome.recording is None]
+        if result.error is not None or why:
+            raise result.error or PackageCacheError(f"cannot measure recordings: {GROUP} has none: {why[0]}")
 
     def _commit(self, base: str, name: str, argv: Sequence[str], options: Sequence[str]) -> None:
         """Make an image of what a command makes of another image, without network."""
@@ -221,7 +265,17 @@ def _timed(ground: Ground, method: Method, places: Mapping[str, str]) -> float:
         if looking.returncode != 0:
             log = podman("logs", "--tail", "30", "job", check=False)
             raise PackageCacheError(f"cannot reach sshd by the method '{method.name}'", details=log.stdout + log.stderr)
+        _check_recorded(method, podman)
         return float(output) - began
+
+
+def _check_recorded(method: Method, podman: Podman) -> None:
+    """Raise `PackageCacheError` if the installer in the job's container did not go the method's way."""
+    log = podman("logs", "job", check=False)
+    lines = f"{log.stdout}{log.stderr}".splitlines()
+    if any(INSTALLED in line and REPLAYED in line for line in lines) is not method.recorded:
+        what = "did not replay a recording" if method.recorded else "replayed a recording"
+        raise PackageCacheError(f"the installer {what} in the method '{method.name}'", details="\n".join(lines[-15:]))
 
 
 @contextlib.contextmanager

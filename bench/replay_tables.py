@@ -61,7 +61,7 @@ def _rows(results: Results) -> Iterator[list[str]]:
     yield _row("ssh with an Ed25519 host key only: ours ÷ replay", ED25519_KEY, ratios)
     for is_large, most in UNPACKING.items():
         cells = [_greatest(_to_unpacking(results, systems, is_large=is_large), most) for systems in columns]
-        size = f"groups {'over' if is_large else 'up to'} {LARGE // 1000} MB"
+        size = f"those {'over' if is_large else 'up to'} {LARGE // 1000} MB"
         yield [f"replay ÷ {UNTAR_HASHED}, the greatest of {size}", f"≤ {most:.2f}", *cells]
     for group in INSTALLED:
         totals = [mean(_crowd_ratio(results, group, system) for system in systems) for systems in columns]

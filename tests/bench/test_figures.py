@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from bench.measure import orders, read_measurement
 from bench.methods import METHODS
+from bench.replay_tables import replay_targets
 from bench.report import BEGIN, END, write_all
-from bench.results import Crowd, Results, Row, Sample, read_results, results_to_merge
+from bench.results import Crowd, Results, Row, Sample, containers_at_once, read_results, results_to_merge
 from bench.tables import mean_ratio, percentile, report, slowest_presence
 
 from package_cache.errors import UsageError
@@ -14,9 +15,9 @@ from package_cache.errors import UsageError
 MACHINE = {"cores": "2", "memory": "8 GiB"}
 
 
-def row(group: str, method: str, *seconds: float, failure: str | None = None) -> Row:
+def row(group: str, method: str, *seconds: float, failure: str | None = None, kib: int = 0) -> Row:
     samples = tuple(Sample(value, value / 2, value / 4, {"plan": 0.1, "total": value}) for value in seconds)
-    return Row("debian12", group, method, 7, samples, failure)
+    return Row("debian12", group, method, 7, samples, failure, kib)
 
 
 ROWS = (
@@ -42,11 +43,49 @@ def test_tables_say_what_was_reached_and_what_failed() -> None:
     text = report(RESULTS)
     assert "| online ÷ ours | ≥ 3.00 | 6.00 yes | 6.00 yes |" in text
     assert "| 31 ms **no** | 31 ms **no** |" in text
-    assert "| Package Cache | 2.00 [1.00–3.00] | 1.00 [1.00–1.00] |" in text
+    assert "| Package Cache, by dpkg | 2.00 [1.00–3.00] | 1.00 [1.00–1.00] |" in text
     assert "| apt-get, archive on loopback | 8.00 [8.00–9.00] ×4.00 | 9.00 [9.00–9.00] ×9.00 |" in text
     assert "| – | **failed** |" in text
     assert "Failed: `seed` of nfs: cannot go on\n" in text
     assert "| 20 at once | 2.00 | 3.00 | 3.50 |" in text
+
+
+REPLAYS = Results(
+    "memory",
+    MACHINE,
+    (
+        row("ssh", "ours", 2.0, kib=9_000), row("ssh", "replay", 1.0, kib=9_000), row("ssh", "replay-ed25519", 0.25),
+        row("ssh", "other-image", 2.004), row("ssh", "untar-hashed", 0.4), row("ssh", "seed", 6.0),
+        row("build", "ours", 9.0, kib=90_000), row("build", "replay", 2.0, kib=90_000), row("build", "seed", 21.0),
+        row("build", "other-image", 9.020), row("build", "untar-hashed", 1.5, kib=90_000),
+        row("java", "ours", 9.0), row("java", "replay", failure="replay of java installed by dpkg: a keystore"),
+    ),
+    tuple(
+        Crowd(containers_at_once(20, "ssh", how, "debian12"), (total,), total)
+        for how, total in (("install", 9.0), ("replay", 3.0))
+    ),
+)  # fmt: skip
+
+
+def test_the_targets_of_replays() -> None:
+    text = replay_targets(REPLAYS)
+    for line in (
+        "| ours ÷ replay | ≥ 4.50 | 3.00 **no** | 3.00 **no** |",  # of 2 and 4.5
+        "| seed ÷ replay | ≥ 8.00 | 7.94 **no** | 7.94 **no** |",  # of 6 and 10.5
+        "| online-slow ÷ replay | ≥ 35.00 | – | – |",
+        "| ours ÷ replay, CPU seconds | ≥ 4.00 | 3.00 **no** | 3.00 **no** |",
+        "| ssh with all host keys, RSA of 2048 bits: ours ÷ replay | ≥ 3.00 | – | – |",
+        "| ssh with all host keys, RSA of 3072 bits: ours ÷ replay | ≥ 1.80 | 2.00 yes | 2.00 yes |",
+        "| ssh with an Ed25519 host key only: ours ÷ replay | ≥ 7.00 | 8.00 yes | 8.00 yes |",
+        "| replay ÷ untar-hashed, the greatest of those over 20 MB | ≤ 1.50 | 1.33 (build) yes | 1.33 (build) yes |",
+        "| replay ÷ untar-hashed, the greatest of those up to 20 MB | ≤ 2.00 | 2.50 (ssh) **no** | 2.50 (ssh) **no** |",
+        "| 20 containers at once, until all have ssh: ours ÷ replay | ≥ 4.00 | 3.00 **no** | 3.00 **no** |",
+        "| 20 containers at once, until all have nfs: ours ÷ replay | ≥ 4.00 | – | – |",
+        "| other-image − ours, median over the groups | ≤ 10 ms | 12 ms **no** | 12 ms **no** |",
+    ):
+        assert line in text
+    assert replay_targets(RESULTS) == ""
+    assert "Failed: `replay` of java: replay of java installed by dpkg: a keystore\n" in report(REPLAYS, targets=text)
 
 
 def test_results_are_kept_and_merged(tmp_path: Path) -> None:
@@ -76,7 +115,7 @@ def test_a_document_is_rewritten_between_its_marks_only(tmp_path: Path) -> None:
         assert "old" not in text
         assert "(results/memory-debian12.svg)" in text
     plot = (tmp_path / "results" / "memory.svg").read_text()
-    assert ">Package Cache<" in plot
+    assert ">Package Cache, by dpkg<" in plot
     document.write_text("no marks")
     with pytest.raises(UsageError, match="marks"):
         write_all(document, tmp_path / "results")

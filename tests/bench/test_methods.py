@@ -34,8 +34,11 @@ def test_every_method_that_needs_no_server_installs(material: Material) -> None:
     assert len(told) == len(methods)
     assert {row.method: row.failure for row in rows} == {method.name: None for method in methods}
     assert all(len(row.samples) == 1 and row.samples[0].seconds > 0 for row in rows)
-    [ours] = (row for row in rows if row.method == "ours")
-    assert ours.samples[0].phases["total"] == pytest.approx(ours.samples[0].seconds, abs=0.1)
+    found = {row.method: row for row in rows}
+    assert found["ours"].samples[0].phases["total"] == pytest.approx(found["ours"].samples[0].seconds, abs=0.1)
+    assert "replay_unpack" in found["replay"].samples[0].phases
+    assert {row.installed_kib for row in rows} == {material.installed_kib("ssh")}
+    assert 1_000 < material.installed_kib("ssh") < 100_000
 
 
 def test_roots_on_disk_leave_nothing_there(material: Material) -> None:
@@ -47,6 +50,11 @@ def test_roots_on_disk_leave_nothing_there(material: Material) -> None:
 def test_a_method_that_installs_nothing_has_failed(material: Material) -> None:
     with pytest.raises(FailedError, match="without openssh-client openssh-server"):
         measure(Method("nothing", "untar", "unpacks only"), "ssh", material)
+
+
+def test_a_replay_that_dpkg_did_has_failed(material: Material) -> None:
+    with pytest.raises(FailedError, match="replay of ssh installed by dpkg"):
+        measure(Method("replay", "replay", "in another image", by="replay", prepare="unfit"), "ssh", material)
 
 
 @pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="this machine has no TUN devices")

@@ -1,4 +1,4 @@
-"""The formula of docs/scale.md, computed by hand; its tables and those of docs/kubernetes.md are made of results."""
+"""The formula of docs/scale.md, computed by hand; its tables and those of other documents are made of results."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from bench.kubernetes import __main__ as kubernetes
 from bench.scale import Method
 
-from bench import scale
+from bench import recordings, scale
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,18 @@ def test_the_scarcer_of_link_and_requests_decides(copies_per_node: float, nodes:
     )
 
 
-@pytest.mark.parametrize(("made_of", "results"), [(scale, scale.INPUTS), (kubernetes, kubernetes.RESULTS)])
+@pytest.mark.parametrize(
+    ("made_of", "results"),
+    [
+        (scale, scale.INPUTS),
+        (kubernetes, kubernetes.RESULTS),
+        pytest.param(
+            recordings,
+            recordings.RESULTS,
+            marks=pytest.mark.skipif(not recordings.RESULTS.exists(), reason="nothing was measured yet"),
+        ),
+    ],
+)
 def test_the_document_has_the_tables(made_of: ModuleType, results: Path) -> None:
     _, _, rest = made_of.DOCUMENT.read_text().partition(made_of.BEGIN)
     assert rest.partition(made_of.END)[0].strip() == made_of.report(json.loads(results.read_text())).strip()

@@ -501,6 +501,15 @@ def test_a_file_that_is_not_made_anew(
     assert re.fullmatch("/etc/wanted.key was not made anew|a command that makes a file anew failed", reason)
 
 
+def test_what_is_not_unpacked_is_not_taken_for_done(
+    cache: SyntheticCache, recording: Recording, open_room: OpenRoom
+) -> None:
+    folder = cache.path / "groups" / "tools-ubuntu18.04"
+    last = recording.lists["finish"][-1]
+    restate_recording(folder, recording.with_list("finish", ["move\t/etc/passwd", *recording.lists["finish"], last]))
+    assert refused(open_room(cache)) == "/etc/passwd was not unpacked"
+
+
 SMALL_ROOT = """
 mkdir /s /m; mount -t tmpfs -o size=48m tmpfs /s; mkdir /s/u /s/w
 mount -t overlay -o lowerdir=/,upperdir=/s/u,workdir=/s/w overlay /m

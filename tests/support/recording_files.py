@@ -150,9 +150,6 @@ def record(
     plain = [path for path in new if path not in staged and payload.get(path) != "new"]
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for top in (top for top in ("bin", "lib", "sbin") if now.host(f"/{top}").is_symlink()):
-            archive.add(now.host(f"/usr/{top}"), f"./staged/usr/{top}", recursive=False)
-            archive.add(now.host(f"/{top}"), f"./staged/{top}", recursive=False)
         for path in plain:
             archive.add(now.host(path), f".{path}", recursive=False)
         for path in staged:

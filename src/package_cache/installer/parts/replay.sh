@@ -96,11 +96,17 @@ while IFS="$tab" read -r path command; do
     $timeout -k 10 60 sh -c "$command" sh "$run/staged$path" </dev/null &
     jobs="$jobs $!"
 done <"$lists/regenerate"
-[ -z "$over" ] || { said=$({ give_all $over | take_all -C "$run/staged"; } 3>&1 >&2) && check "the upgraded packages"; }
+if [ -n "$over" ]; then
+    for top in bin sbin lib lib32 lib64 libx32; do # as where /usr is merged
+        [ ! -L "/$top" ] || { mkdir -p "$run/staged/usr/$top" && ln -s "usr/$top" "$run/staged/$top"; } || quit "no folder for $top"
+    done
+    said=$({ give_all $over | take_all -C "$run/staged"; } 3>&1 >&2)
+    check "the upgraded packages"
+fi
 for job in $jobs; do wait "$job" || quit "a command that makes a file anew failed"; done
 while IFS="$tab" read -r path command; do [ -s "$run/staged$path" ] || quit "$path was not made anew"; done <"$lists/regenerate"
-while IFS="$tab" read -r do path; do
-    [ "$do" != move ] || [ -e "$run/staged$path" ] || [ -L "$run/staged$path" ] || quit "$path did not come"
+while IFS="$tab" read -r action path; do
+    [ "$action" != move ] || [ -e "$run/staged$path" ] || [ -L "$run/staged$path" ] || quit "$path was not unpacked"
 done <"$lists/finish"
 '
 

@@ -144,6 +144,7 @@ def _row(system: System, group: str, result: str, why: str, **more: Any) -> dict
 def compared(system: System, outcome: Outcome, root: Path, cache: CacheFolder) -> dict[str, Any]:
     """Install a recorded group by dpkg and by its recording; return the row of the recording."""
     recording, group = outcome.recording, outcome.group
+    assert recording is not None, "it is recorded"
     row = _row(system, group, "recorded", "", packages=recording.packages, paths=recording.files, bytes=recording.bytes)
     row["rules"] = list(recording.rules)
     try:

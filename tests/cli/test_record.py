@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from tests.support.recordings import plain_recording
 from tests.support.world import printed, refused, toml_group
 
 from package_cache.cache.layout import CacheFolder
@@ -21,7 +21,7 @@ from package_cache.manifest.model import RuleKind, Where
 from package_cache.recording.model import Outcome, OutcomeKind, RecordedImage, RecordOrder, RecordResult
 from package_cache.recording.rules import Rules, own_rules
 
-RECORDING = SimpleNamespace(file="recording.amd64.deb", packages=12, files=340, bytes=25_600)
+RECORDING = plain_recording(packages=12, files=340, bytes=25_600)
 IMAGE = RecordedImage("training", "ubuntu18.04", "amd64", "sha256:1234")
 RECORDED = Outcome("ssh", (), OutcomeKind.RECORDED, RECORDING, rules=("/var/log/**", "/etc/ssh/ssh_host_rsa_key"))
 UNCHANGED = Outcome("nfs", ("ssh",), OutcomeKind.UNCHANGED, RECORDING)

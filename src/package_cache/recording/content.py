@@ -74,7 +74,7 @@ def content(observed: Observed, classes: Classes, payload: Mapping[str, Brought]
         (found.new if old is None else found.replaced).append(path)
         if entry.kind is Kind.FOLDER:
             (found.in_place if old is None else found.modes).append(path)
-        elif rule := classes.rule(path, RuleKind.REGENERATE):
+        elif entry.kind is Kind.FILE and (rule := classes.rule(path, RuleKind.REGENERATE)):
             found.regenerated[path] = rule.command
             _check_writer(path, rule.written_with, observed)
         else:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.recordings import Recording
 from package_cache.errors import PackageCacheError
 from package_cache.exit_codes import ExitStatus
 from package_cache.manifest.model import Rule, Where
@@ -60,8 +60,8 @@ class Outcome:
     after: tuple[str, ...]
     """The groups of its set that were installed before it."""
     kind: OutcomeKind
-    recording: Any = None
-    """A `Recording`; None unless it is recorded or unchanged."""
+    recording: Recording | None = None
+    """None unless it is recorded or unchanged."""
     why: str = ""
     """One sentence: why it is live or refused."""
     path: str = ""

@@ -56,6 +56,8 @@ ALL_ONLY = {
 FIRST_ROW = {
     "tests/archive/test_downloads_from_bad_servers.py": "each row waits for another server",
     "tests/attacks": "rows name another file, variable or document, which the same code refuses",
+    "tests/cache/test_publishing_killed.py": "rows end the same writer at each of its steps in another way",
+    "tests/cache/test_recordings_in_builds.py": "rows damage another file",
     "tests/check/test_predictions.py": "each row installs in a root what `check` has predicted",
     "tests/cli": "rows name another option or file of the same command",
     "tests/faults": "rows inject another fault, or the same one at another moment",

@@ -88,6 +88,7 @@ def _sort(
     found: Content, path: str, entry: Entry, brought: Brought | None, upgraded: frozenset[str], *, is_new: bool
 ) -> None:
     is_as_brought = brought is not None and entry.is_like(brought.entry) and entry.time == brought.entry.time
+    is_as_brought = is_as_brought and brought is not None and brought.is_alone  # they are unpacked in no certain order
     if brought is not None and is_as_brought and brought.package_file in upgraded:
         found.upgraded.append(path)
     elif not is_new or (entry.kind is Kind.FILE and path.startswith(_STAGED) and not path.startswith(_IN_PLACE)):

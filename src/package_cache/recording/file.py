@@ -14,7 +14,7 @@ from package_cache.deb.writing import package_file, small_tar
 from package_cache.recording.classes import NotRecordable
 from package_cache.recording.content import Content
 from package_cache.recording.observed import PlannedPackage
-from package_cache.recording.tree import Tree, contents
+from package_cache.recording.tree import BLAKE2, SHA256, Tree, contents
 from package_cache.sandbox.container import Container
 
 FORMAT = 1
@@ -22,6 +22,9 @@ FORMAT = 1
 
 STAGED = "staged"
 """The folder in the data in which what is renamed later lies."""
+
+_PROGRAMS = {SHA256: "sha256sum", BLAKE2: "b2sum"}
+"""Of coreutils: b2sum takes half of the time where sha256sum does not use the processor's own instructions."""
 
 _CONTROL = """Package: package-cache-recording
 Version: {version}
@@ -44,6 +47,8 @@ class Facts:
     """For people."""
     status_before: str
     status_after: str
+    algorithm: str
+    """By which the files of the list `same` are hashed."""
     packages: Sequence[PlannedPackage]
     upgraded: frozenset[str]
     """The hashes of package files whose packages were there before, in other versions."""
@@ -54,7 +59,7 @@ class Facts:
         """Return them as a shell can read them."""
         lines = [f"format {FORMAT}", f"group {self.group}", f"architecture {self.architecture}", f"image {self.image}"]
         lines += [f"status-before {self.status_before}", f"status-after {self.status_after}"]
-        lines += [f"installed-kib {self.kib}"]
+        lines += [f"hashed-by {_PROGRAMS[self.algorithm]}", f"installed-kib {self.kib}"]
         for item in self.packages:
             kind = "upgraded" if item.sha256 in self.upgraded else "new"
             lines.append(f"package {kind} {item.name} {item.version} {item.architecture} {item.size} {item.sha256}")

@@ -15,7 +15,7 @@ from package_cache.recording.content import STATUS
 from package_cache.recording.marks import MARKS
 from package_cache.recording.observed import Observed, PlannedPackage
 from package_cache.recording.trace import OPTIONS, Trace, read_trace
-from package_cache.recording.tree import Kind, Tree, contents, tree_after, whole_tree
+from package_cache.recording.tree import BLAKE2, SHA256, Kind, Tree, contents, tree_after, whole_tree
 from package_cache.sandbox.container import ROOT, Container
 from package_cache.sandbox.isolation import Isolation, disposable_root
 
@@ -59,13 +59,17 @@ class Subject:
     isolation: Isolation
     base: Tree
     """Its files."""
+    algorithm: str
+    """By which their content is hashed: what the image has a fast program for."""
     cache: CacheFolder
 
 
 def subject_of(name: str, root: Path, isolation: Isolation, cache: CacheFolder) -> Subject:
     """Read the files of a root."""
     with disposable_root(root, isolation, started=False) as container:
-        return Subject(name, root, isolation, whole_tree(container, name), cache)
+        has_b2sum = run([*container.outside, "test", "-f", f"{ROOT}/usr/bin/b2sum"], check=False, timeout=60)
+        algorithm = BLAKE2 if has_b2sum.returncode == 0 else SHA256
+        return Subject(name, root, isolation, whole_tree(container, name, algorithm), algorithm, cache)
 
 
 @contextlib.contextmanager
@@ -97,7 +101,7 @@ def installation(
                 result = _install(container, earlier, circumstances, ())
                 if result.get("method") != "replay":
                     raise NotRecordable(f"{earlier}, which comes before it, is not installed by a recording")
-            before = tree_after(subject.base, container, subject.name) if after else subject.base
+            before = tree_after(subject.base, container, subject.name, subject.algorithm) if after else subject.base
             kept = read_files(container, before, (STATUS, MARKS))
             tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if uncounted is not None else ()
             options = () if replaying else ("--no-replay",)
@@ -105,7 +109,7 @@ def installation(
             container.stop()
             packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
             trace = None if uncounted is None else _trace(container, uncounted)
-            found = tree_after(subject.base, container, subject.name)
+            found = tree_after(subject.base, container, subject.name, subject.algorithm)
             yield Observed(before, found, packages, kept, float(result["seconds_total"]), trace), container, result
 
 
@@ -127,7 +131,7 @@ def _install(
     done = run([*limit, *container.outside, *tracer, *own, *argv], check=False, timeout=LIMIT)
     if done.returncode != 0:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise NotRecordable(f"it does not install (status {done.returncode}): {' '.join(said[-1:])}")
+        raise NotRecordable(f"it does not install (status {done.returncode}): {' '.join(said[-2:])}")
     lines = [line.partition("=") for line in container.run(["cat", _RESULT], timeout=60).stdout.splitlines()]
     values = {key: value for key, _, value in lines}
     return {**values, "packages": "\n".join(value for key, _, value in lines if key == "package")}

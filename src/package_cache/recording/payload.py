@@ -9,7 +9,7 @@ from typing import IO
 from package_cache.errors import VerificationError
 from package_cache.filesystem.tar_stream import BROKEN, Meter, tar_stream
 from package_cache.process import CommandError, piped
-from package_cache.recording.tree import Entry, Kind, Tree, entry_of, lookup, path_of
+from package_cache.recording.tree import SHA256, Entry, Kind, Tree, entry_of, lookup, path_of
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,21 @@ class Brought:
     """The SHA-256 of the pool's file."""
     names: tuple[str, ...]
     """All names by which members lead there."""
+    is_alone: bool
+    """No other package file brings something to this path."""
 
 
-def payload(package_files: Iterable[tuple[str, Path]], tree: Tree) -> dict[str, Brought]:
+def payload(package_files: Iterable[tuple[str, Path]], tree: Tree, algorithm: str = SHA256) -> dict[str, Brought]:
     """Return what package files (by SHA-256) bring, in their order, where `tree` has the links of the folders."""
     found: dict[str, Brought] = {}
     for sha256, path in package_files:
-        for member in _members(path):
+        for member in _members(path, algorithm):
             at = _place(member, tree)
             if at == "/":
                 continue
-            names = found[at].names if at in found else ()
+            names, is_alone = (found[at].names, found[at].package_file == sha256) if at in found else ((), True)
             entry = replace(member.entry, twin=_whole(member.entry.twin, tree)) if member.entry.twin else member.entry
-            found[at] = Brought(entry, sha256, (*names, member.name))
+            found[at] = Brought(entry, sha256, (*names, member.name), is_alone)
     return found
 
 
@@ -56,16 +58,16 @@ def _whole(path: str, tree: Tree, *, follow: bool = False) -> str:
 
 
 @lru_cache(maxsize=512)
-def _members(package_file: Path) -> tuple[Member, ...]:
+def _members(package_file: Path, algorithm: str) -> tuple[Member, ...]:
     """Return what is in a package file; of groups and images, many ask for the same. Raise `VerificationError`."""
     try:
         with piped(["dpkg-deb", "--fsys-tarfile", str(package_file)]) as stream:
-            return tuple(_read(stream, str(package_file)))
+            return tuple(_read(stream, str(package_file), algorithm))
     except (*BROKEN, CommandError) as error:
         raise VerificationError(f"cannot read {package_file} as a package: {error}") from error
 
 
-def _read(stream: IO[bytes], what: str) -> Iterator[Member]:
+def _read(stream: IO[bytes], what: str, algorithm: str) -> Iterator[Member]:
     entries: Tree = {}
     with tar_stream(stream, Meter(what)) as (archive, members):
         for member in members:
@@ -74,7 +76,7 @@ def _read(stream: IO[bytes], what: str) -> Iterator[Member]:
                 twin = path_of(member.linkname)
                 entries[path] = replace(entries[twin], twin=twin)
             else:
-                entries[path] = entry_of(archive, member)
+                entries[path] = entry_of(archive, member, algorithm)
             yield Member(member.name, entries[path])
         while stream.read(1 << 20):
             pass

@@ -1,6 +1,7 @@
 """One recording: the group is installed twice, compared, written down and proved."""
 
 import datetime
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,7 +75,7 @@ class Recorder:
             raise NotRecordable("two installations installed other packages")
         pool = self.subject.cache
         files = [(item.sha256, pool.path / pool_file(item.sha256)) for item in plain.packages]
-        brought = payload(files, plain.after)
+        brought = payload(files, plain.after, self.subject.algorithm)
         classes = Classes(self.rules, brought, PLACE)
         allowed = classes.compare(plain, watched)
         upgraded = self._upgraded(plain)
@@ -87,13 +88,16 @@ class Recorder:
             watched.trace, watched.before, lambda path: path.startswith(MARKS) or classes.is_ignored(path)
         )
         needs = with_interpreters(needs, plain, container)
-        status = [tree[STATUS].content if STATUS in tree else "" for tree in (plain.before, plain.after)]
-        if plain.before[STATUS] != watched.before[STATUS]:
+        after = read_files(container, plain.after, [STATUS])
+        status = [hashlib.sha256(files.get(STATUS, b"")).hexdigest() for files in (plain.kept, after)]
+        if plain.kept.get(STATUS) != watched.kept.get(STATUS):
             raise NotRecordable("the installations before it did not give the same status of dpkg", STATUS)
         group, architecture = self.group.group, self.seen.architecture or ""
         kib = sum(plain.after[path].size for path in (*found.new, *found.replaced)) // 1024 + 1
         name = visible_line(self.subject.name)
-        facts = Facts(group.name, architecture, name, status[0], status[1], plain.packages, upgraded, kib)
+        facts = Facts(
+            group.name, architecture, name, status[0], status[1], self.subject.algorithm, plain.packages, upgraded, kib
+        )
         compression = recording_compression(group.system, group.compression)
         file = recording_bytes(facts, lists(found, plain, needs, brought), found, (plain.after, container), compression)
         recording = Recording(

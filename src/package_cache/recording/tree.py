@@ -33,6 +33,9 @@ _TAR = (
 
 _CHUNK = 1 << 20
 
+SHA256, BLAKE2 = "sha256", "blake2b"
+"""Of files; which one does not matter where trees are compared (names of `hashlib`)."""
+
 
 class Kind(Enum):
     """What lies at a path. The values are for people."""
@@ -57,7 +60,7 @@ class Entry:
     size: int = 0
     """Of a file, in bytes."""
     content: str = ""
-    """A file's SHA-256, a link's target, a device's kind and numbers."""
+    """A file's hash, a link's target, a device's kind and numbers."""
     attributes: tuple[tuple[str, str], ...] = ()
     """Access control lists and extended attributes, as a pax header has them."""
     twin: str = ""
@@ -75,18 +78,19 @@ Changes = dict[str, Entry | None]
 """What is new or differs by its path; None: what is gone."""
 
 
-def whole_tree(container: Container, what: str) -> Tree:
+def whole_tree(container: Container, what: str, algorithm: str = SHA256) -> Tree:
     """Read all files of a container, of which no process runs. Raise `PackageCacheError`, `BoundError`."""
-    return {path: entry for path, entry, _ in _members(container, [*_TAR, "--directory", ROOT, "."], what)}
+    members = _members(container, [*_TAR, "--directory", ROOT, "."], what, algorithm)
+    return {path: entry for path, entry, _ in members}
 
 
-def tree_after(base: Tree, container: Container, what: str) -> Tree:
+def tree_after(base: Tree, container: Container, what: str, algorithm: str = SHA256) -> Tree:
     """Read the files of a container that began with the tree `base`, and whose processes have ended."""
     if run([*container.outside, "test", "-d", CHANGES], check=False, timeout=60).returncode != 0:
-        return whole_tree(container, what)
+        return whole_tree(container, what, algorithm)
     after = dict(base)
     hidden: set[str] = set()
-    for path, entry, member in _members(container, [*_TAR, "--directory", CHANGES, "."], what):
+    for path, entry, member in _members(container, [*_TAR, "--directory", CHANGES, "."], what, algorithm):
         if _is_whiteout(member):
             hidden.add(path)
             after.pop(path, None)
@@ -131,7 +135,9 @@ def contents(
             yield path_of(member.name), member, archive.extractfile(member) if member.isreg() else None
 
 
-def _members(container: Container, argv: Sequence[str], what: str) -> Iterator[tuple[str, Entry, tarfile.TarInfo]]:
+def _members(
+    container: Container, argv: Sequence[str], what: str, algorithm: str
+) -> Iterator[tuple[str, Entry, tarfile.TarInfo]]:
     found: Tree = {}
     with _archive([*container.outside, *argv], what) as (archive, members):
         for member in members:
@@ -142,7 +148,7 @@ def _members(container: Container, argv: Sequence[str], what: str) -> Iterator[t
                     raise PackageCacheError(f"cannot read {what}: {path!r} is a link to {twin!r}, which did not come")
                 entry = replace(found[twin], twin=twin)
             else:
-                entry = entry_of(archive, member)
+                entry = entry_of(archive, member, algorithm)
             found[path] = entry
             yield path, entry, member
 
@@ -158,8 +164,8 @@ def _archive(argv: Sequence[str], what: str) -> Iterator[tuple[tarfile.TarFile, 
         raise PackageCacheError(f"cannot read {what}: {error}") from error
 
 
-def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
-    """Return what a member of an archive is; its content is read. A hard link has no content of its own."""
+def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo, algorithm: str) -> Entry:
+    """Return what a member of an archive is; its content is hashed. A hard link has no content of its own."""
     kind, mode, size, content = Kind.OTHER, member.mode & 0o7777, 0, ""
     if member.isdir():
         kind = Kind.FOLDER
@@ -169,14 +175,14 @@ def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         kind, size = Kind.FILE, member.size
         stream = archive.extractfile(member)
         assert stream is not None
-        content = _sha256(stream)
+        content = _hash(stream, algorithm)
     else:
         content = f"{member.type!r} {member.devmajor} {member.devminor}"
     return Entry(kind, mode, member.uid, member.gid, int(member.mtime), size, content, _attributes(member.pax_headers))
 
 
-def _sha256(stream: IO[bytes]) -> str:
-    digest = hashlib.sha256()
+def _hash(stream: IO[bytes], algorithm: str) -> str:
+    digest = hashlib.new(algorithm)
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
     return digest.hexdigest()

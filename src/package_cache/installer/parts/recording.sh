@@ -63,12 +63,12 @@ find_tar() {
     is_number "$1" && is_number "$2" && [ "$(($1 * 1000 + $2))" -ge 1028 ]
 }
 
-# read_facts FILE: set status_before, status_after, recorded_image, need_kib, files, planned, fresh, file_of, bytes, package_lines
+# read_facts FILE: set hashed_by, status_before, status_after, recorded_image, need_kib, files, planned, fresh, file_of, bytes, package_lines
 # by it. Status 1: it makes no sense, or is of a later format, `too_new`.
 read_facts() {
     local key='' value='' seen=''
-    too_new='' status_before='' status_after='' need_kib=0
-    files='' planned='' file_of=' ' bytes=0 package_lines=''
+    too_new='' hashed_by='sha256sum' status_before='' status_after='' need_kib=0
+    files='' planned='' file_of=' ' size_of=' ' bytes=0 package_lines=''
     while read -r key value; do
         seen="${seen} ${key} "
         case ${key} in
@@ -81,6 +81,7 @@ read_facts() {
             image) recorded_image=${value} ;;
             status-before) is_hash "${value}" && status_before=${value} || return ;;
             status-after) is_hash "${value}" && status_after=${value} || return ;;
+            hashed-by) case ${value} in sha256sum | b2sum) hashed_by=${value} ;; *) return 1 ;; esac ;;
             installed-kib) is_number "${value}" && need_kib=${value} || return ;;
             package) read_package ${value} || return ;;
             end) ;;
@@ -98,16 +99,24 @@ read_package() {
     case $1 in new | upgraded) ;; *) return 1 ;; esac
     case $4 in all | "${architecture}") ;; *) name=${name}:$4 ;; esac
     package_lines="${package_lines}package=$2 $3 $4 $5 $6${NEWLINE}"
-    files="${files} $6" planned="${planned} ${name}" file_of="${file_of}${name}/$6 " bytes=$((bytes + $5))
+    files="${files} $6" planned="${planned} ${name}" file_of="${file_of}${name}/$6 " size_of="${size_of}$6=$5 " bytes=$((bytes + $5))
 }
 
-# read_debs: set new_debs and over_debs to the pool files that are unpacked to / and over what is here. 31
+# read_debs: set new_debs and other_debs, of as many bytes, to the pool files that are unpacked to /, and over_debs to those that
+# are unpacked over what is here. 31
 read_debs() {
-    local kind='' hash=''
-    new_debs='' over_debs=''
+    local kind='' hash='' size='' new_bytes=0 other_bytes=0
+    new_debs='' other_debs='' over_debs=''
     while read -r kind hash; do
         case ${kind}:" ${files} " in
-            new:*" ${hash} "*) new_debs="${new_debs} ${hash}" ;;
+            new:*" ${hash} "*)
+                size=${size_of#*" ${hash}="} size=${size%% *}
+                if [ "${new_bytes}" -le "${other_bytes}" ]; then
+                    new_debs="${new_debs} ${hash}" new_bytes=$((new_bytes + size))
+                else
+                    other_debs="${other_debs} ${hash}" other_bytes=$((other_bytes + size))
+                fi
+                ;;
             over:*" ${hash} "*) over_debs="${over_debs} ${hash}" ;;
             *) damaged "${recorded} unpacks a file that it does not name: ${hash}" ;;
         esac
@@ -123,11 +132,14 @@ check_state() {
         1) refuse "${found}" || return ;;
         *) damaged "${recorded} makes no sense: ${found}" ;;
     esac
-    [ -s "${stated}/same" ] || return 0
-    found=$(cd / && sha256sum -c "${stated}/same" 2>/dev/null) && return
-    for_lines find_differing "${found}"
+    hash_same 0 &
+    hash_same 1
+    found=$?
+    wait "$!" && [ "${found}" = 0 ] && return
+    for_lines find_differing "$(cat "${stated}/found.0" "${stated}/found.1")"
     refuse "${differing:-what it replaces} is not the file that was there when it was recorded"
 }
+hash_same() { [ ! -s "${stated}/same.$1" ] || (cd / && exec "${hashed_by}" -c "${stated}/same.$1") >"${stated}/found.$1" 2>/dev/null; }
 find_differing() { case $1 in *': OK') ;; *) differing=${differing:-${1%: *}} ;; esac; }
 
 # Says what differs (status 1), or what makes no sense (2): FOLDER-OF-LISTS DPKGS-FOLDER RUNS. A path is a plain file
@@ -195,7 +207,7 @@ my %check = (
         my @is = lstat($p);
         -f _ && ($is[2] & 07777) == oct($mode) && $is[4] == $uid && $is[5] == $gid && $is[7] == $size
             or differ("$p is not the file that was there when it was recorded");
-        $plain{$p} = 1;
+        $plain{$p} = 1 + $size;
     },
     d => sub {
         my ($mode, $uid, $gid, $p) = @_;
@@ -218,9 +230,18 @@ for (lines("state")) {
     numbers(@fields[0 .. $#fields - 1]) if $kind eq "f" or $kind eq "d";
     $check{$kind}->(@fields);
 }
+my (@part, @bytes);
 for (lines("same")) {
-    /\A[0-9a-f]{64}  (.*)\z/s or malformed($_);
-    $plain{$1} or malformed("$1 is hashed, but its state is not stated");
+    /\A(?:[0-9a-f]{64}|[0-9a-f]{128})  (.*)\z/s or malformed($_);
+    my $size = $plain{$1} or malformed("$1 is hashed, but its state is not stated");
+    my $less = ($bytes[0] || 0) > ($bytes[1] || 0);
+    $bytes[$less] += $size;
+    push @{$part[$less]}, "$_\n";
+}
+for (0, 1) { # for two processes, of as many bytes as the other
+    open(my $half, ">", "$folder/same.$_") or differ("$folder: $!");
+    print {$half} @{$part[$_] || []};
+    close($half) or differ("$folder: $!");
 }
 for (lines("regenerate")) { my ($p, $command) = split(/\t/, $_, 2); path($p); length($command) or malformed($_) }
 '

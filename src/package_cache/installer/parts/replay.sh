@@ -63,7 +63,7 @@ begin_replay() {
 # unpack_recording: all new files into place, and into `staged` what replaces others. Status 1: it failed, by `refusal`.
 unpack_recording() {
     local hasher='' log='' bad=''
-    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${new_debs}" "${over_debs}"
+    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${new_debs}" "${other_debs}" "${over_debs}"
     if ! run_logged sh -c "${UNPACK}" sh "$@"; then
         refusal=$(sed -n '$!{/^[a-z-]*tar: /{p;q;};};$p' "${log}") # tar or dpkg-deb say more than we do
         return 1
@@ -76,21 +76,33 @@ unpack_recording() {
     { : >"${run}/ready"; } 2>/dev/null
 }
 
-# RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT NEW OVER. The statuses of all programs of a pipe are gathered by descriptor 3.
+# RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT NEW OTHER OVER. The new packages are unpacked by two pipes at once. The statuses
+# of all programs of a pipe are gathered by descriptor 3, and counted: one that was killed has none.
 # shellcheck disable=SC2016  # what the inner shell expands
 UNPACK='
-recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 new=$8 over=$9
+recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 new=$8 other=$9 over=${10}
 jobs= tab="	"
 quit() { echo "$1"; [ -z "$jobs" ] || kill $jobs 2>/dev/null; wait; exit 1; }
-check() { case $said in "" | *[!0[:space:]]*) quit "cannot unpack $1" ;; esac; }
+check() {
+    case $said in *[!0[:space:]]*) quit "cannot unpack $1" ;; esac
+    count=$2
+    set -- "$1" $said
+    [ $# -gt "$count" ] || quit "cannot unpack $1: a program was killed"
+}
+number() { echo $#; }
 give() { "$deb" --fsys-tarfile "$1"; echo $? >&3; }
 give_all() { for hash in "$@"; do give "$pool/$hash.deb"; done; }
 take() { "$tar" -xpPf - --numeric-owner "$@"; echo $? >&3; }
 take_all() { take --ignore-zeros --keep-directory-symlink --skip-old-files --anchored --no-wildcards -X "$lists/exclude" "$@"; }
 cd /
 said=$({ give "$recording" | take --acls --xattrs --xattrs-include="*" --keep-directory-symlink --transform "s,^\(\./\)\?staged/,$run/staged/,S"; } 3>&1 >&2)
-check "the recording"
-[ -z "$new" ] || { said=$({ give_all $new | take_all; } 3>&1 >&2) && check "the packages"; }
+check "the recording" 2
+if [ -n "$new" ]; then
+    pipes=1
+    [ -z "$other" ] || pipes=2
+    said=$({ { [ -z "$other" ] || give_all $other | take_all; } & give_all $new | take_all; wait; } 3>&1 >&2)
+    check "the packages" "$(($(number $new $other) + pipes))"
+fi
 while IFS="$tab" read -r path command; do
     mkdir -p "$run/staged${path%/*}" || quit "no folder for $path"
     $timeout -k 10 60 sh -c "$command" sh "$run/staged$path" </dev/null &
@@ -101,7 +113,7 @@ if [ -n "$over" ]; then
         [ ! -L "/$top" ] || { mkdir -p "$run/staged/usr/$top" && ln -s "usr/$top" "$run/staged/$top"; } || quit "no folder for $top"
     done
     said=$({ give_all $over | take_all -C "$run/staged"; } 3>&1 >&2)
-    check "the upgraded packages"
+    check "the upgraded packages" "$(($(number $over) + 1))"
 fi
 for job in $jobs; do wait "$job" || quit "a command that makes a file anew failed"; done
 while IFS="$tab" read -r path command; do [ -s "$run/staged$path" ] || quit "$path was not made anew"; done <"$lists/regenerate"

@@ -2,7 +2,7 @@
 
 # recover_replay FOLDER: complete or undo the replay of a run that was killed; where dpkg's status is neither, only forget it. 40 50
 recover_replay() {
-    local status_before='' status_after=''
+    local status_before='' status_after='' hashed_by='sha256sum'
     is_replay "$1" || { end_run "$1" && return; }
     say "an earlier run was killed before it ended: completing or undoing it first"
     recovering='what an earlier run left is not repaired yet; run it again'
@@ -37,8 +37,9 @@ is_replay() {
     for each in '' /replay /staged /facts /new /same /finish; do is_own "$1${each}" || return; done
     for each in facts new same finish; do [ -f "$1/${each}" ] || return; done
     while read -r key value; do
-        case ${key} in status-before) status_before=${value} ;; status-after) status_after=${value} ;; *) ;; esac
+        case ${key} in status-before) status_before=${value} ;; status-after) status_after=${value} ;; hashed-by) hashed_by=${value} ;; *) ;; esac
     done <"$1/facts"
+    case ${hashed_by} in sha256sum | b2sum) ;; *) return 1 ;; esac
     is_hash "${status_before}" && is_hash "${status_after}"
 }
 
@@ -50,5 +51,5 @@ is_untouched() {
         [ -f "${path}" ] && [ ! -L "${path}" ] || return
         wanted="${wanted}${hash}  ${path}${NEWLINE}"
     done <"$1/same"
-    [ -z "${wanted}" ] || printf '%s' "${wanted}" | sha256sum -c >/dev/null 2>&1
+    [ -z "${wanted}" ] || printf '%s' "${wanted}" | "${hashed_by}" -c >/dev/null 2>&1
 }

@@ -6,12 +6,21 @@ from package_cache.manifest.model import Rule, RuleKind
 from package_cache.recording.observed import Observed
 from package_cache.recording.payload import Brought
 from package_cache.recording.rules import Rules
-from package_cache.recording.tree import Entry, Kind
+from package_cache.recording.tree import Entry, Kind, Tree
 
 RUNTIME_FILES = frozenset(("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv"))
 """What a container's runtime makes or mounts, in each container another one."""
 
-_TRANSIENT = ("/run/", "/var/run/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/", "/var/lib/package-cache/")  # noqa: S108
+RESULT = "/run/result-of-package-cache"
+"""The installer's result file while it is recorded."""
+
+OF_RUNS = "/var/lib/package-cache/"
+"""Where the installer keeps what it undoes or completes after an interruption."""
+
+_OFTEN_EMPTY = ("/run/", "/var/run/", "/tmp/", "/var/tmp/")  # noqa: S108
+"""Folders of which what an image has is nevertheless there for maintainer scripts to find."""
+
+_TRANSIENT = ("/run/", "/var/run/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/", OF_RUNS)  # noqa: S108
 """Folders of which nothing is recorded; elsewhere a folder stays, for a daemon may need it for its logs."""
 
 
@@ -43,6 +52,12 @@ class Classes:
         is_transient = f"{path}/".startswith(_TRANSIENT)
         return is_transient or self._is_foreign(path) or (rule is not None and rule.kind is RuleKind.DROP)
 
+    def is_independent(self, path: str, base: Tree) -> bool:
+        """Return whether no recording depends on what is at a path of the image `base`."""
+        return self.is_ignored(path) and (
+            path not in base or self._is_foreign(path) or not path.startswith(_OFTEN_EMPTY)
+        )
+
     def is_dropped(self, path: str, entry: Entry | None, *, is_new: bool) -> bool:
         """Return whether a changed path is left out."""
         if self._is_foreign(path):
@@ -52,7 +67,7 @@ class Classes:
         return not (is_new and entry and entry.kind is Kind.FOLDER) or f"{path}/".startswith(_TRANSIENT)
 
     def _is_foreign(self, path: str) -> bool:
-        return path in RUNTIME_FILES or f"{path}/".startswith((f"{self._mount}/", "/var/lib/package-cache/"))
+        return path in (*RUNTIME_FILES, RESULT) or f"{path}/".startswith((f"{self._mount}/", OF_RUNS))
 
     def rule(self, path: str, kind: RuleKind) -> Rule | None:
         """Return the rule of a path if it is of this kind; it is used from now on."""

@@ -17,11 +17,10 @@ from package_cache.escaping import visible_line
 from package_cache.filesystem.confined import Inside
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.manifest.model import RuleKind
-from package_cache.recording.classes import Classes, NotRecordable
+from package_cache.recording.classes import OF_RUNS, Classes, NotRecordable
 from package_cache.recording.content import STATUS, content, lists
 from package_cache.recording.file import Facts, recording_bytes, recording_compression
 from package_cache.recording.installation import OTHER, PLACE, PLAIN, Subject, installation, read_files
-from package_cache.recording.interpreters import with_interpreters
 from package_cache.recording.marks import MARKS, check_marks
 from package_cache.recording.observed import Observed
 from package_cache.recording.payload import payload
@@ -57,6 +56,8 @@ class Recorder:
 
     def made(self) -> tuple[Recording, bytes]:
         """Install the group twice, compare, write, and prove. Raise `NotRecordable`."""
+        if left := next((path for path in self.subject.base if path.startswith(OF_RUNS)), ""):
+            raise NotRecordable(f"{left} is of an installation that did not end; complete it in the image", left)
         name = self.group.group.name
         anew = self.rules.find(_LIBRARIES)
         uncounted = _LDCONFIG if anew and anew.kind is RuleKind.REGENERATE else ()
@@ -85,9 +86,13 @@ class Recorder:
             plain.kept.get(MARKS, b""), read_files(container, plain.after, [MARKS]).get(MARKS, b""), plain.packages
         )
         needs = dependence(
-            watched.trace, watched.before, lambda path: path.startswith(MARKS) or classes.is_ignored(path)
+            watched.trace,
+            watched.before,
+            watched.after,
+            lambda path: path.startswith(MARKS) or classes.is_independent(path, watched.before),
         )
-        needs = with_interpreters(needs, plain, container)
+        if watched.trace.unclear:
+            raise NotRecordable(f"what it depends on is not known: {watched.trace.unclear}")
         after = read_files(container, plain.after, [STATUS])
         status = [hashlib.sha256(files.get(STATUS, b"")).hexdigest() for files in (plain.kept, after)]
         if plain.kept.get(STATUS) != watched.kept.get(STATUS):

@@ -5,10 +5,11 @@ outside of the container: what a program of the image says of itself plays no pa
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from package_cache.recording.tree import Kind, Tree, lookup
+from package_cache.recording.tree import UNKNOWN, Entry, Kind, Tree, lookup
 
 OPTIONS = (
     *("--follow-forks", "--seccomp-bpf", "--decode-fds=path", "--decode-pids=pidns", "--string-limit=4096"),
@@ -18,13 +19,26 @@ OPTIONS = (
 
 _LINE = re.compile(rb"(\d+) +(?:<\.\.\. \w+ resumed>)?(.*)", re.DOTALL)
 _UNFINISHED = b" <unfinished ...>"
-_CALL = re.compile(rb"(\w+)\((.*)\) += (-?\d+|\?)(?:<(.*?)>)?(?: /\* (\d+) in strace.*| .*)?", re.DOTALL)
+_MOVED = re.compile(rb"(.*) <pid changed to (\d+) \.\.\.>", re.DOTALL)
+"""What a thread prints that runs a program: from then on it has the number of its process (execve(2))."""
+_ENDED = re.compile(rb"\+\+\+ (?:exited|killed) .*")
+_CALL = re.compile(
+    rb"(\w+)\((.*)\) += (-?\d+|\?)(?:<((?:[^<>\\]|\\.)*)>(?:\(deleted\))?)?"
+    rb"(?: /\* (\d+) in strace's PID NS \*/| E\w+ \(.*\)| \(errno \d+\))?",
+    re.DOTALL,
+)
 _TEXT = re.compile(rb'"((?:[^"\\]|\\.)*)"(\.\.\.)?', re.DOTALL)
-_ARGUMENT = re.compile(rb'(?:(AT_FDCWD|-?\d+)(?:<((?:[^>\\]|\\.)*)>)?, )?"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_NAMES = re.compile(rb'"(?:[^"\\]|\\.)*"|<(?:[^>\\]|\\.)*>', re.DOTALL)
+"""What of the arguments a program or an image chose, and no flag stands in."""
+_ARGUMENT = re.compile(
+    rb'(?:(AT_FDCWD|-?\d+)(?:<((?:[^>\\]|\\.)*)>(?:\(deleted\))?)?, )?"((?:[^"\\]|\\.)*)"', re.DOTALL
+)
 """A path and, before it, the folder that it starts from."""
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f", b"a": b"\a", b"b": b"\b"}
 
+_EXIT = b"+++"
+"""Stands for the end of a process, which is no call of its own."""
 _STARTS = (b"clone", b"clone3", b"fork", b"vfork")
 _OPENS = (b"open", b"openat", b"openat2")
 _EXECUTES = (b"execve", b"execveat")
@@ -34,21 +48,27 @@ _OF_TWO = {b"rename": 2, b"renameat": 2, b"renameat2": 2, b"link": 2, b"linkat":
 _NOT_FIRST = (b"symlink", b"symlinkat")
 """Their first text is no path that is looked up."""
 _OF_LINKS = re.compile(
-    rb"l(?:stat|chown|[gs]etxattr|listxattr|removexattr)|readlink(?:at)?|unlink(?:at)?|rename(?:at2?)?|rmdir|link|symlink(?:at)?"
+    rb"l(?:stat(?:64)?|chown(?:32)?|[gs]etxattr|listxattr|removexattr)|readlink(?:at)?|unlink(?:at)?|rename(?:at2?)?|rmdir|link|symlink(?:at)?"
 )
 """Calls that look at a link itself."""
 
 _LOOKS = re.compile(
     rb"l?stat(?:64)?|newfstatat|fstatat64|statx|statfs(?:64)?|f?access(?:at2?)?|faccessat2?|readlink(?:at)?|ch(?:dir|root)|getcwd"
-    rb"|l?(?:get|list)xattr|open(?:at2?)?|execve(?:at)?|inotify_add_watch|wait\w*|exit\w*|clone3?|v?fork|\w*kill|pidfd_\w+|rt_\w+"
+    rb"|l?(?:get|list)xattr|open(?:at2?)?|execve(?:at)?|inotify_add_watch|wait\w*|exit\w*|clone3?|v?fork|pidfd_open"
 )
 """Calls that change no file, unless they open one for writing; every other call counts as one that does."""
 
 _DESCRIPTOR = re.compile(rb"-?\d+<((?:[^>\\]|\\.)*)>", re.DOTALL)
 _FOR_WRITING = re.compile(rb"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC")
 
+_PRINT = {"-p", "--print-cache"}
+"""Of ldconfig(8): then what it read is what another program reads of it."""
+
 _OF_DPKG = (".dpkg-new", ".dpkg-tmp")
 """Names that dpkg uses while it unpacks, and looks for beside every file (dpkg's src/main/archives.c)."""
+
+_NOT_LEFT = ("/proc/", "/dev/fd/", "/var/lib/dpkg/tmp.ci/")
+"""Where programs are run that are elsewhere, too: dpkg's new scripts become those in its info/."""
 
 _TOO_BROAD = {"/etc"}
 """A folder in which every container has something else; and the root itself."""
@@ -69,10 +89,14 @@ class Part:
     """What was asked for in any other way, there or not."""
     listed: set[str] = field(default_factory=set)
     """Folders whose names were read."""
-    executed: set[tuple[str, bool]] = field(default_factory=set)
-    """The files of `read` that were run: the kernel reads their interpreters."""
+    executed: set[str] = field(default_factory=set)
+    """Programs and scripts that were started: the kernel reads their interpreters."""
     written: set[str] = field(default_factory=set)
     """What was changed."""
+
+    def matters(self, is_ignored: Callable[[str], bool]) -> bool:
+        """Return whether it changed anything but ignored paths; files of /proc are other processes."""
+        return any(path.startswith("/proc/") or not is_ignored(path) for path in self.written)
 
 
 @dataclass
@@ -83,6 +107,8 @@ class Trace:
     """The installer's own shell is the first."""
     writers: dict[str, str] = field(default_factory=dict)
     """By the path of what was written: the program that is to blame, such as "the postinst of openssh-server"."""
+    unclear: str = ""
+    """Why nobody can know what was looked at; empty if that is known."""
 
 
 @dataclass
@@ -104,24 +130,54 @@ def read_trace(lines: Iterable[bytes], installer: str, uncounted: Collection[str
     What the programs of the names `uncounted` read does not count, but for these programs themselves.
     """
     calls = list(_calls(lines))
-    parents = {int(call.result): call.pid for call in calls if call.name in _STARTS and call.succeeded}
     trace = Trace()
-    processes: dict[int, _Process] = {}
+    processes = _Processes(trace, calls)
     for call in calls:
-        if not processes and call.name in _EXECUTES and _texts(call.arguments)[2:3] == [installer]:
+        if not processes.known and call.name in _EXECUTES and _texts(call.arguments)[2:3] == [installer]:
             trace.parts.append(Part())
-            processes[call.pid] = _Process(trace.parts[0], ["/"])
-        if call.pid not in processes and parents.get(call.pid) in processes:  # it ran before its parent went on
-            processes[call.pid] = _child(trace, processes[parents[call.pid]], b"")
-        process = processes.get(call.pid)
-        if process is None:
-            continue
-        if call.name in _STARTS and call.succeeded:
-            if int(call.result) not in processes:
-                processes[int(call.result)] = _child(trace, process, call.arguments)
-        else:
+            processes.known[call.pid] = _Process(trace.parts[0], ["/"])
+        process = processes.of(call)
+        if call.name == _EXIT:
+            processes.known.pop(call.pid, None)
+        elif call.name in _STARTS and call.succeeded:
+            processes.start(int(call.result), process, call.arguments)
+        elif process is not None:
             _note(trace, process, call, uncounted)
+            if call.moved_to:
+                processes.known[call.moved_to] = processes.known.pop(call.pid)
     return trace
+
+
+class _Processes:
+    """The processes that count, by their numbers, which are used again after an end."""
+
+    def __init__(self, trace: Trace, calls: Iterable["_Call"]) -> None:
+        self.known: dict[int, _Process] = {}
+        self._trace = trace
+        self._early: set[int] = set()
+        """Those of which something came before the end of the call that started them."""
+        self._starts: dict[int, deque[tuple[int, bytes]]] = {}
+        """By the number of a process the calls that start one of that number, in their order."""
+        for call in calls:
+            if call.name in _STARTS and call.succeeded:
+                self._starts.setdefault(int(call.result), deque()).append((call.pid, call.arguments))
+
+    def of(self, call: "_Call") -> _Process | None:
+        """Return the process of a call; None if it does not count."""
+        if call.pid not in self.known and (starts := self._starts.get(call.pid)):
+            parent, flags = starts[0]
+            if parent in self.known:
+                self.known[call.pid] = _child(self._trace, self.known[parent], flags)
+                self._early.add(call.pid)
+        return self.known.get(call.pid)
+
+    def start(self, pid: int, parent: _Process | None, flags: bytes) -> None:
+        """Note the end of a call that started a process."""
+        self._starts[pid].popleft()
+        if pid in self._early:
+            self._early.remove(pid)
+        elif parent is not None:
+            self.known[pid] = _child(self._trace, parent, flags)
 
 
 def _child(trace: Trace, parent: _Process, flags: bytes) -> _Process:
@@ -139,8 +195,10 @@ class _Call:
     name: bytes
     arguments: bytes
     result: bytes
-    where: bytes
+    where: bytes = b""
     """The path of the descriptor that it returned."""
+    moved_to: int = 0
+    """The number that a thread has after it ran a program."""
 
     @property
     def succeeded(self) -> bool:
@@ -159,7 +217,12 @@ def _calls(lines: Iterable[bytes]) -> Iterator[_Call]:
             continue
         if b" resumed>" in line[:80]:
             text = begun.pop(pid, b"") + text
-        if call := _CALL.fullmatch(text):
+        if moved := _MOVED.fullmatch(text):
+            name, _, arguments = moved[1].partition(b"(")
+            yield _Call(int(pid), name, arguments, b"0", moved_to=int(moved[2]))
+        elif _ENDED.fullmatch(text):
+            yield _Call(int(pid), _EXIT, b"", b"")
+        elif call := _CALL.fullmatch(text):
             yield _Call(int(pid), call[1], call[2], call[5] or call[3], call[4] or b"")
 
 
@@ -172,21 +235,27 @@ def _note(trace: Trace, process: _Process, call: _Call, uncounted: Collection[st
         elif folder and process.counts:
             process.part.listed.add(_plain(folder[1]))
         return
+    flags = _NAMES.sub(b"", arguments)
     paths = _paths(process, name, arguments)
-    follow = not (_OF_LINKS.fullmatch(name) or b"NOFOLLOW" in arguments)
-    has_read = call.succeeded and (name in _EXECUTES or (name in _OPENS and b"O_WRONLY" not in arguments))
+    follow = not (_OF_LINKS.fullmatch(name) or b"NOFOLLOW" in flags)
+    has_read = call.succeeded and (name in _EXECUTES or (name in _OPENS and b"O_WRONLY" not in flags))
     if name in _EXECUTES or process.counts:
-        for path in paths:
-            (process.part.read if has_read else process.part.seen).add((path, follow))
-    if name in _EXECUTES and call.succeeded:
-        process.part.executed.update((path, follow) for path in paths)
+        found = process.part.read if has_read else process.part.seen
+        found.update((path, follow) for path in paths)
+        if has_read and call.where.startswith(b"/"):  # where that led, by links that are only there meanwhile, or /proc
+            found.add((_plain(call.where), False))
     if name == b"chdir" and call.succeeded and paths:
         process.folder[0] = paths[0]
+    if name == b"chroot" and call.succeeded and paths != ["/"]:
+        trace.unclear = trace.unclear or f"{process.program or 'dpkg itself'} changed its root to {paths}"
     if name in _EXECUTES and call.succeeded:
-        script = next(filter(None, map(_SCRIPT.search, _texts(arguments))), None)
+        process.part.executed.update(paths)
+        texts = _texts(arguments)
+        script = next(filter(None, map(_SCRIPT.search, texts)), None)
         process.program = f"the {script[2]} of {script[1].rstrip('.')}" if script and script[1] else process.program
-        process.counts = paths[0].rpartition("/")[2] not in uncounted if paths else process.counts
-    if call.succeeded and (not _LOOKS.fullmatch(name) or (name in _OPENS and _FOR_WRITING.search(arguments))):
+        is_uncounted = bool(paths) and paths[0].rpartition("/")[2] in uncounted and _PRINT.isdisjoint(texts)
+        process.counts = not is_uncounted
+    if call.succeeded and (not _LOOKS.fullmatch(name) or (name in _OPENS and _FOR_WRITING.search(flags))):
         changed = _plain(call.where) if call.where else "".join(paths[-1:])
         if not changed and (descriptor := _DESCRIPTOR.match(arguments)):
             changed = _plain(descriptor[1])
@@ -200,7 +269,9 @@ def _paths(process: _Process, name: bytes, arguments: bytes) -> list[str]:
     paths = []
     for match in found[1:] if name in _NOT_FIRST else found:
         path = _plain(match[3])
-        start = process.folder[0] if match[1] in (None, b"AT_FDCWD") else _plain(match[2] or b"/")
+        start = _plain(match[2]) if match[2] else process.folder[0]
+        if match[1] == b"AT_FDCWD":
+            process.folder[0] = start
         if path:
             paths.append(path if path.startswith("/") else f"{start}/{path}")
     return paths
@@ -234,29 +305,32 @@ class Dependence:
     """What was not there: of what lies below each other the topmost."""
     listed: frozenset[str]
     """Folders, with all their names."""
-    executed: frozenset[str]
-    """Those of the files that were run."""
 
 
-def dependence(trace: Trace, base: Tree, is_ignored: Callable[[str], bool]) -> Dependence:
+def dependence(trace: Trace, base: Tree, after: Tree, is_ignored: Callable[[str], bool]) -> Dependence:
     """Return what of the tree before the installation counted, but for ignored paths.
 
-    A part that changed nothing else than ignored paths, such as the one that asks apt for the plan, does not count.
+    What a path leads to afterwards counts, too: the installation may have made the links in it. A part that changed
+    nothing else than ignored paths, such as the one that asks apt for the plan, does not count.
     """
-    parts = [part for part in trace.parts if any(not is_ignored(path) for path in part.written)]
-    executed = {
-        place.path for part in parts for path, follow in part.executed if (place := lookup(base, path, follow=follow))
-    }
+    parts = [part for part in trace.parts if part.matters(is_ignored)]
     read: set[str] = set()
     seen: set[str] = set()
     absent: set[str] = set()
-    for paths, found in (*((part.read, read) for part in parts), *((part.seen, seen) for part in parts)):
+    started = {(path, True) for path in _interpreters(trace, parts, base, after)}
+    for paths, found in (
+        *((part.read, read) for part in parts),
+        (started, read),
+        *((part.seen, seen) for part in parts),
+    ):
         for path, follow in paths:
-            place = None if path.endswith(_OF_DPKG) else lookup(base, path, follow=follow)
-            if place is None:
+            if path.endswith(_OF_DPKG):
                 continue
-            seen.update(place.links)
-            (found if place.path in base else absent).add(place.path)
+            if place := lookup(base, path, follow=follow):
+                seen.update(place.links)
+                (found if place.path in base else absent).add(place.path)
+            if later := lookup(after, path, follow=follow):
+                found.update(path for path in (*later.links, later.whole) if path in base)
     listed = {
         place.path
         for part in parts
@@ -268,6 +342,33 @@ def dependence(trace: Trace, base: Tree, is_ignored: Callable[[str], bool]) -> D
     files = {path for path in read if base[path].kind is Kind.FILE}
     kept = [
         frozenset(path for path in paths if path != "/" and not is_ignored(path))
-        for paths in (files, (seen | read) - files, absent, listed, executed & files)
+        for paths in (files, (seen | read) - files, absent, listed)
     ]
     return Dependence(*kept)
+
+
+def _interpreters(trace: Trace, parts: Iterable[Part], base: Tree, after: Tree) -> set[str]:
+    """Return what the kernel started beside the programs of the trace, which no system call asks for.
+
+    It cannot be known of a program that is not there any more; `unclear` of the trace says so then.
+    """
+    scripts = (path for path, entry in after.items() if _SCRIPT.fullmatch(path) and base.get(path) != entry)
+    found = {after[path].interpreter for path in scripts} - {"", UNKNOWN}
+    left = {path for part in parts for path in part.executed if not path.startswith(_NOT_LEFT)}
+    left |= {path for path in found if _entries(path, base, after)}
+    while left:
+        path = left.pop()
+        names = {entry.interpreter for entry in _entries(path, base, after)}
+        if not names or UNKNOWN in names:
+            trace.unclear = trace.unclear or f"nobody can say what program the kernel started with {path}"
+        new = names - found - {"", UNKNOWN}
+        found |= new
+        left |= new
+    return found
+
+
+def _entries(path: str, *trees: Tree) -> list[Entry]:
+    """Return the files to which a path leads in these trees."""
+    places = ((tree, lookup(tree, path, follow=True)) for tree in trees)
+    entries = (tree.get(place.whole) for tree, place in places if place)
+    return [entry for entry in entries if entry and entry.kind is Kind.FILE]

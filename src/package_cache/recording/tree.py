@@ -6,6 +6,7 @@ are ended first.
 
 import contextlib
 import hashlib
+import struct
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,6 +66,8 @@ class Entry:
     """Access control lists and extended attributes, as a pax header has them."""
     twin: str = ""
     """Of a hard link: another of its names."""
+    interpreter: str = ""
+    """Of a file: what the kernel starts with it, or UNKNOWN; empty for nothing."""
 
     def is_like(self, other: "Entry") -> bool:
         """Return whether nothing but the times, and names elsewhere, can tell the two apart."""
@@ -72,6 +75,9 @@ class Entry:
             *(other.kind, other.mode, other.uid, other.gid, other.content, other.attributes),
         )
 
+
+UNKNOWN = "?"
+"""Stands for the interpreter of a file that is no program, or names one in a way that is not read here."""
 
 Tree = dict[str, Entry]
 Changes = dict[str, Entry | None]
@@ -166,7 +172,7 @@ def _archive(argv: Sequence[str], what: str) -> Iterator[tuple[tarfile.TarFile, 
 
 def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo, algorithm: str) -> Entry:
     """Return what a member of an archive is; its content is hashed. A hard link has no content of its own."""
-    kind, mode, size, content = Kind.OTHER, member.mode & 0o7777, 0, ""
+    kind, mode, size, content, interpreter = Kind.OTHER, member.mode & 0o7777, 0, "", ""
     if member.isdir():
         kind = Kind.FOLDER
     elif member.issym():
@@ -175,17 +181,58 @@ def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo, algorithm: str) 
         kind, size = Kind.FILE, member.size
         stream = archive.extractfile(member)
         assert stream is not None
-        content = _hash(stream, algorithm)
+        content, interpreter = _read(stream, algorithm)
     else:
         content = f"{member.type!r} {member.devmajor} {member.devminor}"
-    return Entry(kind, mode, member.uid, member.gid, int(member.mtime), size, content, _attributes(member.pax_headers))
+    return Entry(
+        *(kind, mode, member.uid, member.gid, int(member.mtime), size, content),
+        attributes=_attributes(member.pax_headers),
+        interpreter=interpreter,
+    )
 
 
-def _hash(stream: IO[bytes], algorithm: str) -> str:
-    digest = hashlib.new(algorithm)
+def _read(stream: IO[bytes], algorithm: str) -> tuple[str, str]:
+    """Return the hash of a file, and its interpreter."""
+    head = stream.read(_CHUNK)
+    digest = hashlib.new(algorithm, head)
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
-    return digest.hexdigest()
+    return digest.hexdigest(), interpreter_of(head)
+
+
+def interpreter_of(head: bytes) -> str:
+    """Return the path of what the kernel starts with a program that begins so, as execve(2) and elf(5) say it."""
+    if head.startswith(b"#!"):
+        words = head[2:256].partition(b"\n")[0].partition(b"\0")[0].split()
+        name = words[0] if words else b""
+    elif head.startswith(b"\x7fELF"):
+        try:
+            name = _interpreter_of_elf(head)
+        except (struct.error, ValueError):
+            return UNKNOWN
+        if not name:
+            return ""
+    else:
+        return UNKNOWN
+    return name.decode("utf-8", "surrogateescape") if name.startswith(b"/") else UNKNOWN
+
+
+def _interpreter_of_elf(head: bytes) -> bytes:
+    order = "<>"[head[5] - 1]
+    is_long = head[4] == 2
+    [table] = struct.unpack_from(f"{order}{'Q' if is_long else 'I'}", head, 32 if is_long else 28)
+    size, count = struct.unpack_from(f"{order}HH", head, 54 if is_long else 42)
+    for number in range(count):
+        at = table + number * size
+        [kind] = struct.unpack_from(f"{order}I", head, at)
+        if kind == _INTERPRETER:
+            [offset] = struct.unpack_from(f"{order}{'Q' if is_long else 'I'}", head, at + (8 if is_long else 4))
+            return head[offset : head.index(b"\0", offset)]
+    return b""
+
+
+_INTERPRETER = 3
+"""PT_INTERP of elf(5)."""
 
 
 def _attributes(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -199,7 +246,7 @@ def _is_whiteout(member: tarfile.TarInfo) -> bool:
 
 def path_of(name: str) -> str:
     """Return the path of a member's name, such as `./usr/bin/` or `usr/bin`."""
-    return "/" + name.removeprefix(".").strip("/")
+    return "/" + ("" if name == "." else name.removeprefix("./").strip("/"))
 
 
 def folders_of(path: str) -> Iterator[str]:

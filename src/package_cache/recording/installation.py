@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from package_cache.bounds import bound
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.process import piped, run
-from package_cache.recording.classes import NotRecordable
+from package_cache.recording.classes import RESULT, NotRecordable
 from package_cache.recording.content import STATUS
 from package_cache.recording.marks import MARKS
 from package_cache.recording.observed import Observed, PlannedPackage
@@ -25,7 +26,6 @@ PLACE = "/recorded-by-package-cache"
 LIMIT = 3600.0
 """Seconds that an installation may take."""
 
-_RESULT = "/run/result-of-package-cache"
 _TRACE = f"{ROOT}/../trace"
 
 _FILES = ("hosts", "hostname", "resolv.conf")
@@ -97,19 +97,21 @@ def installation(
         with disposable_root(
             subject.root, subject.isolation, binds=shown, started=False, hostname=circumstances.hostname
         ) as container:
+            before = subject.base
             for earlier in after:
-                result = _install(container, earlier, circumstances, ())
-                if result.get("method") != "replay":
+                _install(container, earlier, circumstances)
+                container.restart()  # what an earlier one left running could change what follows, unseen
+                before = tree_after(subject.base, container, subject.name, subject.algorithm)
+                if _result(container, before).get("method") != "replay":
                     raise NotRecordable(f"{earlier}, which comes before it, is not installed by a recording")
-            before = tree_after(subject.base, container, subject.name, subject.algorithm) if after else subject.base
             kept = read_files(container, before, (STATUS, MARKS))
             tracer = ("strace", *OPTIONS, f"--output={_TRACE}") if uncounted is not None else ()
             options = () if replaying else ("--no-replay",)
-            result = _install(container, group, circumstances, tracer, *options)
-            container.stop()
-            packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
+            _install(container, group, circumstances, *options, tracer=tracer, is_last=True)
             trace = None if uncounted is None else _trace(container, uncounted)
             found = tree_after(subject.base, container, subject.name, subject.algorithm)
+            result = _result(container, found)
+            packages = tuple(PlannedPackage.parse(text) for text in result["packages"].splitlines())
             yield Observed(before, found, packages, kept, float(result["seconds_total"]), trace), container, result
 
 
@@ -121,18 +123,36 @@ def read_files(container: Container, tree: Tree, paths: Sequence[str]) -> dict[s
 
 
 def _install(
-    container: Container, group: str, circumstances: Circumstances, tracer: Sequence[str], *options: str
-) -> dict[str, str]:
-    """Run the installer; return its result, with the lines on packages as one value."""
-    own = container.enter[len(container.outside) :]
-    environment = (f"{name}={value}" for name, value in circumstances.environment.items())
+    container: Container,
+    group: str,
+    circumstances: Circumstances,
+    *options: str,
+    tracer: Sequence[str] = (),
+    is_last: bool = False,
+) -> None:
+    """Run the installer; after the last one end all that runs inside. Raise `NotRecordable` where it fails.
+
+    Of the image no other program runs: one that is not watched could change what is recorded, and nobody would know.
+    """
+    *own, box = container.enter[len(container.outside) :]
+    environment = (f"--env={name}={value}" for name, value in circumstances.environment.items())
+    argv = [*own, *environment, box, "sh", f"{PLACE}/{INSTALLER}", *options, "--result", RESULT, "--", group]
+    if is_last:  # strace(1) waits for daemons, too
+        argv = ["sh", "-c", _AND_END.format(end=shlex.join([*container.runc, "delete", "--force", box])), "sh", *argv]
     limit = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))) if circumstances.one_processor else ()
-    argv = ["env", *environment, "sh", f"{PLACE}/{INSTALLER}", *options, "--result", _RESULT, "--", group]
-    done = run([*limit, *container.outside, *tracer, *own, *argv], check=False, timeout=LIMIT)
+    done = run([*limit, *container.outside, *tracer, *argv], check=False, timeout=LIMIT)
     if done.returncode != 0:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise NotRecordable(f"it does not install (status {done.returncode}): {' '.join(said[-2:])}")
-    lines = [line.partition("=") for line in container.run(["cat", _RESULT], timeout=60).stdout.splitlines()]
+
+
+_AND_END = '"$@"; status=$?; {end}; exit "$status"'
+
+
+def _result(container: Container, tree: Tree) -> dict[str, str]:
+    """Return the installer's result, with the lines on packages as one value."""
+    text = read_files(container, tree, [RESULT]).get(RESULT, b"").decode("utf-8", "replace")
+    lines = [line.partition("=") for line in text.splitlines()]
     values = {key: value for key, _, value in lines}
     return {**values, "packages": "\n".join(value for key, _, value in lines if key == "package")}
 

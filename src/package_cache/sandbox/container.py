@@ -71,10 +71,22 @@ class Container:
                 self.ended.close()
             raise
 
+    @property
+    def runc(self) -> tuple[str, ...]:
+        """The argv prefix of runc(8), for `outside`, which knows the container as `box`."""
+        inside = self.enter[len(self.outside) :]
+        return inside[: inside.index("exec")]
+
     def stop(self) -> None:
         """End all processes inside for good; `outside` goes on, and finds the files as they left them."""
-        runc = self.enter[len(self.outside) :]
-        run([*self.outside, *runc[: runc.index("exec")], "delete", "--force", "box"], timeout=60)
+        run([*self.outside, *self.runc, "delete", "--force", "box"], timeout=60)
+
+    def restart(self) -> None:
+        """End all processes inside, and begin again with the files as they left them; no program of these runs."""
+        self.stop()
+        limit = f"prlimit --pid $$ --nproc={_at_most('RLIMIT_NPROC', PROCESSES)}"
+        again = _RUN.format(runc=" ".join(self.runc), verb="create").removeprefix("mkfifo in out; ")
+        run([*self.outside, "sh", "-euc", f"cd {_BOX}; {limit}; {again}"], timeout=60)
 
 
 @contextlib.contextmanager

@@ -87,8 +87,12 @@ def content(observed: Observed, classes: Classes, payload: Mapping[str, Brought]
 def _sort(
     found: Content, path: str, entry: Entry, brought: Brought | None, upgraded: frozenset[str], *, is_new: bool
 ) -> None:
-    is_as_brought = brought is not None and entry.is_like(brought.entry) and entry.time == brought.entry.time
-    is_as_brought = is_as_brought and brought is not None and brought.is_alone  # they are unpacked in no certain order
+    is_as_brought = (
+        brought is not None
+        and not brought.contested
+        and entry.is_like(brought.entry)
+        and entry.time == brought.entry.time
+    )
     if brought is not None and is_as_brought and brought.package_file in upgraded:
         found.upgraded.append(path)
     elif not is_new or (entry.kind is Kind.FILE and path.startswith(_STAGED) and not path.startswith(_IN_PLACE)):
@@ -159,7 +163,9 @@ def _state(found: Content, before: Tree, after: Tree, needs: Dependence) -> tupl
     seen = {*same, *needs.seen, *old, *found.modes, *(path for path in folders if path in before)}
     lines = [f"a\t{path}" for path in sorted(topmost | (needs.absent - new))]
     lines += [_state_line(path, before[path]) for path in sorted(seen) if before[path].kind is not Kind.OTHER]
-    names: dict[str, list[str]] = {path: [] for path in needs.listed}
+    # A folder that has more than it had when it was removed would stay.
+    emptied = {path for path in found.gone if before[path].kind is Kind.FOLDER}
+    names: dict[str, list[str]] = {path: [] for path in needs.listed | emptied}
     for path in before:
         folder, _, name = path.rpartition("/")
         if folder in names:

@@ -30,8 +30,8 @@ class Brought:
     """The SHA-256 of the pool's file."""
     names: tuple[str, ...]
     """All names by which members lead there."""
-    is_alone: bool
-    """No other package file brings something to this path."""
+    contested: bool = False
+    """Whether packages bring different files to it: which of them lies there, only dpkg knows."""
 
 
 def payload(package_files: Iterable[tuple[str, Path]], tree: Tree, algorithm: str = SHA256) -> dict[str, Brought]:
@@ -42,9 +42,10 @@ def payload(package_files: Iterable[tuple[str, Path]], tree: Tree, algorithm: st
             at = _place(member, tree)
             if at == "/":
                 continue
-            names, is_alone = (found[at].names, found[at].package_file == sha256) if at in found else ((), True)
             entry = replace(member.entry, twin=_whole(member.entry.twin, tree)) if member.entry.twin else member.entry
-            found[at] = Brought(entry, sha256, (*names, member.name), is_alone)
+            old = found.get(at)
+            contested = old is not None and (old.contested or old.entry != entry)
+            found[at] = Brought(entry, sha256, (*(old.names if old else ()), member.name), contested)
     return found
 
 

@@ -208,7 +208,7 @@ def interpreter_of(head: bytes) -> str:
     elif head.startswith(b"\x7fELF"):
         try:
             name = _interpreter_of_elf(head)
-        except (struct.error, ValueError):
+        except (struct.error, ValueError, IndexError):
             return UNKNOWN
         if not name:
             return ""
@@ -292,7 +292,7 @@ def lookup(tree: Tree, path: str, *, follow: bool) -> Place | None:
         entry = tree.get(at)
         if entry is None:
             break
-        if entry.kind is Kind.LINK and (follow or any(names)):
+        if entry.kind is Kind.LINK and (follow or names):  # also where but a slash follows
             if len(links) == _MOST_LINKS:
                 return None
             links.append(at)

@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 from tests.faults.fault import Fault, inject, open_job
 from tests.faults.job import BUSYBOX, Job
+from tests.faults.recorded import recorded
 from tests.faults.verdicts import INJECTIONS
 from tests.faults.writers import Shelf, Trial, make_shelf
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.archive import likeness_of_bionic
 from tests.support.lab import Isolation, throwaway
 from tests.support.server import ArchiveServer
+from tests.tiers import is_quick
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import install_group
 
+RECORDED = {"ubuntu18.04": ("ssh", "nfs"), "debian12": ("nfs",)}
+"""The groups of which there are recordings, by system: each alone, then after the ones before it."""
 REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
 
 RealJob = Callable[..., Job]
@@ -44,8 +48,9 @@ def open_room(real_root: Callable[..., Path], isolation: Isolation) -> Iterator[
     """Open a room of a system that has busybox and sees these folders: `open_room("debian12", {"/cache": cache})`."""
     with contextlib.ExitStack() as stack:
 
-        def open_one(system: str, binds: dict[str, Path]) -> Room:
-            container = throwaway(real_root(system), isolation, binds={**binds, BUSYBOX: Path("/bin/busybox")})
+        def open_one(system: str, binds: dict[str, Path], written: Path | None = None) -> Room:
+            binds = {**binds, BUSYBOX: Path("/bin/busybox")}
+            container = throwaway(real_root(system), isolation, binds=binds, written=written)
             return Room(stack.enter_context(container), "/cache", stack)
 
         yield open_one
@@ -56,22 +61,67 @@ def real_job(open_room: OpenRoom, real_cache: CacheFolder, tmp_path: Path) -> Re
     """Open a job that wants a real group: `real_job("ubuntu18.04", "ssh")`. `own_cache`: a copy that may be damaged."""
 
     def open_one(system: str, group: str, *, own_cache: bool = False) -> Job:
-        # The cache is kept and shared; the installer is always this checkout's.
-        installer = tmp_path / "install_group.sh"
-        installer.write_text(install_group())
-        room = open_room(system, {"/cache": real_cache.path, "/cache/install_group.sh": installer})
-        job = Job(room, group, REQUESTS[group], free_port(), is_real=True)
-        job.prepare(f"/cache groups/{group}-{system}/")
-        if own_cache:
-            copy = f"""
+        return open_real_job(open_room, real_cache, tmp_path, system, group, own_cache=own_cache)
+
+    return open_one
+
+
+@pytest.fixture
+def replay_job(
+    open_room: OpenRoom,
+    real_cache: CacheFolder,
+    product_root: Callable[..., Path],
+    state: Path,
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+) -> RealJob:
+    """Open a job as `real_job` does, whose cache has recordings of the groups of its system in this root.
+
+    `change`: what changes the installer; `written`: the folder of the container's writable layer.
+    """
+
+    def open_one(
+        system: str,
+        group: str,
+        *,
+        own_cache: bool = False,
+        change: Callable[[str], str] = str,
+        written: Path | None = None,
+    ) -> Job:
+        groups = (group,) if is_quick(pytestconfig) else RECORDED[system]
+        cache = recorded(real_cache, system, groups, product_root(system), state)
+        return open_real_job(
+            open_room, cache, tmp_path, system, group, own_cache=own_cache, change=change, written=written
+        )
+
+    return open_one
+
+
+def open_real_job(
+    open_room: OpenRoom,
+    cache: CacheFolder,
+    folder: Path,
+    system: str,
+    group: str,
+    *,
+    own_cache: bool,
+    change: Callable[[str], str] = str,
+    written: Path | None = None,
+) -> Job:
+    """Open a job that wants a group of a cache. The cache is kept and shared; the installer is this checkout's."""
+    installer = folder / "install_group.sh"
+    installer.write_text(change(install_group()))
+    room = open_room(system, {"/cache": cache.path, "/cache/install_group.sh": installer}, written)
+    job = Job(room, group, REQUESTS[group], free_port(), is_real=True)
+    job.prepare(f"/cache groups/{group}-{system}/")
+    if own_cache:
+        copy = f"""
 mkdir -p /own/pool /own/groups; cp /cache/install_group.sh /cache/package-cache.json /own
 cp -r /cache/groups/{group}-{system} /own/groups
 sed -n 's|^Filename: ||p' /own/groups/*/Packages | while read -r f; do cp /cache/$f /own/pool; done"""
-            job.room.sh(copy)
-            job.cache = "/own"
-        return job
-
-    return open_one
+        job.room.sh(copy)
+        job.cache = "/own"
+    return job
 
 
 @pytest.fixture

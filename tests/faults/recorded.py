@@ -1,0 +1,63 @@
+"""The cache of real packages with recordings, made once by the library itself and kept below the state folder."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.filesystem.paths import exclusive, text_digest
+from package_cache.installer import install_group
+from package_cache.manifest.model import Where
+from package_cache.recording import record as recorder
+from package_cache.recording.model import OutcomeKind, RecordOrder
+from package_cache.recording.rules import own_rules
+
+IMAGE = "a root of {}"
+"""The name of a recorded root."""
+
+
+def recorded(cache: CacheFolder, system: str, groups: Sequence[str], root: Path, state: Path) -> CacheFolder:
+    """Return a copy of a cache, whose packages are links, with recordings of groups in a root of `system`.
+
+    Each group is recorded alone, then after the ones before it. All of it is made anew when the groups, the root, the
+    rules or the recorder are others.
+    """
+    folder = cache.path.parent / f"recorded-{system}-{_key(cache, system, groups, root)}"
+    made = CacheFolder(folder / "package_cache")
+    with exclusive(cache.path.parent / f".recorded-{system}.lock", wait=1200):
+        if not folder.exists():
+            building = folder.with_name(f".new-{folder.name}")
+            shutil.rmtree(building, ignore_errors=True)
+            shutil.copytree(cache.path, building / "package_cache", copy_function=_link_package)
+            (building / "package_cache/install_group.sh").write_text(install_group())
+            _record(CacheFolder(building / "package_cache"), system, groups, root, state)
+            building.rename(folder)
+    return made
+
+
+def _key(cache: CacheFolder, system: str, groups: Sequence[str], root: Path) -> str:
+    """Return a digest of all that a recording depends on."""
+    sources = sorted(Path(recorder.__file__).parent.iterdir())
+    texts = [path.read_text() for path in sources if path.is_file()]
+    texts += [(cache.path / "groups" / f"{group}-{system}" / "Release").read_text() for group in groups]
+    status = hashlib.sha256((root / "var/lib/dpkg/status").read_bytes()).hexdigest()
+    return text_digest("\n".join([*texts, status]))[:16]
+
+
+def _link_package(source: str, target: str) -> None:
+    if source.endswith(".deb"):
+        os.link(source, target)
+    else:
+        shutil.copy(source, target)
+
+
+def _record(cache: CacheFolder, system: str, groups: Sequence[str], root: Path, state: Path) -> None:
+    images = ((IMAGE.format(system), Where(root=root)),)
+    sets = (tuple(groups),) if len(groups) > 1 else ()
+    result = recorder.record(RecordOrder(cache, tuple(groups), sets, images, own_rules(), state))
+    for image in result.images:
+        assert image.error is None, f"{image.error}: {image.error.details}"
+        for outcome in image.outcomes:
+            assert outcome.kind is OutcomeKind.RECORDED, f"{outcome.group}: {outcome.why}"

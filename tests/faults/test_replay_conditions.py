@@ -1,0 +1,159 @@
+"""Containers, caches and variables that are not as where it was recorded: a replay is equal, or dpkg installs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faults.conftest import RECORDED, RealJob
+from tests.faults.fault import FAILED, Fault, inject
+from tests.faults.judge import conclude, judge
+from tests.faults.recorded import recorded
+from tests.faults.replay import GROUP, NOT_USED, REPLAYED, SYSTEM, assert_equal, by_dpkg
+from tests.faults.spread import spread
+from tests.faults.state import look
+
+from package_cache.cache.layout import CacheFolder
+from package_cache.exit_codes import ExitStatus
+from package_cache.sandbox.container import sandbox
+
+pytestmark = pytest.mark.injection
+PERHAPS = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED)
+REFUSED = NOT_USED.format(SYSTEM)
+UNREAD = "the recording is not used: "
+OTHER_FILE = "is not the file that was there when it was recorded"
+LISTING = "does not list what it listed when it was recorded"
+
+
+def noticed(name: str, cause: str, reason: str, before: str = REFUSED, **fields: Any) -> Fault:
+    """Return a fault for which dpkg installs, and the reason is said."""
+    return Fault(name, cause, says=f"{before}{reason}", options="--verbose", **fields)
+
+
+CONDITIONS = [
+    noticed("a path that dpkg excludes", "echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/excludes",
+            f"/etc/dpkg/dpkg.cfg.d {LISTING}"),
+    noticed("another setting of dpkg", "echo no-debsig >>/etc/dpkg/dpkg.cfg", f"/etc/dpkg/dpkg.cfg {OTHER_FILE}"),
+    noticed("an alternative", "update-alternatives --install /usr/bin/rsh rsh /bin/true 100 2>/dev/null >&2",
+            "/etc/alternatives/rsh is there"),
+    noticed("another user", "useradd -r another", "/etc/gshadow- is there"),
+    noticed("another group", "echo another:x:777: >>/etc/group", f"/etc/group {OTHER_FILE}"),
+    noticed("the same user", "useradd -r -u 777 -d /run/sshd -s /usr/sbin/nologin sshd", "/etc/"),
+    noticed("a diversion", "dpkg-divert --local --rename --add /usr/bin/scp >/dev/null",
+            f"/var/lib/dpkg/diversions {OTHER_FILE}"),
+    noticed("a mode that the user wants", "dpkg-statoverride --add root root 700 /usr/bin/scp",
+            f"/var/lib/dpkg/statoverride {OTHER_FILE}"),
+    noticed("libraries of the user, and ldconfig", "echo /opt/lib >/etc/ld.so.conf.d/mine.conf; mkdir -p /opt/lib; "
+            "cp -L /lib/x86_64-linux-gnu/libz.so.1 /opt/lib/libz.so.1; ldconfig", f"/etc/ld.so.cache {OTHER_FILE}"),
+    noticed("a file that a script reads", "echo '# mine' >>/etc/adduser.conf", f"/etc/adduser.conf {OTHER_FILE}"),
+    noticed("a file that a script looks for", "mkdir -p /etc/selinux; : >/etc/selinux/config",
+            "/etc/selinux/config is there"),
+    noticed("a folder that a script lists", "ln -s ../init.d/procps /etc/rc2.d/S01procps", f"/etc/rc2.d {LISTING}"),
+    noticed("a conffile of the group", "mkdir /etc/ssh; echo '# mine' >/etc/ssh/ssh_config", "/etc/ssh is there"),
+]  # fmt: skip
+"""Each of them changes what dpkg and its scripts do."""
+
+TRAPS = [
+    Fault("options of tar", says=REPLAYED, env={"TAR_OPTIONS": "--exclude=*"}),
+    Fault("a library of the user", "cp -L /lib/x86_64-linux-gnu/libz.so.1 /usr/local/lib/libmine.so.1", says=REPLAYED),
+    Fault("libraries of the user without ldconfig", "echo /opt/lib >/etc/ld.so.conf.d/mine.conf; mkdir -p /opt/lib; "
+          "cp -L /lib/x86_64-linux-gnu/libz.so.1 /opt/lib/libz.so.1", says=REPLAYED),
+    noticed("users that are mounted", "mount --bind /etc/passwd /etc/passwd", "/etc/passwd is a mount",
+            expected=FAILED, heal="umount -l /etc/passwd"),
+    noticed("the cache of libraries, mounted", "mount --bind /etc/ld.so.cache /etc/ld.so.cache",
+            "/etc/ld.so.cache is a mount"),
+    noticed("dpkg's folder, mounted", "cp -a /var/lib/dpkg /own-d; mount --bind /own-d /var/lib/dpkg",
+            "/var/lib/dpkg/alternatives is on another mount than /var/lib/package-cache"),
+    noticed("tar of busybox", "cp -p /bin/tar /usr/local/bin/tar; cp /busybox /bin/tar",
+            "there is no GNU tar of version 1.28 or later here", UNREAD),
+    noticed("no perl where it is looked for", "mv /usr/bin/perl /usr/bin/perl5; ln -s /nowhere /usr/bin/perl",
+            "there is no /usr/bin/perl here", UNREAD, expected=FAILED, heal="mv /usr/bin/perl5 /usr/bin/perl"),
+]  # fmt: skip
+"""Each was seen to break a replay that did not know of it."""
+
+RECORDING = f"/own/groups/{GROUP}-{SYSTEM}/recording.*.deb"
+POOL_FILE = "/own/pool/$({0}).deb"
+A_PACKAGE = f"dpkg-deb --ctrl-tarfile {RECORDING} | tar -xOf - ./debs | sed -n 's/^new //p' | sed -n {{0}}p"
+RESTATED = f"""
+new=$(sha256sum {RECORDING}); new=${{new%% *}}
+old=$(sed -n '/recording[.]amd64[.]/s/^ *\\([0-9a-f]*\\).*/\\1/p' /own/groups/*/Release)
+sed -i "s/$old/$new/" /own/groups/*/Release"""
+
+
+def byte(file: str, offset: str) -> str:
+    """Return lines of shell that alter one byte of a file."""
+    return f"f=$(echo {file}); printf '\\377' | dd of=$f bs=1 seek={offset} conv=notrunc 2>/dev/null"
+
+
+def damaged(name: str, cause: str, says: str) -> Fault:
+    """Return a fault of the cache."""
+    return Fault(name, cause, (ExitStatus.CACHE_DAMAGED,), says)
+
+
+ITS_RELEASE, DAMAGED = "is not the file that its Release states", "the cache is damaged"
+UNDONE = "this was undone, and dpkg installs"
+DAMAGE: list[tuple[str, str, Callable[[str], str]]] = [
+    ("altered at its end", UNDONE, lambda file: byte(file, "$(($(stat -c %s $f) - 10))")),
+    ("altered in the middle", UNDONE, lambda file: byte(file, "$(($(stat -c %s $f) / 2))")),
+    ("with more", UNDONE, lambda file: f"echo more >>{file}"),
+    ("cut short", UNDONE, lambda file: f"truncate -s -1000 {file}"),
+    ("missing", "is missing", lambda file: f"rm {file}"),
+]
+ALTERED = [
+    damaged("a recording's lists", byte(RECORDING, "200"), ITS_RELEASE),
+    damaged("a recording's files", byte(RECORDING, "$(($(stat -c %s $f) - 1000))"), ITS_RELEASE),
+    damaged("a recording that is cut short", f"truncate -s -1000 {RECORDING}", ITS_RELEASE),
+    damaged("a recording that is empty", f"f=$(echo {RECORDING}); : >$f", ITS_RELEASE),
+    damaged("a recording with more", f"f=$(echo {RECORDING}); echo more >>$f", ITS_RELEASE),
+    damaged("a Release of another recording",
+            f"sed -i '/recording[.]amd64/s/[0-9a-f]\\{{64\\}}/{'0' * 64}/' /own/groups/*/Release", ITS_RELEASE),
+    damaged("a Release without the recording", "sed -i '/recording[.]amd64/d' /own/groups/*/Release", ""),
+    damaged("lists that cannot be unpacked, as stated", byte(RECORDING, "200") + RESTATED, DAMAGED),
+    damaged("no recording's content, as stated", f"f=$(echo {RECORDING}); echo x >$f" + RESTATED, DAMAGED),
+    *(damaged(f"package {number}, {name}", how(POOL_FILE.format(A_PACKAGE.format(number))), says)
+      for number in (1, 7, 13)
+      for name, says, how in DAMAGE),
+]  # fmt: skip
+FILES_CUT = Fault("files that are cut short, as stated", byte(RECORDING, "$(($(stat -c %s $f) - 1000))") + RESTATED,
+                  says=UNDONE)  # fmt: skip
+"""The recording's files cannot be unpacked, but dpkg does not need them."""
+
+
+@pytest.mark.parametrize("fault", spread(CONDITIONS, 4), ids=str)
+def test_what_changes_an_installation_is_noticed(fault: Fault, replay_job: RealJob) -> None:
+    inject(replay_job(SYSTEM, GROUP), fault)
+
+
+@pytest.mark.parametrize("fault", spread(TRAPS, 4), ids=str)
+def test_a_trap(fault: Fault, replay_job: RealJob) -> None:
+    job = replay_job(SYSTEM, GROUP)
+    inject(job, fault)
+    if fault.says == REPLAYED:
+        assert_equal(job, by_dpkg(replay_job, cause=fault.cause))
+
+
+@pytest.mark.parametrize("fault", spread([FILES_CUT, *ALTERED], 4), ids=str)
+def test_an_altered_cache(fault: Fault, replay_job: RealJob) -> None:
+    inject(replay_job(SYSTEM, GROUP, own_cache=True), fault)
+
+
+@pytest.mark.parametrize(("system", "group"), [("ubuntu18.04", "ssh"), ("debian12", "nfs"), ("ubuntu18.04", "nfs")])
+def test_an_undisturbed_replay_is_equal(system: str, group: str, replay_job: RealJob) -> None:
+    """One of them has a merged /usr."""
+    reference = by_dpkg(replay_job, system, group)
+    job = replay_job(system, group)
+    before = look(job)
+    done = job.run()
+    conclude(job, judge(job, done, before, says=REPLAYED))
+    assert_equal(job, reference, done.stdout + done.stderr)
+
+
+def test_a_user_namespace(product_root: Callable[..., Path], real_cache: CacheFolder, state: Path) -> None:
+    """Root there is another user of this machine, and has no rights over what is mounted."""
+    root = product_root(SYSTEM)
+    cache = recorded(real_cache, SYSTEM, RECORDED[SYSTEM], root, state)
+    with sandbox(root, binds={"/cache": cache.path}) as container:
+        done = container.run(["sh", "/cache/install_group.sh", GROUP], timeout=120)
+        assert REPLAYED in done.stdout, done
+        assert container.run(["dpkg", "--audit"], timeout=60).stdout == ""
+        container.run(["apt-get", "check"], timeout=60)

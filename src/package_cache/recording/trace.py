@@ -70,6 +70,9 @@ _OF_DPKG = (".dpkg-new", ".dpkg-tmp")
 _NOT_LEFT = ("/proc/", "/dev/fd/", "/var/lib/dpkg/tmp.ci/")
 """Where programs are run that are elsewhere, too: dpkg's new scripts become those in its info/."""
 
+_OF_INSTALLER = {"/usr/sbin/policy-rc.d": {"/bin/sh"}}
+"""What the installer writes, and takes away again: the interpreters, by path (installer/parts/services.sh)."""
+
 _TOO_BROAD = {"/etc"}
 """A folder in which every container has something else; and the root itself."""
 
@@ -358,7 +361,7 @@ def _interpreters(trace: Trace, parts: Iterable[Part], base: Tree, after: Tree) 
     left |= {path for path in found if _entries(path, base, after)}
     while left:
         path = left.pop()
-        names = {entry.interpreter for entry in _entries(path, base, after)}
+        names = {entry.interpreter for entry in _entries(path, base, after)} or _OF_INSTALLER.get(path, set())
         if not names or UNKNOWN in names:
             trace.unclear = trace.unclear or f"nobody can say what program the kernel started with {path}"
         new = names - found - {"", UNKNOWN}

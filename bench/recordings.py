@@ -29,7 +29,7 @@ from bench.tree_comparison import Entry, RuleFile, differences, entries
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import in_bytes
 from package_cache.cli.options import default_state, given_options
-from package_cache.errors import PackageCacheError
+from package_cache.errors import PackageCacheError, UsageError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.state import private_folder
 from package_cache.manifest.model import Where
@@ -91,19 +91,25 @@ def main(*, systems: str, groups: str, only_report: bool, output: Path) -> None:
         if lab_isolation() is not Isolation.ROOT_NAMESPACES:
             raise PackageCacheError("cannot compare here: file by file takes root", hint="do it as root")
         asked = groups.split(",")
+        if unknown := [group for group in asked if group not in GROUPS]:
+            raise UsageError(f"cannot record {', '.join(unknown)}: there are {', '.join(GROUPS)}")
         for system in (System.parse(name) for name in systems.split(",")):
             console.print(f"{system.name} ...")
             rows = [row for row in rows if row["system"] != system.name or row["group"] not in asked]
             for row in rows_of(system, {group: GROUPS[group] for group in asked}, state):
-                console.print(f"  {row['group']}: {row['result']}, {len(row['differences'])} differences {row['why']}")
-                rows.append(row)
-            rows.sort(key=lambda row: (common.place(common.SYSTEMS, row["system"]), list(GROUPS).index(row["group"])))
-            results = {"machine": machine_facts(state), "rows": rows}
-            write_atomically(output, json.dumps(results, indent=1).encode() + b"\n")
+                console.print(f"  {row['group']}: {row['result']}, {row['differing']} differences {row['why']}")
+                rows = sorted([*rows, row], key=_place)
+                results = {"machine": machine_facts(state), "rows": rows}
+                write_atomically(output, json.dumps(results, indent=1).encode() + b"\n")
     if output == RESULTS:
         write_between(DOCUMENT, BEGIN, END, report(json.loads(output.read_text(encoding="utf-8"))))
     console.print(summary(rows))
     sys.exit(1 if any(row["differing"] or row["result"] == "failed" for row in rows) else 0)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[tuple[int, str], int]:
+    """Return the order of a row: by the systems, then by the groups."""
+    return common.place(common.SYSTEMS, row["system"]), list(GROUPS).index(row["group"])
 
 
 def rows_of(system: System, groups: Mapping[str, str], state: Path) -> Iterator[dict[str, Any]]:

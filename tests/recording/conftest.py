@@ -11,9 +11,8 @@ from tests.support.debs import make_deb
 from tests.tiers import ROOT
 
 from package_cache.cache.description import DescribedGroup, Description
-from package_cache.cache.layout import CacheFolder
-from package_cache.filesystem.paths import sha256_of, text_digest
-from package_cache.installer import install_group
+from package_cache.cache.layout import INSTALLER, CacheFolder
+from package_cache.filesystem.paths import sha256_of
 from package_cache.manifest.model import Rule, Where
 from package_cache.recording.model import Outcome, RecordOrder
 from package_cache.recording.record import record
@@ -50,15 +49,20 @@ class Recorded:
             size = sum(own.values())
             groups.append(DescribedGroup(name, ROOT, ("amd64",), (name,), "original", len(own), size, files))
             sizes |= own
-        description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", text_digest(install_group()))
+        description = Description("2020-01-01T00:00:00Z", "a test", "", "", "", sha256_of(self.cache.path / INSTALLER))
         description.with_groups(groups, sizes).write(CacheFolder(self.cache.path))
 
     def record(
-        self, root: Path, *groups: str, rules: Sequence[Rule] = (), sets: Sequence[Sequence[str]] = ()
+        self,
+        root: Path,
+        *groups: str,
+        rules: Sequence[Rule] = (),
+        sets: Sequence[Sequence[str]] = (),
+        name: str = "a root",
     ) -> dict[str, Outcome]:
         """Record groups in a root; return what came of each, by its name and those before it."""
         order = RecordOrder(
-            CacheFolder(self.cache.path), groups, tuple(map(tuple, sets)), (("a root", Where(root=root)),),
+            CacheFolder(self.cache.path), groups, tuple(map(tuple, sets)), ((name, Where(root=root)),),
             (*rules, *own_rules()), self.folder / "state",
         )  # fmt: skip
         [image] = record(order).images

@@ -1,18 +1,29 @@
 """`record`, from installing to the proof, and what the installer does with its recordings."""
 
+import os
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.installer.conftest import OpenRoom, open_room
 from tests.installer.synthetic import Room, SyntheticCache
 from tests.recording.conftest import Recorded
+from tests.support.busybox import tree
 from tests.support.debs import make_deb
+from tests.support.roots import mounts_that_may_be_ours
 from tests.tiers import ROOT
 
+from package_cache.errors import CacheError
 from package_cache.manifest.model import Rule, RuleKind
+from package_cache.process import run
+from package_cache.recording import installation
 from package_cache.recording.model import Outcome, OutcomeKind
 
 __all__ = ["open_room"]
+
+MakeRoot = Callable[[str], Path]
 
 KEY = 'umask 077; head -c 20 /dev/urandom | sha256sum >"$1"'
 MAKE = "(umask 077; head -c 20 /dev/urandom | sha256sum >{})"
@@ -97,10 +108,9 @@ def packages(folder: Path) -> Recorded:
 
 
 @pytest.fixture(scope="module")
-def outcomes(packages: Recorded, product_root: object) -> dict[str, Outcome]:
+def outcomes(packages: Recorded, product_root: MakeRoot) -> dict[str, Outcome]:
     """What came of recording them."""
-    root = product_root(ROOT)  # type: ignore[operator]
-    return packages.record(root, rules=RULES, sets=[["good", "later"]])
+    return packages.record(product_root(ROOT), rules=RULES, sets=[["good", "later"]])
 
 
 def test_what_comes_of_each(outcomes: dict[str, Outcome]) -> None:
@@ -199,3 +209,131 @@ def test_what_was_read_looked_for_or_listed_must_be_the_same(
     assert (done.status, done.result["method"]) == (0, "dpkg")
     assert done.result["replay"] == "/etc/looked-for is there"
     assert room.sh("cat /etc/good.found") == "yes\n"
+
+
+def test_nothing_is_done_again(
+    packages: Recorded, outcomes: dict[str, Outcome], product_root: MakeRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(packages.cache.path)
+    monkeypatch.setattr(installation, "disposable_root", None)
+    recorded = [name for name, outcome in outcomes.items() if outcome.kind is OutcomeKind.RECORDED]
+    again = packages.record(product_root(ROOT), "good", "later", rules=RULES, sets=[["good", "later"]])
+    assert {name: outcome.kind for name, outcome in again.items()} == dict.fromkeys(recorded, OutcomeKind.UNCHANGED)
+    # Another image with the same status of dpkg has the same recording.
+    again = packages.record(product_root(ROOT), "later", rules=RULES, name="another image")
+    assert again["later"].kind is OutcomeKind.UNCHANGED
+    assert again["later"].recording == outcomes["later"].recording
+    assert tree(packages.cache.path) == before
+
+
+@pytest.mark.parametrize("moment", range(1, 4))
+def test_an_interruption_leaves_the_cache_as_it_was(
+    recorded: Recorded, product_root: MakeRoot, moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded.package("small", "echo 1 >/usr/share/small")
+    recorded.describe()
+    before, mounts = tree(recorded.cache.path), mounts_that_may_be_ours()
+    temporary = recorded.folder / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    install = installation._install
+    calls = []
+
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        install(*arguments, **options)
+        calls.append(arguments)
+        if len(calls) == moment:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(installation, "_install", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        recorded.record(product_root(ROOT))
+    assert tree(recorded.cache.path) == before
+    assert list(temporary.iterdir()) == []
+    assert mounts_that_may_be_ours() == mounts
+
+
+def test_a_cache_with_an_older_installer(recorded: Recorded, product_root: MakeRoot) -> None:
+    recorded.package("small", "echo 1 >/usr/share/small")
+    installer = recorded.cache.path / "install_group.sh"
+    installer.write_text(installer.read_text().replace("--no-replay", "--no-such"))
+    recorded.describe()
+    with pytest.raises(CacheError, match="its installer is an older one, which knows no recordings"):
+        recorded.record(product_root(ROOT))
+
+
+def test_a_group_that_is_there_already(recorded: Recorded, product_root: MakeRoot) -> None:
+    recorded.add("there", make_deb(recorded.folder / "debs", "grep", "1.0"), requests=["grep"])
+    recorded.describe()
+    outcome = recorded.record(product_root(ROOT))["there"]
+    assert (outcome.kind, outcome.why) == (OutcomeKind.REFUSED, "the image has all of its packages already")
+
+
+HOSTILE = {
+    "usr/bin/env": '#!/bin/sh\n/bin/touch /etc/by-env\nexec "$@"\n',
+    "usr/local/sbin/sleep": "#!/bin/sh\n/bin/touch /etc/by-sleep\n",
+}
+"""Programs that neither the installer nor these packages run."""
+
+
+def hostile_root(recorded: Recorded, root: Path, files: Mapping[str, str]) -> Path:
+    """Return a copy of a root with other files."""
+    copy = recorded.folder / "root"
+    run(["cp", "-a", "--reflink=auto", str(root), str(copy)])
+    owner = root.stat()
+    for name, text in files.items():
+        path = copy / name
+        missing = [folder for folder in path.parents if not folder.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+        for each in (path, *missing):
+            os.chown(each, owner.st_uid, owner.st_gid)
+    return copy
+
+
+def test_programs_of_a_hostile_image_that_no_honest_one_has(
+    recorded: Recorded, product_root: MakeRoot, open_room: OpenRoom
+) -> None:
+    """Whatever they do: the recording fits no honest image with the same status of dpkg."""
+    root = hostile_root(recorded, product_root(ROOT), HOSTILE)
+    with (root / "bin/bash").open("ab") as file:
+        file.write(b"\0")
+    recorded.add("quiet", make_deb(recorded.folder / "debs", "quiet", files={"/usr/share/quiet": "x"}))
+    script = {"postinst": "#!/bin/bash\necho 1 >/usr/share/bashed\n"}
+    recorded.add("bashed", make_deb(recorded.folder / "debs", "bashed", scripts=script))
+    recorded.describe()
+    made = recorded.record(root)
+    room = open_room(recorded.cache)
+    for name, reason in (("quiet", None), ("bashed", "/bin/bash is not the file")):
+        assert made[name].kind is OutcomeKind.RECORDED
+        done = room.install("--dry-run", name)
+        assert (done.result.get("replay") or "").startswith(reason or ""), name
+        assert (done.result["method"] == "replay") == (reason is None), done.result
+    room.install("quiet")
+    assert room.sh("ls /etc/by-* 2>/dev/null", check=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("var/lib/package-cache/1-2/replay", "/var/lib/package-cache/1-2 is of an installation that did not end"),
+        ("run/flag", ""),
+    ],
+)
+def test_what_a_hostile_image_has_in_ignored_folders(
+    recorded: Recorded, product_root: MakeRoot, open_room: OpenRoom, place: str, why: str
+) -> None:
+    root = hostile_root(recorded, product_root(ROOT), {place: "evil\n"})
+    recorded.package("flagged", "[ ! -e /run/flag ] || cat /run/flag >/etc/flagged")
+    recorded.describe()
+    outcome = recorded.record(root)["flagged"]
+    assert outcome.why.startswith(why)
+    assert (outcome.kind is OutcomeKind.RECORDED) == (not why)
+    if not why:
+        room = open_room(recorded.cache)
+        assert (
+            room.install("flagged").result["replay"] == "/run/flag is not the file that was there when it was recorded"
+        )
+        assert room.sh("ls /etc/flagged", check=False) == ""

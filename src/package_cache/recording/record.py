@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from package_cache.cache.checked_files import GroupContents, read_group
+from package_cache.cache.checked_files import GroupContents, read_group, read_installer
 from package_cache.cache.description import DescribedGroup, read_description
 from package_cache.cache.recordings import (
     Recording,
@@ -16,7 +16,7 @@ from package_cache.cache.recordings import (
     publish_recordings,
 )
 from package_cache.check.target import MakeRoot, SeenSystem, opened
-from package_cache.errors import PackageCacheError, UsageError, unforeseen
+from package_cache.errors import CacheError, PackageCacheError, UsageError, unforeseen
 from package_cache.escaping import visible_line
 from package_cache.events import Listener, Step, ignore
 from package_cache.manifest.model import Where
@@ -37,7 +37,9 @@ def record(order: RecordOrder, listener: Listener = ignore) -> RecordResult:
     `ToolMissingError`.
     """
     need_tools("apt-get", "dpkg-deb", "strace", "tar", "taskset", *containers())
-    read_description(order.cache)
+    if b"--no-replay" not in read_installer(order.cache, read_description(order.cache)):
+        older = "its installer is an older one, which knows no recordings"
+        raise CacheError(f"cannot record with the cache in {order.cache.path}: {older}", hint="build the cache again")
     images = []
     for name, where in order.images:
         try:

@@ -63,6 +63,8 @@ class Recorder:
         uncounted = _LDCONFIG if anew and anew.kind is RuleKind.REGENERATE else ()
         with installation(self.subject, name, OTHER, after=self.after, uncounted=uncounted) as (watched, _, _):
             pass
+        if not watched.packages:
+            raise NotRecordable("the image has all of its packages already")
         with installation(self.subject, name, PLAIN, after=self.after) as (plain, container, _):
             recording, file, classes, allowed = self._written(plain, watched, container)
         seconds = self._prove(recording, file, plain, classes, allowed)

@@ -270,7 +270,8 @@ def test_a_group_that_is_there_already(recorded: Recorded, product_root: MakeRoo
 
 
 HOSTILE = {
-    "usr/bin/env": '#!/bin/sh\n/bin/touch /etc/by-env\nexec "$@"\n',
+    "usr/bin/env": "#!/bin/sh\n/bin/touch /etc/by-env\n"
+    'while [ "$1" != "${1#*=}" ]; do export "$1"; shift; done\nexec "$@"\n',
     "usr/local/sbin/sleep": "#!/bin/sh\n/bin/touch /etc/by-sleep\n",
 }
 """Programs that neither the installer nor these packages run."""

@@ -305,7 +305,7 @@ KILLS = {
 }
 KILLED_INSIDE = {
     "in the middle of unpacking": (
-        'check "the recording"\n',
+        'check "the recording" 2\n',
         '[ -z "${PACKAGE_CACHE_KILL-}" ] || kill -KILL ${PACKAGE_CACHE_RUN%-*} 0\n',
     ),
     **{
@@ -359,7 +359,7 @@ def test_a_kill_and_plain_dpkg(
 def test_a_signal(where: str, sign: str, cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
     wait = "touch /root/there; sleep 1; "
     if where == "unpacking":
-        change_installer(cache, 'check "the recording"\n', f'{wait}check "the recording"\n')
+        change_installer(cache, 'check "the recording" 2\n', f'{wait}check "the recording" 2\n')
     else:
         perl = 'system("touch /root/there; sleep 1") if $. == 4;'
         change_installer(
@@ -411,7 +411,7 @@ def test_dpkg_is_locked_while_it_replays(
     cache: SyntheticCache, recording: Recording, debs: Path, open_room: OpenRoom
 ) -> None:
     wait = "touch /root/there; until [ -e /root/go ]; do sleep 0.1; done; "
-    change_installer(cache, 'check "the recording"\n', f'{wait}check "the recording"\n')
+    change_installer(cache, 'check "the recording" 2\n', f'{wait}check "the recording" 2\n')
     room = open_room(cache, binds={"/debs": debs})
     process = room.start(["sh", "/cache/install_group.sh", "tools"], until="/root/there")
     assert "lock" in room.sh("dpkg -i /debs/needed_*.deb 2>&1; :")
@@ -429,7 +429,7 @@ def test_the_lock_outlives_a_killed_shell_while_tar_works(
     cache: SyntheticCache, recording: Recording, debs: Path, open_room: OpenRoom
 ) -> None:
     wait = "touch /root/there; until [ -e /root/go ]; do sleep 0.1; done; "
-    change_installer(cache, 'check "the recording"\n', f'{wait}check "the recording"\n')
+    change_installer(cache, 'check "the recording" 2\n', f'{wait}check "the recording" 2\n')
     room = open_room(cache, binds={"/debs": debs})
     script = "echo $$ >/root/pid; exec sh /cache/install_group.sh tools"
     room.start(["sh", "-c", script], until="/root/there")
@@ -520,7 +520,7 @@ mount -t tmpfs tmpfs /m/run
 
 FILL = "[ -e /run/once ] || { touch /run/once; dd if=/dev/zero of=/full bs=64k 2>/dev/null; }"
 FULL = {
-    "while it unpacks": ('check "the recording"\n', f'{FILL}\ncheck "the recording"\n', 41),
+    "while it unpacks": ('check "the recording" 2\n', f'{FILL}\ncheck "the recording" 2\n', 41),
     "before the end": ("    replaying=finish\n", f"    {FILL}; replaying=finish\n", 0),
 }
 

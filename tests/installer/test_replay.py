@@ -256,6 +256,25 @@ def test_an_altered_package_is_seen_and_all_is_undone(
     assert room.map() == before
 
 
+@pytest.mark.parametrize("before", ["ldconfig", "rm -f /var/cache/ldconfig/aux-cache"])
+def test_what_ldconfig_notes_is_undone(
+    before: str, cache: SyntheticCache, recording: Recording, wanted: list[Path], open_room: OpenRoom
+) -> None:
+    folder = cache.path / "groups" / "tools-ubuntu18.04"
+    restate_recording(folder, recording.with_list("regenerate", ['/etc/wanted.key\tldconfig -X -C "$1"']))
+    room = open_room(cache)
+    room.sh(
+        f"{before}; mkdir -p /opt/lib; cp -L /lib/x86_64-linux-gnu/libz.so.1 /opt/lib; echo /opt/lib >>/etc/ld.so.conf"
+    )
+    seen = room.map()
+    file = cache.pool_file(wanted[0])
+    file.write_bytes(file.read_bytes() + b"\n")
+    done = room.install("tools")
+    assert (done.status, done.result["reason"]) == (31, "cache-damaged")
+    assert "this was undone, and dpkg installs" in done.out
+    assert room.map() == seen
+
+
 def test_tar_options_of_the_job(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
     done = open_room(cache).install("tools", env={"TAR_OPTIONS": "--exclude=*"})
     assert (done.status, done.result["method"]) == (0, "replay")

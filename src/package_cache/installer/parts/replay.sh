@@ -1,6 +1,8 @@
 # The replay: a recorded installation is unpacked beside what is here and put into place by renames, dpkg's status last. Until all
 # is there (the marker `ready` in the journal) any end gives back what was here before; from then on there is only forward.
 
+LDCONFIG_NOTES=/var/cache/ldconfig/aux-cache # written by ldconfig, which has no option against that
+
 # replay_groups: replay while a recording fits. Status 0: nothing is missing; 1: another process was quicker; 2: the rest is for dpkg.
 replay_groups() {
     local ended=''
@@ -48,11 +50,12 @@ replay() {
 # is_still_recorded: dpkg's status is that of the recording, now that nobody else can change it.
 is_still_recorded() { hash_status && [ "${status_hash}" = "${status_before}" ]; }
 
-# begin_replay: note what is about to be done, and keep apt's marks for an undo of all. 41 42
+# begin_replay: note what is about to be done, and keep apt's marks for an undo of all, and what ldconfig changes. 41 42
 begin_replay() {
     find_run
     replaying=begin
     set -- facts same new finish
+    [ ! -f "${LDCONFIG_NOTES}" ] || set -- "$@" "${LDCONFIG_NOTES}"
     [ -n "${recordings}" ] || [ ! -f "${APT_MARKS}" ] || set -- "$@" "${APT_MARKS}"
     # What is staged may be secret.
     (umask 077 && mkdir -p "${run}/staged" && cd "${stated}" && cp -p "$@" "${run}" && : >"${run}/replay") 2>/dev/null ||
@@ -154,7 +157,7 @@ while (<$list>) {
 undo_replay() {
     [ -z "${hashers}" ] || kill ${hashers} 2>/dev/null
     hashers=
-    case ${replaying} in unpack) remove_new "${run}" || return ;; *) ;; esac
+    case ${replaying} in unpack) { remove_new "${run}" && restore_notes "${run}"; } || return ;; *) ;; esac
     [ -n "${recordings}" ] || baseline=$(print_state) # folders have other times
     leave_replay
 }
@@ -178,6 +181,15 @@ for my $p (reverse <$list>) {
 }
 exit $stays;
 '
+
+# restore_notes FOLDER: as they were before a journal's commands ran; which may have been the first to write any. Status 1: it failed.
+restore_notes() {
+    if [ -f "$1/${LDCONFIG_NOTES##*/}" ]; then
+        said=$(mv -f "$1/${LDCONFIG_NOTES##*/}" "${LDCONFIG_NOTES}" 2>&1)
+    else
+        said=$(rm -f "${LDCONFIG_NOTES}" 2>&1)
+    fi
+}
 
 # end_replay: it is done: add what it brought to what this call brings.
 end_replay() {

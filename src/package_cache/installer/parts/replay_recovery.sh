@@ -18,7 +18,7 @@ recover_replay() {
         "${status_after}") finish_replay "$1" rest || fail_replay "${said}" ;;
         "${status_before}")
             if [ ! -e "$1/ready" ]; then
-                remove_new "$1" || fail_replay "${said}"
+                { remove_new "$1" && restore_notes "$1"; } || fail_replay "${said}"
             elif is_untouched "$1"; then
                 finish_replay "$1" || fail_replay "${said}"
             fi

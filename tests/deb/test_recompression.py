@@ -107,7 +107,7 @@ def test_what_is_no_package_is_refused(how: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob(".new-*")) == []
 
 
-def test_acompressor_that_loses_a_byte_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compressor_that_loses_a_byte_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right = recompression.compressor
 
     class Forgetful:

@@ -250,6 +250,12 @@ def test_files_that_are_gone_when_they_are_named() -> None:
     assert trace.listed == {"/srv/dd"}
 
 
+def test_a_process_that_cannot_be_watched() -> None:
+    unclear = by_hand("100 clone(child_stack=NULL, flags=CLONE_UNTRACED|SIGCHLD) = 101").unclear
+    assert unclear == "dpkg itself started a process that cannot be watched"
+    assert by_hand("100 clone(child_stack=NULL, flags=SIGCHLD) = 101").unclear == ""
+
+
 def test_another_root_cannot_be_followed() -> None:
     assert by_hand('100 chroot("/") = 0').unclear == ""
     assert by_hand('100 chroot("/srv") = -1 EPERM (Operation not permitted)').unclear == ""
@@ -259,7 +265,7 @@ def test_another_root_cannot_be_followed() -> None:
 # What of this a recording depends on.
 
 
-def file(content: str = "x", interpreter: str = "") -> Entry:
+def file(content: str = "x", interpreter: str = UNKNOWN) -> Entry:
     return Entry(Kind.FILE, 0o755, 0, 0, 0, 1, content, interpreter=interpreter)
 
 
@@ -270,9 +276,9 @@ def link(target: str) -> Entry:
 FOLDER = Entry(Kind.FOLDER, 0o755, 0, 0, 0)
 BASE: Tree = {
     **dict.fromkeys(("/", "/bin", "/usr", "/usr/bin", "/lib", "/etc", "/etc/a.d", "/tmp", "/var"), FOLDER),
-    "/usr/bin/env": file(interpreter="/lib/ld.so"), "/lib/ld.so": link("ld-2.so"), "/lib/ld-2.so": file(),
+    "/usr/bin/env": file(interpreter="/lib/ld.so"), "/lib/ld.so": link("ld-2.so"), "/lib/ld-2.so": file(interpreter=""),
     "/bin/sh": link("dash"), "/bin/dash": file(interpreter="/lib/ld.so"), "/bin/perl": file(interpreter="/lib/ld.so"),
-    "/etc/a.d/one": file(), "/etc/passwd": file(), "/bin/loop": link("loop"), "/bin/data": file(interpreter=UNKNOWN),
+    "/etc/a.d/one": file(), "/etc/passwd": file(), "/bin/loop": link("loop"), "/bin/data": file(),
 }  # fmt: skip
 
 
@@ -324,6 +330,8 @@ def test_what_only_looked_does_not_count() -> None:
     look = '101 openat(AT_FDCWD</>, "/etc/passwd", O_RDONLY) = 3</etc/passwd>'
     temporary = '101 openat(AT_FDCWD</>, "/tmp/x", O_WRONLY|O_CREAT, 0600) = 3</tmp/x>'
     assert "/etc/passwd" not in needs(fork, look, temporary).read
+    program = '101 execve("/bin/perl", ["perl"], 0x1 /* 3 vars */) = 0'
+    assert "/bin/perl" in needs(fork, program, look, temporary).read, "it could change things unseen"
     for line in (
         '101 mkdir("/etc/new", 0777) = 0',
         "101 kill(100, SIGSTOP) = 0",

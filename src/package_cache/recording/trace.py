@@ -143,6 +143,8 @@ def read_trace(lines: Iterable[bytes], installer: str, uncounted: Collection[str
         if call.name == _EXIT:
             processes.known.pop(call.pid, None)
         elif call.name in _STARTS and call.succeeded:
+            if process and b"CLONE_UNTRACED" in call.arguments:
+                trace.unclear = f"{process.program or 'dpkg itself'} started a process that cannot be watched"
             processes.start(int(call.result), process, call.arguments)
         elif process is not None:
             _note(trace, process, call, uncounted)
@@ -313,17 +315,24 @@ class Dependence:
 def dependence(trace: Trace, base: Tree, after: Tree, is_ignored: Callable[[str], bool]) -> Dependence:
     """Return what of the tree before the installation counted, but for ignored paths.
 
-    What a path leads to afterwards counts, too: the installation may have made the links in it. A part that changed
-    nothing else than ignored paths, such as the one that asks apt for the plan, does not count.
+    What a path leads to afterwards counts, too: the installation may have made the links in it. Of a part that changed
+    nothing else than ignored paths, such as the one that asks apt for the plan, only the programs and libraries count:
+    others could change what follows by a system call that strace does not know.
     """
     parts = [part for part in trace.parts if part.matters(is_ignored)]
+    programs = {
+        (path, follow)
+        for part in trace.parts
+        for path, follow in part.read
+        if any(entry.interpreter != UNKNOWN for entry in _entries(path, base))
+    }
     read: set[str] = set()
     seen: set[str] = set()
     absent: set[str] = set()
-    started = {(path, True) for path in _interpreters(trace, parts, base, after)}
+    started = {(path, True) for path in _interpreters(trace, base, after)}
     for paths, found in (
         *((part.read, read) for part in parts),
-        (started, read),
+        (started | programs, read),
         *((part.seen, seen) for part in parts),
     ):
         for path, follow in paths:
@@ -350,14 +359,14 @@ def dependence(trace: Trace, base: Tree, after: Tree, is_ignored: Callable[[str]
     return Dependence(*kept)
 
 
-def _interpreters(trace: Trace, parts: Iterable[Part], base: Tree, after: Tree) -> set[str]:
+def _interpreters(trace: Trace, base: Tree, after: Tree) -> set[str]:
     """Return what the kernel started beside the programs of the trace, which no system call asks for.
 
     It cannot be known of a program that is not there any more; `unclear` of the trace says so then.
     """
     scripts = (path for path, entry in after.items() if _SCRIPT.fullmatch(path) and base.get(path) != entry)
     found = {after[path].interpreter for path in scripts} - {"", UNKNOWN}
-    left = {path for part in parts for path in part.executed if not path.startswith(_NOT_LEFT)}
+    left = {path for part in trace.parts for path in part.executed if not path.startswith(_NOT_LEFT)}
     left |= {path for path in found if _entries(path, base, after)}
     while left:
         path = left.pop()

@@ -58,6 +58,7 @@ mkdir -p /var/log/good /run/good /var/lib/good
 echo "$(date)" >/var/log/good.log; echo "$$" >/run/good/pid
 echo generated >/usr/share/good/one; ln /usr/share/good/one /usr/share/good/two
 ln -s ../good/one /usr/share/good/link
+ln /usr/share/good/data /usr/share/good/a-second-name
 date +%s%N >/var/lib/good/a.time
 ("""
     + KEY.replace('"$1"', "/etc/good.key")

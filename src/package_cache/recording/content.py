@@ -80,7 +80,7 @@ def content(observed: Observed, classes: Classes, payload: Mapping[str, Brought]
         else:
             _sort(found, path, entry, payload.get(path), upgraded, is_new=old is None)
     found.replaced = [path for path in found.replaced if path not in found.modes]
-    _separate_links(found, payload)
+    _separate_links(found, observed.after, payload)
     return found
 
 
@@ -103,10 +103,16 @@ def _sort(
         found.in_place.append(path)
 
 
-def _separate_links(found: Content, payload: Mapping[str, Brought]) -> None:
-    """A hard link is unpacked from a package only together with the file that it links to."""
+def _separate_links(found: Content, after: Tree, payload: Mapping[str, Brought]) -> None:
+    """A hard link is unpacked from a package only together with the file that it links to, and with all other links."""
     unpacked = set(found.unpacked)
-    alone = [path for path in found.unpacked if payload[path].entry.twin and payload[path].entry.twin not in unpacked]
+    linked = {after[path].twin or path for path in found.in_place if after[path].kind is Kind.FILE}
+    alone = [
+        path
+        for path in found.unpacked
+        if (after[path].twin or path) in linked
+        or (payload[path].entry.twin and payload[path].entry.twin not in unpacked)
+    ]
     found.unpacked = [path for path in found.unpacked if path not in alone]
     found.in_place += alone
 

@@ -245,11 +245,3 @@ for (0, 1) { # for two processes, of as many bytes as the other
 }
 for (lines("regenerate")) { my ($p, $command) = split(/\t/, $_, 2); path($p); length($command) or malformed($_) }
 '
-
-# foresee_replay: for --dry-run, set `foreseen` to the image of the recording that would be replayed first. Of another root only
-# dpkg's status is looked at.
-foresee_replay() {
-    find_recording && read_recording || return 2
-    [ -n "${root}" ] || check_state || return
-    foreseen=${recorded_image}
-}

@@ -16,6 +16,14 @@ replay_groups() {
 }
 is_all_replayed() { set -- ${groups} && set -- $# ${replayed} && [ "$1" = "$(($# - 1))" ]; }
 
+# foresee_replay: for --dry-run, set `foreseen` to the image of the recording that would be replayed first. Of another root only
+# dpkg's status is looked at.
+foresee_replay() {
+    find_recording && read_recording || return 2
+    [ -n "${root}" ] || check_state || return
+    foreseen=${recorded_image}
+}
+
 # replay: one recording. Status 1: another process was quicker; 2: it is not used, or was undone. 31 41 42 50
 replay() {
     local came=''

@@ -64,17 +64,29 @@ def in_finish(part: int) -> Point:
     return Point(f"at {part} percent of the actions of the end", ACTS, perl + ACTS, is_final=True)
 
 
+UNDOES = "    next if !lstat($p);\n"
+
+
+def in_undo(number: int) -> Point:
+    """Return the point before one of the paths that an undo removes."""
+    perl = f"    our $count; if (++$count == {number}) {{ {STOP_PERL} }}\n"
+    return Point(f"at path {number} of the undo", UNDOES, perl + UNDOES)
+
+
+FAILING = Point("after the payload, which fails", 'for job in $jobs; do wait "$job" || ', "for job in none; do ")
+"""No point: what makes each replay fail when nearly all is unpacked."""
+
 RESIDUE, PAYLOAD = 'give "$recording" | take ', "give_all $new | take_all;"
 EARLY = [
     Point("before the lock", "    lock_dpkg\n    case $? in 0) ;; 1) return 1 ;; *) refuse"),
     Point("under the lock", "    check_state || { unlock_dpkg && return 2; }"),
-    Point("in the checks", '    found=$(cd / && sha256sum -c "${stated}/same"'),
+    Point("in the checks", "    hash_same 0 &\n    hash_same 1"),
     Point("after the checks", "    check_space\n    start_hashing\n    phase replay_check"),
     Point("before the journal", "    begin_replay\n    if ! unpack_recording"),
     Point("in the journal", ' && : >"${run}/replay")', f' && {{ {STOP}; }} && : >"${{run}}/replay")'),
     Point("after the journal", "    replaying=unpack\n"),
     *(after_bytes("in the residue", RESIDUE, size) for size in (1, 100_000, 700_000, 1_500_000, 2_100_000)),
-    Point("after the residue", 'check "the recording"\n'),
+    Point("after the residue", 'check "the recording" 2\n'),
     *(after_bytes("in the payload", PAYLOAD, size) for size in (1, 300_000, 2_000_000, 5_000_000, 7_000_000)),
     Point("before the regenerated files", 'while IFS="$tab" read -r path command; do\n    mkdir -p'),
     Point("in the regenerated files", 'if [ -n "$over" ]; then'),
@@ -106,6 +118,11 @@ def run_to(job: Job, point: Point) -> "Popen[str]":
 def go_on(job: Job) -> None:
     """Let what stopped at its point go on."""
     job.room.container.path(GO).touch()
+
+
+def stop_again(job: Job) -> None:
+    """Let the next run stop at its point as well."""
+    job.room.sh(f"rm -f {THERE} {GO}")
 
 
 _references: dict[tuple[str, str, str], State] = {}

@@ -1,5 +1,6 @@
 """Containers, caches and variables that are not as where it was recorded: a replay is equal, or dpkg installs."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from tests.faults.conftest import RECORDED, RealJob
 from tests.faults.fault import FAILED, Fault, inject
-from tests.faults.judge import conclude, judge
+from tests.faults.judge import Terms, conclude, judge
 from tests.faults.recorded import recorded
 from tests.faults.replay import GROUP, NOT_USED, REPLAYED, SYSTEM, assert_equal, by_dpkg
 from tests.faults.spread import spread
@@ -39,7 +40,7 @@ CONDITIONS = [
     noticed("another user", "useradd -r another", "/etc/gshadow- is there"),
     noticed("another group", "echo another:x:777: >>/etc/group", f"/etc/group {OTHER_FILE}"),
     noticed("the same user", "useradd -r -u 777 -d /run/sshd -s /usr/sbin/nologin sshd", "/etc/"),
-    noticed("a diversion", "dpkg-divert --local --rename --add /usr/bin/scp >/dev/null",
+    noticed("a diversion", "dpkg-divert --local --rename --add /usr/bin/ssh-keyscan >/dev/null",
             f"/var/lib/dpkg/diversions {OTHER_FILE}"),
     noticed("a mode that the user wants", "dpkg-statoverride --add root root 700 /usr/bin/scp",
             f"/var/lib/dpkg/statoverride {OTHER_FILE}"),
@@ -55,17 +56,18 @@ CONDITIONS = [
 
 TRAPS = [
     Fault("options of tar", says=REPLAYED, env={"TAR_OPTIONS": "--exclude=*"}),
-    Fault("a library of the user", "cp -L /lib/x86_64-linux-gnu/libz.so.1 /usr/local/lib/libmine.so.1", says=REPLAYED),
+    Fault("a library of the user", "cp -L /lib/x86_64-linux-gnu/libz.so.1 /usr/local/lib/libz.so.1", says=REPLAYED),
     Fault("libraries of the user without ldconfig", "echo /opt/lib >/etc/ld.so.conf.d/mine.conf; mkdir -p /opt/lib; "
           "cp -L /lib/x86_64-linux-gnu/libz.so.1 /opt/lib/libz.so.1", says=REPLAYED),
     noticed("users that are mounted", "mount --bind /etc/passwd /etc/passwd", "/etc/passwd is a mount",
-            expected=FAILED, heal="umount -l /etc/passwd"),
+            expected=FAILED, heal="umount -l /etc/passwd", writes=["/etc/.pwd.lock", "/etc/passwd+"]),
     noticed("the cache of libraries, mounted", "mount --bind /etc/ld.so.cache /etc/ld.so.cache",
-            "/etc/ld.so.cache is a mount"),
+            "/etc/ld.so.cache is a mount", expected=FAILED, heal="umount -l /etc/ld.so.cache",
+            writes=["/etc/ld.so.cache~"], cannot_be_undone="no trigger of libc-bin can replace a mount"),
     noticed("dpkg's folder, mounted", "cp -a /var/lib/dpkg /own-d; mount --bind /own-d /var/lib/dpkg",
             "/var/lib/dpkg/alternatives is on another mount than /var/lib/package-cache"),
-    noticed("tar of busybox", "cp -p /bin/tar /usr/local/bin/tar; cp /busybox /bin/tar",
-            "there is no GNU tar of version 1.28 or later here", UNREAD),
+    noticed("tar of busybox", "cp -p /bin/tar /bin/gtar; cp /busybox /bin/tar",
+            "there is no GNU tar of version 1.28 or later here", UNREAD, expected=FAILED, heal="mv /bin/gtar /bin/tar"),
     noticed("no perl where it is looked for", "mv /usr/bin/perl /usr/bin/perl5; ln -s /nowhere /usr/bin/perl",
             "there is no /usr/bin/perl here", UNREAD, expected=FAILED, heal="mv /usr/bin/perl5 /usr/bin/perl"),
 ]  # fmt: skip
@@ -103,7 +105,7 @@ ALTERED = [
     damaged("a recording's lists", byte(RECORDING, "200"), ITS_RELEASE),
     damaged("a recording's files", byte(RECORDING, "$(($(stat -c %s $f) - 1000))"), ITS_RELEASE),
     damaged("a recording that is cut short", f"truncate -s -1000 {RECORDING}", ITS_RELEASE),
-    damaged("a recording that is empty", f"f=$(echo {RECORDING}); : >$f", ITS_RELEASE),
+    damaged("a recording that is empty", f"f=$(echo {RECORDING}); : >$f", "is empty"),
     damaged("a recording with more", f"f=$(echo {RECORDING}); echo more >>$f", ITS_RELEASE),
     damaged("a Release of another recording",
             f"sed -i '/recording[.]amd64/s/[0-9a-f]\\{{64\\}}/{'0' * 64}/' /own/groups/*/Release", ITS_RELEASE),
@@ -135,6 +137,36 @@ def test_a_trap(fault: Fault, replay_job: RealJob) -> None:
 @pytest.mark.parametrize("fault", spread([FILES_CUT, *ALTERED], 4), ids=str)
 def test_an_altered_cache(fault: Fault, replay_job: RealJob) -> None:
     inject(replay_job(SYSTEM, GROUP, own_cache=True), fault)
+
+
+PARTS = 100
+STATE = """f=/cache/groups/{group}-{system}/recording.amd64.$(sha256sum </var/lib/dpkg/status | cut -c1-64).deb
+dpkg-deb --ctrl-tarfile $f | tar -xOf - ./state"""
+KEPT = ("/var/lib/dpkg/status", "/var/lib/dpkg/updates")
+"""Another status has no recording, and an entry in the other one has a meaning for dpkg."""
+OTHERWISE = {
+    "a": "mkdir -p $(dirname {0}); : >{0}",
+    "l": "t=$(readlink {0}); ln -sfn $(case $t in /*) echo /.$t ;; *) echo ./$t ;; esac) {0}",
+    "f": "[ $(stat -c %A {0} | cut -c6) = w ] && chmod g-w {0} || chmod g+w {0}",
+    "d": "[ $(stat -c %A {0} | cut -c6) = w ] && chmod g-w {0} || chmod g+w {0}",
+    "n": ": >{0}/.mine",
+}
+"""By kind of a condition, what makes it untrue and disturbs dpkg least."""
+
+
+@pytest.mark.parametrize("part", spread(range(PARTS), 2))
+def test_each_recorded_condition_is_checked(part: int, replay_job: RealJob) -> None:
+    job = replay_job(SYSTEM, GROUP)
+    lines = [line.split("\t") for line in job.room.sh(STATE.format(group=GROUP, system=SYSTEM)).splitlines()]
+    lines = [line for line in lines if line[-1] not in KEPT]
+    kind, *_, path = lines[part * (len(lines) - 1) // (PARTS - 1)]
+    job.room.sh(OTHERWISE[kind].format(shlex.quote(path)))
+    before = look(job)
+    job.options = "--verbose"
+    done = job.run()
+    terms = Terms(writes=[path, f"{path}/.mine"])
+    status = judge(job, done, before, allowed=PERHAPS, says=REFUSED, terms=terms)
+    conclude(job, status, f"rm -rf {shlex.quote(path)}" if kind == "a" and status in FAILED else "")
 
 
 @pytest.mark.parametrize(("system", "group"), [("ubuntu18.04", "ssh"), ("debian12", "nfs"), ("ubuntu18.04", "nfs")])

@@ -2,12 +2,31 @@
 
 import itertools
 import signal
+from dataclasses import replace
 
 import pytest
-from tests.faults.conftest import RealJob
+from tests.faults.conftest import REQUESTS, RealJob
 from tests.faults.job import LIMIT, Job, Whom, send
-from tests.faults.judge import assert_nothing_left, assert_sane, conclude, is_true, judge
-from tests.faults.replay import EARLY, FINISH, GROUP, SYSTEM, Point, assert_equal, by_dpkg, go_on, run_to
+from tests.faults.judge import assert_nothing_left, assert_sane, conclude, is_true, judge, wait_until_quiet
+from tests.faults.replay import (
+    ACTS,
+    EARLY,
+    FAILING,
+    FINISH,
+    GO,
+    GROUP,
+    SYSTEM,
+    THERE,
+    Point,
+    assert_equal,
+    by_dpkg,
+    differing,
+    go_on,
+    in_finish,
+    in_undo,
+    run_to,
+    stop_again,
+)
 from tests.faults.spread import spread
 from tests.faults.state import State, look
 from tests.faults.verdicts import Verdict, verdict
@@ -31,7 +50,11 @@ def again(job: Job, before: State, reference: State) -> None:
 
 
 def apt_get(job: Job, before: State, reference: State) -> None:
-    """A plain apt-get, which knows nothing of us; then the command, which finds all there."""
+    """A plain apt-get, which knows nothing of us; then the command, which finds all there.
+
+    What was not killed has dpkg locked until it ends, as a dpkg would have: this apt-get does not wait for locks.
+    """
+    wait_until_quiet(job)
     script = APT_GET.format(group=GROUP, system=SYSTEM, requests=" ".join(job.requests))
     with verdict(Verdict.NO_FALLBACK):
         env = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -81,3 +104,69 @@ def test_a_kill_of_the_installer_alone(point: Point, replay_job: RealJob) -> Non
     done = ended(process, LIMIT)
     conclude(job, judge(job, done, before))
     assert_equal(job, reference, done.stdout + done.stderr)
+
+
+def kill(job: Job, point: Point) -> None:
+    """Kill all that runs when it has come to the point."""
+    process = run_to(job, point)
+    send(process, signal.SIGKILL, Whom.ALL)
+    go_on(job)
+    ended(process, LIMIT)
+    stop_again(job)
+    with verdict(Verdict.UNTRUE):
+        assert job.room.audit() == ""
+
+
+UNDOS = [(point, in_undo(number)) for point in EARLY[-8::3] for number in (1, 20, 150, 290, 296)]
+REDOS = [(in_finish(part), in_finish(part + more)) for part in (0, 25, 50, 75, 98) for more in (0, 1, 2)]
+TIDIED = [(FINISH[-4], point) for point in FINISH[-3:-1]]
+
+
+SECOND_KILLS = [(*pair, then) for pair, then in itertools.product([*UNDOS, *REDOS, *TIDIED], NEXT)]
+
+
+@pytest.mark.parametrize(("first", "second", "then"), spread(SECOND_KILLS, 1), ids=str)
+def test_a_kill_of_what_repairs_the_first_one(first: Point, second: Point, then: str, replay_job: RealJob) -> None:
+    def change(installer: str) -> str:
+        if first.line == second.line:
+            return first.stop(installer).replace(ACTS, second.stop(ACTS))
+        return first.stop(second.stop(installer))
+
+    reference = by_dpkg(replay_job)
+    job = replay_job(SYSTEM, GROUP, change=change)
+    before = look(job)
+    kill(job, first)
+    kill(job, second)
+    job.room.sh(f"touch {THERE} {GO}")
+    NEXT[then](job, before, reference)
+
+
+@pytest.mark.parametrize(("number", "then"), spread(list(itertools.product([20, 1, 150, 290, 296], NEXT)), 1))
+def test_a_kill_of_the_undo_of_a_replay_that_fails(number: int, then: str, replay_job: RealJob) -> None:
+    reference = by_dpkg(replay_job)
+    point = in_undo(number)
+    job = replay_job(SYSTEM, GROUP, change=lambda text: FAILING.stop(point.stop(text)))
+    before = look(job)
+    kill(job, point)
+    job.room.sh(f"touch {THERE} {GO}")
+    NEXT[then](job, before, reference)
+
+
+@pytest.mark.parametrize("point", spread([*EARLY, *FINISH[::4]], 1), ids=str)
+def test_a_kill_in_the_second_group_of_a_chain(point: Point, replay_job: RealJob) -> None:
+    states = []
+    for change in (str, point.stop):
+        job = replay_job(SYSTEM, "ssh", change=change)
+        job.options = "--no-replay" if change is str else ""
+        job.room.sh(f"touch {THERE} {GO}")
+        assert job.run().returncode == 0
+        job = replace(job, group="nfs", requests=REQUESTS["nfs"])
+        before = look(job)
+        if change is not str:
+            stop_again(job)
+            kill(job, point)
+            job.room.sh(f"touch {THERE} {GO}")
+        conclude(job, judge(job, job.run(), before))
+        states.append(look(job))
+    with verdict(Verdict.STRAY):
+        assert differing(states[0], states[1]) == []

@@ -220,10 +220,20 @@ def test_nothing_is_done_again(
     recorded = [name for name, outcome in outcomes.items() if outcome.kind is OutcomeKind.RECORDED]
     again = packages.record(product_root(ROOT), "good", "later", rules=RULES, sets=[["good", "later"]])
     assert {name: outcome.kind for name, outcome in again.items()} == dict.fromkeys(recorded, OutcomeKind.UNCHANGED)
-    # Another image with the same status of dpkg has the same recording.
-    again = packages.record(product_root(ROOT), "later", rules=RULES, name="another image")
-    assert again["later"].kind is OutcomeKind.UNCHANGED
-    assert again["later"].recording == outcomes["later"].recording
+    assert tree(packages.cache.path) == before
+
+
+def test_two_images_with_the_same_status(
+    packages: Recorded, outcomes: dict[str, Outcome], product_root: MakeRoot, tmp_path: Path
+) -> None:
+    before = tree(packages.cache.path)
+    [same] = packages.record(product_root(ROOT), "good", rules=RULES, name="another image").values()
+    assert (same.kind, same.recording) == (OutcomeKind.UNCHANGED, outcomes["good"].recording)
+    run(["cp", "-a", str(product_root(ROOT)), str(tmp_path / "root")])
+    (tmp_path / "root/etc/looked-for").touch()
+    [other] = packages.record(tmp_path / "root", "good", rules=RULES, name="a third image").values()
+    assert other.kind is OutcomeKind.REFUSED
+    assert other.why == "a root has the same packages and is recorded, but is another: /etc/looked-for is there"
     assert tree(packages.cache.path) == before
 
 

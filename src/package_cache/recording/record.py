@@ -104,7 +104,8 @@ class _Image:
 
     def _record(self, task: _Task, seen: SeenSystem, make_root: MakeRoot) -> Outcome:
         group = self._current(task.group)
-        if (there := self._there(group, task, seen)) is not None:
+        there = self._there(group, task, seen)
+        if there is not None and (there.image, there.digest) == (visible_line(self._name), seen.digest):
             return Outcome(task.group.name, task.after, OutcomeKind.UNCHANGED, there, rules=there.rules)
         what = " after ".join((task.group.name, *filter(None, (", ".join(task.after),))))
         self._listener(Step(f"recording {what} in {self._name}"))
@@ -114,7 +115,14 @@ class _Image:
                 message = f"cannot record in {self._name}: programs of {seen.architecture} are emulated here"
                 raise PackageCacheError(message, hint=f"record it on a machine of {seen.architecture}")
             self._subject = subject_of(self._name, make_root(isolation), isolation, self._order.cache)
-        recording, content_ = Recorder(self._subject, group, task.after, seen, self._rules).made()
+        recorder = Recorder(self._subject, group, task.after, seen, self._rules)
+        try:
+            if there is not None:
+                recorder.try_other(there)
+                return Outcome(task.group.name, task.after, OutcomeKind.UNCHANGED, there, rules=there.rules)
+            recording, content_ = recorder.made()
+        except PackageCacheError as error:  # such as a script that does not end
+            raise NotRecordable(error.message) from error
         publish_recordings(self._order.cache, group.group, {recording: content_})
         return Outcome(task.group.name, task.after, OutcomeKind.RECORDED, recording, rules=recording.rules)
 
@@ -124,13 +132,14 @@ class _Image:
         return read_group(self._order.cache, next(one for one in groups if one.folder == group.folder))
 
     def _there(self, group: GroupContents, task: _Task, seen: SeenSystem) -> Recording | None:
-        """Return a recording of the same inputs."""
+        """Return a recording of the same inputs, perhaps of another image with the same packages."""
         architecture = seen.architecture or ""
         status = hashlib.sha256(seen.status).hexdigest()
         digest = group_digest(group.files, architecture)
         for one in group.recordings:
             same = (one.architecture, one.after, one.group_digest) == (architecture, task.after, digest)
-            same = same and one.rules_digest == self._rules.digest and one.digest == seen.digest
-            if same and (one.image == visible_line(self._name) if task.after else one.status_before == status):
+            same = same and one.rules_digest == self._rules.digest
+            is_own = (one.image, one.digest) == (visible_line(self._name), seen.digest)
+            if same and (is_own if task.after else one.status_before == status):
                 return one
         return None

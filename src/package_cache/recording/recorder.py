@@ -70,6 +70,15 @@ class Recorder:
         seconds = self._prove(recording, file, plain, classes, allowed)
         return replace(recording, replayed_seconds=seconds), file
 
+    def try_other(self, recording: Recording) -> None:
+        """Replay the recording of an image with the same packages here. Raise `NotRecordable` if it does not apply."""
+        group = self.group.group
+        replaying = {group.folder: self.subject.cache.path / group.folder}
+        with installation(self.subject, group.name, PLAIN, after=self.after, replaying=replaying) as (_, _, result):
+            if result.get("method") != "replay":
+                why = result.get("replay") or "it does not apply"
+                raise NotRecordable(f"{recording.image} has the same packages and is recorded, but is another: {why}")
+
     def _written(
         self, plain: Observed, watched: Observed, container: Container
     ) -> tuple[Recording, bytes, Classes, set[str]]:

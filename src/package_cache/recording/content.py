@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from package_cache.manifest.model import RuleKind
@@ -213,12 +213,25 @@ def _finish(found: Content, after: Tree) -> Iterator[str]:
         yield f"own\t{_rights(after[path])}\t{path}"
     moved = found.moved
     first = [path for path in moved if not path.startswith(_DPKG)]
-    yield from (f"move\t{path}" for path in first)
+    yield from (f"move\t{path}" for path in looked_at_last(first))
     yield from (f"gone\t{path}" for path in reversed(found.gone))
     yield from (f"mode\t{_rights(after[path])}\t{path}" for path in found.modes)
     folders = [path for path in found.new if after[path].kind is Kind.FOLDER]
     yield from (f"time\t{after[path].time}\t{path}" for path in reversed(folders))
     yield from (f"move\t{path}" for path in moved[len(first) :])
+
+
+def looked_at_last(paths: Sequence[str]) -> list[str]:
+    """Return paths so that what scripts look for comes after what belongs to it.
+
+    A plain installation after a kill then makes both: a user is looked for in passwd, a key without `.pub`.
+    """
+    known = set(paths)
+    return sorted(paths, key=lambda path: path in _LOOKED_AT or f"{path}.pub" in known)
+
+
+_LOOKED_AT = ("/etc/passwd", "/etc/group")
+"""What programs that make users look at; the other files of users belong to it."""
 
 
 def _rights(entry: Entry) -> str:

@@ -77,6 +77,7 @@ recover() {
             end_run "${folder}"
         fi
     done
+    rmdir "${RUNS}" 2>/dev/null || : # an earlier run may have been killed right before it did this
 }
 
 # recover_run FOLDER: its space first. A dpkg that it started may still be at work: its lock is waited for. 40

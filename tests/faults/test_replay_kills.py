@@ -38,7 +38,10 @@ echo 'deb [trusted=yes] file:/cache groups/{group}-{system}/' >/etc/apt/sources.
 apt-get update && apt-get install -y --no-install-recommends {requests}
 """
 
-SCRIPTS_CAME_TWICE = ("/var/cache/debconf/config.dat", "/var/lib/ucf/hashfile.*", "/var/lib/ucf/registry.*")
+SCRIPTS_CAME_TWICE = (
+    *("/var/cache/debconf/config.dat", "/var/lib/ucf/hashfile.*", "/var/lib/ucf/registry.*"),
+    *("/etc/passwd-", "/etc/shadow-", "/etc/group-", "/etc/gshadow-"),
+)
 """What packages' scripts write otherwise where some of what they write is there already."""
 
 
@@ -119,7 +122,7 @@ def kill(job: Job, point: Point) -> None:
 
 UNDOS = [(point, in_undo(number)) for point in EARLY[-8::3] for number in (1, 20, 150, 290, 296)]
 REDOS = [(in_finish(part), in_finish(part + more)) for part in (0, 25, 50, 75, 98) for more in (0, 1, 2)]
-TIDIED = [(FINISH[-4], point) for point in FINISH[-3:-1]]
+TIDIED = [(FINISH[-4], FINISH[-2])]
 
 
 SECOND_KILLS = [(*pair, then) for pair, then in itertools.product([*UNDOS, *REDOS, *TIDIED], NEXT)]

@@ -275,6 +275,15 @@ def test_what_ldconfig_notes_is_undone(
     assert room.map() == seen
 
 
+def test_a_marker_that_cannot_be_written(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
+    line = '    refusal="there is no space in ${run}"\n'
+    change_installer(cache, line, f'    mkdir "${{run}}/ready"\n{line}')
+    done = open_room(cache).install("tools")
+    assert (done.status, done.err, done.result["method"]) == (0, "", "dpkg")
+    assert "there is no space in /var/lib/package-cache/" in done.out
+    assert "this was undone, and dpkg installs" in done.out
+
+
 def test_tar_options_of_the_job(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
     done = open_room(cache).install("tools", env={"TAR_OPTIONS": "--exclude=*"})
     assert (done.status, done.result["method"]) == (0, "replay")

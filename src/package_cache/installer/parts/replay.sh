@@ -84,7 +84,7 @@ unpack_recording() {
     hashers=
     [ -z "${bad}" ] || return
     refusal="there is no space in ${run}"
-    { : >"${run}/ready"; } 2>/dev/null
+    { true >"${run}/ready"; } 2>/dev/null # not `:`, whose failing redirection ends dash
 }
 
 # RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT NEW OTHER OVER. The new packages are unpacked by two pipes at once. The statuses

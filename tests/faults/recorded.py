@@ -4,9 +4,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.description import read_description
+from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.filesystem.paths import exclusive, text_digest
 from package_cache.installer import install_group
 from package_cache.manifest.model import Where
@@ -31,10 +33,16 @@ def recorded(cache: CacheFolder, system: str, groups: Sequence[str], root: Path,
             building = folder.with_name(f".new-{folder.name}")
             shutil.rmtree(building, ignore_errors=True)
             shutil.copytree(cache.path, building / "package_cache", copy_function=_link_package)
-            (building / "package_cache/install_group.sh").write_text(install_group())
+            _use_installer(CacheFolder(building / "package_cache"))
             _record(CacheFolder(building / "package_cache"), system, groups, root, state)
             building.rename(folder)
     return made
+
+
+def _use_installer(cache: CacheFolder) -> None:
+    """Give a cache the installer as it is now."""
+    (cache.path / INSTALLER).write_text(install_group())
+    replace(read_description(cache), installer_digest=text_digest(install_group())).write(cache)
 
 
 def _key(cache: CacheFolder, system: str, groups: Sequence[str], root: Path) -> str:

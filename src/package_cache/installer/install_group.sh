@@ -57,7 +57,7 @@ set_state() {
     fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs='' answered=''
     # find_recording, read_recording, read_debs, replay, end_replay, lock_dpkg, foresee_replay
     recorded='' recorded_group='' recorded_image='' status_hash='' hashed_by='' status_before='' status_after='' stated='' too_new='' size_of='' new_debs='' other_debs='' over_debs=''
-    refusal='' replaying='' locker='' replayed='' recordings='' foreseen='' method=none
+    refusal='' replaying='' undoing='' locker='' replayed='' recordings='' foreseen='' method=none
     recorded_files='' recorded_bytes=0 recorded_lines='' recorded_fresh='' recorded_leftover='' recorded_file_of=''
     # give_back, finish, phase, and the lines of the result
     baseline='' unchanged='nothing was changed' reason='' message='' next_step='' installed=0 phases='' package_lines='' obstacle_lines='' apt_lines=''

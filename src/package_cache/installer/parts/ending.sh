@@ -5,6 +5,7 @@ miss() {
     complain "cannot install${groups:+ ${groups}} ($1): $2"
     next_step=$3
     unlock_dpkg
+    [ -z "${undoing}" ] || finish install-failed "$2; not completely undone: see dpkg --audit; the next installation continues"
     [ -z "${recordings}" ] || fail "$2" # something was changed
     give_back
     complain "${outcome}; next step: $3"

@@ -119,7 +119,7 @@ is_sane() { read_database && ! is_half_done && ask_apt apt-get -o Debug::NoLocki
 # shellcheck disable=SC2016  # what the inner shell expands; a session of its own has no terminal that debconf could wait for
 undo() {
     local each='' marks="${run}/marks"
-    patience=
+    patience='' undoing=yes
     [ -z "${recordings}" ] || marks=${run}/${APT_MARKS##*/} # those from before the first of them
     fresh="${recorded_fresh}${fresh}" leftover="${recorded_leftover}${leftover}" file_of=${recorded_file_of}${file_of}
     rm -rf "${run}/ballast"

@@ -83,6 +83,8 @@ unpack_recording() {
     for hasher in ${hashers}; do wait "${hasher}" || bad=yes; done
     hashers=
     [ -z "${bad}" ] || return
+    refusal='its status of dpkg is not the one that it states (SHA-256)'
+    [ "$(sha256sum 2>/dev/null <"${run}/staged${DPKG_STATE}/status")" = "${status_after}  -" ] || return
     refusal="there is no space in ${run}"
     { true >"${run}/ready"; } 2>/dev/null # not `:`, whose failing redirection ends dash
 }

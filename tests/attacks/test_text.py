@@ -309,6 +309,7 @@ PROGRAMS = {
 TAKEN = """
 *) printf '%s\\n' "$1" ;;
 printf ' -o %s' "${option}"
+number() { echo $#; }
 printf 'DPkg::Options:: "%s";\\n' ${DPKG_OPTIONS}
 printf '%s %s\\n' "${folder%-*}" "${folder##*-}"
 printf '%s' "${comma}"

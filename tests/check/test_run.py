@@ -64,6 +64,7 @@ def test_an_image(world: World, product_root: Callable[..., Path], containment: 
     words = ["check", "edit", "--cache", str(world.cache), "--state", str(world.folder / "state"), "--run", "--image"]
     assert world.json(*words, layout.name(good, "good"))["result"]["groups"][0]["run"] == {
         "group": "edit", "status": 0, "installed": 2, "agreed": True, "message": "2 packages installed",
+        "method": "dpkg",
     }  # fmt: skip
     answer = world.json(*words, layout.name(image, "bad"))
     assert (answer["status"], answer["result"]["groups"][0]["run"]["agreed"]) == (21, True)

@@ -40,6 +40,7 @@
 . parts/journal.sh
 . parts/install.sh
 . parts/recording.sh
+. parts/recorded_state.sh
 . parts/dpkg_lock.sh
 . parts/replay.sh
 . parts/replay_recovery.sh

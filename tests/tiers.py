@@ -52,6 +52,7 @@ ALL_ONLY = {
     "tests/pods": "needs podman and a registry, and images of real roots",
     "tests/recording/test_record.py::test_programs_of_a_hostile_image_that_no_honest_one_has": "records two groups",
     "tests/recording/test_users.py": "records in an image of a real root, which is made for it",
+    "tests/recording/test_record.py::test_two_images_with_the_same_status": "copies a root",
     "tests/runtime/test_init_killed.py": "kills an init container at each of its steps",
     "tests/runtime/test_job_signals.py::test_signals_at_any_moment_are_never_lost": "sends a signal at many moments",
     "tests/sandbox/test_root_sources.py": "waits for mirrors that do not answer",

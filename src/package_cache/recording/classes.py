@@ -8,9 +8,6 @@ from package_cache.recording.payload import Brought
 from package_cache.recording.rules import Rules
 from package_cache.recording.tree import Entry, Kind, Tree
 
-RUNTIME_FILES = frozenset(("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv"))
-"""What a container's runtime makes or mounts, in each container another one."""
-
 RESULT = "/run/result-of-package-cache"
 """The installer's result file while it is recorded."""
 
@@ -67,7 +64,7 @@ class Classes:
         return not (is_new and entry and entry.kind is Kind.FOLDER) or f"{path}/".startswith(_TRANSIENT)
 
     def _is_foreign(self, path: str) -> bool:
-        return path in (*RUNTIME_FILES, RESULT) or f"{path}/".startswith((f"{self._mount}/", OF_RUNS))
+        return path == RESULT or f"{path}/".startswith((f"{self._mount}/", OF_RUNS))
 
     def rule(self, path: str, kind: RuleKind) -> Rule | None:
         """Return the rule of a path if it is of this kind; it is used from now on."""

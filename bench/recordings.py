@@ -113,7 +113,7 @@ def _place(row: Mapping[str, Any]) -> tuple[tuple[int, str], int]:
 
 
 def rows_of(system: System, groups: Mapping[str, str], state: Path) -> Iterator[dict[str, Any]]:
-    """Lock, build, record and compare groups (names and packages) for one system; a row says what came of each."""
+    """Lock, build, record and compare groups (names and packages) for one system; yield the row of each."""
     try:
         cache = common.cache_of(system, groups, state / "bench" / "recordings" / system.name)
         root = lab_root(release_root(release_of(system), given_options(), strongest_isolation()), state)

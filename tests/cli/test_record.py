@@ -1,4 +1,4 @@
-"""`record` on the command line: what it asks to be recorded, how it shows what came of it, and the rules.
+"""`record` on the command line: its order, the table of its results, and the rules.
 
 Recording itself is stood for by a function that returns prepared results.
 """

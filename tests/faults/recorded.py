@@ -40,7 +40,7 @@ def recorded(cache: CacheFolder, system: str, groups: Sequence[str], root: Path,
 
 
 def _use_installer(cache: CacheFolder) -> None:
-    """Give a cache the installer as it is now."""
+    """Replace the installer of a cache with the current one."""
     (cache.path / INSTALLER).write_text(install_group())
     replace(read_description(cache), installer_digest=text_digest(install_group())).write(cache)
 

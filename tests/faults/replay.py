@@ -116,12 +116,12 @@ def run_to(job: Job, point: Point) -> "Popen[str]":
 
 
 def go_on(job: Job) -> None:
-    """Let what stopped at its point go on."""
+    """Continue what stopped at its point."""
     job.room.container.path(GO).touch()
 
 
 def stop_again(job: Job) -> None:
-    """Let the next run stop at its point as well."""
+    """Make the next run stop at its point as well."""
     job.room.sh(f"rm -f {THERE} {GO}")
 
 

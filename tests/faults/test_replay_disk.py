@@ -67,7 +67,7 @@ def no_inodes(disk: Path) -> None:
 
 
 def heal(disk: Path) -> None:
-    """Give back what was eaten."""
+    """Free the space again."""
     run(["rm", "-rf", str(disk / "eaten"), str(disk / "more")])
 
 

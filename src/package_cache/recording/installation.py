@@ -116,7 +116,7 @@ def installation(
 
 
 def read_files(container: Container, tree: Tree, paths: Sequence[str]) -> dict[str, bytes]:
-    """Return the content of those of these files that are there."""
+    """Return the content of these files, without those that do not exist."""
     files = [path for path in paths if path in tree and tree[path].kind is Kind.FILE]
     found = contents(container, tree, files, "the image")
     return {path: stream.read(bound("system-file-bytes")) for path, _, stream in found if stream}

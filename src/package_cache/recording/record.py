@@ -68,7 +68,7 @@ class _Image:
         self._subject: Subject | None = None
 
     def recorded(self, where: Where) -> RecordedImage:
-        """Return what came of each group."""
+        """Return the outcome for each group."""
         with opened(where, state=self._order.state, listener=self._listener) as (seen, make_root):
             assert make_root is not None, "the command line and the manifest see to it"
             if seen.architecture is None:

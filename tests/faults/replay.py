@@ -76,12 +76,12 @@ def in_undo(number: int) -> Point:
 FAILING = Point("after the payload, which fails", 'for job in $jobs; do wait "$job" || ', "for job in none; do ")
 """No point: what makes each replay fail when nearly all is unpacked."""
 
-RESIDUE, PAYLOAD = 'give "$recording" | take ', "give_all $new | take_all;"
+RESIDUE, PAYLOAD = 'give "$recording" | take ', "give_all $first | take_all;"
 EARLY = [
     Point("before the lock", "    lock_dpkg\n    case $? in 0) ;; 1) return 1 ;; *) refuse"),
     Point("under the lock", "    check_state || { unlock_dpkg && return 2; }"),
     Point("in the checks", '    hashers=\n    [ -n "${bad}" ] || return 0'),
-    Point("after the checks", "    check_space\n    start_hashing\n    phase replay_check"),
+    Point("after the checks", '    check_space\n    hash_pool "${hashed_by}"\n    phase replay_check'),
     Point("before the journal", "    begin_replay\n    if ! unpack_recording"),
     Point("in the journal", ' && : >"${run}/replay")', f' && {{ {STOP}; }} && : >"${{run}}/replay")'),
     Point("after the journal", "    replaying=unpack\n"),

@@ -75,7 +75,9 @@ TRAPS = [
 
 RECORDING = f"/own/groups/{GROUP}-{SYSTEM}/recording.*.deb"
 POOL_FILE = "/own/pool/$({0}).deb"
-A_PACKAGE = f"dpkg-deb --ctrl-tarfile {RECORDING} | tar -xOf - ./debs | sed -n 's/^new //p' | sed -n {{0}}p"
+A_PACKAGE = (
+    f"dpkg-deb --ctrl-tarfile {RECORDING} | tar -xOf - ./debs | awk '$1 != \"over\" {{{{print $2}}}}' | sed -n {{0}}p"
+)
 RESTATED = f"""
 new=$(sha256sum {RECORDING}); new=${{new%% *}}
 old=$(sed -n '/recording[.]amd64[.]/s/^ *\\([0-9a-f]*\\).*/\\1/p' /own/groups/*/Release)
@@ -110,7 +112,7 @@ ALTERED = [
     damaged("a Release of another recording",
             f"sed -i '/recording[.]amd64/s/[0-9a-f]\\{{64\\}}/{'0' * 64}/' /own/groups/*/Release", ITS_RELEASE),
     damaged("a Release without the recording", "sed -i '/recording[.]amd64/d' /own/groups/*/Release", ""),
-    damaged("lists that cannot be unpacked, as stated", byte(RECORDING, "200") + RESTATED, DAMAGED),
+    damaged("lists that cannot be unpacked, as stated", byte(RECORDING, "132") + RESTATED, DAMAGED),
     damaged("no recording's content, as stated", f"f=$(echo {RECORDING}); echo x >$f" + RESTATED, DAMAGED),
     *(damaged(f"package {number}, {name}", how(POOL_FILE.format(A_PACKAGE.format(number))), says)
       for number in (1, 7, 13)

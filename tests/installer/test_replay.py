@@ -216,7 +216,8 @@ MALFORMED = {
     "a mode that is no number": ("state", "d\trwx\t0\t0\t/opt"),
     "a hash without a state": ("same", "a" * 64 + "  /etc/passwd"),
     "a hash that is none": ("same", "abc  /etc/environment"),
-    "a package file that is not named": ("debs", "new " + "a" * 64),
+    "a package file that is not named": ("debs", f"first {'a' * 64} {'a' * 64}"),
+    "a package file without a digest": ("debs", f"first {'a' * 64}"),
 }
 
 

@@ -174,7 +174,7 @@ def record(
             *(_state(path, before[path], old) for path in [*changed, *gone]),
         ],
         "new": new,
-        "debs": [f"{'new' if how == 'new' else 'over'} {sha256_of(deb)}" for deb, how in debs.items()],
+        "debs": [_unpacked(sha256_of(deb), how) for deb, how in debs.items()],
         "exclude": [names[path] for path in payload if path in staged or path not in after],
         "regenerate": [f"{path}\t{command}" for path, command in regenerate.items()],
         "finish": [
@@ -220,3 +220,7 @@ def _state(path: str, info: os.stat_result, root: _Root) -> str:
 def _package(deb: Path, how: str) -> str:
     fields = run(["dpkg-deb", "--show", "--showformat", "${Package} ${Version} ${Architecture}", str(deb)]).stdout
     return f"package {how} {fields} {deb.stat().st_size} {sha256_of(deb)}"
+
+
+def _unpacked(sha256: str, how: str) -> str:
+    return f"{'first' if how == 'new' else 'over'} {sha256} {sha256}"

@@ -30,7 +30,7 @@ class CopiedFile:
         try:
             status = self.cache.inside.status(self.place)
         except OSError as error:
-            raise CacheError(f"cannot read {self._path}: {error.strerror}", hint=HINT) from error
+            raise CacheError(f"cannot read {self.cache.path / self.place}: {error.strerror}", hint=HINT) from error
         if not stat.S_ISREG(status.st_mode) or status.st_size != self.size:
             raise self._altered()
 
@@ -45,7 +45,7 @@ class CopiedFile:
         try:
             stream = self.cache.inside.open(self.place)
         except OSError as error:
-            raise CacheError(f"cannot read {self._path}: {error.strerror}", hint=HINT) from error
+            raise CacheError(f"cannot read {self.cache.path / self.place}: {error.strerror}", hint=HINT) from error
         with contextlib.closing(stream):
             if os.fstat(stream.fileno()).st_size != self.size:  # a sparse file can be endless
                 raise self._altered()
@@ -53,12 +53,13 @@ class CopiedFile:
         if inside.sha256(name) != self.sha256:
             raise self._altered()
 
-    @property
-    def _path(self) -> str:
-        return str(self.cache.path / self.place)
-
     def _altered(self) -> CacheError:
-        return CacheError(f"cannot read {self._path}: it was altered", hint=HINT)
+        return altered(self.cache, self.place)
+
+
+def altered(cache: CacheFolder, place: str) -> CacheError:
+    """Return the error for a file of a cache that is not what it must be."""
+    return CacheError(f"cannot read {cache.path / place}: it was altered", hint=HINT)
 
 
 FileContent = bytes | CopiedFile

@@ -25,6 +25,9 @@ from package_cache.errors import PackageCacheError
 from package_cache.filesystem.openat2 import Links, demand_folder, libc, resolve
 from package_cache.filesystem.unpack_layer import MOST_LINKS, followed
 
+_BLOCK = 1 << 20
+"""Bytes that are read at once."""
+
 
 @dataclass(frozen=True)
 class Inside:
@@ -49,6 +52,15 @@ class Inside:
         """Return the SHA-256 of a regular file, as hexadecimal digits."""
         with self.open(name) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def digests(self, name: str, *algorithms: str) -> tuple[str, ...]:
+        """Return the digests of a regular file that is read once, by algorithms of `hashlib`, as hexadecimal digits."""
+        found = [hashlib.new(algorithm) for algorithm in algorithms]
+        with self.open(name) as stream:
+            while chunk := stream.read(_BLOCK):
+                for digest in found:
+                    digest.update(chunk)
+        return tuple(digest.hexdigest() for digest in found)
 
     def names(self, name: str = ".") -> list[str]:
         """Return the sorted names in a folder."""
@@ -127,7 +139,7 @@ class Inside:
                 fcntl.ioctl(writer.fileno(), 0x40049409, source.fileno())  # FICLONE of linux/fs.h
                 method = "reflink"
             except OSError:  # also where the source is no file (io.UnsupportedOperation)
-                shutil.copyfileobj(source, writer, 1 << 20)
+                shutil.copyfileobj(source, writer, _BLOCK)
                 method = "copy"
             settle(writer)
             return method

@@ -53,11 +53,11 @@ set_state() {
     pool='' requests='' named='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 space='' probe='' answers='' recommends=false hashes=''
     # read_system, read_architecture, read_database, select_packages, in_state, look
     system='' derived='' architecture='' foreign='' database='' known='' found='' exactly='' missing='' absent='' already_there=0
-    # make_work, ask_apt, plan, start_hashing, sort_planned, begin_run, recover, take_policy, find_installer, find_holder, run_logged
+    # make_work, ask_apt, plan, list_files, start_hashing, sort_planned, begin_run, recover, take_policy, find_installer, find_holder, run_logged
     work='' linked='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
     fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs='' answered=''
     # find_recording, read_recording, read_debs, replay, end_replay, lock_dpkg, foresee_replay
-    recorded='' recorded_group='' recorded_image='' status_hash='' hashed_by='' status_before='' status_after='' stated='' too_new='' size_of='' new_debs='' other_debs='' over_debs=''
+    recorded='' recorded_group='' recorded_image='' status_hash='' hashed_by='' status_before='' status_after='' stated='' too_new='' first_debs='' second_debs='' over_debs=''
     refusal='' replaying='' undoing='' locker='' replayed='' recordings='' foreseen='' method=none
     recorded_files='' recorded_bytes=0 recorded_lines='' recorded_fresh='' recorded_leftover='' recorded_file_of=''
     # give_back, finish, phase, and the lines of the result
@@ -83,8 +83,10 @@ install_missing() {
 # try_to_install: plan, verify and install once. Status 1: another process was quicker, and nothing was changed.
 try_to_install() {
     local hasher=''
-    if [ -n "${dry_run}" ]; then foresee_replay; elif find_holder || find_installer; then return 1; else replay_groups; fi
+    if [ -n "${dry_run}" ]; then foresee_replay; else replay_groups; fi
     case $? in 0) [ -n "${dry_run}" ] || return 0 ;; 1) return 1 ;; *) ;; esac
+    # Not before: a replay locks dpkg itself, and the kernel takes many milliseconds for its table of locks.
+    [ -n "${dry_run}" ] || { ! find_holder && ! find_installer; } || return 1
     if [ -z "${linked}" ]; then # not before: a recording needs no index
         link_indexes
         phase index
@@ -96,7 +98,8 @@ try_to_install() {
         check_all || miss no-plan "apt finds nothing to install, but ${wrong}" "rebuild the cache, or use the fallback of this image"
         return
     fi
-    start_hashing
+    list_files
+    hash_pool sha256sum
     phase plan
     sort_planned
     for hasher in ${hashers}; do

@@ -48,8 +48,10 @@ class Facts:
     status_before: str
     status_after: str
     algorithm: str
-    """By which the files of the list `same` are hashed."""
+    """By which what the lists `same` and `debs` state is hashed."""
     packages: Sequence[PlannedPackage]
+    digests: Mapping[str, str]
+    """By `algorithm`, of the package files, by their SHA-256."""
     upgraded: frozenset[str]
     """The hashes of package files whose packages were there before, in other versions."""
     kib: int
@@ -65,6 +67,16 @@ class Facts:
             lines.append(f"package {kind} {item.name} {item.version} {item.architecture} {item.size} {item.sha256}")
         return "\n".join([*lines, "end", ""])
 
+    def order(self) -> str:
+        """Return how the package files are unpacked: new ones by two pipes that get as many bytes."""
+        pipes, lines = {"first": 0, "second": 0}, []
+        for item in self.packages:
+            how = "over" if item.sha256 in self.upgraded else min(pipes, key=lambda name: pipes[name])
+            if how in pipes:
+                pipes[how] += item.size
+            lines.append(f"{how} {item.sha256} {self.digests[item.sha256]}\n")
+        return "".join(lines)
+
 
 def recording_bytes(
     facts: Facts, lists: Mapping[str, str], found: Content, source: tuple[Tree, Container], compression: Compression
@@ -77,9 +89,8 @@ def recording_bytes(
     size = sum(tree[path].size for path in (*found.in_place, *found.staged))
     if size > bound("cache-file-bytes"):
         raise NotRecordable(f"its own files have {excess('cache-file-bytes', size)}")
-    order = [f"{'over' if item.sha256 in facts.upgraded else 'new'} {item.sha256}\n" for item in facts.packages]
     control = _CONTROL.format(version=FORMAT, architecture=facts.architecture, group=facts.group)
-    texts = {"control": control, "facts": facts.text(), "debs": "".join(order), **lists}
+    texts = {"control": control, "facts": facts.text(), "debs": facts.order(), **lists}
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as archive:
         _add(archive, sorted(found.in_place), tree, container, "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from package_cache.cache.checked_files import GroupContents
-from package_cache.cache.file_content import FileContent, create_file
+from package_cache.cache.file_content import FileContent, altered, create_file
 from package_cache.cache.layout import pool_file
 from package_cache.cache.recordings import Recording, group_digest, recording_file, with_recordings
 from package_cache.check.target import SeenSystem
@@ -22,7 +22,7 @@ from package_cache.recording.content import STATUS, content, lists
 from package_cache.recording.file import Facts, recording_bytes, recording_compression
 from package_cache.recording.installation import OTHER, PLACE, PLAIN, Subject, installation, read_files
 from package_cache.recording.marks import MARKS, check_marks
-from package_cache.recording.observed import Observed
+from package_cache.recording.observed import Observed, PlannedPackage
 from package_cache.recording.payload import payload
 from package_cache.recording.proof import difference, twins
 from package_cache.recording.rules import Rules
@@ -112,7 +112,16 @@ class Recorder:
         kib = sum(plain.after[path].size for path in (*found.new, *found.replaced)) // 1024 + 1
         name = visible_line(self.subject.name)
         facts = Facts(
-            group.name, architecture, name, status[0], status[1], self.subject.algorithm, plain.packages, upgraded, kib
+            group.name,
+            architecture,
+            name,
+            status[0],
+            status[1],
+            self.subject.algorithm,
+            plain.packages,
+            {item.sha256: self._digest(item) for item in plain.packages},
+            upgraded,
+            kib,
         )
         compression = recording_compression(group.system, group.compression)
         file = recording_bytes(facts, lists(found, plain, needs, brought), found, (plain.after, container), compression)
@@ -135,6 +144,14 @@ class Recorder:
             replayed_seconds=0.0,
         )
         return recording, file, classes, set(allowed)
+
+    def _digest(self, item: PlannedPackage) -> str:
+        """Return a package file's digest for the list `debs`. Raise `CacheError` if the file was altered since."""
+        pool, place = self.subject.cache, pool_file(item.sha256)
+        sha256, digest = pool.inside.digests(place, "sha256", self.subject.algorithm)
+        if sha256 != item.sha256:
+            raise altered(pool, place)
+        return digest
 
     def _upgraded(self, plain: Observed) -> frozenset[str]:
         """Return the hashes of package files whose packages were there before. Raise `NotRecordable`."""

@@ -6,7 +6,7 @@ lock_dpkg() {
     refusal=
     [ -p "${work}/locked" ] || mkfifo -m 600 "${work}/lock" "${work}/locked" 2>/dev/null || no_work
     exec 9<>"${work}/lock"
-    ${session} "${PERL}" -e "${LOCK}" "${work}/lock" "${DPKG_STATE}/lock-frontend" "${DPKG_STATE}/lock" 2>/dev/null 9>&- >"${work}/locked" &
+    ${session} "${PERL}" -e "${LOCK}" "${work}/lock" ${LOCKS} 2>/dev/null 9>&- >"${work}/locked" &
     locker=$!
     read -r refusal <"${work}/locked"
     case ${refusal} in
@@ -29,7 +29,7 @@ unlock_dpkg() {
 # shellcheck disable=SC2016  # what perl expands
 LOCK='
 use strict;
-use Fcntl;
+use Fcntl qw(:DEFAULT :flock);
 my ($alive, @files) = @ARGV;
 $SIG{$_} = "IGNORE" for qw(INT TERM HUP);
 sub answer { $| = 1; print "@_\n"; close STDOUT }
@@ -38,9 +38,11 @@ sysopen(my $wait, $alive, O_RDONLY | O_NONBLOCK) or refuse("$alive: $!");
 length(pack("p", "")) == 8 or refuse("perl here is not of 64 bits");
 my @open;
 for my $path (@files) {
-    sysopen(my $file, $path, O_RDWR | O_CREAT, 0640) or refuse("$path: $!");
+    my $is_of_dpkg = $path =~ m{^/var/lib/dpkg/};
+    next unless $is_of_dpkg or -f $path; # debconf locks its databases themselves
+    sysopen(my $file, $path, O_RDWR | ($is_of_dpkg ? O_CREAT : 0), 0640) or refuse("$path: $!");
     my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
-    fcntl($file, F_SETLK, $lock) or refuse("busy");
+    ($is_of_dpkg ? fcntl($file, F_SETLK, $lock) : flock($file, LOCK_EX | LOCK_NB)) or refuse("busy");
     push @open, $file;
 }
 answer("locked");

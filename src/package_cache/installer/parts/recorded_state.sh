@@ -3,11 +3,7 @@
 # check_state: compare what is here with what was recorded, without a change. Status 2: something differs, or cannot be asked. 31
 check_state() {
     local found='' hasher='' bad='' differing=''
-    split_same
-    for hasher in 0 1; do
-        # One that waits for a pipe is ended below: a pipe is no plain file.
-        [ ! -s "${stated}/same.${hasher}" ] || hash_same "${hasher}"
-    done
+    start_hashing "${hashed_by}" / "${stated}/same" # one that waits for a pipe is ended below: a pipe is no plain file
     found=$("${PERL}" -e "${CHECK_STATE}" "${stated}" "${DPKG_STATE}" "${RUNS}" 2>&1)
     case $? in
         0) ;;
@@ -17,7 +13,7 @@ check_state() {
     for hasher in ${hashers}; do wait "${hasher}" || bad=yes; done
     hashers=
     [ -n "${bad}" ] || return 0
-    for_lines find_differing "$(cat "${stated}/found.0" "${stated}/found.1" 2>/dev/null)"
+    for_lines find_differing "$(cat "${stated}/same.aa.found" "${stated}/same.ab.found" 2>/dev/null)"
     refuse "${differing:-what it replaces} is not the file that was there when it was recorded"
 }
 end_hashers() {
@@ -25,18 +21,6 @@ end_hashers() {
     hashers=
 }
 
-# split_same: write the files to hash in two lists, for two processes.
-split_same() {
-    local line='' one='' other='' swapped=''
-    while IFS= read -r line; do swapped=${one} one=${other}${line}${NEWLINE} other=${swapped}; done <"${stated}/same"
-    { printf '%s' "${one}" >"${stated}/same.0" && printf '%s' "${other}" >"${stated}/same.1"; } 2>/dev/null || no_work
-}
-
-# hash_same NUMBER: compare the files of a list; adds to `hashers`.
-hash_same() {
-    { cd / && exec "${hashed_by}" -c "${stated}/same.$1"; } >"${stated}/found.$1" 2>/dev/null &
-    hashers="${hashers} $!"
-}
 find_differing() { case $1 in *': OK') ;; *) differing=${differing:-${1%: *}} ;; esac; }
 
 # Says what differs (status 1), or what makes no sense (2): FOLDER-OF-LISTS DPKGS-FOLDER RUNS. What is hashed is a plain file,

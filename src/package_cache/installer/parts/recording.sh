@@ -68,7 +68,7 @@ find_tar() {
 read_facts() {
     local key='' value='' seen=''
     too_new='' hashed_by='sha256sum' status_before='' status_after='' need_kib=0
-    files='' planned='' file_of=' ' size_of=' ' bytes=0 package_lines=''
+    files='' planned='' file_of=' ' bytes=0 package_lines=''
     while read -r key value; do
         seen="${seen} ${key} "
         case ${key} in
@@ -99,26 +99,30 @@ read_package() {
     case $1 in new | upgraded) ;; *) return 1 ;; esac
     case $4 in all | "${architecture}") ;; *) name=${name}:$4 ;; esac
     package_lines="${package_lines}package=$2 $3 $4 $5 $6${NEWLINE}"
-    files="${files} $6" planned="${planned} ${name}" file_of="${file_of}${name}/$6 " size_of="${size_of}$6=$5 " bytes=$((bytes + $5))
+    files="${files} $6" planned="${planned} ${name}" file_of="${file_of}${name}/$6 " bytes=$((bytes + $5))
 }
 
-# read_debs: set new_debs and other_debs, of as many bytes, to the pool files that are unpacked to /, and over_debs to those that
-# are unpacked over what is here. 31
+# read_debs: set first_debs and second_debs to the pool files that are unpacked to /, by two pipes, over_debs to those that are
+# unpacked over what is here, and `hashes` to what `hashed_by` prints of all. 31
 read_debs() {
-    local kind='' hash='' size='' new_bytes=0 other_bytes=0
-    new_debs='' other_debs='' over_debs=''
-    while read -r kind hash; do
-        case ${kind}:" ${files} " in
-            new:*" ${hash} "*)
-                size=${size_of#*" ${hash}="} size=${size%% *}
-                if [ "${new_bytes}" -le "${other_bytes}" ]; then
-                    new_debs="${new_debs} ${hash}" new_bytes=$((new_bytes + size))
-                else
-                    other_debs="${other_debs} ${hash}" other_bytes=$((other_bytes + size))
-                fi
-                ;;
-            over:*" ${hash} "*) over_debs="${over_debs} ${hash}" ;;
+    local kind='' hash='' digest='' listed=' '
+    first_debs='' second_debs='' over_debs='' hashes=''
+    while read -r kind hash digest; do
+        case ${digest}:" ${files} " in
+            '':* | *[!0-9a-f]*:*) damaged "${recorded} states no digest of ${hash}" ;;
+            *" ${hash} "*) ;;
             *) damaged "${recorded} unpacks a file that it does not name: ${hash}" ;;
         esac
+        check_file "pool/${hash}.deb"
+        hashes="${hashes}${digest}  pool/${hash}.deb${NEWLINE}" listed="${listed}${hash} "
+        case ${kind} in
+            first) first_debs="${first_debs} ${hash}" ;;
+            second) second_debs="${second_debs} ${hash}" ;;
+            over) over_debs="${over_debs} ${hash}" ;;
+            *) damaged "${recorded} does not say how ${hash} is unpacked" ;;
+        esac
     done <"${stated}/debs"
+    for hash in ${files}; do
+        case ${listed} in *" ${hash} "*) ;; *) damaged "${recorded} does not unpack a file that it names: ${hash}" ;; esac
+    done
 }

@@ -35,7 +35,7 @@ replay() {
     if find_installer || ! is_still_recorded; then unlock_dpkg && return 1; fi
     check_state || { unlock_dpkg && return 2; }
     check_space
-    start_hashing
+    hash_pool "${hashed_by}"
     phase replay_check
     begin_replay
     if ! unpack_recording; then
@@ -74,12 +74,12 @@ begin_replay() {
 # unpack_recording: all new files into place, and into `staged` what replaces others. Status 1: it failed, by `refusal`.
 unpack_recording() {
     local hasher='' log='' bad=''
-    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${new_debs}" "${other_debs}" "${over_debs}"
+    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${first_debs}" "${second_debs}" "${over_debs}"
     if ! run_logged sh -c "${UNPACK}" sh "$@"; then
         refusal=$(sed -n '$!{/^[a-z-]*tar: /{p;q;};};$p' "${log}") # tar or dpkg-deb say more than we do
         return 1
     fi
-    refusal='a package file is not the one that the recording states (SHA-256)'
+    refusal="a package file is not the one that the recording states (${hashed_by})"
     for hasher in ${hashers}; do wait "${hasher}" || bad=yes; done
     hashers=
     [ -z "${bad}" ] || return
@@ -89,11 +89,11 @@ unpack_recording() {
     { true >"${run}/ready"; } 2>/dev/null # not `:`, whose failing redirection ends dash
 }
 
-# RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT NEW OTHER OVER. The new packages are unpacked by two pipes at once. The statuses
+# RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT FIRST SECOND OVER. The new packages are unpacked by two pipes at once. The statuses
 # of all programs of a pipe are gathered by descriptor 3, and counted: one that was killed has none.
 # shellcheck disable=SC2016  # what the inner shell expands
 UNPACK='
-recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 new=$8 other=$9 over=${10}
+recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 first=$8 second=$9 over=${10}
 jobs= tab="	"
 quit() { echo "$1"; [ -z "$jobs" ] || kill $jobs 2>/dev/null; wait; exit 1; }
 check() {
@@ -110,11 +110,11 @@ take_all() { take --ignore-zeros --keep-directory-symlink --skip-old-files --anc
 cd /
 said=$({ give "$recording" | take --acls --xattrs --xattrs-include="*" --keep-directory-symlink --transform "s,^\(\./\)\?staged/,$run/staged/,S"; } 3>&1 >&2)
 check "the recording" 2
-if [ -n "$new" ]; then
+if [ -n "$first" ]; then
     pipes=1
-    [ -z "$other" ] || pipes=2
-    said=$({ { [ -z "$other" ] || give_all $other | take_all; } & give_all $new | take_all; wait; } 3>&1 >&2)
-    check "the packages" "$(($(number $new $other) + pipes))"
+    [ -z "$second" ] || pipes=2
+    said=$({ { [ -z "$second" ] || give_all $second | take_all; } & give_all $first | take_all; wait; } 3>&1 >&2)
+    check "the packages" "$(($(number $first $second) + pipes))"
 fi
 while IFS="$tab" read -r path command; do
     mkdir -p "$run/staged${path%/*}" || quit "no folder for $path"
@@ -130,9 +130,13 @@ if [ -n "$over" ]; then
 fi
 for job in $jobs; do wait "$job" || quit "a command that makes a file anew failed"; done
 while IFS="$tab" read -r path command; do [ -s "$run/staged$path" ] || quit "$path was not made anew"; done <"$lists/regenerate"
-while IFS="$tab" read -r action path; do
-    [ "$action" != move ] || [ -e "$run/staged$path" ] || [ -L "$run/staged$path" ] || quit "$path was not unpacked"
-done <"$lists/finish"
+moved=$(sed -n "s/^move$tab//p" "$lists/finish") || quit "the list of renames cannot be read"
+set -f
+IFS="
+"
+for path in $moved; do # not by `read`, which takes a system call for each byte
+    [ -e "$run/staged$path" ] || [ -L "$run/staged$path" ] || quit "$path was not unpacked"
+done
 '
 
 # finish_replay FOLDER [rest]: do what `finish` of a journal lists, which can be done again, or only what follows the new status.

@@ -1,19 +1,31 @@
 # Verification: every byte that dpkg will read is hashed, dpkg is ready, and the disks have room.
 
-# start_hashing: hash the plan's files, by two processes, while other things are looked at; adds to `hashers`. 31
-start_hashing() {
-    local hash='' one='' other='' swapped=''
+SPLIT=/usr/bin/split # with its path, for that of a busybox sh cannot deal out lines
+
+# list_files: set `hashes` to the SHA-256 of the plan's files, as sha256sum(1) prints them. 31
+list_files() {
+    local hash=''
     hashes=
     for hash in ${files}; do
         check_file "pool/${hash}.deb"
-        hash="${hash}  pool/${hash}.deb${NEWLINE}"
-        hashes=${hashes}${hash} swapped=${one}
-        one=${other}${hash} other=${swapped}
+        hashes=${hashes}${hash}"  pool/${hash}.deb${NEWLINE}"
     done
-    for hash in "${one}" "${other}"; do
-        [ -n "${hash}" ] || continue
-        { printf '%s' "${hash}" >"${work}/hashes.${#hashers}"; } 2>/dev/null || no_work
-        { cd "${cache}" && exec sha256sum -c >/dev/null 2>&1; } <"${work}/hashes.${#hashers}" &
+}
+
+# hash_pool PROGRAM: compare the files of `hashes` while other things are looked at; adds to `hashers`.
+hash_pool() {
+    { printf '%s' "${hashes}" >"${work}/pool"; } 2>/dev/null || no_work
+    start_hashing "$1" "${cache}" "${work}/pool"
+}
+
+# start_hashing PROGRAM FOLDER LIST: compare files below a folder with what the list states, by two processes; adds to `hashers`.
+# What each finds is in LIST.aa.found and LIST.ab.found.
+start_hashing() {
+    local part=''
+    "${SPLIT}" -n r/2 "$3" "$3." 2>/dev/null || no_work
+    for part in "$3.aa" "$3.ab"; do
+        [ -s "${part}" ] || continue
+        { cd "$2" && exec "$1" -c "${part}"; } >"${part}.found" 2>/dev/null &
         hashers="${hashers} $!"
     done
 }

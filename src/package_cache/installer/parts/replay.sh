@@ -74,7 +74,8 @@ begin_replay() {
 # unpack_recording: all new files into place, and into `staged` what replaces others. Status 1: it failed, by `refusal`.
 unpack_recording() {
     local hasher='' log='' bad=''
-    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${TAR}" "${DPKG_DEB}" "${TIMEOUT}" "${first_debs}" "${second_debs}" "${over_debs}"
+    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${first_debs}" "${second_debs}" "${over_debs}"
+    set -- "$@" "${TAR}" "${DPKG_DEB}" "${PERL}" "${TIMEOUT}"
     if ! run_logged sh -c "${UNPACK}" sh "$@"; then
         refusal=$(sed -n '$!{/^[a-z-]*tar: /{p;q;};};$p' "${log}") # tar or dpkg-deb say more than we do
         return 1
@@ -89,11 +90,11 @@ unpack_recording() {
     { true >"${run}/ready"; } 2>/dev/null # not `:`, whose failing redirection ends dash
 }
 
-# RECORDING RUN LISTS POOL TAR DPKG-DEB TIMEOUT FIRST SECOND OVER. The new packages are unpacked by two pipes at once. The statuses
+# RECORDING RUN LISTS POOL FIRST SECOND OVER TAR DPKG-DEB PERL TIMEOUT. The new packages are unpacked by two pipes at once. The statuses
 # of all programs of a pipe are gathered by descriptor 3, and counted: one that was killed has none.
 # shellcheck disable=SC2016  # what the inner shell expands
 UNPACK='
-recording=$1 run=$2 lists=$3 pool=$4 tar=$5 deb=$6 timeout=$7 first=$8 second=$9 over=${10}
+recording=$1 run=$2 lists=$3 pool=$4 first=$5 second=$6 over=$7 tar=$8 deb=$9 perl=${10} timeout=${11}
 jobs= tab="	"
 quit() { echo "$1"; [ -z "$jobs" ] || kill $jobs 2>/dev/null; wait; exit 1; }
 check() {
@@ -104,7 +105,8 @@ check() {
 }
 number() { echo $#; }
 give() { "$deb" --fsys-tarfile "$1"; echo $? >&3; }
-give_all() { for hash in "$@"; do give "$pool/$hash.deb"; done; }
+widen() { "$perl" -e "fcntl(STDOUT, 1031, 1 << 20)" 2>/dev/null 3>&-; } # F_SETPIPE_SZ: 64 KiB keep both programs waiting
+give_all() { widen & for hash in "$@"; do give "$pool/$hash.deb"; done; wait; }
 take() { "$tar" -xpPf - --numeric-owner "$@"; echo $? >&3; }
 take_all() { take --ignore-zeros --keep-directory-symlink --skip-old-files --anchored --no-wildcards -X "$lists/exclude" "$@"; }
 cd /

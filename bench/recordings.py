@@ -8,12 +8,11 @@ the root, by dpkg in one and by the recording in the other, and all files of bot
 """
 
 import json
+import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,14 @@ from bench.machine import machine_facts
 from bench.markdown import table, write_between
 from bench.tree_comparison import Entry, RuleFile, differences, entries
 from package_cache.cache.layout import CacheFolder
+from package_cache.cache.recordings import Recording
 from package_cache.cli.formatting import in_bytes
 from package_cache.cli.options import default_state, given_options
 from package_cache.errors import PackageCacheError, UsageError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.state import private_folder
 from package_cache.manifest.model import Where
-from package_cache.recording.model import Outcome, RecordOrder
+from package_cache.recording.model import RecordOrder
 from package_cache.recording.record import record
 from package_cache.recording.rules import own_rules
 from package_cache.releases.base_root import release_root
@@ -60,9 +60,6 @@ SHOWN = 20
 
 LIMIT = 900.0
 """Seconds that an installation may take."""
-
-EARLIER = 3600.0
-"""Seconds before a recording's date in which its installation began."""
 
 Rows = list[dict[str, Any]]
 
@@ -129,7 +126,7 @@ def rows_of(system: System, groups: Mapping[str, str], state: Path) -> Iterator[
             continue
         [outcome] = image.outcomes
         yield (
-            compared(system, outcome, root, cache)
+            compared(system, group, outcome.recording, root, cache)
             if outcome.recording
             else _row(system, group, outcome.kind.value, outcome.why, path=outcome.path)
         )
@@ -147,15 +144,12 @@ def _row(system: System, group: str, result: str, why: str, **more: Any) -> dict
     }
 
 
-def compared(system: System, outcome: Outcome, root: Path, cache: CacheFolder) -> dict[str, Any]:
+def compared(system: System, group: str, recording: Recording, root: Path, cache: CacheFolder) -> dict[str, Any]:
     """Install a recorded group by dpkg and by its recording; return the row of the recording."""
-    recording, group = outcome.recording, outcome.group
-    assert recording is not None, "it is recorded"
     row = _row(system, group, "recorded", "", packages=recording.packages, paths=recording.files, bytes=recording.bytes)
     row["rules"] = list(recording.rules)
     try:
-        dpkg = installed(root, cache, group, time.time(), ("--no-replay",))
-        replay = installed(root, cache, group, datetime.fromisoformat(recording.created).timestamp() - EARLIER)
+        dpkg, replay = installed(root, cache, group, "--no-replay"), installed(root, cache, group)
     except PackageCacheError as error:
         return {**row, "result": "failed", "why": error.message}
     if replay.method != "replay":
@@ -166,8 +160,8 @@ def compared(system: System, outcome: Outcome, root: Path, cache: CacheFolder) -
     return {**row, **seconds, "differing": len(found), "differences": found[:SHOWN]}
 
 
-def installed(root: Path, cache: CacheFolder, group: str, since: float, options: Sequence[str] = ()) -> Installed:
-    """Install a group in a disposable root without network; what is modified at `since` or later is new there.
+def installed(root: Path, cache: CacheFolder, group: str, *options: str) -> Installed:
+    """Install a group in a disposable root without network.
 
     Raise `CommandError` if it does not install.
     """
@@ -177,7 +171,12 @@ def installed(root: Path, cache: CacheFolder, group: str, since: float, options:
         container.run(argv, timeout=LIMIT)
         result = _result(container)
         seconds = float(result["seconds_total"])
-        return Installed(seconds, result["method"], result.get("replay", ""), entries(container, since))
+        return Installed(seconds, result["method"], result.get("replay", ""), entries(container, newest(root)))
+
+
+def newest(root: Path) -> float:
+    """Return when a file of a root was modified last, in seconds since the epoch."""
+    return max(os.lstat(f"{folder}/{name}").st_mtime for folder, _, names in os.walk(root) for name in names)
 
 
 def _result(container: Container) -> dict[str, str]:

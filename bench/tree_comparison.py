@@ -39,8 +39,8 @@ class Entry:
     """Extended attributes, such as capabilities and ACLs, with their values."""
 
 
-def entries(container: Container, since: float) -> dict[str, Entry]:
-    """Return all paths of a root, but for other mounts; what was modified at `since` or later is new."""
+def entries(container: Container, newest: float) -> dict[str, Entry]:
+    """Return all paths of a root, but for other mounts; what was modified later than `newest` is new."""
     for line in (_LIST, _HASH):
         container.run(["sh", "-c", line], timeout=LIMIT)
     hashes = dict(_hashes(_read(container, "/run/hashed")))
@@ -50,7 +50,7 @@ def entries(container: Container, since: float) -> dict[str, Entry]:
         if kind == "d":  # file systems differ in these
             size = links = time = ""
         elif kind == "f":
-            time = "new" if float(time) >= since else time.partition(".")[0]
+            time = "new" if float(time) > newest else time.partition(".")[0]
         else:
             time = ""
         attributes = _attributes(f"{container.root}{path}")

@@ -43,6 +43,7 @@ ALL_ONLY = {
     "tests/plugin/online/test_packages.py": "updates real roots of three releases from an archive",
     "tests/plugin/online/test_sources.py": "updates a root from sources of all kinds",
     "tests/pods": "needs podman and a registry, and images of real roots",
+    "tests/recording/test_real_groups.py": "records real groups of three releases",
     "tests/recording/test_record.py::test_programs_of_a_hostile_image_that_no_honest_one_has": "records two groups",
     "tests/recording/test_users.py": "records in an image of a real root, which is made for it",
     "tests/recording/test_record.py::test_two_images_with_the_same_status": "copies a root",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.faults.fault import Fault, inject, open_job
 from tests.faults.job import BUSYBOX, Job
-from tests.faults.recorded import recorded
+from tests.faults.recorded import RECORDED, recorded
 from tests.faults.verdicts import INJECTIONS
 from tests.faults.writers import Shelf, Trial, make_shelf
 from tests.installer.synthetic import Room, SyntheticCache
@@ -21,8 +21,6 @@ from tests.tiers import is_quick
 from package_cache.cache.layout import CacheFolder
 from package_cache.installer import install_group
 
-RECORDED = {"ubuntu18.04": ("ssh", "nfs"), "debian12": ("nfs",)}
-"""The groups of which there are recordings, by system: each alone, then after the ones before it."""
 REQUESTS = {"ssh": ["openssh-client", "openssh-server"], "nfs": ["nfs-common"], "build": ["build-essential"]}
 
 RealJob = Callable[..., Job]

@@ -16,6 +16,9 @@ from package_cache.recording import record as recorder
 from package_cache.recording.model import OutcomeKind, RecordOrder
 from package_cache.recording.rules import own_rules
 
+RECORDED = {"ubuntu16.04": ("nfs",), "ubuntu18.04": ("ssh", "nfs"), "debian12": ("nfs",)}
+"""Groups to record, by system: each alone, then after the ones before it."""
+
 IMAGE = "a root of {}"
 """The name of a recorded root."""
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.faults.conftest import RECORDED, RealJob
+from tests.faults.conftest import RealJob
 from tests.faults.fault import FAILED, Fault, inject
 from tests.faults.judge import Terms, conclude, judge
-from tests.faults.recorded import recorded
+from tests.faults.recorded import RECORDED, recorded
 from tests.faults.replay import GROUP, NOT_USED, REPLAYED, SYSTEM, assert_equal, by_dpkg
 from tests.faults.spread import spread
 from tests.faults.state import look

@@ -28,14 +28,14 @@ def test_a_replay_is_the_real_installation(
     isolation: Isolation,
     real_cache: CacheFolder,
     product_root: Callable[..., Path],
+    real_root: Callable[..., Path],
     state: Path,
 ) -> None:
     if isolation is not Isolation.ROOT_NAMESPACES:
         pytest.skip("to compare all files takes root")
-    root = product_root(system)
-    cache = recorded(real_cache, system, RECORDED[system], root, state)
+    cache = recorded(real_cache, system, RECORDED[system], product_root(system), state)
     [described] = [each for each in read_description(cache).groups if (each.name, each.system) == (group, system)]
     [recording] = [each for each in read_recordings(cache, described) if not each.after]
-    row = compared(System.parse(system), group, recording, root, cache)
+    row = compared(System.parse(system), group, recording, real_root(system), cache)
     assert row["differences"] == []
     assert row["replay_seconds"] < row["dpkg_seconds"]

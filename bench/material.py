@@ -58,6 +58,9 @@ from package_cache.system import System
 FORMAT = 3
 """Raised when the material is made in another way."""
 
+SETS = (("ssh", "nfs"),)
+"""What a job with two plugins installs one after the other."""
+
 RECORDER = Path(package_cache.recording.__path__[0])
 """The program's modules that make recordings."""
 
@@ -208,7 +211,7 @@ def _plan(material: Material) -> None:
 def _record(material: Material, state: Path, listener: Listener) -> None:
     """Record each group, unless that was done by this program and in this root."""
     sources = [*sorted(RECORDER.glob("*.py")), RECORDER / "rules.toml", SCRIPTS / "inside" / "setup.sh"]
-    parts = [material.root.parent.name, *(path.read_text(encoding="utf-8") for path in sources)]
+    parts = [material.root.parent.name, repr(SETS), *(path.read_text(encoding="utf-8") for path in sources)]
     made_from = text_digest("\n".join(parts))
     if material.recorded.exists():
         if json.loads(material.recorded.read_text(encoding="utf-8"))["made_from"] == made_from:
@@ -241,9 +244,13 @@ def _image(material: Material) -> Path:
 def _recorded(
     cache: CacheFolder, rules: Sequence[Rule], image: Path, state: Path, listener: Listener
 ) -> dict[str, str]:
-    """Record all groups of a cache in a root; return why those that have no recording have none."""
+    """Record all groups of a cache, and the sets, in a root; return why those that have no recording have none."""
+    names = {group.name for group in read_description(cache).groups}
+    sets = tuple(groups for groups in SETS if names.issuperset(groups))
     images = (("benchmark", Where(root=image)),)
-    [result] = record(RecordOrder(cache, (), (), images, (*rules, *own_rules()), state), listener).images
+    [result] = record(RecordOrder(cache, (), sets, images, (*rules, *own_rules()), state), listener).images
     if result.error is not None:
         raise result.error
-    return {outcome.group: outcome.why for outcome in result.outcomes if outcome.recording is None}
+    return {
+        " ".join([*outcome.after, outcome.group]): outcome.why for outcome in result.outcomes if not outcome.recording
+    }

@@ -16,8 +16,8 @@ FORMAT = 1
 MANY = 20
 """Containers, or stagings, that are at once."""
 
-INSTALLED = ("ssh", "nfs")
-"""The groups that containers install: one whose host keys are made anew in each, and one without such files."""
+INSTALLED = ("ssh", "nfs", "ssh nfs")
+"""What containers install: a group whose host keys are made anew in each, one without such files, and both."""
 
 
 @dataclass(frozen=True)

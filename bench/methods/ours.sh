@@ -1,5 +1,6 @@
 #!/bin/sh
-# Package Cache, by dpkg: the installer of a cache that is mounted read-only, as if nothing was recorded. GROUP: the group.
+# Package Cache, by dpkg: the installer of a cache that is mounted read-only, as if nothing was recorded. GROUP: the groups.
 set -eu
 : "${GROUP:?}"
-sh /opt/package_cache/install_group.sh --no-replay --result /run/bench.result "${GROUP}"
+# shellcheck disable=SC2086  # names have no spaces
+sh /opt/package_cache/install_group.sh --no-replay --result /run/bench.result ${GROUP}

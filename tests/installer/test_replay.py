@@ -416,11 +416,17 @@ def test_a_signal(where: str, sign: str, cache: SyntheticCache, recording: Recor
     assert room.state("wanted", "needed") == {}
 
 
-def test_another_process_has_the_lock(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
+@pytest.mark.parametrize(
+    ("file", "kind"), [("/var/lib/dpkg/lock-frontend", "fcntl"), ("/var/cache/debconf/templates.dat", "flock")]
+)
+def test_another_process_has_the_lock(
+    file: str, kind: str, cache: SyntheticCache, recording: Recording, open_room: OpenRoom
+) -> None:
     room = open_room(cache)
-    room.sh(held("lock-frontend"))
+    room.sh(held(file, kind=kind))
     done = room.install("--lock-timeout", "1", "tools")
     assert (done.status, done.result["reason"]) == (40, "dpkg-locked")
+    assert f" (perl) has {file} locked: waiting for it" in done.out
     room.sh(FREE)
     assert room.install("tools").result["method"] == "replay"
 
@@ -444,10 +450,8 @@ def test_dpkg_is_locked_while_it_replays(
     room = open_room(cache, binds={"/debs": debs})
     process = room.start(["sh", "/cache/install_group.sh", "tools"], until="/root/there")
     assert "lock" in room.sh("dpkg -i /debs/needed_*.deb 2>&1; :")
-    for each in ("lock", "lock-frontend"):
-        assert "perl" in room.sh(
-            f"cat /proc/$(awk -v i=$(stat -c %i /var/lib/dpkg/{each}) '$6 ~ i {{ print $5 }}' /proc/locks)/comm"
-        )
+    for each in ("/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/cache/debconf/config.dat"):
+        assert "perl" in room.sh(f"cat /proc/$(awk -v i=$(stat -c %i {each}) '$6 ~ i {{ print $5 }}' /proc/locks)/comm")
     room.sh("touch /root/go")
     assert process.communicate(timeout=30)[1] == ""
     assert process.returncode == 0

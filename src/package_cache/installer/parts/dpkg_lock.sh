@@ -1,6 +1,6 @@
 # The lock of dpkg and apt, taken by a process of ours where no dpkg runs that would take it.
 
-# lock_dpkg: keep dpkg and apt out, by a process that ends with the last one that has descriptor 9. Status 1: another process has
+# lock_dpkg: keep dpkg, apt and debconf out, by a process that ends with the last one that has descriptor 9. Status 1: another process has
 # them locked; 2: that cannot be done, by `refusal`.
 lock_dpkg() {
     refusal=
@@ -40,7 +40,7 @@ my @open;
 for my $path (@files) {
     my $is_of_dpkg = $path =~ m{^/var/lib/dpkg/};
     next unless $is_of_dpkg or -f $path; # debconf locks its databases themselves
-    sysopen(my $file, $path, O_RDWR | ($is_of_dpkg ? O_CREAT : 0), 0640) or refuse("$path: $!");
+    sysopen(my $file, $path, $is_of_dpkg ? O_RDWR | O_CREAT : O_RDONLY, 0640) or refuse("$path: $!");
     my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
     ($is_of_dpkg ? fcntl($file, F_SETLK, $lock) : flock($file, LOCK_EX | LOCK_NB)) or refuse("busy");
     push @open, $file;

@@ -2,9 +2,9 @@
 
     ./run bench recordings [--systems debian12,ubuntu24.04] [--groups ssh,nfs] [--report]
 
-As root. Makes a lock and a cache for each system by itself, so that one whose archive does not answer hides no other
-one. A recording is made as `package-cache record` does, then the group is installed in two more disposable copies of
-the root, by dpkg in one and by the recording in the other, and all files of both are compared (`tree_comparison.py`).
+As root. Makes a lock and a cache for each system by itself, and for each group where its archive lacks some file. A
+recording is made as `package-cache record` does, then the group is installed in two more disposable copies of the
+root, by dpkg in one and by the recording in the other, and all files of both are compared (`tree_comparison.py`).
 """
 
 import json
@@ -111,25 +111,34 @@ def _place(row: Mapping[str, Any]) -> tuple[tuple[int, str], int]:
 
 def rows_of(system: System, groups: Mapping[str, str], state: Path) -> Iterator[dict[str, Any]]:
     """Lock, build, record and compare groups (names and packages) for one system; yield the row of each."""
+    folder = state / "bench" / "recordings" / system.name
     try:
-        cache = common.cache_of(system, groups, state / "bench" / "recordings" / system.name)
         root = lab_root(release_root(release_of(system), given_options(), strongest_isolation()), state)
     except PackageCacheError as error:
         for group in groups:
             yield _row(system, group, "failed", error.message)
         return
-    for group in groups:
-        images = ((f"{system.name} of the matrix", Where(root=root)),)
-        [image] = record(RecordOrder(cache, (group,), (), images, own_rules(), state)).images
-        if image.error is not None:
-            yield _row(system, group, "failed", image.error.message)
-            continue
-        [outcome] = image.outcomes
-        yield (
-            compared(system, group, outcome.recording, root, cache)
-            if outcome.recording
-            else _row(system, group, outcome.kind.value, outcome.why, path=outcome.path)
-        )
+    try:
+        caches = dict.fromkeys(groups, common.cache_of(system, groups, folder))
+    except PackageCacheError:
+        caches = {}  # then each by itself, so that one whose files the archive does not have hides no other
+    for group, packages in groups.items():
+        try:
+            cache = caches.get(group) or common.cache_of(system, {group: packages}, folder / group)
+            yield _recorded(system, group, cache, root, state)
+        except PackageCacheError as error:
+            yield _row(system, group, "failed", error.message)
+
+
+def _recorded(system: System, group: str, cache: CacheFolder, root: Path, state: Path) -> dict[str, Any]:
+    images = ((f"{system.name} of the matrix", Where(root=root)),)
+    [image] = record(RecordOrder(cache, (group,), (), images, own_rules(), state)).images
+    if image.error is not None:
+        raise image.error
+    [outcome] = image.outcomes
+    if outcome.recording:
+        return compared(system, group, outcome.recording, root, cache)
+    return _row(system, group, outcome.kind.value, outcome.why, path=outcome.path)
 
 
 def _row(system: System, group: str, result: str, why: str, **more: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The demo: build the cache of `package_cache_info` and install from it in disposable roots without a network.
 
 For each system, `try_to_install_by_cache` stages a group as an init container does, and the command that it returns
-runs in a root without a network. At the end it asks for a group that the cache does not have, and the fallback runs.
+runs in a root without a network. Then one group is recorded, and installed once more by its recording. At the end it
+asks for a group that the cache does not have, and the fallback runs.
 
     ./run demo
 """
@@ -10,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -36,8 +37,9 @@ from package_cache.system import System
 PROJECT = Path(__file__).parent.parent
 FOLDER = PROJECT / f".demo-{os.geteuid()}"
 """One for each user: another user cannot overwrite files that root made."""
-CACHE = CacheFolder(FOLDER / "package_cache")
+CACHE, RECORDED = CacheFolder(FOLDER / "package_cache"), CacheFolder(FOLDER / "recorded")
 PACKAGES = {"ssh": "openssh-client openssh-server", "nfs": "nfs-common"}
+RECORDED_GROUP = "ssh"
 SHOWN = {"ssh": "mkdir -p /run/sshd && ssh -V && /usr/sbin/sshd -t && echo 'sshd -t: fine'", "nfs": "mount.nfs -V"}
 
 console = Console(highlight=False, soft_wrap=True)
@@ -55,12 +57,15 @@ def main() -> int:
     console.print(f"isolation: {isolation.value}")
     with ThreadPoolExecutor(2) as pool:  # debootstrapping waits for dpkg more than for the processor
         roots = dict(zip(systems, pool.map(lambda name: a_root(name, options, isolation), systems), strict=True))
-    installed = [line for name, root in roots.items() for line in show_groups(name, root, isolation)]
+    installed = [line for name, root in roots.items() for line in show_groups(name, root, isolation, CACHE)]
+    expected = len(PACKAGES) * len(systems)
+    if record(systems[-1], roots[systems[-1]]):
+        installed += show_groups(systems[-1], roots[systems[-1]], isolation, RECORDED, [RECORDED_GROUP])
+        expected += 1
     show_fallback(systems[0], roots[systems[0]], isolation)
     heading("results: installed from the cache")
     for line in installed:
         console.print(line)
-    expected = len(PACKAGES) * len(systems)
     console.print(f"\nNext: list the cache with .venv/bin/package-cache list --cache {FOLDER.name}/package_cache")
     took = time.monotonic() - began
     console.print(f"{len(installed)} of {expected} installations succeeded; the demo took {took:.1f} s")
@@ -100,6 +105,21 @@ def build(manifest: Path) -> int:
     return package_cache(["build", "--manifest", str(manifest), "--output", str(CACHE.path)])
 
 
+def record(name: str, root: Path) -> bool:
+    """Record a group in a part of the cache of its own; return whether that succeeded."""
+    heading(f"record {RECORDED_GROUP} in {name}")
+    shutil.rmtree(RECORDED.path, ignore_errors=True)
+    (image := FOLDER / f"{name}-root").unlink(missing_ok=True)
+    image.symlink_to(root)
+    cache, part, link = (path.relative_to(PROJECT) for path in (CACHE.path, RECORDED.path, image))
+    console.print(f"$ package-cache stage {RECORDED_GROUP} --cache {cache} --to {part}")
+    console.print(f"$ package-cache record {RECORDED_GROUP} --cache {part} --root {link}")
+    return (
+        package_cache(["stage", RECORDED_GROUP, "--cache", str(CACHE.path), "--to", str(RECORDED.path)]) == 0
+        and package_cache(["record", RECORDED_GROUP, "--cache", str(RECORDED.path), "--root", str(image)]) == 0
+    )
+
+
 def a_root(name: str, options: Options, isolation: Isolation) -> Path:
     """Return a minimal root of a system. It is made once and kept."""
     began = time.monotonic()
@@ -108,12 +128,15 @@ def a_root(name: str, options: Options, isolation: Isolation) -> Path:
     return root
 
 
-def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[str]:
+def show_groups(
+    name: str, root: Path, isolation: Isolation, cache: CacheFolder, groups: Collection[str] = PACKAGES
+) -> Iterator[str]:
     """Install each group in a new root and run a program of it. Yield a line for each one that succeeds."""
-    for group, packages in PACKAGES.items():
-        heading(f"install {group} in {name}, without a network")
+    how = " by its recording" if cache == RECORDED else ""
+    for group in groups:
+        heading(f"install {group} in {name}{how}, without a network")
         with tempfile.TemporaryDirectory(prefix="package-cache-") as volume:
-            command = generate(group, ["apt-get update", f"apt-get install -y {packages}"], volume)
+            command = generate(group, ["apt-get update", f"apt-get install -y {PACKAGES[group]}"], volume, cache)
             with job_container(root, isolation, volume) as container:
                 before, network = count_installed(container), network_bytes(container)
                 began = time.monotonic()
@@ -124,7 +147,7 @@ def show_groups(name: str, root: Path, isolation: Isolation) -> Iterator[str]:
                     if isolation is Isolation.CHROOT:  # the container's network is the host's
                         received = "network not isolated"
                     number = count_installed(container) - before
-                    yield f"  {name}  {group:4}  {number:3} packages  {seconds:5.2f} s  {received}"
+                    yield f"  {name}  {group:4}  {number:3} packages  {seconds:5.2f} s  {received}{how}"
 
 
 def show_fallback(name: str, root: Path, isolation: Isolation) -> None:
@@ -144,9 +167,9 @@ def job_container(root: Path, isolation: Isolation, volume: str) -> AbstractCont
     return disposable_root(root, isolation, binds={volume: Path(volume)})
 
 
-def generate(group: str, fallback: list[str], volume: str) -> str:
+def generate(group: str, fallback: list[str], volume: str, cache: CacheFolder = CACHE) -> str:
     """Return the command that a plugin makes in the init container."""
-    os.environ.update({CACHE_VARIABLE: str(CACHE.path), WORK_VARIABLE: volume})
+    os.environ.update({CACHE_VARIABLE: str(cache.path), WORK_VARIABLE: volume})
     console.print(f"try_to_install_by_cache({group!r}, fallback_cmds={fallback!r})")
     return try_to_install_by_cache(group, fallback)
 

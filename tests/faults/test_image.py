@@ -34,6 +34,7 @@ TOOLS = [
     lacks("flock"),
     lacks("setsid"),
     lacks("gpgv"),
+    lacks("split"),
     lacks("bash", *AWK, "perl", "xz", "flock", "setsid", "gpgv", "hostname"),
     Fault("no apt-get", gone("apt-get"), NO_DPKG, "there is no apt-get here", BACK),
     Fault("no dpkg", gone("dpkg"), NO_DPKG, "there is no", BACK),

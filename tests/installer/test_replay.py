@@ -177,6 +177,15 @@ def restate_recording(folder: Path, recording: Recording) -> Path:
     return recording.put(folder)
 
 
+def test_a_split_that_deals_out_no_lines(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
+    rooms = open_room(cache), open_room(cache)
+    for room in rooms:
+        room.sh("ln -sf /bin/false /usr/bin/split")
+    assert rooms[0].install("tools").result["method"] == "replay"
+    rooms[1].sh(CHANGES["its content alone"][0])
+    assert refused(rooms[1]) == CHANGES["its content alone"][1]
+
+
 def test_another_status_has_no_recording(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
     room = open_room(cache)
     room.sh("echo >>/var/lib/dpkg/status")

@@ -13,7 +13,7 @@ check_state() {
     for hasher in ${hashers}; do wait "${hasher}" || bad=yes; done
     hashers=
     [ -n "${bad}" ] || return 0
-    for_lines find_differing "$(cat "${stated}/same.aa.found" "${stated}/same.ab.found" 2>/dev/null)"
+    for_lines find_differing "$(cat "${stated}/same.found" "${stated}/same.aa.found" "${stated}/same.ab.found" 2>/dev/null)"
     refuse "${differing:-what it replaces} is not the file that was there when it was recorded"
 }
 end_hashers() {

@@ -1,6 +1,6 @@
 # Verification: every byte that dpkg will read is hashed, dpkg is ready, and the disks have room.
 
-SPLIT=/usr/bin/split # with its path, for that of a busybox sh cannot deal out lines
+SPLIT=/usr/bin/split # with its path, for that of busybox does not know how
 
 # list_files: set `hashes` to the SHA-256 of the plan's files, as sha256sum(1) prints them. 31
 list_files() {
@@ -18,14 +18,14 @@ hash_pool() {
     start_hashing "$1" "${cache}" "${work}/pool"
 }
 
-# start_hashing PROGRAM FOLDER LIST: compare files below a folder with what the list states, by two processes; adds to `hashers`.
-# What each finds is in LIST.aa.found and LIST.ab.found.
+# start_hashing PROGRAM FOLDER LIST: compare files below a folder with what the list states, by two processes where split(1) deals
+# out its lines; adds to `hashers`. What each finds is in LIST.found, or LIST.aa.found and LIST.ab.found.
 start_hashing() {
-    local part=''
-    "${SPLIT}" -n r/2 "$3" "$3." 2>/dev/null || no_work
-    for part in "$3.aa" "$3.ab"; do
+    local program="$1" folder="$2" part=''
+    if "${SPLIT}" -n r/2 "$3" "$3." 2>/dev/null; then set -- "$3.aa" "$3.ab"; else set -- "$3"; fi
+    for part in "$@"; do
         [ -s "${part}" ] || continue
-        { cd "$2" && exec "$1" -c "${part}"; } >"${part}.found" 2>/dev/null &
+        { cd "${folder}" && exec "${program}" -c "${part}"; } >"${part}.found" 2>/dev/null &
         hashers="${hashers} $!"
     done
 }

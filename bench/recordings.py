@@ -212,7 +212,7 @@ def report(results: Mapping[str, Any]) -> str:
     cells = [_cells(row) for row in rows]
     used = Counter(rule for row in rows for rule in row.get("rules", ()))
     rules = [(f"`{pattern}`", str(count)) for pattern, count in sorted(used.items())]
-    parts = [f"{summary(rows)}.", f"Machine: {machine}. Seconds are of one run.", table(head, cells)]
+    parts = [f"{summary(rows)}.", f"Machine: {machine}. Seconds are of one run, with other work.", table(head, cells)]
     parts += ["Rules, and how many of these recordings needed each:", table(("rule", "recordings"), rules)]
     parts += [table(("system", "group", "why there is no recording"), reasons)] if (reasons := _reasons(rows)) else []
     return "".join(f"\n{part.rstrip()}\n" for part in parts) + "\n"

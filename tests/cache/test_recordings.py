@@ -176,7 +176,7 @@ def test_the_digest_follows_what_the_architecture_needs(cache: Path) -> None:
     digest = group_digest(files, "amd64")
     packages = json.loads(files["packages.json"])
     lines = "".join(sorted(f"{one['sha256']}\n" for one in packages))
-    assert digest == hashlib.sha256(files["amd64.group"] + lines.encode()).hexdigest()
+    assert digest == hashlib.sha256(b"2\n" + files["amd64.group"] + lines.encode()).hexdigest()
     foreign = {**packages[0], "sha256": "f" * 64, "architecture": "arm64"}
     files["arm64.group"] = files["amd64.group"]
 

@@ -203,15 +203,16 @@ def test_verbose_says_why(cache: SyntheticCache, recording: Recording, open_room
     assert out.startswith("package-cache: tools: the recording of an image is not used: /usr/share/wanted is there\n")
 
 
-def test_a_later_format(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
-    facts = ["format 2", "something new"]
+@pytest.mark.parametrize("number", [1, 3])
+def test_another_format(number: int, cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
+    facts = [f"format {number}", "something else"]
     folder = cache.path / "groups" / "tools-ubuntu18.04"
     (file,) = folder.glob("recording.*")
     changed = recording.with_list("facts", facts).content
     release = (folder / "Release").read_text().replace(sha256_of(file), hashlib.sha256(changed).hexdigest())
     (folder / "Release").write_text(release)
     file.write_bytes(changed)
-    assert refused(open_room(cache)) == "its format is 2, this installer reads 1"
+    assert refused(open_room(cache)) == f"its format is {number}, this installer reads 2"
 
 
 MALFORMED = {

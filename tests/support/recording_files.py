@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support.debs import ar_of
 from tests.support.lab import Container
 
+from package_cache.cache.recordings import FORMAT
 from package_cache.filesystem.paths import sha256_of
 from package_cache.process import run
 
@@ -158,7 +159,7 @@ def record(
     replaced = [path for path in [*changed, *gone] if stat.S_ISREG(before[path].st_mode)]
     lists: dict[str, list[str]] = {
         "facts": [
-            "format 1",
+            f"format {FORMAT}",
             f"group {group}",
             "architecture amd64",
             "image an image",

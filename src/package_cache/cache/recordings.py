@@ -43,6 +43,9 @@ __all__ = [
     "with_recordings",
 ]
 
+FORMAT = 2
+"""Of a recording's lists; an installer goes by dpkg where it is another than its own."""
+
 OTHER_WRITER_LIMIT = 3600.0
 """Seconds to wait for another writer: a build downloads while it holds the lock."""
 
@@ -52,9 +55,9 @@ Content = TypeVar("Content", bound=FileContent)
 def group_digest(files: Mapping[str, bytes], architecture: str) -> str:
     """Return the digest of what a group is for an architecture, by the files of its folder.
 
-    SHA-256 of `<architecture>.group`, then a line for each package file that this architecture may need: its SHA-256,
-    sorted. It is the same for the folder of all architectures and for the part of one. Raises `CacheError` if the
-    group is not for this architecture.
+    SHA-256 of the format of recordings as a line, of `<architecture>.group`, then of a line for each package file that
+    this architecture may need: its SHA-256, sorted. It is the same for the folder of all architectures and for the
+    part of one. Raises `CacheError` if the group is not for this architecture.
     """
     group_file = f"{architecture}.group"
     if group_file not in files:
@@ -63,7 +66,7 @@ def group_digest(files: Mapping[str, bytes], architecture: str) -> str:
     lines = b"".join(groups.values()).decode("utf-8", "replace").split("\n")
     requests = [line.removeprefix("package ") for line in lines if line.startswith("package ")]
     packages = needed_on(architecture, parse_list(files[PACKAGE_LIST], PACKAGE_LIST), tuple(groups), requests)
-    digest = hashlib.sha256(files[group_file])
+    digest = hashlib.sha256(f"{FORMAT}\n".encode() + files[group_file])
     digest.update("".join(f"{sha256}\n" for sha256 in sorted({item.sha256 for item in packages})).encode())
     return digest.hexdigest()
 

@@ -57,7 +57,7 @@ set_state() {
     work='' linked='' image='' said='' files='' planned='' file_of=' ' bytes=0 need_kib=0 hashers=''
     fresh='' leftover='' automatic='' run='' recovering='' recovered='' culprit='' policy='' policy_owner='' holder='' patience='' child='' logs='' answered=''
     # find_recording, read_recording, read_debs, replay, end_replay, lock_dpkg, foresee_replay
-    recorded='' recorded_group='' recorded_image='' status_hash='' hashed_by='' status_before='' status_after='' stated='' too_new='' first_debs='' second_debs='' over_debs=''
+    recorded='' recorded_group='' recorded_image='' status_hash='' hashed_by='' status_before='' status_after='' stated='' other_format='' first_debs='' second_debs='' over_debs=''
     refusal='' replaying='' undoing='' locker='' replayed='' recordings='' foreseen='' method=none
     recorded_files='' recorded_bytes=0 recorded_lines='' recorded_fresh='' recorded_leftover='' recorded_file_of=''
     # give_back, finish, phase, and the lines of the result

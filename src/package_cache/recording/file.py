@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from package_cache.bounds import bound, excess
+from package_cache.cache.recordings import FORMAT
 from package_cache.deb.compression import NO_ZSTD, ORIGINAL, Compression, compression_for
 from package_cache.deb.writing import package_file, small_tar
 from package_cache.recording.classes import NotRecordable
@@ -16,9 +17,6 @@ from package_cache.recording.content import Content
 from package_cache.recording.observed import PlannedPackage
 from package_cache.recording.tree import BLAKE2, SHA256, Tree, contents
 from package_cache.sandbox.container import Container
-
-FORMAT = 1
-"""Of the lists; an installer goes by dpkg where it is greater than it knows."""
 
 STAGED = "staged"
 """The folder in the data in which what is renamed later lies."""

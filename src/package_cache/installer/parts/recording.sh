@@ -1,5 +1,5 @@
 # Recordings: which one is for this container, and what it states.
-RECORDING_FORMAT=1 # of a recording's facts
+RECORDING_FORMAT=2 # cache/recordings.py
 PERL=/usr/bin/perl # with their paths, for a busybox sh may take its own programs for these
 DPKG_DEB=/usr/bin/dpkg-deb
 
@@ -47,7 +47,7 @@ read_recording() {
         [ -f "${stated}/${each}" ] || damaged "${recorded} has no ${each}"
     done
     read_facts "${stated}/facts" && return
-    [ -z "${too_new}" ] || { refuse "its format is ${too_new}, this installer reads ${RECORDING_FORMAT}" || return; }
+    [ -z "${other_format}" ] || { refuse "its format is ${other_format}, this installer reads ${RECORDING_FORMAT}" || return; }
     damaged "${recorded} has facts that make no sense"
 }
 
@@ -64,17 +64,17 @@ find_tar() {
 }
 
 # read_facts FILE: set hashed_by, status_before, status_after, recorded_image, need_kib, files, planned, fresh, file_of, bytes, package_lines
-# by it. Status 1: it makes no sense, or is of a later format, `too_new`.
+# by it. Status 1: it makes no sense, or is of another format, `other_format`.
 read_facts() {
     local key='' value='' seen=''
-    too_new='' hashed_by='sha256sum' status_before='' status_after='' need_kib=0
+    other_format='' hashed_by='sha256sum' status_before='' status_after='' need_kib=0
     files='' planned='' file_of=' ' bytes=0 package_lines=''
     while read -r key value; do
         seen="${seen} ${key} "
         case ${key} in
             format)
                 is_number "${value}" || return
-                [ "${value}" -le "${RECORDING_FORMAT}" ] || { too_new=${value} && return 1; }
+                [ "${value}" = "${RECORDING_FORMAT}" ] || { other_format=${value} && return 1; }
                 ;;
             group) [ "${value}" = "${recorded_group}" ] || return ;;
             architecture) [ "${value}" = "${architecture}" ] || return ;;

@@ -18,7 +18,7 @@ from package_cache.filesystem.confined import Inside
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.manifest.model import RuleKind
 from package_cache.recording.classes import OF_RUNS, Classes, NotRecordable
-from package_cache.recording.content import STATUS, content, lists
+from package_cache.recording.content import STATUS, Content, content, lists
 from package_cache.recording.file import Facts, recording_bytes, recording_compression
 from package_cache.recording.installation import OTHER, PLACE, PLAIN, Subject, installation, read_files
 from package_cache.recording.marks import MARKS, check_marks
@@ -27,7 +27,7 @@ from package_cache.recording.payload import payload
 from package_cache.recording.proof import difference, twins
 from package_cache.recording.rules import Rules
 from package_cache.recording.secrets import secret_in
-from package_cache.recording.trace import dependence
+from package_cache.recording.trace import Dependence, dependence
 from package_cache.recording.tree import Kind, contents
 from package_cache.sandbox.container import Container
 
@@ -82,7 +82,6 @@ class Recorder:
     def _written(
         self, plain: Observed, watched: Observed, container: Container
     ) -> tuple[Recording, bytes, Classes, set[str]]:
-        assert watched.trace is not None
         if plain.packages != watched.packages:
             raise NotRecordable("two installations installed other packages")
         pool = self.subject.cache
@@ -93,57 +92,54 @@ class Recorder:
         upgraded = self._upgraded(plain)
         found = content(plain, classes, brought, upgraded)
         self._refuse_secrets(plain, allowed, container)
-        check_marks(
-            plain.kept.get(MARKS, b""), read_files(container, plain.after, [MARKS]).get(MARKS, b""), plain.packages
-        )
-        needs = dependence(
-            watched.trace,
-            watched.before,
-            watched.after,
-            lambda path: path.startswith(MARKS) or classes.is_independent(path, watched.before),
-        )
-        if watched.trace.unclear:
-            raise NotRecordable(f"what it depends on is not known: {watched.trace.unclear}")
-        after = read_files(container, plain.after, [STATUS])
-        status = [hashlib.sha256(files.get(STATUS, b"")).hexdigest() for files in (plain.kept, after)]
-        if plain.kept.get(STATUS) != watched.kept.get(STATUS):
-            raise NotRecordable("the installations before it did not give the same status of dpkg", STATUS)
-        group, architecture = self.group.group, self.seen.architecture or ""
-        kib = sum(plain.after[path].size for path in (*found.new, *found.replaced)) // 1024 + 1
-        name = visible_line(self.subject.name)
-        facts = Facts(
-            group.name,
-            architecture,
-            name,
-            status[0],
-            status[1],
-            self.subject.algorithm,
-            plain.packages,
-            {item.sha256: self._digest(item) for item in plain.packages},
-            upgraded,
-            kib,
-        )
-        compression = recording_compression(group.system, group.compression)
+        after = read_files(container, plain.after, [MARKS, STATUS])
+        check_marks(plain.kept.get(MARKS, b""), after.get(MARKS, b""), plain.packages)
+        needs = _needs(watched, classes)
+        facts = self._facts(plain, watched, after.get(STATUS, b""), upgraded, found)
+        compression = recording_compression(self.group.group.system, self.group.group.compression)
         file = recording_bytes(facts, lists(found, plain, needs, brought), found, (plain.after, container), compression)
-        recording = Recording(
-            file=recording_file(architecture, status[0]),
-            architecture=architecture,
-            image=name,
+        return self._described(facts, found, classes, len(file), plain.seconds), file, classes, set(allowed)
+
+    def _facts(
+        self, plain: Observed, watched: Observed, status: bytes, upgraded: frozenset[str], found: Content
+    ) -> Facts:
+        """Return what the installer must know, with dpkg's `status` after the installation. Raise `NotRecordable`."""
+        before = plain.kept.get(STATUS, b"")
+        if before != watched.kept.get(STATUS, b""):
+            raise NotRecordable("the installations before it did not give the same status of dpkg", STATUS)
+        return Facts(
+            group=self.group.group.name,
+            architecture=self.seen.architecture or "",
+            image=visible_line(self.subject.name),
+            status_before=hashlib.sha256(before).hexdigest(),
+            status_after=hashlib.sha256(status).hexdigest(),
+            algorithm=self.subject.algorithm,
+            packages=plain.packages,
+            digests={item.sha256: self._digest(item) for item in plain.packages},
+            upgraded=upgraded,
+            kib=sum(plain.after[path].size for path in (*found.new, *found.replaced)) // 1024 + 1,
+        )
+
+    def _described(self, facts: Facts, found: Content, classes: Classes, size: int, seconds: float) -> Recording:
+        """Return what `recordings.json` says of a file of `size` bytes, whose installation took `seconds`."""
+        return Recording(
+            file=recording_file(facts.architecture, facts.status_before),
+            architecture=facts.architecture,
+            image=facts.image,
             digest=self.seen.digest,
             after=self.after,
-            status_before=status[0],
-            status_after=status[1],
-            group_digest=group_digest(self.group.files, architecture),
-            packages=len(plain.packages),
+            status_before=facts.status_before,
+            status_after=facts.status_after,
+            group_digest=group_digest(self.group.files, facts.architecture),
+            packages=len(facts.packages),
             files=len(found.new) + len(found.replaced) + len(found.gone),
-            bytes=len(file),
+            bytes=size,
             rules=tuple(sorted(classes.used)),
             rules_digest=self.rules.digest,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            installed_seconds=plain.seconds,
+            installed_seconds=seconds,
             replayed_seconds=0.0,
         )
-        return recording, file, classes, set(allowed)
 
     def _digest(self, item: PlannedPackage) -> str:
         """Return a package file's digest for the list `debs`. Raise `CacheError` if the file was altered since."""
@@ -203,3 +199,17 @@ class Recorder:
         if twins(plain, classes) != twins(replayed, classes):
             raise NotRecordable("its replay is not equal to the installation: other files are hard links")
         return replayed.seconds
+
+
+def _needs(watched: Observed, classes: Classes) -> Dependence:
+    """Return what the watched installation depended on. Raise `NotRecordable` if that is not known."""
+    assert watched.trace is not None
+    needs = dependence(
+        watched.trace,
+        watched.before,
+        watched.after,
+        lambda path: path.startswith(MARKS) or classes.is_independent(path, watched.before),
+    )
+    if watched.trace.unclear:
+        raise NotRecordable(f"what it depends on is not known: {watched.trace.unclear}")
+    return needs

@@ -40,7 +40,7 @@ TOOLS = [
     Fault("no dpkg", gone("dpkg"), NO_DPKG, "there is no", BACK),
     Fault("no dpkg-query", gone("dpkg-query"), NO_DPKG, "there is no dpkg here", BACK),
     Fault("no dpkg-deb", gone("dpkg-deb"), FAILED, "dpkg", BACK),
-    Fault("no tar", gone("tar"), FAILED, "dpkg", BACK),
+    Fault("no tar", gone("tar"), BROKEN, "dpkg", BACK),
     Fault("no timeout", gone("timeout"), NO_DPKG, "there is no timeout here", BACK),
     Fault("no sha256sum", gone("sha256sum"), NO_DPKG, "there is no sha256sum here", BACK),
     Fault("the shell of busybox", "ln -sf /busybox /bin/sh", heal="ln -sf dash /bin/sh"),
@@ -131,7 +131,7 @@ DPKG = [
     Fault("dpkg with an option that it does not know", "echo bogus >/etc/dpkg/dpkg.cfg.d/odd", BROKEN,
           "unknown option", heal="rm /etc/dpkg/dpkg.cfg.d/odd"),
     Fault("dpkg that asks for the owner of a group that is gone",
-          "printf '%s\\n' 'root nonesuch 2755 /usr/bin/odd' >>/var/lib/dpkg/statoverride", FAILED, "nonesuch",
+          "printf '%s\\n' 'root nonesuch 2755 /usr/bin/odd' >>/var/lib/dpkg/statoverride", BROKEN, "nonesuch",
           heal=": >/var/lib/dpkg/statoverride"),
     Fault("dpkg without a list of files", "rm /var/lib/dpkg/info/hostname.list", sane=False),
 ]  # fmt: skip

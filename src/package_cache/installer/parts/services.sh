@@ -19,7 +19,7 @@ find_installer() {
 
 # take_policy: forbid services to start, by a link, which two cannot both make. Status 1: another installer did. 42
 take_policy() {
-    local new="${POLICY}.${me}" own=''
+    local new="${POLICY}.${me}" own='' full=''
     [ -z "${policy}" ] || return 0
     ! find_installer || return 1
     [ -z "${policy_owner}" ] || { drop_policy && return 1; } # of one that was killed meanwhile: what it left comes first
@@ -30,11 +30,15 @@ take_policy() {
     fi
     policy=ours
     if ! write_new "${new}" "#!/bin/sh${NEWLINE}${POLICY_MARK} ${me}${NEWLINE}exit 101" || ! chmod 755 "${new}"; then
-        [ ! -w "${POLICY%/*}" ] || miss no-space "cannot keep services from starting: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
+        full=yes
     elif { [ -z "${own}" ] || mv -n "${POLICY}" "${POLICY_KEPT}" 2>/dev/null; } && ln "${new}" "${POLICY}" 2>/dev/null; then
         rm -f "${new}"
         return
+    elif ! write_new "${new}.more" 'an inode'; then
+        full=yes # on a tmpfs, a link takes an inode as well
     fi
+    rm -f "${new}.more"
+    [ -z "${full}" ] || [ ! -w "${POLICY%/*}" ] || miss no-space "cannot keep services from starting: there is no space for ${POLICY}" "free some space in ${POLICY%/*}"
     policy=
     rm -f "${new}"
     ! find_installer || return 1 # it was quicker, and keeps the image's own

@@ -243,6 +243,20 @@ def test_what_makes_no_sense_is_damage(
     assert room.map() == before
 
 
+@pytest.mark.parametrize(
+    ("kept", "first_word", "says"),
+    [(2, "elsewhere", "does not say how"), (1, "first", "does not unpack a file that it names")],
+)
+def test_package_files_that_are_not_unpacked(
+    kept: int, first_word: str, says: str, cache: SyntheticCache, recording: Recording, open_room: OpenRoom
+) -> None:
+    lines = [line.replace("first", first_word) for line in recording.lists["debs"][:kept]]
+    restate_recording(cache.path / "groups" / "tools-ubuntu18.04", recording.with_list("debs", lines))
+    done = open_room(cache).install("tools")
+    assert (done.status, done.result["reason"], done.out) == (31, "cache-damaged", "")
+    assert says in done.err
+
+
 def test_an_altered_recording(cache: SyntheticCache, recording: Recording, open_room: OpenRoom) -> None:
     (file,) = (cache.path / "groups" / "tools-ubuntu18.04").glob("recording.*")
     content = bytearray(file.read_bytes())

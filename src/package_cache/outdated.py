@@ -1,7 +1,7 @@
 """`outdated`: list newer versions in the archives, and OS releases past their end. Never changes a lock."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from debian.debian_support import Version
@@ -65,6 +65,13 @@ class Outdated:
     """Number of these with a newer version in a security suite."""
     systems: tuple[OutdatedSystem, ...]
 
+    def for_security(self) -> "Outdated":
+        """Return the same of only those packages that have a newer version in a security suite."""
+        return _result(
+            replace(system, packages=tuple(package for package in system.packages if package.security is not None))
+            for system in self.systems
+        )
+
 
 def outdated(
     lock: Lock, manifest: Manifest, options: Options, today: datetime.date, listener: Listener = ignore
@@ -77,12 +84,17 @@ def outdated(
     for sources, packages in zip(asked, found, strict=True):
         system, support = sources.system, support_of(sources.system, today)
         systems.append(OutdatedSystem(system.name, system.architecture, support, support.has_ended, packages))
-    every = [package for packages in found for package in packages]
+    return _result(systems)
+
+
+def _result(systems: Iterable[OutdatedSystem]) -> Outdated:
+    kept = tuple(systems)
+    every = [package for system in kept for package in system.packages]
     return Outdated(
         any(not package.pinned for package in every),
         len(every),
         sum(package.security is not None for package in every),
-        tuple(systems),
+        kept,
     )
 
 
@@ -111,11 +123,6 @@ def _ask(
 
 
 def _package(package: LockedPackage, newest: str, offer: Offer, takers: Sequence[LockedGroup]) -> OutdatedPackage:
-    newer = [
-        version
-        for version, suites in offer.suites.items()
-        if any(suite.endswith(SECURITY_SUITES) for suite in suites) and Version(version) > Version(package.version)
-    ]
     requests = [PackageRequest.parse(text) for group in takers for text in group.requests]
     secured = [
         version for version, suites in offer.suites.items() if any(suite.endswith(SECURITY_SUITES) for suite in suites)

@@ -134,6 +134,17 @@ def test_each_package_is_listed_with_suite_and_groups(world: World) -> None:
     assert world.online("outdated")[0] == 0
 
 
+def test_only_security_updates_count_where_that_is_asked_for(world: World) -> None:
+    world.locked(TWO)
+    world.add("editor", "1.1", suite="bionic-updates")
+    assert world.online("outdated", "--security")[0] == 0
+    assert world.online("outdated")[0] == 16
+    world.add("libshared", "1.1", suite="bionic-security")
+    status, out, _ = world.online("outdated", "--security")
+    assert (status, "libshared" in out, "editor:all" in out) == (16, True, False)
+    assert "1 package newer, 1 of them for security" in out
+
+
 @pytest.mark.parametrize(
     ("wanted", "newer", "status", "told"),
     [

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
 from package_cache.cli.formatting import aligned, count
 from package_cache.cli.options import archive_options, given_manifest, given_options, verb
 from package_cache.cli.render import Renderer
@@ -16,22 +18,24 @@ from package_cache.releases.distributions import Support
 
 @verb("outdated")
 @archive_options
-def outdated_command(renderer: Renderer, /, manifest: Path | None, **rest: Any) -> int:
+@click.option("--security", is_flag=True, help="List only packages with a newer version in a security suite.")
+def outdated_command(renderer: Renderer, /, manifest: Path | None, *, security: bool, **rest: Any) -> int:
     """List packages for which the archives have newer versions than the lock, mark security updates, and report
     OS releases whose standard support has ended. The lock does not change.
 
-    Exits with 0 if nothing is newer, else with 16. Versions that the manifest pins do not count.
+    Exits with 0 if nothing that is listed is newer, else with 16. Versions that the manifest pins do not count.
 
     \b
     Examples:
       package-cache outdated --manifest package_cache_info
-      package-cache outdated --json
+      package-cache outdated --security --json
     """
     read = given_manifest(manifest)
     lock = current_lock(read)
     today = datetime.datetime.now(datetime.UTC).date()
     with renderer.listening() as listener:
         found = outdated(lock, read, given_options(**rest), today, listener)
+    found = found.for_security() if security else found
     status = ExitStatus.OUTDATED if found.outdated else ExitStatus.INSTALLED
     return renderer.result("\n".join([*_lines(found), _total(found, lock_path(read))]), found, status)
 

@@ -27,6 +27,7 @@ NOT_RUN = {
     r"--run\b": "needs a real root of a release: tests/check",
     r"record (?!--rules)": "needs a real root of a release: tests/recording",
     r"--snapshot|old\.example|=MIRROR": "names a server of the reader's: tests/cli",
+    r"--sign-by|--keyring": "needs keys of the reader's: tests/cli/test_signing.py",
     r"--max-age\b": "needs a lock with a date: tests/cli",
 }
 MISS = "install_group.sh cuda"
@@ -89,7 +90,7 @@ def words_of(line: str, world: World) -> list[str]:
     line = line.replace("/mnt/", "")
     words = shlex.split(line)[1:]
     options = {name for parameter in command_of(words[0]).params for name in parameter.opts}
-    return [*words, "--keyring", f"ubuntu={world.archive.keyring}"] if "--keyring" in options else words
+    return [*words, "--keyring", f"ubuntu={world.archive.keyring}"] if {"--keyring", "--mirror"} <= options else words
 
 
 def command_of(verb: str) -> click.Command:

@@ -5,7 +5,7 @@
 
 from enum import Enum
 
-_CLEAN_MISSES = {2, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42}
+_CLEAN_MISSES = {2, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 33, 40, 41, 42}
 
 
 class ExitStatus(Enum):
@@ -37,6 +37,12 @@ class ExitStatus(Enum):
     CACHE_MISSING = 30, "there is no cache in this folder, or it is empty", "check the mount"
     CACHE_DAMAGED = 31, "a file of the cache is missing, truncated or altered", "stage or build the cache again"
     CACHE_TOO_NEW = 32, "the cache's format is newer than this program", "use the program that built the cache"
+    NOT_TRUSTED = (
+        33,
+        "a group is not the one that was expected, or not signed by a key that was named",
+        "find out who altered it",
+    )
+    NOT_SIGNED = 34, "gpg did not sign the cache", "have the secret key and its passphrase at hand"
     DPKG_LOCKED = 40, "another process kept dpkg locked too long", "wait for it to end"
     NO_SPACE = 41, "there is not enough disk space", "free space in the named folder"
     READ_ONLY = 42, "a path cannot be read or written: read-only, no permission, or not a file", "name another path"

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,9 +198,10 @@ def test_the_digest_follows_what_the_architecture_needs(cache: Path) -> None:
 
 def test_the_folder_without_recordings_is_that_of_a_build(cache: Path, recording: Recording) -> None:
     read = read_group(CacheFolder(cache), described(cache, "edit"))
-    recorded = with_recordings(read.files, {recording: b"bytes"}, ["amd64"])
+    whole = partial(with_recordings, group="edit", system="ubuntu18.04", architectures=["amd64"])
+    recorded = whole(read.files, {recording: b"bytes"})
     assert recorded[recording.file] == b"bytes"
-    assert with_recordings(recorded, {}, ["amd64"]) == read.files
+    assert whole(recorded, {}) == read.files
 
 
 @pytest.mark.parametrize(("field", "value"), [("image", "job\x1b[31m"), ("file", "x.deb"), ("installed_seconds", -1.0)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.check.layouts import write_root
+from tests.support.keys import throwaway_key
 from tests.support.world import World, refused, toml_group
 
 from package_cache.cli.main import cli
@@ -75,6 +76,7 @@ def prepared(world: World) -> World:
 
     world.once("a newer editor", fill)
     shutil.copy(world.archive.keyring, world.folder / "keys.gpg")
+    (world.folder / "secret").write_text(throwaway_key("cache").secret())
     (world.folder / "passwords").write_text(f"machine {world.server.uri} login u password p\n")
     world.server.demand("u", "p")
     return world
@@ -87,7 +89,7 @@ def places(world: World) -> dict[str, Path]:
         "auth": folder / "passwords", "cache": folder / "package_cache", "output": folder / "output",
         "to": folder / "staged", "authfile": folder / "registries.json", "root": folder / "root",
         "status": folder / "status", "lock": folder / "package-cache.lock", "old": folder / "package-cache.lock",
-        "new": folder / "package-cache.lock",
+        "new": folder / "package-cache.lock", "signing_key": folder / "secret", "keys": folder / "keys.gpg",
     }  # fmt: skip
 
 
@@ -105,6 +107,8 @@ def words(world: World, verb: str, name: str, given: str) -> list[str]:
         found += name_of.get(name, [])
         if name not in ("status", "root", "manifest", "authfile"):
             found += ["--root", str(world.folder / "root")]
+    if name == "signing_key":
+        found += ["--sign-by", throwaway_key("cache").fingerprint]
     for one in dict.fromkeys((*NEEDED[verb], name)):
         parameter, path = parameter_of(verb, one), given if one == name else str(places(world)[one])
         path = f"ubuntu={path}" if parameter.type is NAMED_FILE else path
@@ -138,8 +142,9 @@ def test_every_path_of_the_command_line(prepared: World, verb: str, name: str) -
         relative = f"linked 'here'/{path.name}{'/' if path.is_dir() else ''}"
         by_link = prepared.run(*words(prepared, verb, name, relative))
     assert by_link[0] == plain[0], by_link[2]
-    no_image = (("check", "authfile"), ("record", "authfile"), ("record", "manifest"))
-    expected = 2 if (verb, name) in no_image else {"outdated": 16, "install": 11, "record": 19}.get(verb, 0)
+    others = {("check", "authfile"): 2, ("record", "authfile"): 2, ("record", "manifest"): 2, ("verify", "keys"): 31}
+    by_verb = {"outdated": 16, "install": 11, "record": 19}
+    expected = others.get((verb, name), by_verb.get(verb, 0))
     assert plain[0] == expected, plain[
         2
     ]  # what is newer is seen; no group is for this machine; no program is in the root

@@ -20,6 +20,7 @@ from package_cache.exit_codes import ExitStatus
 from package_cache.manifest.model import RuleKind, Where
 from package_cache.recording.model import Outcome, OutcomeKind, RecordedImage, RecordOrder, RecordResult
 from package_cache.recording.rules import Rules, own_rules
+from package_cache.signatures import Signer
 
 RECORDING = plain_recording(packages=12, files=340, bytes=25_600)
 IMAGE = RecordedImage("training", "ubuntu18.04", "amd64", "sha256:1234")
@@ -74,8 +75,8 @@ def recording(monkeypatch: pytest.MonkeyPatch, result: RecordResult) -> list[Rec
     """Have every order end with this result; return the orders."""
     orders = []
 
-    def record(order: RecordOrder, listener: Listener) -> RecordResult:
-        del listener
+    def record(order: RecordOrder, listener: Listener, *, signer: Signer | None = None) -> RecordResult:
+        del listener, signer
         orders.append(order)
         return result
 

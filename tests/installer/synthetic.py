@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tests.support.lab import Container
 
-from package_cache.cache.group_index import IndexedPackage, group_files
+from package_cache.cache.group_index import GroupPackages, IndexedPackage, group_files
 from package_cache.cache.layout import INSTALLER, CacheFolder, group_folder
 from package_cache.cache.pool_index import StoredFile
 from package_cache.cache.publish import publish_group
+from package_cache.cache.recordings import with_recordings
 from package_cache.deb.control import control_with_space
 from package_cache.debconf import DebconfAnswer
 from package_cache.filesystem.paths import sha256_of
@@ -68,9 +69,11 @@ class SyntheticCache:
         sets = tuple(ImageSet(name, keys(those)) for name, those in (images or {}).items())
         answers = tuple(DebconfAnswer(*line.split(" ", 3)) for line in debconf)
         locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets, debconf=answers)
-        files = group_files({architecture: (locked, list(packages.values()))})
-        publish_group(folder, group, system or self.system, files)
-        return folder.path / group_folder(group, system or self.system)
+        contents: GroupPackages = {architecture: (locked, list(packages.values()))}
+        name = system or self.system
+        files = with_recordings(group_files(contents), {}, group=group, system=name, architectures=contents)
+        publish_group(folder, group, name, files)
+        return folder.path / group_folder(group, name)
 
     def pool_file(self, deb: Path) -> Path:
         """Return the pool's file of a package."""

@@ -10,8 +10,8 @@ PUBLISHED = """
 0 installed, 1 internal, 2 usage, 3 bad-manifest, 4 bad-lock, 5 archive-unreachable, 6 not-verified,
 7 precommand-failed, 8 tool-missing, 9 plugin-failed, 10 no-such-group, 11 not-for-system, 12 not-for-architecture,
 13 no-plan, 14 registry-failed, 15 different, 16 outdated, 17 too-old, 18 not-contained, 19 not-recorded, 20 not-root,
-21 no-dpkg, 22 dpkg-broken, 30 cache-missing, 31 cache-damaged, 32 cache-too-new, 40 dpkg-locked, 41 no-space,
-42 read-only, 50 install-failed, 130 interrupted"""
+21 no-dpkg, 22 dpkg-broken, 30 cache-missing, 31 cache-damaged, 32 cache-too-new, 33 not-trusted, 34 not-signed,
+40 dpkg-locked, 41 no-space, 42 read-only, 50 install-failed, 130 interrupted"""
 """A number that scripts know may never come to mean something else: only add to them."""
 
 

@@ -1,5 +1,6 @@
 """`build`: from a lock to a cache. It resumes after an interruption; readers only ever see complete groups."""
 
+import contextlib
 import datetime
 import os
 import threading
@@ -9,11 +10,20 @@ from pathlib import Path
 
 import package_cache
 from package_cache.archive.downloads import Download, download
+from package_cache.cache.checked_files import read_file
 from package_cache.cache.cleanup import is_complete, remove_unfinished, remove_unneeded
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.file_content import FileContent, sha256_of
 from package_cache.cache.group_index import GroupPackages, IndexedPackage, group_files, indexed, known_controls
-from package_cache.cache.layout import DESCRIPTION, GROUPS, LOCK, POOL, CacheFolder, group_folder
+from package_cache.cache.layout import (
+    DESCRIPTION,
+    GROUPS,
+    LOCK,
+    POOL,
+    CacheFolder,
+    group_folder,
+    is_about_all,
+)
 from package_cache.cache.pool_index import Key, StoredFile, intact_packages, known_files, note
 from package_cache.cache.publish import publish
 from package_cache.cache.recordings import count_recordings, fitting_recordings, with_recordings
@@ -30,6 +40,7 @@ from package_cache.lock.model import Lock, LockedPackage
 from package_cache.process import need_tools
 from package_cache.releases.mirrors import uri_below
 from package_cache.releases.sources import MirrorFinder
+from package_cache.signatures import Signer, need_signer
 from package_cache.threads import in_threads
 from package_cache.tools import PACKAGES
 
@@ -54,6 +65,8 @@ class Order:
     """Of zstd, by which the members of package files are stored; None: as the archive has them."""
     auth: Path | None = None
     """An apt_auth.conf(5) instead of the machine's."""
+    signer: Signer | None = None
+    """What signs the `Release` of each group."""
 
     def compression(self, system_name: str) -> Compression:
         """Return how the members of a system's package files are stored: as its dpkg reads them best."""
@@ -85,8 +98,9 @@ def build(order: Order) -> BuildResult:
     Package files come first, then each group's folder in one rename, the description last; what is no longer needed
     goes at the end. Recordings stay where their group did not change.
 
-    Raises `ArchiveError`, `VerificationError`, `CacheError` where another process's folder is there, and
-    `PackageCacheError` with the status NO_SPACE or READ_ONLY where it cannot be written.
+    Raises `ArchiveError`, `VerificationError`, `CacheError` where another process's folder is there, `UsageError` where
+    a signed cache would lose its signatures, and `PackageCacheError` with the status NO_SPACE or READ_ONLY where it
+    cannot be written.
     """
     need_tools(*PACKAGES)
     cache = order.cache
@@ -97,9 +111,11 @@ def build(order: Order) -> BuildResult:
                 (cache.path / folder).mkdir(exist_ok=True)
             remove_unfinished(cache)
             lock_digest = text_digest(lock_text(order.lock))
-            before = up_to_date(cache, lock_digest, order.lock.manifest_digest, level=order.level)
+            signed_by = order.signer.fingerprints if order.signer else ()
+            before = up_to_date(cache, lock_digest, order.lock.manifest_digest, level=order.level, signed_by=signed_by)
             if before is not None:
                 return before
+            need_signer(_signed_by(cache), order.signer)
             files, downloaded, recompressed = _fill_pool(order)
             order.listener(Step("writing the index of each group"))
             recordings = count_recordings(cache)
@@ -111,11 +127,17 @@ def build(order: Order) -> BuildResult:
 
 
 def up_to_date(
-    cache: CacheFolder, lock_digest: str, manifest_digest: str, *, level: int | None = LEVEL
+    cache: CacheFolder,
+    lock_digest: str,
+    manifest_digest: str,
+    *,
+    level: int | None = LEVEL,
+    signed_by: Sequence[str] = (),
 ) -> BuildResult | None:
     """Return the result of a build that would change nothing; None where one has something to do.
 
-    So it is where the cache is of that lock, each file intact, and nothing else is in it. Reads each package file once.
+    So it is where the cache is of that lock, each file intact, signed by these keys if any are named, and nothing else
+    is in it. Reads each package file once.
     """
     try:
         description = read_description(cache)
@@ -123,6 +145,7 @@ def up_to_date(
             (description.lock_digest, description.manifest_digest) == (lock_digest, manifest_digest)
             and description.built_by == BUILT_BY
             and all(one.compression == str(compression_for(one.system, level=level)) for one in description.groups)
+            and all(one.signed_by == tuple(signed_by) for one in description.groups if signed_by)
             and description.installer_digest == text_digest(install_group())
             and is_complete(cache, description)
         )
@@ -248,7 +271,10 @@ def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -
         own = {item.stored.sha256: item.stored.size for _, items in contents.values() for item in items}
         made = group_files(contents)
         recordings = fitting_recordings(order.cache, group_folder(name, system), made, contents)
-        files[name, system] = with_recordings(made, recordings, contents)
+        signed = _signed_before(order, group_folder(name, system))
+        files[name, system] = with_recordings(
+            {**made, **signed}, recordings, group=name, system=system, architectures=contents, signer=order.signer
+        )
         groups.append(
             DescribedGroup(
                 name=name,
@@ -259,6 +285,7 @@ def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -
                 packages=len(own),
                 size=sum(own.values()),
                 files={file: sha256_of(content) for file, content in files[name, system].items()},
+                signed_by=order.signer.fingerprints if order.signer else (),
             )
         )
         sizes.update(own)
@@ -273,6 +300,21 @@ def _publish(order: Order, lock_digest: str, stored: Mapping[Key, StoredFile]) -
     ).with_groups(groups, sizes)
     publish(order.cache, description, files, install_group().encode())
     return description, set(sizes)
+
+
+def _signed_by(cache: CacheFolder) -> tuple[str, ...]:
+    with contextlib.suppress(CacheError):
+        return read_description(cache).signed_by
+    return ()
+
+
+def _signed_before(order: Order, folder: str) -> dict[str, bytes]:
+    """Return the `Release` of a group that is there, with its signatures, if the same keys made them."""
+    with contextlib.suppress(CacheError):
+        for group in read_description(order.cache).groups:
+            if order.signer and (group.folder, group.signed_by) == (folder, order.signer.fingerprints):
+                return {name: read_file(order.cache, group, name) for name in group.files if is_about_all(name)}
+    return {}
 
 
 def _result(

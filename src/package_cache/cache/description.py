@@ -14,6 +14,7 @@ from typing import Any
 
 from package_cache.bounded_json import load_json
 from package_cache.cache.layout import (
+    BY_HASH,
     DESCRIPTION,
     FORMAT,
     INDEX,
@@ -23,6 +24,9 @@ from package_cache.cache.layout import (
     RECORDING,
     RECORDINGS,
     RELEASE,
+    SIGNATURE,
+    SIGNED_FORMAT,
+    SIGNED_RELEASE,
     CacheFolder,
     group_folder,
     is_recording,
@@ -31,6 +35,7 @@ from package_cache.errors import MAY_NOT, CacheError, Problem
 from package_cache.exit_codes import ExitStatus
 from package_cache.fields import Fields
 from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256
+from package_cache.openpgp import FINGERPRINT
 from package_cache.system import SYSTEM_NAME
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
@@ -52,6 +57,15 @@ class DescribedGroup:
     """The bytes of these as they are stored."""
     files: dict[str, str]
     """SHA-256 of each file in the group's folder, by its name."""
+    signed_by: tuple[str, ...] = ()
+    """The fingerprints of the keys that signed its `Release`."""
+
+    def document(self) -> dict[str, Any]:
+        """Return what the description says of it, by key."""
+        facts = asdict(self)
+        if not self.signed_by:
+            del facts["signed_by"]
+        return facts
 
     @property
     def folder(self) -> str:
@@ -113,8 +127,19 @@ class Description:
         facts = asdict(self)
         if not self.locked:
             del facts["locked"]
-        has_recordings = any(group.recording_files for group in self.groups)
-        return {"format": RECORDED_FORMAT if has_recordings else FORMAT, **facts}
+        return {"format": self._format, **facts, "groups": [group.document() for group in self.groups]}
+
+    @property
+    def _format(self) -> int:
+        """The lowest that says what is in it."""
+        if self.signed_by:
+            return SIGNED_FORMAT
+        return RECORDED_FORMAT if any(group.recording_files for group in self.groups) else FORMAT
+
+    @property
+    def signed_by(self) -> tuple[str, ...]:
+        """The fingerprints of all keys that signed a group."""
+        return tuple(sorted({fingerprint for group in self.groups for fingerprint in group.signed_by}))
 
     def content(self) -> bytes:
         """Return the content of `package-cache.json`."""
@@ -155,9 +180,9 @@ def read_description(cache: CacheFolder) -> Description:
     found = document.get("format") if isinstance(document, dict) else None
     if type(found) is not int or found < 1:
         raise _damaged(path, Problem("has no format number", str(path), field="format"))
-    if found > RECORDED_FORMAT:
+    if found > SIGNED_FORMAT:
         raise CacheError(
-            f"cannot read {path}: its format is {found}, this program reads {RECORDED_FORMAT}",
+            f"cannot read {path}: its format is {found}, this program reads {SIGNED_FORMAT}",
             hint="use the package-cache that built it, or a newer one",
             status=ExitStatus.CACHE_TOO_NEW,
         )
@@ -174,8 +199,8 @@ def _damaged(path: Path, *problems: Problem) -> CacheError:
 
 _TEXTS = ("created", "built_by", "manifest", "manifest_digest", "lock_digest", "installer_digest")
 _FILE = re.compile(
-    rf"Packages(?:\.{ARCHITECTURE.pattern}\.{GROUP_NAME.pattern})?|Release|packages\.json|{ARCHITECTURE.pattern}\.group"
-    rf"|recordings\.json|{RECORDING.pattern}",
+    rf"Packages(?:\.{ARCHITECTURE.pattern}\.{GROUP_NAME.pattern})?|packages\.json|{ARCHITECTURE.pattern}\.group"
+    rf"|(?:In)?Release|Release\.gpg|{BY_HASH}/{SHA256.pattern}|recordings\.json|{RECORDING.pattern}",
     re.ASCII,
 )
 """The files of a group's folder: cache/layout.py."""
@@ -200,8 +225,10 @@ def _group(fields: Fields) -> DescribedGroup:
         fields.count("packages"),
         fields.count("size"),
         _files(fields),
+        fields.texts("signed_by", FINGERPRINT, "a fingerprint"),
     )
-    needed = (INDEX, RELEASE, PACKAGE_LIST, *([RECORDINGS] if group.recording_files else []))
+    needed = [INDEX, RELEASE, PACKAGE_LIST, *([RECORDINGS] if group.recording_files else [])]
+    needed += [SIGNED_RELEASE, SIGNATURE] if group.signed_by else []
     for name in (*needed, *(f"{name}.group" for name in group.architectures)):
         if name not in group.files:
             fields.wrong("files", f"does not have {name!r}")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from package_cache.bounded_json import load_json
 from package_cache.cache.description import read_description
-from package_cache.cache.group_index import stated_digests
 from package_cache.cache.layout import GROUPS, INDEX, LOCK, POOL, CacheFolder, is_index
+from package_cache.cache.release import stated_digests
 from package_cache.errors import CacheError
 from package_cache.filesystem.confined import Inside
 from package_cache.filesystem.write_errors import writing_to

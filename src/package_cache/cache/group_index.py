@@ -1,4 +1,4 @@
-"""The repository of one group for one OS release: `Packages`, `Release`, and a `.group` file for each architecture."""
+"""The repository of one group for one OS release: its indexes, and a `.group` file for each architecture."""
 
 import contextlib
 import functools
@@ -11,7 +11,6 @@ from debian.deb822 import Deb822
 
 from package_cache.cache.checked_files import read_file
 from package_cache.cache.description import read_description
-from package_cache.cache.file_content import FileContent, sha256_of, size_of
 from package_cache.cache.layout import (
     FORMAT,
     INDEX,
@@ -28,9 +27,6 @@ from package_cache.deb.control import SPACE
 from package_cache.errors import CacheError, VerificationError
 from package_cache.lock.model import ImageSet, LockedGroup, LockedPackage
 from package_cache.names import PackageRequest
-
-NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
-"""Apt wants a date in a Release file. The same group gives the same bytes, whenever it is built."""
 
 INSTALLED_SIZE = re.compile(r"[0-9]{1,12}", re.ASCII)
 """What the installer can count with: shells have numbers of 64 bits."""
@@ -112,7 +108,7 @@ def indexed(locked: LockedPackage, stored: StoredFile, control: str) -> IndexedP
 
 
 def group_files(architectures: GroupPackages) -> dict[str, bytes]:
-    """Return a group's folder, by file name, from all that it takes on each architecture."""
+    """Return a group's folder without `Release` and recordings, from all that it takes on each architecture."""
     texts = {INDEX: _index(item for group, items in architectures.values() for item in _own(group, items))}
     for architecture, (group, items) in architectures.items():
         texts.update({image_index(architecture, one.image): _index(_of(one, group, items)) for one in group.images})
@@ -120,8 +116,7 @@ def group_files(architectures: GroupPackages) -> dict[str, bytes]:
     unique = {item.stored.sha256: item for _, items in architectures.values() for item in items}
     companions = {name: set(group.companions) for name, (group, _) in architectures.items()}
     texts[PACKAGE_LIST] = list_text(_described(item, companions) for item in unique.values())
-    files = {name: text.encode() for name, text in texts.items()}
-    return {**files, "Release": release_file(files, sorted(architectures))}
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _group_file(group: LockedGroup, items: Sequence[IndexedPackage]) -> str:
@@ -211,21 +206,3 @@ def known_controls(cache: CacheFolder, built_by: str) -> dict[str, str]:
                     matches = filter(None, map(_PARAGRAPH.fullmatch, paragraphs))
                     found.update((match[2], match[1] + "\n") for match in matches)
     return found
-
-
-def release_file(files: Mapping[str, FileContent], architectures: Sequence[str]) -> bytes:
-    """Return the Release file of a flat repository, as the Debian wiki's "DebianRepository/Format" describes it.
-
-    It states the hash of each file: apt reads those of its indexes, the installer those of the others.
-    """
-    lines = ["Origin: Package Cache", f"Date: {NO_DATE}", f"Architectures: {' '.join(architectures)}", "SHA256:"]
-    lines += [f" {sha256_of(content)} {size_of(content)} {name}" for name, content in sorted(files.items())]
-    return "\n".join([*lines, ""]).encode()
-
-
-_STATED = re.compile(rb"^ ([0-9a-f]{64}) [0-9]+ (\S+)$", re.MULTILINE)
-
-
-def stated_digests(release: bytes) -> dict[str, str]:
-    """Return the SHA-256 that a Release file states of each file; `release_file` writes it."""
-    return {name.decode("ascii", "replace"): digest.decode() for digest, name in _STATED.findall(release)}

@@ -8,7 +8,9 @@
       groups/<group>-<system>/      an ordinary flat apt repository, for one OS release, all architectures
         Packages                    deb822; `Filename: pool/<sha256>.deb`
         Packages.<architecture>.<image>    the same for containers that those do not fit, see docs/skew.md; mostly none
-        Release                     SHA256 of the other files of this folder
+        Release                     the group's name and OS release, and SHA256 of the other files of this folder
+        InRelease, Release.gpg      the same with a signature, and the signature alone; only in a signed cache
+        by-hash/SHA256/<sha256>     Packages, and the one before it, for apt; only in a signed cache
         <architecture>.group        for the installer, one fact a line: "<key> <value>", see group_index.py
         packages.json               the packages, and the hash of each file as the archive has it
         recording.<architecture>.<sha256>.deb    a recorded installation, for containers whose dpkg status has this
@@ -36,6 +38,9 @@ RECORDED_FORMAT = 2
 """In the description of a cache that has recordings. An older program cannot copy such a group completely: the number
 tells it so. The `.group` files stay at `FORMAT`, because an older installer ignores recordings."""
 
+SIGNED_FORMAT = 3
+"""In the description of a signed cache, whose signatures an older program would take for damage."""
+
 DESCRIPTION = "package-cache.json"
 INSTALLER = "install_group.sh"
 LOCK = ".lock"
@@ -45,6 +50,9 @@ GROUPS = "groups"
 INDEX = "Packages"
 PACKAGE_LIST = "packages.json"
 RELEASE = "Release"
+SIGNED_RELEASE = "InRelease"
+SIGNATURE = "Release.gpg"
+BY_HASH = "by-hash/SHA256"
 RECORDINGS = "recordings.json"
 
 RECORDING = re.compile(rf"recording\.{ARCHITECTURE.pattern}\.{SHA256.pattern}\.deb", re.ASCII)
@@ -54,6 +62,16 @@ RECORDING = re.compile(rf"recording\.{ARCHITECTURE.pattern}\.{SHA256.pattern}\.d
 def image_index(architecture: str, image: str) -> str:
     """Return the name of the index for what is like an image that a lock was made for, in a group's folder."""
     return f"{INDEX}.{architecture}.{image}"
+
+
+def by_hash(sha256: str) -> str:
+    """Return the second name of an index in a group's folder, by which apt finds it while the folder is replaced."""
+    return f"{BY_HASH}/{sha256}"
+
+
+def is_about_all(name: str) -> bool:
+    """Return whether a file of a group's folder is not stated by its `Release`: that itself, or found by it."""
+    return name in (RELEASE, SIGNED_RELEASE, SIGNATURE) or name.startswith(BY_HASH)
 
 
 def is_index(name: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.file_content import FileContent, create_file, sha256_of, size_of
-from package_cache.cache.layout import GROUPS, INSTALLER, POOL, CacheFolder, group_folder
+from package_cache.cache.layout import BY_HASH, GROUPS, INSTALLER, POOL, CacheFolder, group_folder
 from package_cache.errors import CacheError
 from package_cache.filesystem.confined import Inside
 
@@ -66,6 +66,9 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
     inside.make_folder(GROUPS, exist_ok=True)
     new = inside.make_new_folder(GROUPS)
     try:
+        if any(name.startswith(BY_HASH) for name in files):
+            inside.make_folder(f"{new}/{BY_HASH.partition('/')[0]}")
+            inside.make_folder(f"{new}/{BY_HASH}")
         for name, content in files.items():
             create_file(inside, f"{new}/{name}", content)
         inside.sync(new)
@@ -79,7 +82,10 @@ def publish_group(cache: CacheFolder, group: str, system_name: str, files: Mappi
 
 def _holds(inside: Inside, place: str, files: Mapping[str, FileContent]) -> bool:
     try:
-        return set(inside.names(place)) == set(files) and all(
+        nested = {name for name in files if name.startswith(BY_HASH)}
+        there = {f"{BY_HASH}/{name}" for name in inside.names(f"{place}/{BY_HASH}")} if nested else set()
+        top = {name.partition("/")[0] for name in files}
+        return (set(inside.names(place)), there) == (top, nested) and all(
             _has(inside, f"{place}/{name}", content) for name, content in files.items()
         )
     except OSError:

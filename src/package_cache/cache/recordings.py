@@ -14,22 +14,28 @@ from package_cache.cache.checked_files import read_group, read_recordings
 from package_cache.cache.cleanup import remove_unfinished
 from package_cache.cache.description import DescribedGroup, Description, read_description
 from package_cache.cache.file_content import CopiedFile, FileContent, sha256_of, size_of
-from package_cache.cache.group_index import release_file, stated_digests
 from package_cache.cache.layout import (
     GROUPS,
+    INDEX,
     LOCK,
     PACKAGE_LIST,
     RECORDINGS,
     RELEASE,
+    SIGNATURE,
+    SIGNED_RELEASE,
     CacheFolder,
+    by_hash,
+    is_about_all,
     is_recording,
     recording_file,
 )
 from package_cache.cache.package_list import needed_on, parse_list
 from package_cache.cache.publish import replace_groups
 from package_cache.cache.recording_list import Recording, parse_recordings, recordings_text
+from package_cache.cache.release import release_file, stated_digests
 from package_cache.errors import CacheError
 from package_cache.filesystem.write_errors import writing_to
+from package_cache.signatures import Signer, need_signer
 
 __all__ = [
     "Recording",
@@ -72,19 +78,36 @@ def group_digest(files: Mapping[str, bytes], architecture: str) -> str:
 
 
 def with_recordings(
-    files: Mapping[str, bytes], recordings: Mapping[Recording, Content], architectures: Collection[str]
+    files: Mapping[str, bytes],
+    recordings: Mapping[Recording, Content],
+    *,
+    group: str,
+    system: str,
+    architectures: Collection[str],
+    signer: Signer | None = None,
 ) -> dict[str, bytes | Content]:
     """Return the files of a group's folder with these recordings and no others, and the `Release` of all of it.
 
-    `architectures` are those of the group. Without recordings it is the folder as a build makes it.
+    A signature of the same `Release` stays. Raises what `Signer.sign` raises.
     """
     found: dict[str, bytes | Content] = {
-        name: content for name, content in files.items() if name != RELEASE and not _is_recorded(name)
+        name: content for name, content in files.items() if not (is_about_all(name) or _is_recorded(name))
     }
     found.update({recording.file: content for recording, content in recordings.items()})
     if recordings:
         found[RECORDINGS] = recordings_text(recordings).encode()
-    return {**found, RELEASE: release_file(found, sorted(architectures))}
+    before = {name: content for name, content in files.items() if is_about_all(name)}
+    is_signed = signer is not None or SIGNATURE in before
+    release = release_file(group, system, architectures, found, by_hash=is_signed)
+    if before.get(RELEASE) == release:
+        return {**found, **before}
+    if signer is None:
+        return {**found, RELEASE: release}
+    signature = signer.sign(release)
+    last = by_hash(stated_digests(before.get(RELEASE, b"")).get(INDEX, ""))
+    indexes = {last: before[last]} if last in before else {}
+    indexes[by_hash(sha256_of(files[INDEX]))] = files[INDEX]
+    return {**found, **indexes, RELEASE: release, SIGNED_RELEASE: signature.clear, SIGNATURE: signature.detached}
 
 
 def fitting_recordings(
@@ -130,6 +153,7 @@ def publish_recordings(
     recordings: Mapping[Recording, FileContent],
     *,
     dropped: Collection[str] = (),
+    signer: Signer | None = None,
 ) -> None:
     """Add recordings to a group as `read_description` gave it, and remove those whose files are `dropped`.
 
@@ -145,13 +169,24 @@ def publish_recordings(
         current = next((one for one in description.groups if one.folder == group.folder), None)
         if current is None or _unrecorded(current) != _unrecorded(group):
             raise _changed(group)
+        need_signer(current.signed_by, signer)
         read = read_group(cache, current)
         for recording, content in recordings.items():
             _check(group, recording, content, read.files)
         gone = {*dropped, *(recording.file for recording in recordings)}
         kept = {recording: content for recording, content in read.recordings.items() if recording.file not in gone}
-        files = with_recordings(read.files, {**kept, **recordings}, current.architectures)
-        new = replace(current, files={name: sha256_of(content) for name, content in files.items()})
+        files = with_recordings(
+            read.files,
+            {**kept, **recordings},
+            group=current.name,
+            system=current.system,
+            architectures=current.architectures,
+            signer=signer,
+        )
+        digests = {name: sha256_of(content) for name, content in files.items()}
+        is_same = digests[RELEASE] == current.files[RELEASE]
+        signed_by = current.signed_by if is_same or signer is None else signer.fingerprints
+        new = replace(current, files=digests, signed_by=signed_by)
         if new != current:
             groups = tuple(new if one is current else one for one in description.groups)
             described = replace(description, groups=groups)
@@ -174,8 +209,8 @@ def _is_recorded(name: str) -> bool:
 
 def _unrecorded(group: DescribedGroup) -> DescribedGroup:
     """Return a group without what depends on its recordings."""
-    files = {name: digest for name, digest in group.files.items() if name != RELEASE and not _is_recorded(name)}
-    return replace(group, files=files)
+    files = {name: digest for name, digest in group.files.items() if not (is_about_all(name) or _is_recorded(name))}
+    return replace(group, files=files, signed_by=())
 
 
 def _changed(group: DescribedGroup) -> CacheError:

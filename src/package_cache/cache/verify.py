@@ -7,11 +7,22 @@ from functools import partial
 
 from package_cache.cache.checked_files import read_file, read_list, read_recordings
 from package_cache.cache.description import DescribedGroup, read_description
-from package_cache.cache.layout import PACKAGE_LIST, RECORDINGS, CacheFolder, pool_file
+from package_cache.cache.layout import (
+    PACKAGE_LIST,
+    RECORDINGS,
+    RELEASE,
+    SIGNATURE,
+    SIGNED_RELEASE,
+    CacheFolder,
+    is_about_all,
+    pool_file,
+)
 from package_cache.cache.recordings import group_digest
+from package_cache.cache.release import stated_digests
 from package_cache.errors import CacheError
 from package_cache.events import Listener, Progress, ignore
 from package_cache.filesystem.confined import Inside
+from package_cache.signatures import Keyring, Signature
 
 
 @dataclass(frozen=True)
@@ -23,8 +34,10 @@ class VerifyResult:
     problems: tuple[str, ...]
 
 
-def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
+def verify(cache: CacheFolder, listener: Listener = ignore, *, trusted: Keyring | None = None) -> VerifyResult:
     """Hash every file that the description names, and compare recordings with what is said of them.
+
+    With trusted keys, every group must be signed by one of them.
 
     Raises `CacheError` if there is no description to go by.
     """
@@ -36,6 +49,8 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
             packages.update(package.sha256 for package in read_list(cache, group))
         except CacheError as error:
             problems.append(error.message)
+        if trusted and (why := _distrust(cache, group, trusted)):
+            problems.append(f"{cache.path / group.folder / RELEASE}: {why}")
         for place, problem in _recording_problems(cache, group):
             problems.append(problem)
             expected.pop(place, None)
@@ -49,6 +64,20 @@ def verify(cache: CacheFolder, listener: Listener = ignore) -> VerifyResult:
             size += read
             listener(Progress("verifying", number, len(expected), "files"))
     return VerifyResult(len(expected), size, tuple(problems))
+
+
+def _distrust(cache: CacheFolder, group: DescribedGroup, trusted: Keyring) -> str:
+    """Return why a group is not signed by a trusted key; empty if it is."""
+    if SIGNATURE not in group.files:
+        return "it is not signed"
+    try:
+        release, clear, detached = (read_file(cache, group, name) for name in (RELEASE, SIGNED_RELEASE, SIGNATURE))
+    except CacheError as error:
+        return error.message
+    stated = {name: digest for name, digest in group.files.items() if not is_about_all(name)}
+    if stated_digests(release) != stated:
+        return "it does not state the files of its folder"
+    return trusted.check(release, Signature(clear, detached))
 
 
 def _recording_problems(cache: CacheFolder, group: DescribedGroup) -> Iterator[tuple[str, str]]:

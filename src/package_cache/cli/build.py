@@ -18,7 +18,9 @@ from package_cache.cli.options import (
     archive_options,
     given_manifest,
     given_options,
+    given_signer,
     max_age_option,
+    sign_options,
     verb,
 )
 from package_cache.cli.render import Renderer
@@ -28,6 +30,7 @@ from package_cache.manifest.model import Manifest
 from package_cache.manifest_lock import lock_digest, lock_path, refuse_old_lock
 from package_cache.releases.sources import mirror_finder
 from package_cache.settings import Options
+from package_cache.signatures import Signer
 
 
 @verb("build")
@@ -47,6 +50,7 @@ from package_cache.settings import Options
     help="Level of zstd. 19 makes packages 10 % smaller and takes 20 times as long: for caches that are pulled more "
     "often than built.",
 )
+@sign_options
 @max_age_option("Refuse a lock that is older.  [default: max-age of the manifest]")
 def build_command(
     renderer: Renderer,
@@ -56,6 +60,8 @@ def build_command(
     *,
     recompress: bool,
     recompress_level: int,
+    sign_by: tuple[str, ...],
+    signing_key: Path | None,
     max_age: datetime.timedelta | None,
     **rest: Any,
 ) -> int:
@@ -68,17 +74,25 @@ def build_command(
     Examples:
       package-cache build --manifest package_cache_info --output package_cache
       package-cache build --mirror ubuntu=MIRROR --max-age 30d
+      package-cache build --sign-by FINGERPRINT
     """
     read = given_manifest(manifest)
     if max_age is not None:
         read = replace(read, max_age=None if max_age == NO_LIMIT else max_age)
     level = recompress_level if recompress else None
-    result = build_cache(renderer, read, CacheFolder(output), given_options(**rest), level=level)
+    with given_signer(sign_by, signing_key) as signer:
+        result = build_cache(renderer, read, CacheFolder(output), given_options(**rest), level=level, signer=signer)
     return renderer.result(_text(output, result), result)
 
 
 def build_cache(
-    renderer: Renderer, manifest: Manifest, cache: CacheFolder, options: Options, *, level: int | None = LEVEL
+    renderer: Renderer,
+    manifest: Manifest,
+    cache: CacheFolder,
+    options: Options,
+    *,
+    level: int | None = LEVEL,
+    signer: Signer | None = None,
 ) -> BuildResult:
     """Build the cache of a manifest from its lock, which is created if it is missing."""
     lock = None
@@ -89,13 +103,14 @@ def build_cache(
     if digest:  # a large lock takes long to read
         with renderer.listening() as listener:
             listener(Step("comparing the cache with the lock"))
-            unchanged = up_to_date(cache, digest, manifest.digest, level=level)
+            signed_by = signer.fingerprints if signer else ()
+            unchanged = up_to_date(cache, digest, manifest.digest, level=level, signed_by=signed_by)
         if unchanged is not None:
             return unchanged
     lock = lock or current_or_new_lock(renderer, manifest, options)
     with renderer.listening() as listener:
         find = mirror_finder(options, manifest)
-        return build(Order(lock, cache, find, listener, level, options.auth))
+        return build(Order(lock, cache, find, listener, level, options.auth, signer))
 
 
 def _text(output: Path, result: BuildResult) -> str:

@@ -7,7 +7,15 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.formatting import count, in_bytes
-from package_cache.cli.options import authfile_option, cache_option, given_options, mirror_options, verb
+from package_cache.cli.options import (
+    authfile_option,
+    cache_option,
+    given_options,
+    given_signer,
+    mirror_options,
+    sign_options,
+    verb,
+)
 from package_cache.cli.render import Renderer
 from package_cache.image.export import Form, image
 from package_cache.oci.skopeo import Destination
@@ -34,6 +42,7 @@ from package_cache.oci.skopeo import Destination
     is_flag=True,
     help="Allow plain HTTP and unverified certificates. Always allowed for loopback addresses.",
 )
+@sign_options
 @mirror_options
 def image_command(
     renderer: Renderer,
@@ -44,9 +53,14 @@ def image_command(
     form: str,
     authfile: Path | None,
     insecure_registry: bool,
+    sign_by: tuple[str, ...],
+    signing_key: Path | None,
     **rest: Any,
 ) -> int:
     """Make an OCI image of a cache, and push it. The same cache gives the same bytes. Needs neither root nor a daemon.
+
+    A signed cache for one architecture stays signed. The images of one for several have a part of it each, which
+    --sign-by signs.
 
     \b
     Examples:
@@ -55,8 +69,8 @@ def image_command(
     """
     options = given_options(**rest)
     destination = Destination.parse(output, authfile=authfile, insecure=insecure_registry)
-    with renderer.listening() as listener:
-        made = image(CacheFolder(cache), destination, Form(form), options, listener)
+    with given_signer(sign_by, signing_key) as signer, renderer.listening() as listener:
+        made = image(CacheFolder(cache), destination, Form(form), options, listener, signer=signer)
     architectures = ", ".join(platform.architecture for platform in made.platforms)
     head = f"{made.reference}: {made.form.value} form, {architectures}, {count(made.layers, 'layer')}"
     return renderer.result(f"{head}, {in_bytes(made.bytes)}\n{made.digest}", made)

@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from package_cache.errors import UsageError
 from package_cache.filesystem.confined import open_regular
 from package_cache.manifest.model import ALLOW_OUTSIDE, Manifest
 from package_cache.manifest_lock import DEFAULT_MANIFESTS
+from package_cache.openpgp import written_fingerprint
 from package_cache.releases.mirrors import check_uri
 from package_cache.settings import Options
+from package_cache.signatures import Signer, signer
 from package_cache.uris import without_credentials
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -74,6 +77,13 @@ def _pair(text: str) -> tuple[str, str]:
         example = f"write one like ubuntu={without_credentials(rest) or '...'}"
         raise ValueError(f"{without_credentials(text)!r} is not NAME=VALUE: {example}")
     return name, rest
+
+
+def _fingerprint(text: str) -> str:
+    found = written_fingerprint(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a fingerprint of 40 digits: gpg --list-secret-keys shows it")
+    return found
 
 
 def _named_file(text: str) -> tuple[str, Path]:
@@ -190,6 +200,22 @@ archive_options = combined(
 )
 """The options of verbs that resolve or build a manifest."""
 
+sign_options = combined(
+    click.option(
+        "--sign-by",
+        "sign_by",
+        type=Given("FINGERPRINT", _fingerprint),
+        multiple=True,
+        help="Sign each group's Release with this key, by gpg; may be repeated, so that keys can be replaced.",
+    ),
+    click.option(
+        "--signing-key",
+        type=PATH,
+        metavar="FILE",
+        help="File with the secret keys, without passphrases.  [default: the keys of this user's gpg]",
+    ),
+)
+
 cache_option = click.option("--cache", type=PATH, default=DEFAULT_CACHE, show_default=True, help="Folder of the cache.")
 groups_argument = click.argument("groups", metavar="GROUP...", nargs=-1, required=True)
 
@@ -204,6 +230,13 @@ def verb(name: str) -> Callable[[Callable[..., int]], click.Command]:
         return command
 
     return decorate
+
+
+def given_signer(sign_by: tuple[str, ...], signing_key: Path | None) -> AbstractContextManager[Signer | None]:
+    """Return what signs for the options; nothing where they name no key. Raises `UsageError` for half of them."""
+    if signing_key and not sign_by:
+        raise click.UsageError("--signing-key needs --sign-by: name the fingerprint of the key")
+    return signer(sign_by, signing_key and _readable(signing_key, "the signing key", "name a file that gpg exported"))
 
 
 def given_manifest(path: Path | None) -> Manifest:

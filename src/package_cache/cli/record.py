@@ -14,6 +14,8 @@ from package_cache.cli.options import (
     cache_option,
     default_state,
     given_manifest,
+    given_signer,
+    sign_options,
     state_option,
     verb,
 )
@@ -50,6 +52,7 @@ from package_cache.recording.rules import Rules, own_rules
     help="Record nothing: print the rules for paths that differ between two installations, with --manifest its own "
     "first.",
 )
+@sign_options
 @state_option
 def record_command(
     renderer: Renderer,
@@ -62,6 +65,8 @@ def record_command(
     architecture: str | None,
     authfile: Path | None,
     show_rules: bool,
+    sign_by: tuple[str, ...],
+    signing_key: Path | None,
     state: Path | None,
 ) -> int:
     """Record what installing groups changes in an image or root, so that its containers repeat it without dpkg.
@@ -85,8 +90,8 @@ def record_command(
     order = _order(groups, where, manifest, cache, state)
     from package_cache.recording.record import record  # noqa: PLC0415 - --rules does not need it
 
-    with renderer.listening() as listener:
-        result = record(order, listener)
+    with given_signer(sign_by, signing_key) as signer, renderer.listening() as listener:
+        result = record(order, listener, signer=signer)
     return renderer.result("\n".join(_lines(result)), _value(result), result.status)
 
 

@@ -23,6 +23,7 @@ from package_cache.oci.skopeo import Destination, check_destination, copy_image
 from package_cache.oci.writer import Descriptor, Layer, Layout
 from package_cache.process import need_tools
 from package_cache.settings import Options
+from package_cache.signatures import Signer
 from package_cache.tools import ARCHIVES, REGISTRIES
 
 OTHER_IMAGE_LIMIT = 3600.0
@@ -74,17 +75,24 @@ class ImageResult:
 
 
 def image(
-    cache: CacheFolder, to: Destination, form: Form, options: Options, listener: Listener = ignore
+    cache: CacheFolder,
+    to: Destination,
+    form: Form,
+    options: Options,
+    listener: Listener = ignore,
+    *,
+    signer: Signer | None = None,
 ) -> ImageResult:
     """Make an image of a cache and copy it to where it belongs; the same cache gives the same bytes.
 
     Raises `CacheError` if the cache is missing or damaged, `PackageCacheError` with REGISTRY_FAILED, NO_SPACE or
-    READ_ONLY where the image cannot be put there; for `Form.INIT` also what `static_busybox` raises.
+    READ_ONLY where the image cannot be put there; for `Form.INIT` also what `static_busybox` raises; `UsageError` where
+    it is signed and has several architectures, whose parts only a `signer` can sign.
     """
     need_tools(*REGISTRIES, *(ARCHIVES if form is Form.INIT else ()))
     if not once_settled(cache, lambda: read_description(cache)).groups:
         raise CacheError(f"cannot make an image of {cache.path}: it has no groups", hint="build the cache again")
-    writer = _Writer(cache, form, options, listener)
+    writer = _Writer(cache, form, options, listener, signer)
     digest = put_image(lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener)
     blobs = {layer.digest: layer.size for platform in writer.platforms for layer in platform.layers}
     return ImageResult(to.text, form, digest, tuple(writer.platforms), len(blobs), sum(blobs.values()))
@@ -123,15 +131,17 @@ def _workshop(state: Path) -> Iterator[Path]:
 class _Writer:
     """Writes the images of a cache into a layout."""
 
-    def __init__(self, cache: CacheFolder, form: Form, options: Options, listener: Listener) -> None:
-        self.cache, self.form, self.options, self.listener = cache, form, options, listener
+    def __init__(
+        self, cache: CacheFolder, form: Form, options: Options, listener: Listener, signer: Signer | None
+    ) -> None:
+        self.cache, self.form, self.options, self.listener, self.signer = cache, form, options, listener, signer
         self.platforms: list[Platform] = []
 
     def write(self, layout: Layout) -> Descriptor:
         """Write one for each architecture, and where there are several, their index."""
         self.platforms = []  # blobs of a cache that somebody wrote to meanwhile stay behind: nothing names them
         description = read_description(self.cache)
-        parts = [read_part(self.cache, name, description) for name in architectures_of(description)]
+        parts = [read_part(self.cache, name, description, self.signer) for name in architectures_of(description)]
         images = [self._platform(layout, part) for part in parts]
         if len(images) == 1:
             return images[0]

@@ -9,7 +9,6 @@ init/groups/<group>-<system>         what it says of a group, below the SHA-256 
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def description_files(description: Description) -> list[LayerFile]:
     """Return the files from which the script describes the groups that it has staged."""
     files = [LayerFile("init/head", _head(description))]
     for group in description.groups:
-        text = f"{group.files['Release']}\n{json.dumps(asdict(group), sort_keys=True)}\n"
+        text = f"{group.files['Release']}\n{json.dumps(group.document(), sort_keys=True)}\n"
         files.append(LayerFile(f"init/groups/{group.name}-{group.system}", text.encode()))
     return files
 

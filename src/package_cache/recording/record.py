@@ -27,23 +27,26 @@ from package_cache.recording.model import Outcome, OutcomeKind, RecordedImage, R
 from package_cache.recording.recorder import Recorder
 from package_cache.recording.rules import Rules
 from package_cache.sandbox.isolation import Isolation, isolation_for
+from package_cache.signatures import Signer, need_signer
 from package_cache.tools import containers
 
 
-def record(order: RecordOrder, listener: Listener = ignore) -> RecordResult:
+def record(order: RecordOrder, listener: Listener = ignore, *, signer: Signer | None = None) -> RecordResult:
     """Record each group in each image, and publish what is proved in the cache.
 
-    An image that cannot be read does not stop the others. Raises `CacheError` if the cache is missing or damaged, and
-    `ToolMissingError`.
+    An image that cannot be read does not stop the others. Raises `CacheError` if the cache is missing or damaged,
+    `UsageError` if it is signed and has no `signer`, and `ToolMissingError`.
     """
     need_tools("apt-get", "dpkg-deb", "strace", "tar", "taskset", *containers())
-    if b"--no-replay" not in read_installer(order.cache, read_description(order.cache)):
+    description = read_description(order.cache)
+    need_signer(description.signed_by, signer)
+    if b"--no-replay" not in read_installer(order.cache, description):
         older = "its installer is an older one, which knows no recordings"
         raise CacheError(f"cannot record with the cache in {order.cache.path}: {older}", hint="build the cache again")
     images = []
     for name, where in order.images:
         try:
-            images.append(_Image(order, name, listener).recorded(where))
+            images.append(_Image(order, name, listener, signer).recorded(where))
         except PackageCacheError as error:
             images.append(RecordedImage(name, "", "", "", error))
         except Exception as error:
@@ -62,8 +65,8 @@ class _Task:
 class _Image:
     """Records the groups of one image."""
 
-    def __init__(self, order: RecordOrder, name: str, listener: Listener) -> None:
-        self._order, self._name, self._listener = order, name, listener
+    def __init__(self, order: RecordOrder, name: str, listener: Listener, signer: Signer | None) -> None:
+        self._order, self._name, self._listener, self._signer = order, name, listener, signer
         self._rules = Rules(order.rules)
         self._subject: Subject | None = None
 
@@ -123,7 +126,7 @@ class _Image:
             recording, content_ = recorder.made()
         except PackageCacheError as error:  # such as a script that does not end
             raise NotRecordable(error.message) from error
-        publish_recordings(self._order.cache, group.group, {recording: content_})
+        publish_recordings(self._order.cache, group.group, {recording: content_}, signer=self._signer)
         return Outcome(task.group.name, task.after, OutcomeKind.RECORDED, recording, rules=recording.rules)
 
     def _current(self, group: DescribedGroup) -> GroupContents:

@@ -181,7 +181,9 @@ class Recorder:
         """Replay the recording in a fresh copy and compare; return the seconds. Raise `NotRecordable`."""
         group = self.group.group
         recordings: dict[Recording, FileContent] = {**self.group.recordings, recording: file}
-        files = with_recordings(self.group.files, recordings, group.architectures)
+        files = with_recordings(
+            self.group.files, recordings, group=group.name, system=group.system, architectures=group.architectures
+        )
         with temporary_folder() as name:
             folder = Path(name, "group")
             folder.mkdir(mode=0o755)

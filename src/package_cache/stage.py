@@ -5,7 +5,7 @@ import datetime
 import itertools
 import secrets
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from package_cache.cache.checked_files import read_group, read_installer, read_l
 from package_cache.cache.cleanup import remove_unfinished
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.description import DescribedGroup, Description, read_description
+from package_cache.cache.expectations import Expectation, check_expected, expectations
 from package_cache.cache.file_content import CopiedFile
 from package_cache.cache.layout import DESCRIPTION, GROUPS, INSTALLER, LOCK, POOL, CacheFolder, pool_file
 from package_cache.cache.package_list import DescribedPackage
@@ -40,21 +41,30 @@ class StageResult:
     """Size of these files."""
     method: str
     """How they were copied: `reflink`, `copy`, both, or `nothing to do`."""
+    expected: tuple[Expectation, ...]
+    """What the installer is to expect of the volume."""
 
 
-def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listener = ignore) -> StageResult:
+def stage(
+    groups: Sequence[str],
+    cache: CacheFolder,
+    to: Path,
+    listener: Listener = ignore,
+    *,
+    expected: Collection[Expectation] = (),
+) -> StageResult:
     """Add groups of a cache, for all their OS releases, to the cache at `to`.
 
     Each package file is cloned if the file systems can do it, else copied, and hashed before it gets its final name. A
     damaged file at `to` is replaced. No file is a link to the cache's own file, because a job could write to it. Files
     are written in the order of a build, so that a reader always finds complete groups.
 
-    Raises `CacheError` if the cache is missing, damaged or lacks a group: before it writes anything, unless only the
-    bytes of a package file or of a recording are wrong. Raises `PackageCacheError` with the status NO_SPACE or
-    READ_ONLY if `to` cannot be written.
+    Raises `CacheError` if the cache is missing, damaged, lacks a group or has another one than `expected`: before it
+    writes anything, unless only the bytes of a package file or of a recording are wrong. Raises `PackageCacheError`
+    with the status NO_SPACE or READ_ONLY if `to` cannot be written.
     """
     target = CacheFolder(to, is_shared=True)
-    once_settled(cache, lambda: _choose(groups, cache))
+    once_settled(cache, lambda: _choose(groups, cache, expected))
     with writing_to(to, option="--to"):
         to.mkdir(parents=True, exist_ok=True)
         with target.inside.locked(LOCK, wait=OTHER_STAGE_LIMIT):
@@ -66,7 +76,9 @@ def stage(groups: Sequence[str], cache: CacheFolder, to: Path, listener: Listene
                 if target.inside.kind(file) == stat.S_IFDIR:  # a rename cannot replace a folder
                     target.inside.remove(file)
             remove_unfinished(target)
-            return once_settled(cache, lambda: _stage(groups, cache, target, listener))
+            return once_settled(
+                cache, lambda: _stage(_choose(groups, cache, expected), groups, cache, target, listener)
+            )
 
 
 @dataclass(frozen=True)
@@ -82,13 +94,14 @@ class _Choice:
     """The packages of the groups, by SHA-256."""
 
 
-def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
-    """Read the groups of the cache's current description. Raises `CacheError` for a missing or truncated file."""
+def _choose(names: Sequence[str], cache: CacheFolder, expected: Collection[Expectation]) -> _Choice:
+    """Read the groups of the cache's current description. Raises `CacheError` for a missing, truncated or other one."""
     description = read_description(cache)
     for name in names:
         if not GROUP_NAME.fullmatch(name):
             raise UsageError(f"cannot stage {name!r}: this is not a valid group name")
     groups = description.chosen(names)
+    check_expected(groups, expected)
     read = [read_group(cache, group) for group in groups]
     files = {(item.group.name, item.group.system): item.folder for item in read}
     packages = {package.sha256: package for item in read for package in item.packages}
@@ -98,8 +111,9 @@ def _choose(names: Sequence[str], cache: CacheFolder) -> _Choice:
     return _Choice(description, groups, files, read_installer(cache, description), packages)
 
 
-def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener) -> StageResult:
-    choice = _choose(names, cache)
+def _stage(
+    choice: _Choice, names: Sequence[str], cache: CacheFolder, target: CacheFolder, listener: Listener
+) -> StageResult:
     intact = intact_packages(target, choice.packages)
     missing = [package for digest, package in choice.packages.items() if digest not in intact]
     methods, done, total = set(), 0, sum(package.size for package in missing)
@@ -112,7 +126,8 @@ def _stage(names: Sequence[str], cache: CacheFolder, target: CacheFolder, listen
         if isinstance(content, CopiedFile):  # a recording
             content.check()  # while the target's description still names its own group
     publish(target, _merged(choice, target), choice.files, choice.installer)
-    return StageResult(tuple(names), len(missing), total, " and ".join(sorted(methods)) or "nothing to do")
+    method = " and ".join(sorted(methods)) or "nothing to do"
+    return StageResult(tuple(names), len(missing), total, method, expectations(choice.groups))
 
 
 def _damaged(package: DescribedPackage, cache: CacheFolder) -> CacheError:

@@ -13,6 +13,7 @@ from tests.support.world import World, refused
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.recordings import read_recordings
 from package_cache.cache.verify import verify
+from package_cache.filesystem.paths import sha256_of
 from package_cache.stage import stage
 
 TWO_GROUPS = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
@@ -187,3 +188,19 @@ def test_a_group_on_the_volume_outlives_a_damaged_recording(built: World, volume
     refused(staged(built, "edit"), 31, "it was altered", "hint: build the cache again")
     assert described(volume, "edit").recording_files == []
     assert verify(CacheFolder(volume)).problems == ()
+
+
+def test_only_what_is_expected_is_staged(built: World, volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = built.run("show", "edit", "--cache", str(built.cache))[1].splitlines()
+    [word] = [line.removeprefix("expect: ") for line in lines if line.startswith("expect: ")]
+    assert word == f"edit={sha256_of(built.cache / 'groups/edit-ubuntu18.04/Release')}"
+    stage = ["stage", "edit", "--cache", str(built.cache), "--to", str(volume)]
+    other = f"edit={'0' * 64}"
+    refused(built.run(*stage, "--expect", other), 33, "is expected of the Release of edit for ubuntu18.04")
+    refused(built.run(*stage, "view", "--expect", word), 33, "view for ubuntu18.04")
+    refused(built.run(*stage, "--expect", "edit=abc"), 2, "is not GROUP=SHA256")
+    assert not volume.exists()
+    monkeypatch.setenv("PACKAGE_CACHE_EXPECT", other)
+    assert built.run(*stage)[0] == 33
+    monkeypatch.setenv("PACKAGE_CACHE_EXPECT", f"{other} {word}")
+    assert built.json(*stage)["result"]["expected"] == [{"group": "edit", "sha256": word.partition("=")[2]}]

@@ -11,6 +11,7 @@ from tests.support.world import World, refused
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
+from package_cache.filesystem.paths import sha256_of
 from package_cache.process import run
 from package_cache.stage import stage
 
@@ -201,3 +202,15 @@ def test_a_volume_that_is_full_or_read_only(tree: InitTree, options: str, status
     done = tree.stage_mounted(options, "edit", "view")
     assert done.returncode == status
     assert [text for text in told if text not in done.stderr] == []
+
+
+def test_only_what_is_expected_is_staged(tree: InitTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = ("view-ubuntu16.04", "view-ubuntu18.04")
+    old, new = (f"view={sha256_of(tree.path / 'groups' / name / 'Release')}" for name in folders)
+    refused(tree.stage("view", "--expect", new), 33, f"the Release of {folders[0]} has the SHA-256")
+    refused(tree.stage("view", "--expect", "view=0"), 2, "'view=0' is not GROUP=SHA256")
+    assert tree.stage("view", "--expect", f"edit={'0' * 64}", "--optional").returncode == 0
+    assert not (tree.volume / "groups").exists()
+    monkeypatch.setenv("PACKAGE_CACHE_EXPECT", f"{old}\n{new}")
+    assert tree.stage("view").returncode == 0
+    assert len(tree.groups) == 2

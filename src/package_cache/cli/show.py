@@ -1,5 +1,6 @@
 """`package-cache list`, `show` and `verify`: the contents of a cache."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,16 +9,18 @@ import click
 
 from package_cache.cache.checked_files import read_list, read_recordings
 from package_cache.cache.description import DescribedGroup, read_description
+from package_cache.cache.expectations import expectations
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
 from package_cache.cache.recording_list import Recording
 from package_cache.cache.verify import verify
 from package_cache.cli.formatting import count, in_bytes, table
-from package_cache.cli.options import cache_option, verb
+from package_cache.cli.options import PATH, cache_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.escaping import visible_line
 from package_cache.exit_codes import ExitStatus
+from package_cache.signatures import keyring
 
 
 @verb("list")
@@ -91,18 +94,30 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
 
 @verb("verify")
 @cache_option
-def verify_command(renderer: Renderer, cache: Path) -> int:
-    """Check every file of a cache against its SHA-256.
+@click.option(
+    "--keyring",
+    "keys",
+    type=PATH,
+    metavar="FILE",
+    help="OpenPGP keys: every group must be signed by one of them that is valid.",
+)
+def verify_command(renderer: Renderer, cache: Path, keys: Path | None) -> int:
+    """Check every file of a cache against its SHA-256, and the signatures of its groups.
 
     \b
     Examples:
       package-cache verify --cache package_cache
       package-cache verify --cache /mnt/package_cache --json
+      package-cache verify --keyring keys.gpg
     """
-    with renderer.listening() as listener:
-        result = verify(CacheFolder(cache), listener)
+    with contextlib.ExitStack() as stack:
+        trusted = stack.enter_context(keyring(keys)) if keys else None
+        result = verify(CacheFolder(cache), stack.enter_context(renderer.listening()), trusted=trusted)
     if not result.problems:
-        return renderer.result(f"{cache}: {count(result.files, 'file')}, {in_bytes(result.bytes)}: intact", result)
+        return renderer.result(
+            f"{cache}: {count(result.files, 'file')}, {in_bytes(result.bytes)}: intact{', signed' if keys else ''}",
+            result,
+        )
     if not renderer.json:
         for problem in result.problems:
             renderer.complain(visible_line(problem))
@@ -143,7 +158,8 @@ def _group_text(
     total = f"{number}, {in_bytes(group.size)}, compression: {group.compression}"
     columns = ("package", "version", "architecture", "size", *(("",) if companions else ()))
     shown = table(columns, [row[: len(columns)] for row in rows])
-    return "\n".join([head, shown, total, *map(_recording_text, recordings), *map(_proof_text, proofs)])
+    expected = f"expect: {expectations([group])[0]}"
+    return "\n".join([head, shown, total, expected, *map(_recording_text, recordings), *map(_proof_text, proofs)])
 
 
 def _companion(item: DescribedPackage) -> str:

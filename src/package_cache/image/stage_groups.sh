@@ -1,7 +1,7 @@
 #!/bin/sh
 # Stage groups of the cache in this image to a volume that a job's container shares.
 #
-#   stage_groups.sh [--system NAME]... [--optional] --to DIR [--] GROUP...
+#   stage_groups.sh [--system NAME]... [--expect GROUP=SHA256]... [--optional] --to DIR [--] GROUP...
 #   stage_groups.sh --list
 #
 # The script copies what is missing: package files, then each group's folder in one rename, the description last. So a
@@ -12,7 +12,9 @@
 # volume is a rename from or to the folder of the run, and a new run first moves the folders of other runs away. From
 # then on the other run can change nothing, and ends. It leaves what a killed run leaves.
 #
-# Exit 0: the groups are staged. Other statuses are in docs/exit-statuses.md: 1, 2, 10, 11, 30, 31, 41, 42, 130. With
+# --expect, and PACKAGE_CACHE_EXPECT, name the SHA-256 of the groups' Release files: other groups are not staged.
+#
+# Exit 0: the groups are staged. Other statuses are in docs/exit-statuses.md: 1, 2, 10, 11, 30, 31, 33, 41, 42, 130. With
 # --optional all of them but 2 and 130 become 0: the job starts, finds no such group, and uses its fallback.
 #
 # It needs only busybox. The comment above a function says what it does, which variables it sets, and the exit statuses
@@ -34,7 +36,7 @@ set -u -o pipefail # a tool that is killed, as by the OOM killer, must not look 
 # set_state: initialise the global state, grouped by the functions that set it; other variables are local.
 set_state() {
     # read_command_line, choose
-    cache=/ to='' groups='' systems='' optional='' chosen=''
+    cache=/ to='' groups='' systems='' expected='' optional='' chosen=''
     # begin, take_over, work, take_away
     new='' begun='' changed='' taken=0
     # main
@@ -53,7 +55,7 @@ stop() {
 # usage CAUSE: exit because of an invalid command line. 2
 usage() {
     complain "$1"
-    complain 'usage: [--system NAME]... [--optional] --to DIR [--] GROUP..., or --list'
+    complain 'usage: [--system NAME]... [--expect GROUP=SHA256]... [--optional] --to DIR [--] GROUP..., or --list'
     leave usage
 }
 
@@ -91,11 +93,12 @@ read_command_line() {
     [ $# -gt 0 ] || usage 'name at least one group, and the volume with --to'
     while [ $# -gt 0 ]; do
         case $1 in
-            --cache | --to | --system)
+            --cache | --to | --system | --expect)
                 [ $# -gt 1 ] || usage "$1 needs a value"
                 case $1 in
                     --cache) cache=$2 ;;
                     --to) to=$2 ;;
+                    --expect) expected="${expected} $2" ;;
                     *) add_system_name "$2" ;;
                 esac
                 shift
@@ -115,6 +118,9 @@ read_command_line() {
         shift
     done
     for each in "$@"; do add_group_name "${each}"; done
+    set -- ${PACKAGE_CACHE_EXPECT-} ${expected}
+    for each in "$@"; do is_expectation "${each}" || usage "'${each}' is not GROUP=SHA256"; done
+    expected=$*
     [ -n "${groups}" ] || usage 'name at least one group'
     [ -n "${to}" ] || usage 'name the volume with --to DIR'
 }
@@ -161,6 +167,19 @@ choose() {
         done
     done
     [ -z "${lacking}" ] || stop "${reason}" "${lacking}" 'name an existing group and system, or add it to the manifest and make the image again'
+    [ -z "${expected}" ] || check_expected
+}
+
+# check_expected: each chosen folder is of a group that is expected. 33
+check_expected() {
+    local folder='' found=''
+    for folder in ${chosen}; do
+        found=$(sha256sum <"${cache}/groups/${folder}/Release")
+        case " ${expected} " in
+            *" ${folder%-*}=${found%% *} "*) ;;
+            *) stop not-trusted "the Release of ${folder} has the SHA-256 ${found%% *}, which is not expected" 'find out who altered the image, or name the hash of the one that is trusted' ;;
+        esac
+    done
 }
 
 # lacks WHAT: add to `lacking`.

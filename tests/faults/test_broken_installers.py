@@ -63,7 +63,7 @@ KILLED = "/var/tmp/package-cache.999999-1"
 ROWS = [
     Broken("no look at the end", {'check_all || fail "${wrong}"': ":"},
            KNOWN["what the group provides is not in it"], Verdict.UNTRUE),
-    Broken("no hash of a package", {"|| check_hashes 'the index'": ""}, OTHER_BYTES, Verdict.WRONG_REASON),
+    Broken("no hash of a package", {"|| check_hashes": ""}, OTHER_BYTES, Verdict.WRONG_REASON),
     Broken("deaf to dpkg's status", {'--install "$@" && return': '--install "$@"; return 0'},
            KNOWN["a trigger of another package fails once"], Verdict.STRAY),
     Broken("the database lost while undoing", {"if take_back && is_sane": 'if rm "${DPKG_STATE}/status"'},

@@ -34,7 +34,7 @@ SHOW = "rm -rf {file}; mv /tmp/hidden {file}"
 def files_in_use(job: Job) -> list[str]:
     """Return the files of the cache that this container needs: of the group, and of the pool what is not there yet."""
     here = f"""
-for name in amd64.group Packages packages.json Release; do ls {job.cache}/groups/*/$name; done
+for name in amd64.group Packages Release; do ls {job.cache}/groups/*/$name; done
 apt-get -qq update; apt-get -qq --print-uris install {" ".join(job.requests)} |
     sed 's|.*/pool/\\([0-9a-f]*[.]deb\\).*|{job.cache}/pool/\\1|'
 rm -rf /var/lib/apt/lists /var/cache/apt/*.bin; mkdir -p /var/lib/apt/lists/partial"""
@@ -77,7 +77,11 @@ NO_GROUP = (ExitStatus.NO_SUCH_GROUP,)
 NO_GROUPS = "the folder /own is no cache: it has no groups"
 NO_MOUNT = "no installer at /own/install_group.sh: is the volume mounted?"
 OTHER_INDEX = "cat /cache/groups/nfs-*/Packages | tee /own/groups/*/Packages"
-NEWER = "sed -i 's/^format 1$/format 2/' /own/groups/*/*.group"
+NEWER = """
+for f in /own/groups/*/*.group; do
+    old=$(sha256sum <$f); sed -i 's/^format 1$/format 2/' $f; new=$(sha256sum <$f)
+    sed -i "s/${old%% *}/${new%% *}/" ${f%/*}/Release
+done"""
 UNMOUNTED = "cp -a /own /own2; mount --bind /own2 /own; " + meanwhile("umount -l /own")
 IN_THE_MIDDLE = (ExitStatus.INSTALLED, ExitStatus.INSTALL_FAILED, ExitStatus.CACHE_DAMAGED)
 FAULTS = [
@@ -89,7 +93,7 @@ FAULTS = [
     Fault("no description", "rm /own/package-cache.json"),
     Fault("an index of another group", OTHER_INDEX, DAMAGED, "Packages"),
     Fault("an index that is nonsense", "echo nonsense | tee /own/groups/*/Packages", DAMAGED, "Packages"),
-    Fault("a Release that is nonsense", "echo nonsense | tee /own/groups/*/Release", DAMAGED, "Release states"),
+    Fault("a Release that is nonsense", "echo nonsense | tee /own/groups/*/Release", DAMAGED, "Release is cut short"),
     Fault("a Release that is long", "yes nonsense | head -c 500000 | tee /own/groups/*/Release >/dev/null", DAMAGED),
     Fault("the format of a newer version", NEWER, TOO_NEW, "the cache's format is 2, this installer reads 1"),
     Fault("removed while installing", meanwhile("rm -rf /own"), IN_THE_MIDDLE),

@@ -21,7 +21,7 @@ def alter(path: Path) -> None:
     path.write_bytes(content)
 
 
-VICTIMS = ("pool", "Packages", "packages.json", "Release", "amd64.group")
+VICTIMS = ("pool", "Packages", "Release", "amd64.group")
 ROWS = itertools.product(VICTIMS, ("ubuntu16.04", "ubuntu18.04"), (how for how in DAMAGES if how != "unreadable"))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.installer.conftest import OpenRoom
-from tests.installer.synthetic import Room, SyntheticCache
+from tests.installer.synthetic import Room, SyntheticCache, restate
 from tests.support.debs import make_deb
 
 IS_NO_NAME = "is not a group's name: it has a-z 0-9 + . _ - and begins with a letter or digit"
@@ -69,7 +69,7 @@ def test_what_was_asked_for_cannot_be(
     cache.add("newer", ["wanted"], [make_deb(debs, "wanted")], system="debian12")
     cache.add("foreign", ["wanted"], [make_deb(debs, "wanted", architecture="arm64")], architecture="arm64")
     future = cache.add("future", ["wanted"], [make_deb(debs, "wanted")]) / "amd64.group"
-    future.write_text(future.read_text().replace("format 1", "format 2"))
+    restate(future, future.read_text().replace("format 1", "format 2"))
     room = open_room(cache, binds={"/volume": empty})
     before = room.map()
     done = room.install(*arguments)

@@ -3,6 +3,8 @@
 #
 # usage: sh install_group.sh [options] [--] GROUP...
 #   --cache DIR             the cache (default: the folder of this script, else ../package_cache beside it)
+#   --expect GROUP=SHA256   the hash of the group's Release, else 33; repeated: one of them (also PACKAGE_CACHE_EXPECT)
+#   --keyring FILE          OpenPGP keys, of which one signed the groups' Release, else 33
 #   --result FILE           write the result there, as key=value lines
 #   --lock-timeout SECONDS  how long to wait for another process that locks dpkg (default: 120)
 #   --install-timeout SECONDS  time limit of one run of dpkg (default: 1800)
@@ -14,7 +16,8 @@
 #   --help                  show this
 # Exit statuses: 0 installed, or there already. Nothing was changed with: 2 usage; 10 no such group; 11 not for this
 # OS release; 12 not for this architecture; 13 no plan; 20 not root; 21 no dpkg or apt-get; 22 dpkg is half done;
-# 30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 40 dpkg locked too long; 41 no space; 42 read-only.
+# 30 no cache, or an empty one; 31 cache damaged; 32 cache too new; 33 cache not trusted; 40 dpkg locked too long; 41 no space;
+# 42 read-only.
 # Tried and undone: 50 an installation failed; 130 a signal came.
 
 # It needs sh, dpkg, apt-get and coreutils; for a recording also perl and tar. Above each function: what it does and sets, and statuses with which it ends the run.
@@ -32,6 +35,7 @@
 . parts/arguments.sh
 . parts/ending.sh
 . parts/cache.sh
+. parts/trust.sh
 . parts/system.sh
 . parts/plan.sh
 . parts/explain.sh
@@ -49,8 +53,10 @@
 set_state() {
     # read_arguments
     groups='' cache='' result='' verbose='' dry_run='' root='' no_replay='' given_architecture='' lock_timeout=120 install_timeout=1800
+    expected='' keyring=''
     # find_cache, read_groups
-    pool='' requests='' named='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 space='' probe='' answers='' recommends=false hashes=''
+    pool='' stated_files='' requests='' named='' provides='' pre_dependencies='' images='' image_indexes='' installed_kib=0 space=''
+    probe='' answers='' recommends=false hashes=''
     # read_system, read_architecture, read_database, select_packages, in_state, look
     system='' derived='' architecture='' foreign='' database='' known='' found='' exactly='' missing='' absent='' already_there=0
     # make_work, ask_apt, plan, list_files, start_hashing, sort_planned, begin_run, recover, take_policy, find_installer, find_holder, run_logged
@@ -103,7 +109,7 @@ try_to_install() {
     phase plan
     sort_planned
     for hasher in ${hashers}; do
-        wait "${hasher}" && continue || check_hashes 'the index' # to know which it is
+        wait "${hasher}" && continue || check_hashes # to know which it is
         try_dpkg 2>/dev/null || { [ -z "${dry_run}" ] && is_disturbed && return 1; } || dpkg_refuses 'dpkg does not work here' try_dpkg
     done
     hashers=

@@ -9,7 +9,7 @@ misuse() {
 
 # read_arguments ARGUMENT...: set what was asked for. 2
 read_arguments() {
-    local bad='' option=''
+    local bad='' option='' expectations="${PACKAGE_CACHE_EXPECT-}"
     while [ $# -gt 0 ]; do
         option=$1
         shift
@@ -21,6 +21,8 @@ read_arguments() {
             --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${script}" && finish installed 'help shown' ;; # the first comment of this program
             --) break ;;
             --cache) cache=${1-} ;;
+            --expect) expectations="${expectations} ${1-}" ;;
+            --keyring) keyring=${1-} ;;
             --result) result=${1-} ;;
             --lock-timeout) lock_timeout=${1-} ;;
             --install-timeout) install_timeout=${1-} ;;
@@ -37,6 +39,12 @@ read_arguments() {
     is_number "${lock_timeout}" && [ "${#lock_timeout}" -lt 8 ] || bad=${bad:-"--lock-timeout takes whole seconds, not '${lock_timeout}'"}
     is_number "${install_timeout}" && [ "${#install_timeout}" -lt 8 ] && [ "${install_timeout}" != 0 ] ||
         bad=${bad:-"--install-timeout takes whole seconds, 1 or more, not '${install_timeout}'"}
+    for option in ${expectations}; do
+        expected="${expected} ${option}"
+        is_expectation "${option}" || bad=${bad:-"--expect takes a group and the SHA-256 of its Release, as in ssh=1f0e..., not '${option}'"}
+    done
+    case ${keyring} in '' | /*) ;; *) keyring=${PWD}/${keyring} ;; esac
+    [ -z "${keyring}" ] || { [ -f "${keyring}" ] && [ -r "${keyring}" ]; } || bad=${bad:-there is no file ${keyring} that can be read}
     [ -z "${root}" ] || [ -d "${root}" ] || bad=${bad:-there is no folder ${root}}
     [ -z "${root}" ] || [ -n "${dry_run}" ] || bad=${bad:---root takes --dry-run: nothing is installed in another root}
     [ -z "${given_architecture}" ] || [ -n "${root}" ] || bad=${bad:---architecture takes --root}

@@ -51,7 +51,7 @@ link_indexes() {
         number=$((number + 1)) sources="${sources}deb [trusted=yes] file:${work}/cache ${number}/${NEWLINE}"
         index=groups/${group}-${system}/Packages
         case "${image_indexes} " in *" ${index}.${architecture}.${image} "*) index=${index}.${architecture}.${image} ;; *) ;; esac
-        ln -sf "${cache}/${index}" "${work}/${list}_cache_${number}_Packages" || no_work
+        copy_checked "${index}" "${work}/${list}_cache_${number}_Packages" || no_work
     done
     { printf '%s' "${sources}" >"${work}/sources.list"; } 2>/dev/null && write_configuration || no_work
 }
@@ -90,8 +90,7 @@ plan_for_image() {
 
 # no_plan: exit because of `trouble`. 13 22 31
 no_plan() {
-    local group='' words="${said}"
-    for group in ${groups}; do check_file "groups/${group}-${system}/Packages"; done # it may be gone by now
+    local words="${said}"
     for_lines add_apt_line "${said}"
     ask_apt apt-get -o Debug::NoLocking=true check || trouble=dpkg-broken
     [ "${trouble}" != no-plan ] || said=${words}
@@ -117,9 +116,8 @@ read_plan_line() {
     esac
 }
 
-# is_package TEXT: a package's name, perhaps with its architecture, as a database, an index and notes have it. is_hash TEXT: a SHA-256.
+# is_package TEXT: a package's name, perhaps with its architecture, as a database, an index and notes have it.
 is_package() { case $1 in [!a-zA-Z0-9]* | *[!a-zA-Z0-9+._:-]*) return 1 ;; *) [ -n "$1" ] ;; esac; }
-is_hash() { case $1 in *[!0-9a-f]*) return 1 ;; *) [ "${#1}" = 64 ] ;; esac; }
 
 # add_file URI NAME SIZE: add a package file to the plan. 31
 add_file() {

@@ -33,15 +33,12 @@ refuse() {
 # read_recording: unpack what a recording states into the folder `stated`, and read its facts. Status 2: it cannot be used. 31
 read_recording() {
     recorded_image=
-    check_file "${recorded}"
-    hashes=
-    state_hash "${recorded}"
-    check_hashes 'its Release'
+    copy_checked "${recorded}" "${work}/recording.deb" || { refuse "there is no space for a copy of it in ${work%/*}" || return; }
     find_tar || { refuse 'there is no GNU tar of version 1.28 or later here' || return; }
     [ -x "${PERL}" ] || [ -n "${root}" ] || { refuse "there is no ${PERL} here" || return; }
     stated=${work}/recording.${status_hash}
     [ -d "${stated}" ] || mkdir "${stated}" 2>/dev/null || no_work
-    "${DPKG_DEB}" --ctrl-tarfile "${cache}/${recorded}" 2>/dev/null | "${TAR}" -C "${stated}" --no-same-owner -xf - 2>/dev/null ||
+    "${DPKG_DEB}" --ctrl-tarfile "${work}/recording.deb" 2>/dev/null | "${TAR}" -C "${stated}" --no-same-owner -xf - 2>/dev/null ||
         damaged "${recorded} cannot be unpacked"
     for each in facts same state new debs exclude regenerate finish; do
         [ -f "${stated}/${each}" ] || damaged "${recorded} has no ${each}"

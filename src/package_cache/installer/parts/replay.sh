@@ -74,7 +74,7 @@ begin_replay() {
 # unpack_recording: all new files into place, and into `staged` what replaces others. Status 1: it failed, by `refusal`.
 unpack_recording() {
     local hasher='' log='' bad=''
-    set -- "${cache}/${recorded}" "${run}" "${stated}" "${pool}" "${first_debs}" "${second_debs}" "${over_debs}"
+    set -- "${work}/recording.deb" "${run}" "${stated}" "${pool}" "${first_debs}" "${second_debs}" "${over_debs}"
     set -- "$@" "${TAR}" "${DPKG_DEB}" "${PERL}" "${TIMEOUT}"
     if ! run_logged sh -c "${UNPACK}" sh "$@"; then
         refusal=$(sed -n '$!{/^[a-z-]*tar: /{p;q;};};$p' "${log}") # tar or dpkg-deb say more than we do

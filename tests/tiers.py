@@ -12,6 +12,7 @@ import pytest
 ALL_ONLY = {
     "tests/attacks/test_bounds.py": "reads and unpacks layers as large as the bounds allow",
     "tests/attacks/test_containment.py": "150 attacks by three users, in a root of Debian 12 and in podman",
+    "tests/attacks/test_shared_volume.py::test_while_it_is_installed": "attacks at 54 moments",
     "tests/bench": "the benchmarks are no part of the product",
     "tests/check/test_images.py::test_a_product_root_as_an_image": "makes a root as the release was on its first day",
     "tests/check/test_registry.py": "needs a registry",
@@ -38,6 +39,7 @@ ALL_ONLY = {
     "tests/image/test_layers.py": "cuts thousands of packages into layers",
     "tests/image/test_parts.py": "builds a cache for two architectures",
     "tests/installer/test_lint.py::test_only_what_bash_alone_reads_is_a_bashism": "needs devscripts, a large package",
+    "tests/installer/test_keyring.py": "uses the apt of four releases",
     "tests/installer/test_replay.py::test_a_signal_at_any_point": "kills and interrupts replays at many points",
     "tests/plugin/online/test_dpkg.py": "waits for locks in seconds",
     "tests/plugin/online/test_packages.py": "updates real roots of three releases from an archive",

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.installer.synthetic import Room
 
-from package_cache.plugin.command import installing_command
+from package_cache.plugin.command import Staged, installing_command
 from package_cache.process import Completed, find_tool
 
 BUSYBOX = "/busybox"
@@ -51,8 +51,11 @@ class Job:
 
     def command(self, fallback: Sequence[str] = (), *, group: str | None = None) -> str:
         """Return the command that runs in the job's container."""
-        installer = Path(self.cache, "install_group.sh")
-        command = installing_command(group or self.group, installer, Path(self.cache), fallback)
+        installer = f"{self.cache}/install_group.sh"
+        digest = self.room.sh(f"sha256sum <{installer}", check=False).split(" ")[0]
+        command = installing_command(
+            group or self.group, Staged(Path(installer), digest, Path(self.cache), ()), fallback
+        )
         return command.replace(" --cache ", f" {self.options} --cache ", 1)
 
     def change_installer(self, change: Callable[[str], str]) -> None:
@@ -116,7 +119,7 @@ def _is_installer(pid: int) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return words[1:2] != [b"-c"] and any(word.endswith(b"/install_group.sh") for word in words[:2])
+    return words[:2] == [b"/bin/sh", b"-s"]
 
 
 def _send(pid: int, sign: signal.Signals) -> None:

@@ -246,7 +246,7 @@ OURS = ("for f in /proc", "/root/hold.pl")
 def processes(job: Job) -> list[str]:
     """Return the command lines of what runs in the container, but for its holder, its web server and this look."""
     lines = job.room.sh("for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f; echo; done 2>/dev/null", check=False)
-    signs = ("install_group.sh", "dpkg", "apt-get", "timeout ")
+    signs = ("/bin/sh -s ", "dpkg", "apt-get", "timeout ")
     return [
         line
         for line in lines.splitlines()

@@ -7,26 +7,35 @@ import pytest
 from tests.plugin.shells import MakeCommand
 
 from package_cache import try_to_install_by_cache
+from package_cache.filesystem.paths import text_digest
+from package_cache.names import GROUP_NAME
+from package_cache.plugin.api import PLACE
+from package_cache.plugin.command import Staged, installing_command
 
 STAND_IN = """\
 #!/bin/sh
-cat >/dev/null
-printf '%s\\n' "$@" >{folder}/arguments
-exit {status}
+main() {{
+    cat >/dev/null
+    printf '%s\\n' "$@" >{folder}/arguments
+    exit {status}
+}}
+main "$@"
 """
 
 
 @pytest.fixture
 def make_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeCommand:
-    """Return a function that makes the command of a group whose installer exits with `status`."""
+    """Return a function that makes the command of a group whose installer is `text`, or exits with `status`."""
 
-    def make(fallback: Sequence[str] = (), *, group: str = "ssh", status: int = 10) -> str:
+    def make(fallback: Sequence[str] = (), *, group: str = "ssh", status: int = 10, text: str = "") -> str:
         work = tmp_path / "it's work"
-        monkeypatch.setenv("PACKAGE_CACHE_DIR", str(tmp_path / "no cache"))
-        monkeypatch.setenv("PAI_WORK_DIR", str(work))
-        command = try_to_install_by_cache(group, fallback)
-        if (work / "runtime.d").is_dir():
-            (work / "runtime.d" / "install_group.sh").write_text(STAND_IN.format(folder=tmp_path, status=status))
-        return command
+        if not GROUP_NAME.fullmatch(group):
+            monkeypatch.setenv("PAI_WORK_DIR", str(work))
+            return try_to_install_by_cache(group, fallback)
+        installer = work / PLACE
+        installer.parent.mkdir(parents=True, exist_ok=True)
+        installer.write_text(text or STAND_IN.format(folder=tmp_path, status=status))
+        staged = Staged(installer, text_digest(installer.read_text()), work / "package_cache", ())
+        return installing_command(group, staged, fallback)
 
     return make

@@ -53,9 +53,8 @@ def test_a_closed_standard_error_changes_nothing(shell: str, make_command: MakeC
 def test_an_installer_that_was_killed_runs_once_more(
     again: int, shell: str, make_command: MakeCommand, tmp_path: Path
 ) -> None:
-    command = make_command(["echo fallback"])
-    installer = tmp_path / "it's work" / "runtime.d" / "install_group.sh"
-    installer.write_text(f"echo run\n[ -e {tmp_path}/again ] && exit {again}\n: >{tmp_path}/again\nkill -9 $$\n")
+    text = f"echo run\n[ -e {tmp_path}/again ] && exit {again}\n: >{tmp_path}/again\nkill -9 $$\n"
+    command = make_command(["echo fallback"], text=text)
     result = run_in(shell, f"set -eu\n{command}", tmp_path)
     assert (result.returncode, result.stdout) == (0, "run\nrun\n" + ("fallback\n" if again else ""))
     told = f"not by the cache (status {again}): running the fallback" if again else "served by the cache"

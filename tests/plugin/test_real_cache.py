@@ -1,5 +1,7 @@
 """With a real cache and the real installer: what is staged is what the command finds."""
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -35,11 +37,16 @@ def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("group", "status", "why"),
-    [("tools", 11, "the group tools is not for "), ("nothing", 10, "the cache has no group nothing")],
+    [
+        ("tools", 11, "the group tools is not for "),
+        (
+            "nothing",
+            10,
+            "it was not staged: cannot find the group 'nothing' in the cache; hint: the groups there are: tools",
+        ),
+    ],
 )
-def test_a_miss_prints_the_installers_reason(group: str, status: int, why: str, shell: str, volume: Path) -> None:
-    if group == "nothing":
-        try_to_install_by_cache("tools")
+def test_a_miss_prints_its_reason(group: str, status: int, why: str, shell: str, volume: Path) -> None:
     result = run_in(shell, try_to_install_by_cache(group, ["echo fallback"]), volume.parent)
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "fallback")
     *said, last = result.stderr.splitlines()
@@ -68,15 +75,36 @@ def test_an_altered_installer_never_reaches_the_volume(volume: Path, caplog: pyt
 def test_a_group_that_the_cache_lacks_is_a_warning(volume: Path, caplog: pytest.LogCaptureFixture) -> None:
     try_to_install_by_cache("nothing")
     assert "cannot stage group nothing, so its fallback commands will run: cannot find the group" in caplog.text
-    assert (volume / "runtime.d" / "install_group.sh").is_file()
 
 
-def test_an_altered_installer_on_the_volume_is_not_used(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    try_to_install_by_cache("tools")
-    (volume / "package_cache" / "install_group.sh").write_text("touch /altered\n")
-    monkeypatch.setenv("PACKAGE_CACHE_DIR", str(volume / "nowhere"))
-    try_to_install_by_cache("tools")
-    assert (volume / "runtime.d" / "install_group.sh").read_bytes() == install_group().encode()
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("text", ["touch {}/altered\n", install_group() + "\n", install_group().replace("\n", "\r\n")])
+def test_an_altered_installer_on_the_volume_does_not_run(text: str, shell: str, volume: Path) -> None:
+    command = try_to_install_by_cache("tools")
+    (volume / "runtime.d" / "install_group.sh").write_text(text.replace("{}", str(volume.parent)))
+    result = run_in(shell, command, volume.parent)
+    assert (result.returncode, (volume.parent / "altered").exists()) == (33, False)
+    assert "install_group.sh is not the file that was staged (SHA-256)" in result.stderr
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_trace_of_the_callers_shell_does_not_show_the_installer(shell: str, volume: Path) -> None:
+    result = run_in(shell, f"set -x\n{try_to_install_by_cache('tools')}", volume.parent)
+    assert "the group tools is not for " in result.stderr
+    assert len(result.stderr) < 10_000
+
+
+def test_what_was_staged_before_serves_where_the_volume_is_full(
+    volume: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = try_to_install_by_cache("tools")
+    monkeypatch.setattr("package_cache.stage.publish", _no_space)
+    assert try_to_install_by_cache("tools") == before
+    assert "No space left on device" in caplog.text
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("volume", ["writable", "not a folder"])

@@ -134,16 +134,24 @@ def test_it_can_run_again(shell: str, pod: Pod) -> None:
     assert pod.run(shell).stdout == pod.run(shell).stdout
 
 
-SERVED = """\
-from plugins.plugin_utils import plugin_init, PluginHelper, try_to_install_by_cache
-plugin_config, pre, _ = plugin_init()
-helper = PluginHelper(plugin_config)
-helper.inject_commands([try_to_install_by_cache("one", ["true"]), try_to_install_by_cache("two", ["exit 8"])], pre)
-"""
-
 STAND_IN = """\
 for group; do :; done
 case ${group} in one) exit 0 ;; *) exit 13 ;; esac
+"""
+
+SERVED = f"""\
+import os
+from pathlib import Path
+from package_cache.filesystem.paths import text_digest
+from package_cache.plugin.command import Staged, installing_command
+from plugins.plugin_utils import plugin_init, PluginHelper
+plugin_config, pre, _ = plugin_init()
+helper = PluginHelper(plugin_config)
+installer = Path(os.environ["PAI_WORK_DIR"], "stand-in.sh")
+installer.write_text({STAND_IN!r})
+staged = Staged(installer, text_digest({STAND_IN!r}), installer.parent, ())
+commands = [installing_command("one", staged, ["true"]), installing_command("two", staged, ["exit 8"])]
+helper.inject_commands(commands, pre)
 """
 
 
@@ -154,7 +162,6 @@ def test_who_served_is_in_the_summary(shell: str, pod: Pod) -> None:
     (place / "desc.yaml").write_text("init-script: both.py")
     (place / "both.py").write_text(SERVED)
     pod.ready(job_of(["true"], entry("both", "ignore"), entry("both")))
-    (pod.work / "runtime.d" / "install_group.sh").write_text(STAND_IN)
     done = pod.run(shell)
     assert done.returncode == 8
     summary = next(line for line in done.stderr.splitlines() if line.startswith("runtime: plugins:"))

@@ -4,20 +4,22 @@ Besides the command line only this module reads the environment (`PACKAGE_CACHE_
 `package_cache.plugin.command` makes the shell text.
 """
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 from package_cache.bounds import VARIABLE, set_bounds
+from package_cache.cache.expectations import expectations
 from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.errors import CacheError, PackageCacheError
 from package_cache.escaping import visible_line
+from package_cache.exit_codes import ExitStatus
 from package_cache.filesystem.confined import Inside
 from package_cache.installer import install_group
 from package_cache.names import GROUP_NAME
-from package_cache.plugin.command import installing_command, missing_command
+from package_cache.plugin.command import Staged, installing_command, missing_command
 
 CACHE_VARIABLE, CACHE_DEFAULT = "PACKAGE_CACHE_DIR", "/opt/package_cache"
 """The cache in the runtime's image."""
@@ -49,12 +51,15 @@ def try_to_install_by_cache(group_name: str, fallback_cmds: Sequence[str] = ()) 
     commands = _checked(group_name, fallback_cmds)
     if not GROUP_NAME.fullmatch(group_name):
         _log.warning("%s is not a valid group name: the fallback commands will run", ascii(group_name))
-        return missing_command(group_name, commands)
+        return missing_command(group_name, ExitStatus.USAGE, "this is not a valid group name", commands)
     work = Path(os.environ.get(WORK_VARIABLE) or WORK_DEFAULT).absolute()
     cache = CacheFolder(Path(os.environ.get(CACHE_VARIABLE) or CACHE_DEFAULT).absolute())
-    staged = CacheFolder(work / "package_cache", is_shared=True)
-    _prepare(group_name, cache, staged, work)
-    return installing_command(group_name, work / PLACE, staged.path, commands)
+    try:
+        staged = _prepare(group_name, cache, work)
+    except Exception as error:
+        status = error.status if isinstance(error, PackageCacheError) else ExitStatus.INTERNAL
+        return missing_command(group_name, status, f"it was not staged: {_warn(group_name, error)}", commands)
+    return installing_command(group_name, staged, commands)
 
 
 def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
@@ -71,35 +76,42 @@ def _checked(group_name: object, fallback_cmds: object) -> tuple[str, ...]:
     return commands
 
 
-def _prepare(group: str, cache: CacheFolder, staged: CacheFolder, work: Path) -> None:
-    """Put group and installer on the volume. Raises nothing, because the cache must not break a job."""
-    for step in (partial(_stage, group, cache, staged), partial(_put_installer, staged, work)):
-        try:
-            step()
-        except (PackageCacheError, OSError) as error:
-            reason = visible_line("; ".join(str(error).splitlines()))
-            _log.warning("cannot stage group %s, so its fallback commands will run: %s", group, reason)
-        except Exception:
-            _log.warning("cannot stage group %s, so its fallback commands will run", group, exc_info=True)
-
-
-def _stage(group: str, cache: CacheFolder, staged: CacheFolder) -> None:
-    from package_cache.stage import stage  # noqa: PLC0415  (slow, and not needed by plugins without a group)
+def _prepare(group: str, cache: CacheFolder, work: Path) -> Staged:
+    """Put group and installer on the volume. Raises an error only if the job's container can use neither."""
+    from package_cache.cache.consistent_read import once_settled  # noqa: PLC0415  (slow, and not needed without a group)
+    from package_cache.cache.description import read_description  # noqa: PLC0415
+    from package_cache.stage import stage  # noqa: PLC0415
 
     set_bounds(os.environ.get(VARIABLE, ""))
-    result = stage([group], cache, to=staged.path)
-    _log.info("staged group %s in %s: %d package files", group, staged.path, result.files)
+    folder = CacheFolder(work / "package_cache", is_shared=True)
+    try:
+        result = stage([group], cache, to=folder.path)
+        expected = result.expected
+        _log.info("staged group %s in %s: %d package files", group, folder.path, result.files)
+    except Exception as error:  # what was staged before may do
+        expected = once_settled(cache, lambda: expectations(read_description(cache).chosen([group])))
+        _warn(group, error)
+    return Staged(work / PLACE, _put_installer(cache, work), folder.path, expected)
 
 
-def _put_installer(staged: CacheFolder, work: Path) -> None:
-    """Put the installer beside the runtime's scripts: the staged cache's if it is intact, else the library's."""
+def _warn(group: str, error: Exception) -> str:
+    """Log why a group is not staged, because the cache must not break a job; return the reason."""
+    foreseen = isinstance(error, PackageCacheError | OSError)
+    reason = visible_line("; ".join(str(error).splitlines()))
+    _log.warning("cannot stage group %s, so its fallback commands will run: %s", group, reason, exc_info=not foreseen)
+    return reason
+
+
+def _put_installer(cache: CacheFolder, work: Path) -> str:
+    """Put the installer beside the runtime's scripts, the cache's if it is intact; return its SHA-256."""
     from package_cache.cache.checked_files import read_installer  # noqa: PLC0415  (as above)
     from package_cache.cache.description import read_description  # noqa: PLC0415
 
     try:
-        content = read_installer(staged, read_description(staged))
+        content = read_installer(cache, read_description(cache))
     except CacheError:
         content = install_group().encode()
     work.mkdir(parents=True, exist_ok=True)
     Inside(work).make_folder(PLACE.rpartition("/")[0], exist_ok=True)
     Inside(work).write(PLACE, content, mode=0o755)
+    return hashlib.sha256(content).hexdigest()

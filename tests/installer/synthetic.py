@@ -21,6 +21,7 @@ from package_cache.filesystem.paths import sha256_of
 from package_cache.installer import install_group
 from package_cache.lock.model import ImageSet, LockedGroup, LockedPackage
 from package_cache.process import CommandError, end, start
+from package_cache.signatures import Signer
 
 MAP = """
 cd / && find etc usr var bin sbin lib opt root -xdev -printf '%p %y %m %l\\n' | sort
@@ -54,6 +55,7 @@ class SyntheticCache:
         recommends: bool = False,
         images: Mapping[str, Sequence[Path]] | None = None,
         debconf: Sequence[str] = (),
+        signer: Signer | None = None,
     ) -> Path:
         """Add a group and give its folder; `images`: what each of them needs instead of the group's own packages."""
         folder = CacheFolder(self.path)
@@ -71,7 +73,9 @@ class SyntheticCache:
         locked = LockedGroup(group, tuple(requests), keys(debs), tuple(provides), recommends, sets, debconf=answers)
         contents: GroupPackages = {architecture: (locked, list(packages.values()))}
         name = system or self.system
-        files = with_recordings(group_files(contents), {}, group=group, system=name, architectures=contents)
+        files = with_recordings(
+            group_files(contents), {}, group=group, system=name, architectures=contents, signer=signer
+        )
         publish_group(folder, group, name, files)
         return folder.path / group_folder(group, name)
 

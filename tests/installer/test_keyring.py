@@ -9,7 +9,9 @@ from tests.installer.synthetic import Room, SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.keys import EXPIRED, throwaway_key
 
+from package_cache.cache.release import WITHOUT_BY_HASH
 from package_cache.process import run
+from package_cache.signatures import Signer
 
 SYSTEMS = ["ubuntu16.04", "ubuntu18.04", "ubuntu24.04", "debian13"]
 
@@ -25,17 +27,19 @@ def folder(cache: SyntheticCache, debs: Path, tmp_path: Path) -> Path:
         throwaway_key(name).export(keys / f"{name}.gpg")
     throwaway_key("archive").export(keys / "archive.asc", armoured=True)
     throwaway_key("archive").export_revoked(keys / "revoked.gpg")
-    return cache.add("tools", ["wanted"], [make_deb(debs, "wanted")])
+    key = throwaway_key("archive")
+    signer = Signer((key.fingerprint,), key.home)
+    return cache.add("tools", ["wanted"], [make_deb(debs, "wanted")], signer=signer)
 
 
 @pytest.fixture
 def room(cache: SyntheticCache, folder: Path, tmp_path: Path, open_room: OpenRoom) -> Room:
-    sign(folder)
+    assert (folder / "Release.gpg").exists()
     return open_room(cache, binds={"/keys": tmp_path / "keys", BUSYBOX: Path("/bin/busybox")})
 
 
-def sign(folder: Path, name: str = "archive") -> None:
-    """Sign a group's Release, in both forms."""
+def sign(folder: Path, name: str) -> None:
+    """Sign a group's Release with another key, in both forms."""
     throwaway_key(name).sign_inline(folder / "Release", folder / "InRelease")
     throwaway_key(name).sign_detached(folder / "Release", folder / "Release.gpg")
 
@@ -56,7 +60,9 @@ def test_apt_installs_from_it(room: Room, system: str) -> None:
     assert by_apt(room, system) == {"wanted": "ii 1.0"}
 
 
-def test_apt_installs_from_it_by_http(room: Room, system: str) -> None:
+def test_apt_installs_from_it_by_http(room: Room, folder: Path, system: str) -> None:
+    if system not in WITHOUT_BY_HASH:
+        (folder / "Packages").write_text("of a group that is replaced meanwhile")  # its hash finds the right one
     room.start([BUSYBOX, "httpd", "-f", "-p", "127.0.0.1:8089", "-h", "/cache"])
     room.sh(f"until {BUSYBOX} wget -q -O /dev/null http://127.0.0.1:8089/install_group.sh; do sleep 0.1; done")
     assert by_apt(room, system, "http://127.0.0.1:8089") == {"wanted": "ii 1.0"}
@@ -64,10 +70,10 @@ def test_apt_installs_from_it_by_http(room: Room, system: str) -> None:
 
 @pytest.mark.parametrize("file", ["InRelease", "Release", "Packages"])
 def test_apt_refuses_one_altered_byte(file: str, room: Room, folder: Path, system: str) -> None:
-    altered = folder / file
     if file == "Release":  # where there is no InRelease
         (folder / "InRelease").unlink()
-    altered.write_bytes(altered.read_bytes().replace(b"ack", b"akc", 1))
+    for altered in [folder / file, *(folder.glob("by-hash/SHA256/*") if file == "Packages" else ())]:
+        altered.write_bytes(altered.read_bytes().replace(b"ack", b"akc", 1))
     assert by_apt(room, system) == {}
     assert by_apt(room, system, key="stranger") == {}
 

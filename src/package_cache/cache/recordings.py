@@ -32,7 +32,7 @@ from package_cache.cache.layout import (
 from package_cache.cache.package_list import needed_on, parse_list
 from package_cache.cache.publish import replace_groups
 from package_cache.cache.recording_list import Recording, parse_recordings, recordings_text
-from package_cache.cache.release import release_file, stated_digests
+from package_cache.cache.release import WITHOUT_BY_HASH, release_file, stated_digests
 from package_cache.errors import CacheError
 from package_cache.filesystem.write_errors import writing_to
 from package_cache.signatures import Signer, need_signer
@@ -98,15 +98,17 @@ def with_recordings(
         found[RECORDINGS] = recordings_text(recordings).encode()
     before = {name: content for name, content in files.items() if is_about_all(name)}
     is_signed = signer is not None or SIGNATURE in before
-    release = release_file(group, system, architectures, found, by_hash=is_signed)
+    offers_by_hash = is_signed and system not in WITHOUT_BY_HASH
+    release = release_file(group, system, architectures, found, by_hash=offers_by_hash)
     if before.get(RELEASE) == release:
         return {**found, **before}
     if signer is None:
         return {**found, RELEASE: release}
     signature = signer.sign(release)
-    last = by_hash(stated_digests(before.get(RELEASE, b"")).get(INDEX, ""))
-    indexes = {last: before[last]} if last in before else {}
-    indexes[by_hash(sha256_of(files[INDEX]))] = files[INDEX]
+    indexes = {}
+    if offers_by_hash:
+        last = by_hash(stated_digests(before.get(RELEASE, b"")).get(INDEX, ""))
+        indexes = {by_hash(sha256_of(files[INDEX])): files[INDEX], **({last: before[last]} if last in before else {})}
     return {**found, **indexes, RELEASE: release, SIGNED_RELEASE: signature.clear, SIGNATURE: signature.detached}
 
 

@@ -8,6 +8,9 @@ from package_cache.cache.file_content import FileContent, sha256_of, size_of
 NO_DATE = "Thu, 01 Jan 1970 00:00:00 UTC"
 """Apt wants a date in a Release file. The same group gives the same bytes, whenever it is built."""
 
+WITHOUT_BY_HASH = ("ubuntu16.04",)
+"""Systems whose apt, 1.2, asks for a wrong file where a flat repository offers its index by hash."""
+
 
 def release_file(
     group: str, system: str, architectures: Collection[str], files: Mapping[str, FileContent], *, by_hash: bool = False

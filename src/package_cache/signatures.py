@@ -11,6 +11,7 @@ from pathlib import Path
 
 from package_cache.errors import PackageCacheError, UsageError, VerificationError
 from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.paths import read_bounded
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.openpgp import read_public_keys
 from package_cache.process import CommandError, need_tools, run
@@ -144,11 +145,18 @@ class Keyring:
 
 @contextlib.contextmanager
 def keyring(file: Path) -> Iterator[Keyring]:
-    """Yield the keys of a file, armoured or not. Raises `VerificationError` if it has none."""
+    """Yield the keys of a file, armoured or not.
+
+    Raises `UsageError` if it cannot be read, `VerificationError` if it has none.
+    """
     need_tools("gpgv")
     try:
-        keys = read_public_keys(file.read_bytes())
-    except (OSError, ValueError) as error:
+        keys = read_public_keys(read_bounded(file, "keyring-bytes"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the keyring {file}: {error.strerror}", hint="name a file of public keys"
+        ) from error
+    except ValueError as error:
         raise VerificationError(f"cannot use the keyring {file}: it {error}") from error
     with temporary_folder() as name:
         path = Path(name, "keyring.gpg")

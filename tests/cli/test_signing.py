@@ -65,6 +65,8 @@ def test_whose_key_does_not_count(signed: World, key: SigningKey) -> None:
     assert (status, text.count("Release: no key of the keyring signed it")) == (31, 2)
     key.export_revoked(signed.folder / "revoked.gpg")
     assert "the key that signed it is revoked" in verify(signed, "revoked.gpg")[1]
+    status, text = verify(signed, "nowhere.gpg")
+    assert (status, "nowhere.gpg: No such file or directory\nhint: name a file of public keys" in text) == (2, True)
     (signed.folder / "none.gpg").write_text("nothing")
     status, text = verify(signed, "none.gpg")
     assert (status, "cannot use the keyring" in text) == (6, True)

@@ -59,7 +59,9 @@ def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
         base = Path(folder) / "root.tar"
         archive_root(root, base, isolation, without=LEFT_OUT)
         title = f"{release.system.name} with {', '.join(PACKAGES)}"
-        return put_image(lambda layout: once_settled(cache, lambda: _write(layout, title, base, cache)), to, options)
+        return put_image(
+            lambda layout: once_settled(cache, lambda: _write(layout, title, base, cache)), to, options
+        ).digest
 
 
 def _write(layout: Layout, title: str, base: Path, cache: CacheFolder) -> Descriptor:

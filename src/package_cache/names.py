@@ -29,6 +29,9 @@ NO_MACHINE = re.compile(r"all|source|native|any|any-.*|.*-any", re.ASCII)
 
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
+COMPRESSOR = re.compile(r"(?:zstd|zlib) [0-9][0-9A-Za-z.+-]{0,31}", re.ASCII)
+"""A library that compresses, and its version."""
+
 
 @dataclass(frozen=True, order=True)
 class PackageRequest:

@@ -113,6 +113,11 @@ _WORDS = {
 }
 """What gpgv says of a signature that does not count: doc/DETAILS of GnuPG."""
 
+_VALID = re.compile(
+    r"^\[GNUPG:\] GOODSIG .*\n(?:(?!\[GNUPG:\] (?:NEW|VALID)SIG).*\n)*\[GNUPG:\] VALIDSIG (.*)$", re.MULTILINE
+)
+"""A good signature; the last word is the fingerprint of the key, the first that of its subkey."""
+
 _STATUS = re.compile(r"^\[GNUPG:\] ([A-Z]+)", re.MULTILINE)
 
 
@@ -135,9 +140,18 @@ class Keyring:
             return "its InRelease is of another text"
         return detached or clear
 
+    def signers(self, *files: Path) -> tuple[str, ...]:
+        """Return the fingerprints of the keys whose signatures count, of an InRelease or of Release.gpg and Release."""
+        done = run([*self._command, "--", *map(str, files)], check=False, timeout=LIMIT)
+        return tuple(sorted({words.split()[-1] for words in _VALID.findall(done.stderr)}))
+
+    @property
+    def _command(self) -> tuple[str, ...]:
+        weak = ("--weak-digest", "SHA1")
+        return ("gpgv", "--homedir", "/", *weak, "--keyring", str(self.path), "--status-fd", "2")
+
     def _gpgv(self, *arguments: str) -> tuple[str, str]:
-        argv = ["gpgv", "--homedir", "/", "--weak-digest", "SHA1", "--keyring", str(self.path), "--status-fd", "2"]
-        done = run([*argv, *arguments], check=False, timeout=LIMIT)
+        done = run([*self._command, *arguments], check=False, timeout=LIMIT)
         found = _STATUS.findall(done.stderr)
         bad = next((words for word, words in _WORDS.items() if word in found), "no key of the keyring signed it")
         return ("" if "GOODSIG" in found and "BADSIG" not in found else bad), done.stdout

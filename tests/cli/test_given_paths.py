@@ -32,6 +32,7 @@ NEEDED = {
     "check": ("cache", "state"),
     "record": ("cache", "state"),
     "sbom": ("cache",),
+    "provenance": ("cache", "lock"),
     "stage": ("cache", "to"),
     "list": ("cache",),
     "show": ("cache",),
@@ -96,7 +97,7 @@ def places(world: World) -> dict[str, Path]:
 def words(world: World, verb: str, name: str, given: str) -> list[str]:
     """Return the command line of a verb with this path for one of its parameters."""
     found = [verb]
-    if verb in ("lock", "build", "outdated", "install"):
+    if verb in ("lock", "build", "outdated", "install") or (verb, name) == ("verify", "manifest"):
         found += ["--mirror", f"ubuntu={world.server.uri}"]
     if verb in ("show", "stage", "install"):
         found.append("edit")
@@ -107,6 +108,8 @@ def words(world: World, verb: str, name: str, given: str) -> list[str]:
         found += name_of.get(name, [])
         if name not in ("status", "root", "manifest", "authfile"):
             found += ["--root", str(world.folder / "root")]
+    if (verb, name) == ("verify", "manifest"):
+        found += ["--from-archive", "--auth-file", str(places(world)["auth"])]
     if name == "signing_key":
         found += ["--sign-by", throwaway_key("cache").fingerprint]
     for one in dict.fromkeys((*NEEDED[verb], name)):

@@ -100,6 +100,7 @@ def test_a_signal_that_comes_late_is_one(when: str) -> None:
 
 VERBS = (
     "lock", "build", "check", "image", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom",
+    "provenance",
 )  # fmt: skip
 
 

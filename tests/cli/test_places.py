@@ -41,6 +41,7 @@ FILES = {
     "diff PLACE CACHE": (2, 4, 30, 42),
     "sbom --cache CACHE --lock PLACE": (2, 4),
     "sbom --cache CACHE --output PLACE": (2, 41, 42),
+    "provenance --cache CACHE --lock PLACE": (2, 4),
 }
 """Command lines, and the statuses that a place may end them with."""
 

@@ -1,6 +1,7 @@
 """Real packages in real Ubuntu roots without a network: the main job, and images that make trouble."""
 
 import hashlib
+import json
 import random
 from pathlib import Path
 
@@ -9,9 +10,13 @@ from tests.support.debs import make_deb
 from tests.support.lab import Container
 from tests.system.conftest import Start, check_compiler, install
 
+from package_cache.cache.checked_files import read_list
+from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
+from package_cache.cli.main import run as package_cache
 from package_cache.deb.compression import compression_for
 from package_cache.deb.recompression import recompress
+from package_cache.stage import stage
 
 pytestmark = pytest.mark.system
 
@@ -102,3 +107,19 @@ def test_dpkg_reads_what_is_stored_for_its_release(system: str, start: Start, tm
     container.run(["dpkg", "--install", f"/stored/{made[0]}.deb"])
     found = container.run(["sha256sum", "/usr/lib/large"]).stdout.split()[0]
     assert found == hashlib.sha256(content).hexdigest()
+
+
+def test_the_archive_gives_each_package_of_ssh_again(
+    real_cache: CacheFolder, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What provenance states can be repeated, for Ubuntu 16.04 (gzip) and 18.04 (zstd)."""
+    staged = CacheFolder(tmp_path / "package_cache")
+    stage(["ssh"], real_cache, staged.path)
+    manifest = str(real_cache.path.parent / "package_cache_info")
+    words = ["--cache", str(staged.path), "--manifest", manifest, "--state", str(state), "--json"]
+    status = package_cache(["verify", "--from-archive", *words])
+    found = json.loads(capsys.readouterr().out)["result"]["from_archive"]
+    groups = read_description(staged).groups
+    packages = {item.sha256 for group in groups for item in read_list(staged, group)}
+    assert [group.system for group in groups] == ["ubuntu16.04", "ubuntu18.04"]
+    assert (status, found) == (0, {"same": len(packages), "same_content": 0, "problems": []})

@@ -19,13 +19,15 @@ from package_cache.apt.solver import Apt, config_text
 from package_cache.bounds import bound
 from package_cache.errors import ArchiveError
 from package_cache.events import Listener, Warn, ignore
-from package_cache.filesystem.paths import exclusive, read_bounded, write_atomically
+from package_cache.filesystem.paths import exclusive, read_bounded, sha256_of, write_atomically
 from package_cache.filesystem.plain_links import plain_path
 from package_cache.filesystem.state import OPTION, private_folder
 from package_cache.filesystem.temporary import refuse_full_temporary_folder, temporary_folder
 from package_cache.filesystem.write_errors import NO_SPACE, no_space, writing_to
+from package_cache.lock.model import LockedRelease
 from package_cache.names import PackageRequest
 from package_cache.process import Completed, find_tool, run
+from package_cache.signatures import keyring
 
 UPDATE_LIMIT = 900.0
 """Seconds that one `apt-get update` may take: lists of 130 MB over a slow link."""
@@ -143,6 +145,27 @@ class AptRoot:
                 for what, old in before.items():
                     if (new := after.get(what, old)) != old:
                         listener(Warn(f"{' '.join(what[:2])}: its {what[2]} was {old} and is now {new}"))
+
+    def releases(self) -> dict[str, tuple[LockedRelease, ...]]:
+        """Return what vouches for the lists of each source, by its name; valid after `update`."""
+        found: dict[str, list[LockedRelease]] = {}
+        for choice, suite in self._suites():
+            place = self.folder / "lists" / list_name(choice.uris[0], suite)
+            clear, plain, detached = (
+                place.with_name(place.name + name) for name in ("InRelease", "Release", "Release.gpg")
+            )
+            file = clear if clear.is_file() else plain
+            if file.is_file():
+                signed = (clear,) if file == clear else (detached, plain)
+                signers = self._signers(choice.source, signed)
+                found.setdefault(choice.source.name, []).append(LockedRelease(suite, sha256_of(file), signers))
+        return {name: tuple(sorted(items)) for name, items in found.items()}
+
+    def _signers(self, source: Source, signed: Sequence[Path]) -> tuple[str, ...]:
+        if source.keyring is None or not signed[0].is_file():
+            return ()
+        with keyring(source.keyring) as trusted:
+            return trusted.signers(*signed)
 
     @contextlib.contextmanager
     def narrowed(self, requests: Sequence[PackageRequest], *, recommends: bool) -> Iterator[Apt]:

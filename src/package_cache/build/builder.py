@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from package_cache.cache.publish import publish
 from package_cache.cache.recordings import count_recordings, fitting_recordings, with_recordings
 from package_cache.deb.compression import LEVEL, ORIGINAL, Compression, compression_for
 from package_cache.deb.control import control_with_space
-from package_cache.deb.recompression import recompress
+from package_cache.deb.recompression import compressor_of, recompress
 from package_cache.errors import CacheError
 from package_cache.events import Listener, Progress, Step, ignore
 from package_cache.filesystem.paths import text_digest
@@ -187,7 +187,8 @@ def _fill_pool(order: Order) -> tuple[dict[Key, StoredFile], int, int]:
     known = known_files(order.cache, intact)
     files = {key: known[key] for key in wanted if key in known}
     lacking = {key: package for key, package in wanted.items() if key not in files}
-    downloads = _downloads(order, {package.sha256 for package in lacking.values()} - intact)
+    wanted_files = {package.sha256 for package in lacking.values()} - intact
+    downloads = downloads_of(order.lock, order.find_mirrors, wanted_files, order.cache.package)
     downloaded = download(downloads, listener=order.listener, auth=order.auth)
     for (original, compression), package in lacking.items():
         if compression == ORIGINAL:
@@ -212,7 +213,7 @@ def _recompress(packages: Mapping[Key, LockedPackage], order: Order) -> dict[Key
         nonlocal done
         key, package = item
         result = recompress(order.cache.package(package.sha256), order.cache.pool, key[1])
-        stored = StoredFile(*result) if result else _original(package)
+        stored = StoredFile(*result, compressor_of(key[1])) if result else _original(package)
         with counting:
             note(order.cache, {key: stored})
             done += package.size
@@ -225,18 +226,20 @@ def _recompress(packages: Mapping[Key, LockedPackage], order: Order) -> dict[Key
     return dict(in_threads(one, largest_first, min(len(os.sched_getaffinity(0)), AT_ONCE)))
 
 
-def _downloads(order: Order, wanted: Collection[str]) -> list[Download]:
-    """Return what is to be fetched for these SHA-256 of originals."""
+def downloads_of(
+    lock: Lock, find_mirrors: MirrorFinder, wanted: Collection[str], target_of: Callable[[str], Path]
+) -> list[Download]:
+    """Return what is to be fetched for these SHA-256 of originals, to where `target_of` says."""
     items: dict[str, Download] = {}
-    for system in order.lock.systems:
+    for system in lock.systems:
         repositories = {item.name: item for item in system.repositories}
         bases: dict[str, Sequence[str]] = {}  # of repositories, each looked up once, and only where a file is missing
         for package in system.packages:
             if package.sha256 in wanted and package.sha256 not in items:
                 name = package.repository
-                bases[name] = bases.get(name) or order.find_mirrors(system, repositories[name])
+                bases[name] = bases.get(name) or find_mirrors(system, repositories[name])
                 uris = tuple(uri_below(base, package.path) for base in bases[name])
-                target = order.cache.package(package.sha256)
+                target = target_of(package.sha256)
                 items[package.sha256] = Download(uris, target, package.sha256, package.size, package.name)
     return list(items.values())
 

@@ -157,7 +157,14 @@ def _described(item: IndexedPackage, companions: Mapping[str, Collection[str]]) 
     locked, stored = item.locked, item.stored
     on = tuple(sorted(name for name, keys in companions.items() if locked.key in keys))
     return DescribedPackage(
-        locked.name, locked.version, locked.architecture, stored.size, stored.sha256, locked.sha256, on
+        locked.name,
+        locked.version,
+        locked.architecture,
+        stored.size,
+        stored.sha256,
+        locked.sha256,
+        on,
+        stored.compressed_by,
     )
 
 

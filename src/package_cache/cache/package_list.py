@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from package_cache.bounded_json import load_json
 from package_cache.errors import CacheError
 from package_cache.fields import Fields
-from package_cache.names import ARCHITECTURE, PackageRequest
+from package_cache.names import ARCHITECTURE, COMPRESSOR, PackageRequest
 
 
 @dataclass(frozen=True, order=True)
@@ -25,12 +25,17 @@ class DescribedPackage:
     """Of the file that the archive has, and that the lock names; another one where it was recompressed."""
     companion_on: tuple[str, ...] = ()
     """The architectures of containers whose group does not need it, but what an older container has installed."""
+    compressed_by: str = ""
+    """By which version of which compressor its members were recompressed; empty where they were not."""
+
+
+_OPTIONAL = ("companion_on", "compressed_by")
 
 
 def list_text(packages: Iterable[DescribedPackage]) -> str:
     """Return the file's content."""
     tables = [
-        {key: value for key, value in vars(package).items() if value or key != "companion_on"}
+        {key: value for key, value in vars(package).items() if value or key not in _OPTIONAL}
         for package in sorted(packages)
     ]
     return json.dumps(tables, indent=1, sort_keys=True) + "\n"
@@ -45,7 +50,11 @@ def parse_list(content: bytes, file: str) -> tuple[DescribedPackage, ...]:
     tables = [item.values for item in fields.tables("packages")]
     rows = [Fields(table, file, f"[{index}]", fields.problems) for index, table in enumerate(tables)]
     packages = tuple(
-        row.record(DescribedPackage, companion_on=row.texts("companion_on", ARCHITECTURE, "an architecture"))
+        row.record(
+            DescribedPackage,
+            companion_on=row.texts("companion_on", ARCHITECTURE, "an architecture"),
+            compressed_by=row.optional("compressed_by", COMPRESSOR, "a compressor with its version"),
+        )
         for row in rows
     )
     if fields.problems:

@@ -1,7 +1,8 @@
 """Which file of the pool holds a package of the archive: itself, or what it was recompressed to.
 
 A published cache says it in the `packages.json` of its groups. Until it is published, a build that was interrupted
-finds it in `pool/.recompressed`: a line for each file, "<SHA-256 of the original> <compression> <SHA-256> <bytes>".
+finds it in `pool/.recompressed`: a line for each file, "<SHA-256 of the original> <compression> <SHA-256> <bytes>", and
+behind that by what it was compressed.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ Key = tuple[str, Compression]
 """The SHA-256 of the archive's file, and how its members are to be compressed."""
 
 _NOTES = f"{POOL}/.recompressed"
-_LINE = re.compile(r"([0-9a-f]{64}) ([a-z0-9-]+) ([0-9a-f]{64}) ([0-9]{1,15})", re.ASCII)
+_LINE = re.compile(r"([0-9a-f]{64}) ([a-z0-9-]+) ([0-9a-f]{64}) ([0-9]{1,15})(?: ([^\n]+))?", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -32,6 +33,8 @@ class StoredFile:
     sha256: str
     size: int
     """In bytes."""
+    compressed_by: str = ""
+    """As in `DescribedPackage`."""
 
     def is_in(self, cache: CacheFolder) -> bool:
         """Return whether it is there with its size and is no link. Only `intact_packages` reads its bytes."""
@@ -43,7 +46,10 @@ class StoredFile:
 
 def note(cache: CacheFolder, files: Mapping[Key, StoredFile]) -> None:
     """Note what a build has recompressed, whose bytes are on the disk. For the holder of the cache's lock."""
-    lines = [f"{key[0]} {key[1]} {stored.sha256} {stored.size}\n" for key, stored in files.items()]
+    lines = [
+        f"{key[0]} {key[1]} {stored.sha256} {stored.size} {stored.compressed_by}".rstrip() + "\n"
+        for key, stored in files.items()
+    ]
     cache.inside.append(_NOTES, "".join(lines).encode("ascii"))
 
 
@@ -54,7 +60,7 @@ def _noted(cache: CacheFolder) -> dict[Key, StoredFile]:
         for line in cache.inside.read(_NOTES, "cache-file-bytes").decode("ascii", "replace").splitlines():
             if match := _LINE.fullmatch(line):
                 with contextlib.suppress(ValueError):  # of another version
-                    found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]))
+                    found[match[1], Compression.parse(match[2])] = StoredFile(match[3], int(match[4]), match[5] or "")
     return found
 
 
@@ -83,5 +89,5 @@ def known_files(cache: CacheFolder, intact: Collection[str]) -> dict[Key, Stored
             with contextlib.suppress(CacheError, ValueError):
                 compression = Compression.parse(group.compression)
                 for item in read_list(cache, group):
-                    found[item.original_sha256, compression] = StoredFile(item.sha256, item.size)
+                    found[item.original_sha256, compression] = StoredFile(item.sha256, item.size, item.compressed_by)
     return {key: stored for key, stored in found.items() if stored.sha256 in intact}

@@ -1,13 +1,17 @@
 """`package-cache image`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from package_cache.cache.layout import CacheFolder
+from package_cache.cli.documents import library
 from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import (
+    PATH,
+    Given,
     authfile_option,
     cache_option,
     given_options,
@@ -17,8 +21,13 @@ from package_cache.cli.options import (
     verb,
 )
 from package_cache.cli.render import Renderer
+from package_cache.events import Listener
+from package_cache.image.attachments import attach, attachable_kinds, refuse_unless_attachable
 from package_cache.image.export import Form, image
+from package_cache.lock.file import read_lock_file
+from package_cache.lock.model import Lock
 from package_cache.oci.skopeo import Destination
+from package_cache.sbom.facts import bill_of
 
 
 @verb("image")
@@ -42,6 +51,14 @@ from package_cache.oci.skopeo import Destination
     is_flag=True,
     help="Allow plain HTTP and unverified certificates. Always allowed for loopback addresses.",
 )
+@click.option(
+    "--attach",
+    "kinds",
+    type=Given("KIND,...", attachable_kinds),
+    default=(),
+    help="Attach documents to the image: sbom (SPDX), provenance (in-toto, SLSA), or both. Needs --lock.",
+)
+@click.option("--lock", type=PATH, help="Lock from which the cache was built, for --attach.")
 @sign_options
 @mirror_options
 def image_command(
@@ -53,6 +70,8 @@ def image_command(
     form: str,
     authfile: Path | None,
     insecure_registry: bool,
+    kinds: tuple[str, ...],
+    lock: Path | None,
     sign_by: tuple[str, ...],
     signing_key: Path | None,
     **rest: Any,
@@ -66,11 +85,40 @@ def image_command(
     Examples:
       package-cache image --output docker://localhost:5000/package-cache:volume
       package-cache image --output docker://localhost:5000/package-cache:init --form init
+      package-cache image --output docker://localhost:5000/package-cache:1 --attach sbom --lock package-cache.lock
     """
-    options = given_options(**rest)
+    options, folder = given_options(**rest), CacheFolder(cache)
     destination = Destination.parse(output, authfile=authfile, insecure=insecure_registry)
+    locked = _lock_of(kinds, lock, destination)
     with given_signer(sign_by, signing_key) as signer, renderer.listening() as listener:
-        made = image(CacheFolder(cache), destination, Form(form), options, listener, signer=signer)
+        _texts(kinds, folder, locked, {}, listener)  # what cannot be written is said before an image is made
+        made = image(folder, destination, Form(form), options, listener, signer=signer)
+        texts = _texts(kinds, folder, locked, {destination.name: made.digest}, listener)
+        attached = attach(made, texts, destination, options, listener)
     architectures = ", ".join(platform.architecture for platform in made.platforms)
     head = f"{made.reference}: {made.form.value} form, {architectures}, {count(made.layers, 'layer')}"
-    return renderer.result(f"{head}, {in_bytes(made.bytes)}\n{made.digest}", made)
+    lines = [f"{head}, {in_bytes(made.bytes)}", made.digest, *(f"{item.kind}: {item.digest}" for item in attached)]
+    return renderer.result("\n".join(lines), {**vars(made), "attached": attached})
+
+
+def _lock_of(kinds: Sequence[str], lock: Path | None, to: Destination) -> Lock | None:
+    """Read the lock, if anything is to be attached. Raises `UsageError` where that is impossible."""
+    if not kinds:
+        return None
+    if lock is None:
+        raise click.UsageError("--attach needs --lock: the lock from which the cache was built")
+    refuse_unless_attachable(to)
+    return read_lock_file(lock)
+
+
+def _texts(
+    kinds: Sequence[str], cache: CacheFolder, lock: Lock | None, images: Mapping[str, str], listener: Listener
+) -> dict[str, str]:
+    """Return the documents that are to be attached to images, which are digests by their names."""
+    texts = {}
+    if lock and "sbom" in kinds:
+        texts["sbom"] = library("package_cache.sbom.spdx", "sbom", "sbom").spdx_text(bill_of((), cache, lock, listener))
+    if lock and "provenance" in kinds:
+        module = library("package_cache.provenance", "provenance", "provenance")
+        texts["provenance"] = module.provenance_text(cache, lock, images)
+    return texts

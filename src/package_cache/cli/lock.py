@@ -123,6 +123,7 @@ def _resolved(request: _Request, manifest: Manifest, options: Options, before: L
     need_for_lock(manifest, options, [image.where.image for image in images])
     lock = make_lock(manifest, options, listener, keep=keep)
     lock = lock_for_images(lock, images, manifest, options, listener) if images else lock
+    lock = lock.vouched_as(before)
     if request.dated or manifest.max_age is not None:
         lock = replace(lock, created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     return lock

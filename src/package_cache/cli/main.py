@@ -16,7 +16,7 @@ from package_cache.exit_codes import ExitStatus
 
 VERBS = (
     "lock", "build", "record", "image", "check", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc",
-    "sbom",
+    "sbom", "provenance",
 )  # fmt: skip
 """In the order of a user's work. Only the requested verb's module is imported."""
 
@@ -30,7 +30,7 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        name = "show" if cmd_name in ("list", "verify") else cmd_name
+        name = "show" if cmd_name == "list" else cmd_name
         module = importlib.import_module(f"package_cache.cli.{name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command

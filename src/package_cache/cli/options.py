@@ -135,15 +135,16 @@ authfile_option = click.option(
     callback=_readable_authfile,
     help="Credentials for registries.  [default: those of skopeo login, or $REGISTRY_AUTH_FILE]",
 )
+mirror_option = click.option(
+    "--mirror",
+    "mirrors",
+    type=PAIR,
+    multiple=True,
+    help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
+    f"The variable {MIRRORS_VARIABLE} has the same form, separated by spaces.",
+)
 mirror_options = combined(
-    click.option(
-        "--mirror",
-        "mirrors",
-        type=PAIR,
-        multiple=True,
-        help="Mirror of an archive (ubuntu, debian, debian-security); may be repeated. "
-        f"The variable {MIRRORS_VARIABLE} has the same form, separated by spaces.",
-    ),
+    mirror_option,
     click.option(
         "--keyring",
         "keyrings",
@@ -161,12 +162,10 @@ mirror_options = combined(
 )
 """The options of verbs that download from archives."""
 
-archive_options = combined(
-    click.option(
-        "--manifest", type=PATH, help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]"
-    ),
-    allow_outside_option,
-    mirror_options,
+manifest_option = click.option(
+    "--manifest", type=PATH, help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]"
+)
+file_options = combined(
     click.option(
         "--snapshot",
         "snapshots",
@@ -183,6 +182,14 @@ archive_options = combined(
         help="Users and passwords for archive servers, as in apt_auth.conf(5), instead of /etc/apt/auth.conf. "
         f"The variable {AUTH_VARIABLE} names it as well.",
     ),
+)
+"""Options about package files that a lock names."""
+
+archive_options = combined(
+    manifest_option,
+    allow_outside_option,
+    mirror_options,
+    file_options,
     click.option(
         "--precommand-timeout",
         type=click.FloatRange(min=1),

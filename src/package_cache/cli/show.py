@@ -1,6 +1,5 @@
-"""`package-cache list`, `show` and `verify`: the contents of a cache."""
+"""`package-cache list` and `show`: the contents of a cache."""
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +13,10 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
 from package_cache.cache.recording_list import Recording
-from package_cache.cache.verify import verify
 from package_cache.cli.formatting import count, in_bytes, table
-from package_cache.cli.options import PATH, cache_option, verb
+from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.escaping import visible_line
-from package_cache.exit_codes import ExitStatus
-from package_cache.signatures import keyring
 
 
 @verb("list")
@@ -90,39 +86,6 @@ def show_command(renderer: Renderer, group: str, cache: Path) -> int:
     ]
     text = "\n\n".join(_group_text(*item, _proofs_of(item[0], proofs)) for item in shown)
     return renderer.result(text, {"name": group, "systems": systems})
-
-
-@verb("verify")
-@cache_option
-@click.option(
-    "--keyring",
-    "keys",
-    type=PATH,
-    metavar="FILE",
-    help="OpenPGP keys: every group must be signed by one of them that is valid.",
-)
-def verify_command(renderer: Renderer, cache: Path, keys: Path | None) -> int:
-    """Check every file of a cache against its SHA-256, and the signatures of its groups.
-
-    \b
-    Examples:
-      package-cache verify --cache package_cache
-      package-cache verify --cache /mnt/package_cache --json
-      package-cache verify --keyring keys.gpg
-    """
-    with contextlib.ExitStack() as stack:
-        trusted = stack.enter_context(keyring(keys)) if keys else None
-        result = verify(CacheFolder(cache), stack.enter_context(renderer.listening()), trusted=trusted)
-    if not result.problems:
-        return renderer.result(
-            f"{cache}: {count(result.files, 'file')}, {in_bytes(result.bytes)}: intact{', signed' if keys else ''}",
-            result,
-        )
-    if not renderer.json:
-        for problem in result.problems:
-            renderer.complain(visible_line(problem))
-        renderer.complain(f"{cache}: {count(len(result.problems), 'problem')}; build or stage the cache again")
-    return renderer.result("", result, ExitStatus.CACHE_DAMAGED)
 
 
 def _proofs_of(group: DescribedGroup, proofs: Iterable[Proof]) -> list[Proof]:

@@ -72,6 +72,9 @@ class ImageResult:
     """All different ones."""
     bytes: int
     """Of these."""
+    media_type: str
+    """Of the manifest or index."""
+    manifest_bytes: int
 
 
 def image(
@@ -93,15 +96,16 @@ def image(
     if not once_settled(cache, lambda: read_description(cache)).groups:
         raise CacheError(f"cannot make an image of {cache.path}: it has no groups", hint="build the cache again")
     writer = _Writer(cache, form, options, listener, signer)
-    digest = put_image(lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener)
+    named = put_image(lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener)
     blobs = {layer.digest: layer.size for platform in writer.platforms for layer in platform.layers}
-    return ImageResult(to.text, form, digest, tuple(writer.platforms), len(blobs), sum(blobs.values()))
+    sizes = len(blobs), sum(blobs.values())
+    return ImageResult(to.text, form, named.digest, tuple(writer.platforms), *sizes, named.media_type, named.size)
 
 
 def put_image(
     write: Callable[[Layout], Descriptor], to: Destination, options: Options, listener: Listener = ignore
-) -> str:
-    """Copy the image, or the index of several, that `write` writes into a layout; return its digest.
+) -> Descriptor:
+    """Copy the image, or the index of several, that `write` writes into a layout; return what names it.
 
     The layout lies below the state meanwhile, and is gone afterwards.
     """
@@ -112,7 +116,7 @@ def put_image(
         layout.finish(named, to.tag)
         listener(Step(f"copying {named.digest} to {to.text}"))
         copy_image(folder, named.digest, to.tag, to)
-    return named.digest
+    return named
 
 
 @contextlib.contextmanager

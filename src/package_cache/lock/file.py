@@ -16,6 +16,11 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     uri = "…"                                       else: the base URI, without credentials
     allow-expired = true                            its lists were used however old they were
 
+    [[system.repository.release]]                   what vouched for its packages when they were locked first
+    suite = "bionic"
+    sha256 = "…"                                    of its InRelease, or of its Release where that is signed apart
+    signed-by = ["…"]                               fingerprints of the keys
+
     [[system.image]]                                an image that it was also made for: lock --for
     name = "training"                               with `reference`, or `root`; else: an [[image]] of the manifest
 
@@ -59,10 +64,12 @@ from package_cache.lock.model import (
     LockedGroup,
     LockedImage,
     LockedPackage,
+    LockedRelease,
     LockedRepository,
     LockedSystem,
 )
-from package_cache.names import ARCHITECTURE, GROUP_NAME
+from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256
+from package_cache.openpgp import FINGERPRINT
 from package_cache.system import System
 from package_cache.uris import has_credentials
 
@@ -149,7 +156,15 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
     return {
         "name": locked.system.name,
         "architecture": locked.system.architecture,
-        "repository": [_written(**vars(item)) for item in sorted(locked.repositories, key=lambda item: item.name)],
+        "repository": [
+            _written(
+                name=item.name,
+                uri=item.uri,
+                allow_expired=item.allow_expired,
+                release=[_written(**vars(release)) for release in sorted(item.releases)],
+            )
+            for item in sorted(locked.repositories, key=lambda item: item.name)
+        ],
         **_written(image=[_written(**vars(image)) for image in sorted(locked.images)]),
         "group": [
             {
@@ -201,7 +216,13 @@ def _repository(fields: Fields) -> LockedRepository:
         fields.wrong("uri", "holds a user or a password, and must not")
     elif uri and not _is_uri(uri):
         fields.wrong("uri", f"{uri!r} is not the URI of a repository")
-    return LockedRepository(fields.text("name"), uri or None, fields.flag("allow-expired"))
+    releases = tuple(map(_release, fields.tables("release")))
+    return LockedRepository(fields.text("name"), uri or None, fields.flag("allow-expired"), releases)
+
+
+def _release(fields: Fields) -> LockedRelease:
+    signed_by = fields.texts("signed-by", FINGERPRINT, "a fingerprint")
+    return LockedRelease(fields.text("suite"), fields.text("sha256", SHA256, "a sha256"), signed_by)
 
 
 def _package(fields: Fields, repositories: Container[str]) -> LockedPackage:

@@ -1,6 +1,6 @@
 """The lock: exact versions, hashes and origins of everything that a manifest's groups need. Its file: lock_file.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from package_cache.debconf import DebconfAnswer
 from package_cache.system import System
@@ -28,6 +28,17 @@ class LockedPackage:
 
 
 @dataclass(frozen=True, order=True)
+class LockedRelease:
+    """A signed list of lists, by which a repository vouched for the packages of a lock."""
+
+    suite: str
+    sha256: str
+    """Of its file in the archive: `InRelease`, or `Release` where that is signed apart."""
+    signed_by: tuple[str, ...] = ()
+    """The fingerprints of the keys whose signatures counted; none of an unsigned repository."""
+
+
+@dataclass(frozen=True, order=True)
 class LockedRepository:
     """Where packages of a system come from. `uri` is None for the distribution's own archive: any mirror will do."""
 
@@ -35,6 +46,8 @@ class LockedRepository:
     uri: str | None = None
     allow_expired: bool = False
     """Whether its lists were used however old they were."""
+    releases: tuple[LockedRelease, ...] = ()
+    """What vouched for its packages when they were locked first."""
 
 
 @dataclass(frozen=True, order=True)
@@ -92,6 +105,18 @@ class LockedSystem:
     packages: tuple[LockedPackage, ...]
     images: tuple[LockedImage, ...] = ()
 
+    def vouched_as(self, before: "LockedSystem") -> "LockedSystem":
+        """Return the same with the releases of an earlier lock, if they vouched for the same packages.
+
+        So the same packages give the same lock, whatever else came to the archive meanwhile.
+        """
+        same = _without_releases(self) == _without_releases(before) and self.packages == before.packages
+        return replace(self, repositories=before.repositories) if same else self
+
+
+def _without_releases(system: LockedSystem) -> list[LockedRepository]:
+    return [replace(item, releases=()) for item in system.repositories]
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -102,3 +127,8 @@ class Lock:
     systems: tuple[LockedSystem, ...]
     created: str = ""
     """RFC 3339 in UTC; empty if no age limit needs it, so that the same packages give the same lock."""
+
+    def vouched_as(self, before: "Lock | None") -> "Lock":
+        """Return the same with the releases of an earlier lock, wherever these vouched for the same packages."""
+        known = {item.system: item for item in before.systems} if before else {}
+        return replace(self, systems=tuple(item.vouched_as(known.get(item.system, item)) for item in self.systems))

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import lexists
 from pathlib import Path
 
@@ -72,6 +72,18 @@ class Destination:
             if is_wrong:
                 raise UsageError(f"cannot write an image to {shown!r}: it {what}: write {_FORMS}")
         return cls(text, transport, None if is_registry else Path(place), host, tag or "latest", authfile, insecure)
+
+    def with_tag(self, tag: str) -> "Destination":
+        """Return the same place with another tag."""
+        head, slash, last = self.text.rpartition("/")
+        base = f"{head}{slash}{last.partition(':')[0]}" if self.registry else f"{self.transport}:{self.path}"
+        return replace(self, text=f"{base}:{tag}", tag=tag)
+
+    @property
+    def name(self) -> str:
+        """The name of the image without transport and tag."""
+        head, slash, last = self.text.partition(":")[2].removeprefix("//").rpartition("/")
+        return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def again() -> list[str]:

@@ -25,6 +25,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _LEVEL = 6
 
 _PLATFORMS = {
@@ -160,6 +161,26 @@ class Layout:
             "annotations": dict(annotations),
         }
         return self._add_json(INDEX_TYPE, index)
+
+    def add_artifact(
+        self, kind: str, content: bytes, subject: Descriptor, annotations: Mapping[str, str]
+    ) -> Descriptor:
+        """Write a document about an image, its `subject` (OCI Image Specification 1.1, Guidelines for Artifact Usage).
+
+        `kind` is its media type.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        (self._blobs / digest).write_bytes(content)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "artifactType": kind,
+            "config": self._add_json(_EMPTY_TYPE, {}).document(),
+            "layers": [Descriptor(kind, f"sha256:{digest}", len(content)).document()],
+            "subject": Descriptor(subject.media_type, subject.digest, subject.size).document(),
+            "annotations": dict(annotations),
+        }
+        return self._add_json(MANIFEST_TYPE, manifest, artifactType=kind, annotations=dict(annotations))
 
     def finish(self, image: Descriptor, tag: str) -> None:
         """Write the index that names the image; until then the folder is not a valid layout."""

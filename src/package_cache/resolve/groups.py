@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from package_cache.apt.solver import NoPlanError, PlannedPackage
 from package_cache.errors import ManifestError, Problem
 from package_cache.events import Listener, Step, Warn, ignore
-from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRepository, LockedSystem
+from package_cache.lock.model import Lock, LockedGroup, LockedPackage, LockedRelease, LockedRepository, LockedSystem
 from package_cache.manifest.model import Group, Manifest
 from package_cache.names import POLICY_NAME
 from package_cache.releases.sources import SystemSources
@@ -49,10 +49,12 @@ class _Resolver:
     groups: list[LockedGroup] = field(default_factory=list)
     packages: dict[str, LockedPackage] = field(default_factory=dict)
     repositories: dict[str, LockedRepository] = field(default_factory=dict)
+    releases: dict[str, tuple[LockedRelease, ...]] = field(default_factory=dict)
 
     def resolve(self) -> LockedSystem:
         each_apt(self.sources, self.options, self.listener, self._resolve)
-        repositories = tuple(sorted(self.repositories.values(), key=lambda item: item.name))
+        vouched = (replace(item, releases=self.releases.get(item.name, ())) for item in self.repositories.values())
+        repositories = tuple(sorted(vouched, key=lambda item: item.name))
         packages = tuple(sorted(self.packages.values()))
         return LockedSystem(self.sources.system, repositories, tuple(sorted(self.groups)), packages)
 
@@ -61,6 +63,7 @@ class _Resolver:
         self.listener(Step(f"resolving {', '.join(group.name for group in asked.groups)} for {system}"))
         if asked.root is not None:
             self.problems += pins_without_effect(self.sources.pins, asked.apt, system)
+            self.releases = asked.root.releases()
         kept = Kept.of(self.keep, asked.groups, system)
         with asked.narrowed() as narrow:
             found: list[tuple[Group, Sequence[PlannedPackage]]] = []

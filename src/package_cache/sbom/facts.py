@@ -162,7 +162,7 @@ def billed(
     source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
     homepage = str(control.get("Homepage", "")).strip()
     return BilledPackage(
-        **{key: value for key, value in vars(item).items() if key != "companion_on"},
+        **{key: value for key, value in vars(item).items() if key not in ("companion_on", "compressed_by")},
         system=system,
         source=source,
         source_version=version.strip(" ()") or item.version,

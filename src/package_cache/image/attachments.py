@@ -1,0 +1,68 @@
+"""`image --attach`: documents about an image, as artifacts that name it as their subject.
+
+A registry that knows referrers lists them itself (OCI Distribution Specification 1.1, Listing Referrers). For others
+their index is tagged `sha256-<digest>` (Referrers Tag Schema), where clients look for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from package_cache.errors import PackageCacheError, UsageError
+from package_cache.events import Listener, ignore
+from package_cache.image.export import ImageResult, put_image
+from package_cache.oci.skopeo import Destination
+from package_cache.oci.writer import Descriptor, Layout
+from package_cache.settings import Options
+
+MEDIA_TYPES = {"sbom": "application/spdx+json", "provenance": "application/vnd.in-toto+json"}
+"""Of each kind of document (IANA, Media Types)."""
+
+
+def attachable_kinds(text: str) -> tuple[str, ...]:
+    """Return the kinds of a list with commas. Raises `ValueError` for others."""
+    kinds = tuple(dict.fromkeys(text.split(",")))
+    if unknown := [kind for kind in kinds if kind not in MEDIA_TYPES]:
+        raise ValueError(f"it takes {' and '.join(MEDIA_TYPES)}, not {unknown[0]!r}")
+    return kinds
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A document that was attached."""
+
+    kind: str
+    digest: str
+    """Of its manifest."""
+
+
+def refuse_unless_attachable(to: Destination) -> None:
+    """Raise `UsageError` for a destination that holds one image only."""
+    if to.transport == "oci-archive":
+        hint = "push it to a registry, or write it to a folder: oci:DIR"
+        raise UsageError(f"cannot attach anything to {to.text}: an archive holds one image", hint=hint)
+
+
+def attach(
+    made: ImageResult, documents: Mapping[str, str], to: Destination, options: Options, listener: Listener = ignore
+) -> Sequence[Attached]:
+    """Attach documents, by their kinds, to an image that was copied to `to`. Raises what `image` raises."""
+    if not documents:
+        return ()
+    subject = Descriptor(made.media_type, made.digest, made.manifest_bytes)
+    at = to.with_tag(made.digest.replace(":", "-"))
+    attached: list[Attached] = []
+
+    def write(layout: Layout, *, typed: bool) -> Descriptor:
+        manifests = [
+            layout.add_artifact(MEDIA_TYPES[kind], text.encode(), subject, {"package-cache.document": kind})
+            for kind, text in documents.items()
+        ]
+        attached[:] = [Attached(kind, item.digest) for kind, item in zip(documents, manifests, strict=True)]
+        listed = manifests if typed else [replace(item, extra={}) for item in manifests]
+        return layout.add_index(listed, {})
+
+    try:
+        put_image(lambda layout: write(layout, typed=True), at, options, listener)
+    except PackageCacheError:  # skopeo 1.9 copies no index that states types; where that is not why, it fails again
+        put_image(lambda layout: write(layout, typed=False), at, options, listener)
+    return attached

@@ -1,0 +1,182 @@
+"""`provenance`, and `verify --from-archive`, which repeats what it says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import ParseDict
+from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
+from tests.support.keys import throwaway_key
+from tests.support.world import World, refused
+
+from package_cache.bounded_toml import load_toml
+from package_cache.deb.compression import Compression
+from package_cache.deb.recompression import recompress
+from package_cache.filesystem.paths import sha256_of
+
+MANIFEST = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
+NAMES = ["editor", "libshared", "viewer"]
+
+
+@pytest.fixture
+def made(world: World) -> World:
+    """A cache and its lock."""
+    world.built(MANIFEST)
+    return world
+
+
+def provenance(world: World, *words: str) -> dict[str, Any]:
+    """Return a statement that in-toto's own library takes."""
+    lock = str(world.folder / "package-cache.lock")
+    status, out, err = world.run("provenance", "--cache", str(world.cache), "--lock", lock, *words)
+    assert status == 0, err
+    document: dict[str, Any] = json.loads(out)
+    Statement.copy_from_pb(ParseDict(document, statement_pb2.Statement())).validate()
+    ParseDict(document["predicate"], provenance_pb2.Provenance())
+    return document
+
+
+def locked(world: World) -> dict[str, Any]:
+    document: dict[str, Any] = load_toml((world.folder / "package-cache.lock").read_text())
+    [system] = document["system"]
+    assert isinstance(system, dict)
+    return system
+
+
+def test_each_file_of_the_archive_is_named_and_what_became_of_it(made: World) -> None:
+    document = provenance(made)
+    definition = document["predicate"]["buildDefinition"]
+    packages = {item["name"]: item for item in locked(made)["package"]}
+    files = {item["name"].split("_")[0]: item for item in definition["resolvedDependencies"] if "uri" in item}
+    assert {name: item["digest"]["sha256"] for name, item in files.items()} == {
+        name: packages[name]["sha256"] for name in NAMES
+    }
+    assert files["editor"]["uri"] == "pkg:deb/ubuntu/editor@1.0?arch=all&distro=ubuntu-18.04"
+    assert files["editor"]["annotations"] == {"repository": "ubuntu", "path": packages["editor"]["path"]}
+    stored = document["predicate"]["runDetails"]["byproducts"]
+    assert {item["annotations"]["from"] for item in stored} == {item["sha256"] for item in packages.values()}
+    for item in stored:
+        assert sha256_of(made.cache / item["name"]) == item["digest"]["sha256"]
+        assert item["annotations"]["compression"] == "zstd-9"
+        assert item["annotations"]["compressedBy"].startswith("zstd ")
+
+
+def test_who_vouched_for_it(made: World) -> None:
+    releases = [
+        item for item in provenance(made)["predicate"]["buildDefinition"]["resolvedDependencies"] if "uri" not in item
+    ]
+    assert {item["name"] for item in releases} == {"ubuntu bionic", "ubuntu bionic-updates", "ubuntu bionic-security"}
+    for item in releases:
+        suite = made.archive.folder / "dists" / item["name"].split()[1]
+        assert item["digest"]["sha256"] in {sha256_of(path) for path in suite.glob("*Release")}
+        assert item["annotations"]["signedBy"] == [throwaway_key("archive").fingerprint]
+
+
+def test_subjects_are_the_description_and_images(made: World) -> None:
+    digest = "sha256:" + "ab" * 32
+    document = provenance(made, "--image", f"docker://localhost:5000/cache@{digest}")
+    assert document["subject"] == [
+        {"name": "package-cache.json", "digest": {"sha256": sha256_of(made.cache / "package-cache.json")}},
+        {"name": "localhost:5000/cache", "digest": {"sha256": "ab" * 32}},
+    ]
+    lock = str(made.folder / "package-cache.lock")
+    refused(
+        made.run("provenance", "--cache", str(made.cache), "--lock", lock, "--image", "cache:latest"), 2, "NAME@sha256:"
+    )
+
+
+def test_the_same_cache_gives_the_same_bytes(made: World) -> None:
+    words = ["provenance", "--cache", str(made.cache), "--lock", str(made.folder / "package-cache.lock")]
+    first = made.run(*words)[1]
+    assert made.run(*words)[1] == first
+    file = made.folder / "provenance.json"
+    assert made.run(*words, "--output", str(file))[:2] == (0, f"{file}: 3 files of the archive\n")
+    assert file.read_text() == first
+
+
+def test_a_lock_that_the_cache_is_not_of(made: World) -> None:
+    before = (made.folder / "package-cache.lock").read_text()
+    made.add("viewer", "1.1")
+    assert made.online("lock")[0] == 0
+    lock = str(made.folder / "package-cache.lock")
+    refused(made.run("provenance", "--cache", str(made.cache), "--lock", lock), 4, "it was not built from this lock")
+    assert before != Path(lock).read_text()
+
+
+def test_the_same_packages_keep_what_vouched_for_them(made: World) -> None:
+    """So a lock changes only where packages do."""
+    path = made.folder / "package-cache.lock"
+    before = path.read_bytes()
+    made.add("unrelated", "1.0")
+    assert made.online("lock")[0] == 0
+    assert path.read_bytes() == before
+    made.add("viewer", "1.1")
+    assert made.online("lock")[0] == 0
+    suites = {item["suite"]: item["sha256"] for item in locked(made)["repository"][0]["release"]}
+    assert suites["bionic"] in {sha256_of(file) for file in made.archive.folder.glob("dists/bionic/*Release")}
+
+
+def reproduced(world: World, *words: str) -> tuple[int, str, str]:
+    manifest = str(world.folder / world.manifest_name)
+    given = [
+        "--cache",
+        str(world.cache),
+        "--manifest",
+        manifest,
+        world.sources[1],
+        "--state",
+        str(world.folder / "state"),
+    ]
+    return world.run("verify", "--from-archive", *given, *words)
+
+
+def test_the_archives_files_give_the_stored_ones_again(made: World) -> None:
+    status, out, err = reproduced(made)
+    assert (status, "intact; 3 files made again from the archive" in out) == (0, True), err
+    assert "1 file made again from the archive" in reproduced(made, "--sample", "1")[1]
+    assert {path.name for path in made.cache.iterdir()} == {
+        ".lock", "groups", "install_group.sh", "package-cache.json", "pool",
+    }  # fmt: skip
+
+
+def describe_again(world: World, group: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Change the list of a group's packages, and what the description states of it."""
+    file, description = world.cache / f"groups/{group}-ubuntu18.04/packages.json", world.cache / "package-cache.json"
+    packages, old = json.loads(file.read_text()), sha256_of(file)
+    change(packages)
+    file.write_text(json.dumps(packages))
+    description.write_text(description.read_text().replace(old, sha256_of(file)))
+
+
+def test_a_file_that_the_archive_does_not_give(made: World) -> None:
+    """Its hash is right everywhere in the cache; only the archive says that it is another one."""
+
+    def exchange(packages: list[dict[str, Any]]) -> None:
+        of = {item["name"]: item for item in packages}
+        of["editor"].update(sha256=of["libshared"]["sha256"], size=of["libshared"]["size"])
+
+    describe_again(made, "edit", exchange)
+    status, _, err = reproduced(made)
+    assert (status, ".deb: it is not the archive's file of editor 1.0\n" in err) == (31, True), err
+
+
+def test_a_file_of_another_compressor_has_the_same_content(made: World) -> None:
+    """As another version of zstd would give other bytes: here another level of it."""
+
+    def compress(packages: list[dict[str, Any]]) -> None:
+        [editor] = [item for item in packages if item["name"] == "editor"]
+        pool = made.cache / "pool"
+        sha256, size = recompress(pool / f"{editor['sha256']}.deb", pool, Compression.parse("gzip-6")) or ("", 0)
+        editor.update(sha256=sha256, size=size)
+
+    describe_again(made, "edit", compress)
+    status, out, err = reproduced(made)
+    assert (status, "3 files made again from the archive, 1 by another compressor" in out) == (0, True), err
+
+
+def test_options_that_need_it(made: World) -> None:
+    refused(made.run("verify", "--cache", str(made.cache), "--sample", "3"), 2, "--from-archive")

@@ -36,7 +36,8 @@ def pods_of(name: str, image: str) -> list[Document]:
     specs = [one["spec"]["template"]["spec"] for one in documents(name) if "template" in one.get("spec", {})]
     for container in (container for spec in specs for container in spec["containers"]):
         if container["image"] == "ubuntu:18.04":
-            container |= {"image": image, "env": [{"name": "PATH", "value": PATH}]}
+            container["image"] = image
+            container.setdefault("env", []).append({"name": "PATH", "value": PATH})
     return specs
 
 

@@ -16,13 +16,15 @@ import click
 
 import package_cache
 from package_cache.cache.consistent_read import once_settled
+from package_cache.cache.expectations import expectations
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.platform_subset import read_part
-from package_cache.cli.options import cache_option, given_options, mirror_options
+from package_cache.cli.options import cache_option, fill_option, given_options, mirror_options
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.image.export import put_image
+from package_cache.image.kubernetes import read_manifests
 from package_cache.image.layers import add_cache
 from package_cache.oci.skopeo import Destination
 from package_cache.oci.writer import Descriptor, LayerFile, Layout
@@ -90,15 +92,21 @@ def _files() -> Iterator[LayerFile]:
 @click.command()
 @cache_option
 @click.option("--output", required=True, metavar="DESTINATION", help="As of package-cache image.")
+@fill_option
 @mirror_options
-def main(*, cache: Path, output: str, **rest: Any) -> None:
+def main(*, cache: Path, output: str, fill: tuple[Path, ...], **rest: Any) -> None:
     """Build the image of the runtime's init container, with a cache in it."""
+    folder = CacheFolder(cache)
     try:
-        digest = build_image(CacheFolder(cache), Destination.parse(output), given_options(**rest))
+        to = Destination.parse(output)
+        manifests = read_manifests(fill, to, folder)
+        digest = build_image(folder, to, given_options(**rest))
+        expected = expectations(read_part(folder, ARCHITECTURE).description.groups) if manifests else ()
+        filled = [manifest.fill(to, digest, expected) for manifest in manifests]
     except PackageCacheError as error:
         click.echo(visible(f"error: {error}"), err=True)
         sys.exit(error.status.code)
-    click.echo(visible(f"{output}\n{digest}"))
+    click.echo(visible("\n".join([output, digest, *map(str, filled)])))
 
 
 if __name__ == "__main__":

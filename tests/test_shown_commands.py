@@ -22,6 +22,7 @@ REGISTRY = re.compile(r"docker://[^ ]*")
 """A registry of the reader's: an image on disk stands for it."""
 
 NOT_RUN = {
+    r"--fill": "needs a registry: tests/image",
     r"--form init": "needs the package busybox-static of a distribution: tests/image",
     r"\bsudo\b": "installs packages on the machine: tests/cli",
     r"--run\b": "needs a real root of a release: tests/check",

@@ -78,6 +78,7 @@ def prepared(world: World) -> World:
     world.once("a newer editor", fill)
     shutil.copy(world.archive.keyring, world.folder / "keys.gpg")
     (world.folder / "secret").write_text(throwaway_key("cache").secret())
+    (world.folder / "pod.yaml").write_text("image: localhost:5000/layout:latest\n")
     (world.folder / "passwords").write_text(f"machine {world.server.uri} login u password p\n")
     world.server.demand("u", "p")
     return world
@@ -91,6 +92,7 @@ def places(world: World) -> dict[str, Path]:
         "to": folder / "staged", "authfile": folder / "registries.json", "root": folder / "root",
         "status": folder / "status", "lock": folder / "package-cache.lock", "old": folder / "package-cache.lock",
         "new": folder / "package-cache.lock", "signing_key": folder / "secret", "keys": folder / "keys.gpg",
+        "fill": folder / "pod.yaml",
     }  # fmt: skip
 
 
@@ -146,6 +148,7 @@ def test_every_path_of_the_command_line(prepared: World, verb: str, name: str) -
         by_link = prepared.run(*words(prepared, verb, name, relative))
     assert by_link[0] == plain[0], by_link[2]
     others = {("check", "authfile"): 2, ("record", "authfile"): 2, ("record", "manifest"): 2, ("verify", "keys"): 31}
+    others["image", "fill"] = 2  # of an image that is not in a registry
     by_verb = {"outdated": 16, "install": 11, "record": 19}
     expected = others.get((verb, name), by_verb.get(verb, 0))
     assert plain[0] == expected, plain[

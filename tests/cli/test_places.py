@@ -42,6 +42,7 @@ FILES = {
     "sbom --cache CACHE --lock PLACE": (2, 4),
     "sbom --cache CACHE --output PLACE": (2, 41, 42),
     "provenance --cache CACHE --lock PLACE": (2, 4),
+    "image --cache CACHE --output docker://localhost:1/x --fill PLACE": (2,),
 }
 """Command lines, and the statuses that a place may end them with."""
 

@@ -12,6 +12,7 @@ from tests.installer.synthetic import SyntheticCache
 from tests.support.debs import make_deb
 from tests.support.lab import Container, Isolation, throwaway
 
+from package_cache.filesystem.paths import sha256_of
 from package_cache.process import Completed
 
 APT = '#!/bin/sh\necho "apt-get $*"\n'
@@ -51,6 +52,29 @@ def test_a_hit(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
     done = install(opened(cache.path))
     assert (done.returncode, done.stderr) == (0, "")
     assert "tools installed: 1 package in " in done.stdout
+
+
+def test_what_is_expected_of_the_volume(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
+    installer = cache.path / "install_group.sh"
+    release = sha256_of(cache.path / "groups/tools-ubuntu18.04/Release")
+    expected = {"PACKAGE_CACHE_EXPECT": f"install_group.sh={sha256_of(installer)} tools={release}"}
+    done = install(opened(cache.path), env=expected)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = install(
+        opened(cache.path, apt=False), env={"PACKAGE_CACHE_EXPECT": expected["PACKAGE_CACHE_EXPECT"][:-1] + "x"}
+    )
+    assert done.stdout == FELL_BACK
+
+
+def test_another_installer_does_not_run(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
+    installer = cache.path / "install_group.sh"
+    expected = {"PACKAGE_CACHE_EXPECT": f"install_group.sh={sha256_of(installer)}"}
+    installer.write_text("touch /ran\n")
+    container = opened(cache.path, apt=False)
+    done = install(container, env=expected)
+    assert (done.returncode, done.stdout) == (0, FELL_BACK)
+    assert f"install_group.sh has the SHA-256 {sha256_of(installer)}, which is not expected\n" in done.stderr
+    assert container.run(["test", "-e", "/ran"], check=False).returncode == 1
 
 
 def test_a_miss(cache: SyntheticCache, opened: Callable[..., Container]) -> None:

@@ -8,6 +8,8 @@ from containers.podman import Podman
 from containers.pods import documents, played, pods_of
 from tests.deploy.manifests import install_script
 
+from package_cache.cache.layout import CacheFolder
+
 pytestmark = pytest.mark.system
 
 SCRIPT = documents("install-script.yaml")[0]
@@ -63,3 +65,18 @@ def test_image_volume(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 bytes from the network" in done.stdout
     assert "falling back" not in done.stderr
+
+
+def test_a_user_namespace(
+    podman: Podman, pod_cache: CacheFolder, job_image: Callable[[str], str], tmp_path: Path
+) -> None:
+    """What `hostUsers: false` asks for: the job's root is nobody outside, and only reads what belongs to others."""
+    (tmp_path / "install.sh").write_text(install_script())
+    tmp_path.chmod(0o755)
+    volumes = ["--volume", f"{pod_cache.path}:/package_cache:ro", "--volume", f"{tmp_path}:/script:ro"]
+    done = podman.run(
+        job_image("ubuntu18.04"), "sh", "/script/install.sh", "ssh", "openssh-client", "openssh-server",
+        options=[*volumes, "--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536"], check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 bytes from the network" in done.stdout

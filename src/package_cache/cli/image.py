@@ -14,6 +14,7 @@ from package_cache.cli.options import (
     Given,
     authfile_option,
     cache_option,
+    fill_option,
     given_options,
     given_signer,
     mirror_options,
@@ -24,6 +25,7 @@ from package_cache.cli.render import Renderer
 from package_cache.events import Listener
 from package_cache.image.attachments import attach, attachable_kinds, refuse_unless_attachable
 from package_cache.image.export import Form, image
+from package_cache.image.kubernetes import read_manifests
 from package_cache.lock.file import read_lock_file
 from package_cache.lock.model import Lock
 from package_cache.oci.skopeo import Destination
@@ -59,6 +61,7 @@ from package_cache.sbom.facts import bill_of
     help="Attach documents to the image: sbom (SPDX), provenance (in-toto, SLSA), or both. Needs --lock.",
 )
 @click.option("--lock", type=PATH, help="Lock from which the cache was built, for --attach.")
+@fill_option
 @sign_options
 @mirror_options
 def image_command(
@@ -72,6 +75,7 @@ def image_command(
     insecure_registry: bool,
     kinds: tuple[str, ...],
     lock: Path | None,
+    fill: tuple[Path, ...],
     sign_by: tuple[str, ...],
     signing_key: Path | None,
     **rest: Any,
@@ -84,21 +88,24 @@ def image_command(
     \b
     Examples:
       package-cache image --output docker://localhost:5000/package-cache:volume
-      package-cache image --output docker://localhost:5000/package-cache:init --form init
+      package-cache image --output docker://localhost:5000/package-cache:init --form init --fill deploy/node-cache.yaml
       package-cache image --output docker://localhost:5000/package-cache:1 --attach sbom --lock package-cache.lock
     """
     options, folder = given_options(**rest), CacheFolder(cache)
     destination = Destination.parse(output, authfile=authfile, insecure=insecure_registry)
     locked = _lock_of(kinds, lock, destination)
+    manifests = read_manifests(fill, destination, folder)
     with given_signer(sign_by, signing_key) as signer, renderer.listening() as listener:
         _texts(kinds, folder, locked, {}, listener)  # what cannot be written is said before an image is made
         made = image(folder, destination, Form(form), options, listener, signer=signer)
         texts = _texts(kinds, folder, locked, {destination.name: made.digest}, listener)
         attached = attach(made, texts, destination, options, listener)
+    filled = [manifest.fill(destination, made.digest, made.expected) for manifest in manifests]
     architectures = ", ".join(platform.architecture for platform in made.platforms)
     head = f"{made.reference}: {made.form.value} form, {architectures}, {count(made.layers, 'layer')}"
     lines = [f"{head}, {in_bytes(made.bytes)}", made.digest, *(f"{item.kind}: {item.digest}" for item in attached)]
-    return renderer.result("\n".join(lines), {**vars(made), "attached": attached})
+    lines += map(str, filled)
+    return renderer.result("\n".join(lines), {**vars(made), "attached": attached, "filled": filled})
 
 
 def _lock_of(kinds: Sequence[str], lock: Path | None, to: Destination) -> Lock | None:

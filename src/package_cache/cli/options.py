@@ -162,6 +162,13 @@ mirror_options = combined(
 )
 """The options of verbs that download from archives."""
 
+fill_option = click.option(
+    "--fill",
+    type=PATH,
+    multiple=True,
+    help="Kubernetes manifest whose references to this name and tag get the digest, and whose values before "
+    "`# expect: GROUP...` the hashes of these groups. May be repeated.",
+)
 manifest_option = click.option(
     "--manifest", type=PATH, help=f"The manifest.  [default: {DEFAULT_MANIFESTS[0]}, else {DEFAULT_MANIFESTS[1]}]"
 )

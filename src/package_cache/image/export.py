@@ -9,7 +9,8 @@ from pathlib import Path
 
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.expectations import Expectation, expectations
+from package_cache.cache.layout import INSTALLER, CacheFolder
 from package_cache.cache.platform_subset import Part, architectures_of, read_part
 from package_cache.errors import CacheError
 from package_cache.events import Listener, Step, ignore
@@ -75,6 +76,8 @@ class ImageResult:
     media_type: str
     """Of the manifest or index."""
     manifest_bytes: int
+    expected: tuple[Expectation, ...]
+    """What containers can expect of its installer and of its groups."""
 
 
 def image(
@@ -99,7 +102,9 @@ def image(
     named = put_image(lambda layout: once_settled(cache, lambda: writer.write(layout)), to, options, listener)
     blobs = {layer.digest: layer.size for platform in writer.platforms for layer in platform.layers}
     sizes = len(blobs), sum(blobs.values())
-    return ImageResult(to.text, form, named.digest, tuple(writer.platforms), *sizes, named.media_type, named.size)
+    return ImageResult(
+        to.text, form, named.digest, tuple(writer.platforms), *sizes, named.media_type, named.size, writer.expected
+    )
 
 
 def put_image(
@@ -140,12 +145,15 @@ class _Writer:
     ) -> None:
         self.cache, self.form, self.options, self.listener, self.signer = cache, form, options, listener, signer
         self.platforms: list[Platform] = []
+        self.expected: tuple[Expectation, ...] = ()
 
     def write(self, layout: Layout) -> Descriptor:
         """Write one for each architecture, and where there are several, their index."""
         self.platforms = []  # blobs of a cache that somebody wrote to meanwhile stay behind: nothing names them
         description = read_description(self.cache)
         parts = [read_part(self.cache, name, description, self.signer) for name in architectures_of(description)]
+        of_installer = Expectation(INSTALLER, description.installer_digest)
+        self.expected = (of_installer, *expectations(group for part in parts for group in part.description.groups))
         images = [self._platform(layout, part) for part in parts]
         if len(images) == 1:
             return images[0]

@@ -49,9 +49,9 @@ read_text() {
     text=$(read_up_to 1048576 "$1" 2>/dev/null)
 }
 
-# read_up_to BYTES FILE [of=COPY]: print or copy the start of a file of the cache. It waits for nothing, whatever the file is by now. Not
-# by timeout(1): that of coreutils 8.28 misses the end of a short command now and then, and waits on.
-read_up_to() { "${DD}" if="${cache}/$2" iflag=nonblock,count_bytes,fullblock bs=65536 count="$1" "${3:-status=none}"; }
+# read_up_to BYTES FILE [of=COPY]: print or copy the start of a file of the cache, as the last command of a subshell. It waits for
+# nothing, whatever the file is by now. Not by timeout(1): that of coreutils 8.28 misses the end of a short command now and then, and waits on.
+read_up_to() { exec "${DD}" if="${cache}/$2" iflag=nonblock,count_bytes,fullblock bs=65536 count="$1" "${3:-status=none}"; }
 
 # text_hash: print the SHA-256 of `text`, with the end of its last line.
 text_hash() { printf '%s\n' "${text}" | sha256sum; }
@@ -87,7 +87,7 @@ copy_checked() {
     local stated='' size=''
     check_file "$1"
     find_stated "$1"
-    if ! read_up_to "${size}" "$1" of="$2" 2>/dev/null; then
+    if ! (read_up_to "${size}" "$1" of="$2" 2>/dev/null); then
         check_file "$1" # it may be gone by now
         return 1
     fi

@@ -23,7 +23,7 @@ check_signature() {
     [ -e "${cache}/$1" ] || distrust "it is not signed"
     check_file "$1"
     make_work
-    read_up_to 1048576 "$1" of="${work}/signature" 2>/dev/null || distrust "its signature cannot be read"
+    (read_up_to 1048576 "$1" of="${work}/signature" 2>/dev/null) || distrust "its signature cannot be read"
     if [ -x "${GPGV}" ]; then
         open_keyring
         said=$(printf '%s\n' "${text}" | "${GPGV}" --homedir / --weak-digest SHA1 --status-fd 1 --keyring "${keyring}" \

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parent.parent.parent / "deploy"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("inject/*.yaml")])
 
 Document = dict[str, Any]
 

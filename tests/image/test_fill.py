@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 from containers.registry import Registry, loopback_registry
-from tests.deploy.manifests import FILES, containers, pod_specs
+from tests.deploy.manifests import FILES, containers, documents, pod_specs
 from tests.support.world import World, refused
 
 from package_cache.filesystem.paths import sha256_of
@@ -127,5 +127,6 @@ def test_every_reference_of_our_manifests_is_found(form: str, file: Path) -> Non
     references += [
         volume["image"]["reference"] for spec in pod_specs(file) for volume in spec["volumes"] if "image" in volume
     ]
+    references += [document["data"]["image"] for document in documents(file) if "image" in document.get("data", {})]
     found = KubernetesManifest(file, file.read_text()).references(to)
     assert found == references.count(f"localhost:5000/package-cache:{form}")

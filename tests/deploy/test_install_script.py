@@ -84,6 +84,31 @@ def test_a_miss(cache: SyntheticCache, opened: Callable[..., Container]) -> None
     assert "the cache has no group tools; it has: others\n" in done.stderr
 
 
+LOG = "/dev/termination-log"
+RESULT = {"RESULT": "/run/package-cache.result"}
+
+
+def test_the_last_message_and_the_result(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
+    container = opened(cache.path)
+    container.run(["touch", LOG])
+    install(container, env=RESULT)
+    assert container.run(["cat", LOG]).stdout == "package-cache: tools by the cache: 1 package installed\n"
+    assert "status=0\nreason=installed\n" in container.run(["cat", RESULT["RESULT"]]).stdout
+
+
+@pytest.mark.parametrize("volume", ["cache", "empty"])
+def test_the_last_message_of_a_miss(
+    volume: str, cache: SyntheticCache, tmp_path: Path, opened: Callable[..., Container]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (cache.path / "groups/tools-ubuntu18.04").rename(cache.path / "groups/others-ubuntu18.04")
+    container = opened(tmp_path / volume, apt=False)
+    container.run(["touch", LOG])
+    assert install(container, env=RESULT).stdout == FELL_BACK
+    why = "the cache has no group tools; it has: others" if volume == "cache" else "there is no cache at /package_cache"
+    assert container.run(["cat", LOG]).stdout == f"package-cache: tools by apt-get, not by the cache: {why}\n"
+
+
 def test_an_empty_volume(tmp_path: Path, opened: Callable[..., Container]) -> None:
     (empty := tmp_path / "empty").mkdir()
     done = install(opened(empty, apt=False))

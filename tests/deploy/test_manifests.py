@@ -95,6 +95,17 @@ def test_every_container_is_bounded_and_confined(file: Path) -> None:
         assert job["template"]["spec"]["restartPolicy"] == "Never"
 
 
+def test_what_happened_is_told_where_people_look() -> None:
+    """`kubectl describe pod`: the log of an init container that failed, and what the script wrote of a job."""
+    for file in FILES:
+        for spec in pod_specs(file):
+            for container in spec.get("initContainers", ()):
+                assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+            for container in spec["containers"]:
+                if container["name"] == "job":
+                    assert {"name": "RESULT", "value": "/run/package-cache.result"} in container["env"]
+
+
 def test_a_job_looks_where_the_node_is_filled() -> None:
     specs = pod_specs(FOLDER / "node-cache.yaml")
     filled, looked = ([volume["hostPath"] for volume in spec["volumes"] if "hostPath" in volume] for spec in specs)

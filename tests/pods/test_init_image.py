@@ -77,6 +77,30 @@ def test_a_container_stages_with_little_memory(built: World, stage: Stage) -> No
     assert verify(CacheFolder(built.folder / "volume")).problems == ()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("edit",), "package-cache: staged edit to /package_cache: 2 new package files, "),
+        (
+            ("absent",),
+            "package-cache: cannot stage absent to /package_cache (no-such-group): there is no group absent, ",
+        ),
+        (
+            ("--optional", "absent"),
+            "package-cache: cannot stage absent to /package_cache (no-such-group): there is no ",
+        ),
+    ],
+)
+def test_the_termination_message(words: tuple[str, ...], told: str, built: World, stage: Stage) -> None:
+    """The runtime mounts a file there that every user can write to (k8s.io/kubernetes, pkg/kubelet/kuberuntime)."""
+    log = built.folder / "termination-log"
+    log.touch()
+    log.chmod(0o666)
+    stage(*words, options=("--volume", f"{log}:/dev/termination-log"))
+    assert log.read_text().startswith(told)
+    assert log.read_text().count("\n") == 1
+
+
 def test_a_signal_to_process_1_ends_it_soon(built: World, podman: Podman) -> None:
     volume = built.folder / "volume"
     volume.mkdir()

@@ -43,9 +43,15 @@ set_state() {
     worker='' watch=''
 }
 
+# report TEXT: leave what `kubectl describe pod` shows of an init container that has ended, also with --optional.
+report() {
+    [ ! -w /dev/termination-log ] || say "$1" >/dev/termination-log || :
+}
+
 # stop REASON CAUSE NEXT-STEP: exit without the groups.
 stop() {
     complain "cannot stage ${groups:-anything}${to:+ to ${to}}: $2"
+    report "cannot stage ${groups:-anything}${to:+ to ${to}} ($1): $2"
     complain "next step: $3"
     [ -z "${optional}" ] || complain 'the job starts anyway, and installs them by its fallback'
     [ -z "${optional}" ] || exit 0
@@ -400,7 +406,7 @@ take_over() {
 
 # work: stage the chosen groups. 1 31 41 42
 work() {
-    local folder=''
+    local folder='' staged=''
     take_over
     set --
     for folder in ${chosen}; do
@@ -417,13 +423,15 @@ work() {
     has_installer || put "${cache}/install_group.sh" "${to}/install_group.sh" 755
     describe_groups
     remove_unneeded
-    say "$(awk -v what="staged ${groups} to ${to}" '
+    staged=$(awk -v what="staged ${groups} to ${to}" '
         FILENAME ~ /missing$/ { files++; bytes += $2; next }
         { all += $2; count++ }
         END {
             s = files == 1 ? "" : "s"
             printf "%s: %d new package file%s, %.1f MB, of %d, %.1f MB", what, files, s, bytes / 1e6, count, all / 1e6
-        }' "${new}/missing" "${new}/needed")"
+        }' "${new}/missing" "${new}/needed")
+    say "${staged}"
+    report "${staged}"
 }
 
 # main ARGUMENT...

@@ -243,6 +243,13 @@ def test_the_policies_select_labelled_pods_and_refuse_without_settings() -> None
         assert binding["paramRef"] == place | {"parameterNotFoundAction": "Deny"}
 
 
+def test_messages_are_single_lines() -> None:
+    """The API server refuses a policy, or drops a message, with line ends (k8s.io/kubernetes, pkg/apis)."""
+    for validation in POLICIES["ValidatingAdmissionPolicy"]["spec"]["validations"]:
+        text = validation.get("message") or validation["messageExpression"]
+        assert "\n" not in text + validation["expression"]
+
+
 def test_both_policies_read_the_annotations_alike() -> None:
     mutating, validating = (
         [(one["name"], one["expression"]) for one in POLICIES[kind]["spec"]["variables"]]

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 from containers.registry import Registry, loopback_registry
-from tests.deploy.manifests import FILES, containers, documents, pod_specs
+from tests.deploy.manifests import FILES, FOLDER, containers, documents, pod_specs
 from tests.support.world import World, refused
 
 from package_cache.filesystem.paths import sha256_of
@@ -117,6 +117,15 @@ def test_manifests_of_another_image(built: World, registry: Registry) -> None:
     refused(image(built, f"docker://{registry.host}/other:volume", file), 2, told)
     refused(image(built, f"oci:{built.folder}/layout:volume", file), 2, "no cluster pulls from oci:")
     assert file.read_text() == MANIFEST
+
+
+def test_the_settings_of_injection_name_the_digest(tmp_path: Path) -> None:
+    to = Destination.parse("docker://registry.example/package-cache:volume")
+    (file := tmp_path / "settings.yaml").write_text((FOLDER / "inject/settings.yaml").read_text())
+    KubernetesManifest(file, file.read_text()).fill(to, f"sha256:{'0' * 64}", ())
+    settings = documents(file)[1]["data"]
+    assert settings["image"] == f"registry.example/package-cache:volume@sha256:{'0' * 64}"
+    assert settings["enter.sh"] == documents(FOLDER / "inject/settings.yaml")[1]["data"]["enter.sh"]
 
 
 @pytest.mark.parametrize("form", ["init", "volume", "runtime"])

@@ -5,7 +5,7 @@ Kubernetes refuses lists and maps of mixed types, which this engine accepts
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pb2
@@ -24,7 +24,7 @@ _MESSAGES = {
         "comprehension": (9, "Comprehension"),
     },
     "Select": {"operand": (1, "Expr")},
-    "Call": {"target": (1, "Expr"), "args": (3, "Expr*")},
+    "Call": {"target": (1, "Expr"), "function": (2, "bytes"), "args": (3, "Expr*")},
     "List": {"elements": (1, "Expr*")},
     "Struct": {"name": (1, "bytes"), "entries": (2, "Entry*")},
     "Entry": {"map_key": (3, "Expr"), "value": (4, "Expr")},
@@ -37,6 +37,8 @@ _MESSAGES = {
     },
 }
 """The fields that matter here, by number and type; those of a type, which is only compared, are bytes."""
+_DYN = b"\n\0"
+"""The type `dyn`, serialized."""
 
 
 def mixed_literals(serialized: bytes) -> int:
@@ -44,8 +46,14 @@ def mixed_literals(serialized: bytes) -> int:
     checked = _checked_expression()()
     checked.ParseFromString(any_pb2.Any.FromString(serialized).value)
     types = {one.key: one.value for one in checked.type_map}
-    literals = [list(one) for one in _literals(checked.expr)]
-    return sum(len({types.get(part.id, b"dyn") for part in parts}) > 1 for parts in literals)
+    return sum(len({_type_of(part, types) for part in parts}) > 1 for parts in _literals(checked.expr))
+
+
+def _type_of(part: Any, types: Mapping[int, bytes]) -> bytes:
+    """Return a type as cel-go infers it: what is looked up in a `dyn` is one; for this engine it is its neighbours'."""
+    if part.call.function == b"_[_]" and types[part.call.args[0].id] == _DYN:
+        return _DYN
+    return types[part.id]
 
 
 def _literals(expression: Any) -> Iterator[list[Any]]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
+from cel_expr_python import cel
 from tests.deploy.admission import POLICIES, SETTINGS, RefusedError, admitted, mutated
+from tests.deploy.checked_expressions import mixed_literals
 from tests.deploy.manifests import Document
 
 from package_cache.names import GROUP_NAME
@@ -241,6 +243,24 @@ def test_the_policies_select_labelled_pods_and_refuse_without_settings() -> None
         assert spec["failurePolicy"] == "Fail"
         assert binding["policyName"] == POLICIES[kind]["metadata"]["name"]
         assert binding["paramRef"] == place | {"parameterNotFoundAction": "Deny"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "mixed"),
+    [
+        ("['a', object.b]", 1),
+        ("['a', object.b['c']]", 1),
+        ("['a', string(object.b['c'])]", 0),
+        ("{'a': 1, 'b': 'c'}", 1),
+        ("{'a': dyn(1), 'b': dyn('c')}", 0),
+        ("[1].map(number, {'a': number, 'b': [number, 'c']})", 2),
+        ("has(object.b) ? [['a', 1]] : []", 1),
+    ],
+)
+def test_literals_of_mixed_types_are_found(expression: str, mixed: int) -> None:
+    """Kubernetes compiles none of them; the engine of these tests does."""
+    program = cel.NewEnv(variables={"object": cel.Type.DYN}).compile(expression)
+    assert mixed_literals(program.serialize()) == mixed
 
 
 def test_messages_are_single_lines() -> None:

@@ -27,11 +27,11 @@ from bench.markdown import table, write_between
 from bench.tree_comparison import Entry, RuleFile, differences, entries
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.recordings import Recording
-from package_cache.cli.formatting import in_bytes
 from package_cache.cli.options import default_state, given_options
 from package_cache.errors import PackageCacheError, UsageError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.state import private_folder
+from package_cache.formatting import in_bytes
 from package_cache.manifest.model import Where
 from package_cache.recording.model import RecordOrder
 from package_cache.recording.record import record

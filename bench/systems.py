@@ -19,11 +19,11 @@ from bench.markdown import table, write_between
 from package_cache.build.builder import Order, build
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import CacheFolder
-from package_cache.cli.formatting import in_bytes
 from package_cache.cli.options import default_state, given_options
 from package_cache.errors import PackageCacheError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.state import private_folder
+from package_cache.formatting import in_bytes
 from package_cache.manifest import read_manifest
 from package_cache.releases.base_root import release_root
 from package_cache.releases.distributions import release_of

@@ -20,10 +20,10 @@ from containers.program import run_program
 from containers.registry import Registry, loopback_registry
 from examples.main_job import CACHE, a_root, build_a_cache, console, heading
 
-from package_cache.cli.formatting import in_bytes
 from package_cache.cli.main import run as package_cache
 from package_cache.cli.options import given_options
 from package_cache.errors import PackageCacheError, ToolMissingError
+from package_cache.formatting import in_bytes
 from package_cache.process import run
 from package_cache.sandbox.bootstrap import archive_root
 from package_cache.sandbox.isolation import strongest_isolation

@@ -37,9 +37,9 @@ from package_cache.cache.package_list import list_text, parse_list
 from package_cache.cache.proofs import Proof, add_proofs, read_proofs
 from package_cache.cache.recording_list import parse_recordings, recordings_text
 from package_cache.cache.recordings import is_recording
-from package_cache.cli.formatting import in_bytes
 from package_cache.errors import CacheError, LockError, ManifestError, PackageCacheError
 from package_cache.exit_codes import ExitStatus
+from package_cache.formatting import in_bytes
 from package_cache.lock.file import lock_text, read_lock
 from package_cache.manifest import read_manifest
 from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest

@@ -9,7 +9,6 @@ import click
 
 from package_cache.build.builder import BuildResult, Order, build, up_to_date
 from package_cache.cache.layout import CacheFolder
-from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.lock import current_or_new_lock
 from package_cache.cli.options import (
     DEFAULT_CACHE,
@@ -26,6 +25,7 @@ from package_cache.cli.options import (
 from package_cache.cli.render import Renderer
 from package_cache.deb.compression import LEVEL
 from package_cache.events import Step
+from package_cache.formatting import count, in_bytes
 from package_cache.manifest.model import Manifest
 from package_cache.manifest_lock import lock_digest, lock_path, refuse_old_lock
 from package_cache.releases.sources import mirror_finder

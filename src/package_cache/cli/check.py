@@ -1,5 +1,6 @@
 """`package-cache check`."""
 
+import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.check.matrix import CheckOptions, check_matrix, check_one
 from package_cache.check.method import Method
 from package_cache.check.verdict import CheckResult, Prediction, Verdict
-from package_cache.cli.formatting import in_bytes, table
 from package_cache.cli.options import (
     PATH,
     allow_outside_option,
@@ -24,6 +24,7 @@ from package_cache.cli.options import (
 from package_cache.cli.render import Renderer
 from package_cache.errors import PackageCacheError
 from package_cache.exit_codes import ExitStatus
+from package_cache.formatting import in_bytes, table
 from package_cache.manifest.model import Where
 from package_cache.names import ARCHITECTURE
 
@@ -95,13 +96,18 @@ def check_command(
         with renderer.listening() as listener:
             results = check_matrix(read, CacheFolder(cache), options, listener, where.authfile)
         bad = (result.status for result in results.values() if result.status is not ExitStatus.INSTALLED)
-        return renderer.result(_matrix_text(results), _matrix_value(results), next(bad, ExitStatus.INSTALLED))
+        return renderer.result(_matrix_text(results), _dated(_matrix_value(results)), next(bad, ExitStatus.INSTALLED))
     _refuse_contradictions(where, install=install)
     with renderer.listening() as listener:
         result = check_one(groups, CacheFolder(cache), where, options, listener)
     head = f"{result.name}: {result.system or 'unknown system'} {result.architecture}".rstrip()
     text = "\n".join([head, *_digests(result), _table(result), *_details(result)])
-    return renderer.result(text, _value_of(result), result.status)
+    return renderer.result(text, _dated(_value_of(result)), result.status)
+
+
+def _dated(value: dict[str, object]) -> dict[str, object]:
+    """Return a value with the time: images change, and who reads it later must see how old it is."""
+    return {"when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **value}
 
 
 def _refuse_contradictions(where: Where, *, install: bool) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from package_cache.cli.formatting import aligned, count, in_bytes
 from package_cache.cli.options import PATH, verb
 from package_cache.cli.render import Renderer
 from package_cache.diff import Change, Difference, GroupDifference, Side, diff
 from package_cache.exit_codes import ExitStatus
+from package_cache.formatting import aligned, count, in_bytes
 
 
 @verb("diff")

@@ -7,9 +7,9 @@ import click
 
 from package_cache.cache.gc import GcResult, gc
 from package_cache.cache.layout import CacheFolder
-from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
+from package_cache.formatting import count, in_bytes
 
 
 @verb("gc")

@@ -8,7 +8,6 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.documents import library
-from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import (
     PATH,
     Given,
@@ -23,6 +22,7 @@ from package_cache.cli.options import (
 )
 from package_cache.cli.render import Renderer
 from package_cache.events import Listener
+from package_cache.formatting import count, in_bytes
 from package_cache.image.attachments import attach, attachable_kinds, refuse_unless_attachable
 from package_cache.image.export import Form, image
 from package_cache.image.kubernetes import read_manifests

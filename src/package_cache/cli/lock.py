@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import archive_options, authfile_option, given_manifest, given_options, verb
 from package_cache.cli.render import Renderer
 from package_cache.diff import compared, of_lock
 from package_cache.errors import LockError
 from package_cache.events import Listener
+from package_cache.formatting import count, in_bytes
 from package_cache.lock.model import Lock
 from package_cache.manifest.model import Manifest
 from package_cache.manifest_lock import current_lock, lock_path, previous_lock, save_lock

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from package_cache.cli.formatting import aligned, count
 from package_cache.cli.options import archive_options, given_manifest, given_options, verb
 from package_cache.cli.render import Renderer
 from package_cache.exit_codes import ExitStatus
+from package_cache.formatting import aligned, count
 from package_cache.manifest_lock import current_lock, lock_path
 from package_cache.outdated import Outdated, OutdatedPackage, outdated
-from package_cache.releases.distributions import Support
+from package_cache.releases.distributions import SUPPORT_KINDS, Support
 
 
 @verb("outdated")
@@ -32,12 +32,13 @@ def outdated_command(renderer: Renderer, /, manifest: Path | None, *, security: 
     """
     read = given_manifest(manifest)
     lock = current_lock(read)
-    today = datetime.datetime.now(datetime.UTC).date()
+    now = datetime.datetime.now(datetime.UTC)
     with renderer.listening() as listener:
-        found = outdated(lock, read, given_options(**rest), today, listener)
+        found = outdated(lock, read, given_options(**rest), now.date(), listener)
     found = found.for_security() if security else found
     status = ExitStatus.OUTDATED if found.outdated else ExitStatus.INSTALLED
-    return renderer.result("\n".join([*_lines(found), _total(found, lock_path(read))]), found, status)
+    value = {"when": now.isoformat(timespec="seconds"), **vars(found)}
+    return renderer.result("\n".join([*_lines(found), _total(found, lock_path(read))]), value, status)
 
 
 def _lines(found: Outdated) -> Iterator[str]:
@@ -58,22 +59,11 @@ def _row(package: OutdatedPackage) -> tuple[str, ...]:
     )
 
 
-_KINDS = {
-    "eol": "standard support",
-    "eol-server": "server support",
-    "eol-lts": "long-term support (LTS)",
-    "eol-esm": "expanded security maintenance (ESM)",
-    "eol-elts": "extended LTS (ELTS)",
-    "eol-legacy": "legacy support",
-}
-"""Kinds of support, by the columns of distro-info-data."""
-
-
 def _support(support: Support) -> str:
     told = []
     for word, day in support.ends.items():
         ahead = word == support.applies
-        told.append(f"{_KINDS.get(word, word)} {'until' if ahead else 'ended'} {day}")
+        told.append(f"{SUPPORT_KINDS.get(word, word)} {'until' if ahead else 'ended'} {day}")
         if ahead:
             break
     return "; ".join(told) or "the end of support is unknown"

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from package_cache.cli.formatting import how_far
 from package_cache.escaping import visible_line
 from package_cache.events import Event, Listener, Progress, Step, Warn
+from package_cache.formatting import how_far
 
 QUIET = 10.0
 """Seconds."""

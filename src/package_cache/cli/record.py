@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from package_cache.cache.layout import CacheFolder
-from package_cache.cli.formatting import in_bytes, table
 from package_cache.cli.options import (
     PATH,
     allow_outside_option,
@@ -20,6 +19,7 @@ from package_cache.cli.options import (
     verb,
 )
 from package_cache.cli.render import Renderer
+from package_cache.formatting import in_bytes, table
 from package_cache.manifest.model import Rule, RuleKind, Where
 from package_cache.names import ARCHITECTURE
 from package_cache.recording.model import Outcome, OutcomeKind, RecordedImage, RecordOrder, RecordResult

@@ -6,9 +6,9 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cli.documents import library, output_option, refuse_unless_file, write_document
-from package_cache.cli.formatting import count
 from package_cache.cli.options import PATH, cache_option, verb
 from package_cache.cli.render import Renderer
+from package_cache.formatting import count
 from package_cache.lock.file import read_lock_file
 from package_cache.sbom.facts import Writer, bill_of
 

@@ -13,10 +13,10 @@ from package_cache.cache.layout import CacheFolder
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.cache.proofs import Proof, read_proofs
 from package_cache.cache.recording_list import Recording
-from package_cache.cli.formatting import count, in_bytes, table
 from package_cache.cli.options import cache_option, verb
 from package_cache.cli.render import Renderer
 from package_cache.escaping import visible_line
+from package_cache.formatting import count, in_bytes, table
 
 
 @verb("list")

@@ -7,9 +7,9 @@ import click
 
 from package_cache.cache.expectations import VARIABLE, Expectation
 from package_cache.cache.layout import CacheFolder
-from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import NO_LIMIT, PATH, Given, cache_option, groups_argument, max_age_option, verb
 from package_cache.cli.render import Renderer
+from package_cache.formatting import count, in_bytes
 from package_cache.stage import refuse_old_cache, stage
 
 

@@ -8,9 +8,9 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from package_cache.cli.formatting import how_far
 from package_cache.escaping import visible_line
 from package_cache.events import Event, Listener, Progress, Step, Warn
+from package_cache.formatting import how_far
 
 
 def talk() -> Console:

@@ -8,7 +8,6 @@ import click
 
 from package_cache.cache.layout import CacheFolder
 from package_cache.cache.verify import verify
-from package_cache.cli.formatting import count, in_bytes
 from package_cache.cli.options import (
     PATH,
     allow_outside_option,
@@ -25,6 +24,7 @@ from package_cache.cli.render import Renderer
 from package_cache.escaping import visible_line
 from package_cache.events import Listener
 from package_cache.exit_codes import ExitStatus
+from package_cache.formatting import count, in_bytes
 from package_cache.manifest_lock import current_lock
 from package_cache.process import need_tools
 from package_cache.releases.sources import mirror_finder

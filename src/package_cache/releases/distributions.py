@@ -16,6 +16,16 @@ from package_cache.system import System
 
 DATA = Path("/usr/share")
 
+SUPPORT_KINDS = {
+    "eol": "standard support",
+    "eol-server": "server support",
+    "eol-lts": "long-term support (LTS)",
+    "eol-esm": "expanded security maintenance (ESM)",
+    "eol-elts": "extended LTS (ELTS)",
+    "eol-legacy": "legacy support",
+}
+"""Kinds of support, by the columns of distro-info-data."""
+
 
 @dataclass(frozen=True)
 class Archive:

@@ -59,6 +59,7 @@ BOUNDS = {
         Bound("manifest-tables", 10_000, "tables", "the tables of a manifest in TOML"),
         Bound("lock-bytes", 32 * MIB, "bytes", "a lock"),
         Bound("cache-file-bytes", 32 * MIB, "bytes", "a file of a cache that is no package: JSON, indexes"),
+        Bound("answer-bytes", 32 * MIB, "bytes", "what a command printed with --json, for `report`"),
         Bound("job-bytes", 512 * KIB, "bytes", "the YAML of a job"),
         Bound("job-nodes", 20_000, "nodes", "the YAML of a job"),
         Bound("job-depth", 50, "levels", "the nesting of a job's YAML"),

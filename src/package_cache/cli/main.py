@@ -16,7 +16,7 @@ from package_cache.exit_codes import ExitStatus
 
 VERBS = (
     "lock", "build", "record", "image", "check", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc",
-    "sbom", "provenance",
+    "sbom", "provenance", "report",
 )  # fmt: skip
 """In the order of a user's work. Only the requested verb's module is imported."""
 

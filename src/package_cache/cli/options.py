@@ -30,6 +30,7 @@ DEFAULT_CACHE = "package_cache"
 STATE_VARIABLE = "PACKAGE_CACHE_STATE"
 MIRRORS_VARIABLE = "PACKAGE_CACHE_MIRRORS"
 AUTH_VARIABLE = "PACKAGE_CACHE_AUTH"
+DATE_VARIABLE = "SOURCE_DATE_EPOCH"
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
@@ -331,6 +332,20 @@ def _path_of(variable: str) -> Path | None:
         return absolute_path(text) if text else None
     except ValueError as error:
         raise UsageError(f"cannot use {variable}: {error}") from error
+
+
+def document_day() -> datetime.date:
+    """Return the day of a document, in UTC: that of SOURCE_DATE_EPOCH, in seconds since 1970, else today.
+
+    Raises `UsageError` for a value that its specification (reproducible-builds.org) does not allow.
+    """
+    text = os.environ.get(DATE_VARIABLE)
+    if not text:
+        return datetime.datetime.now(datetime.UTC).date()
+    try:
+        return datetime.datetime.fromtimestamp(int(text), datetime.UTC).date()
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(f"cannot use {DATE_VARIABLE}: {text!r} is not a number of seconds since 1970") from error
 
 
 def default_state() -> Path:

@@ -1,0 +1,1 @@
+"""`report`: the state of a cache for its administrator: the facts, and a page that shows them."""

@@ -51,6 +51,7 @@ ALL_ONLY = {
     "tests/recording/test_record.py::test_two_images_with_the_same_status": "copies a root",
     "tests/runtime/test_init_killed.py": "kills an init container at each of its steps",
     "tests/runtime/test_job_signals.py::test_signals_at_any_moment_are_never_lost": "sends a signal at many moments",
+    "tests/report/test_browser.py": "needs chromium, a large package",
     "tests/sandbox/test_root_sources.py": "waits for mirrors that do not answer",
     "tests/system/test_emulation.py": "needs an emulator",
     "tests/system/test_precommands.py": "makes a root for each precommand",

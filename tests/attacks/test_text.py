@@ -85,6 +85,7 @@ def test_a_command_line(which: str, say: Say, world: World) -> None:
     for words in (
         ["list", "--cache", f"/nowhere/{text}"], ["show", text, cache], ["stage", text, cache, f"--to=/nowhere/{text}"],
         ["verify", f"--cache={world.folder}/{text}"], ["diff", text, text], ["sbom", text, cache], ["gc", f"--{text}"],
+        ["report", cache, "--check", text],
         ["check", text, cache, "--root", str(world.folder)], ["check", cache, "--image", f"oci:/nowhere/{text}:{text}"],
         ["check", cache, "--image", text], ["check", cache, "--container", text], ["check", cache, "--root", text],
         ["check", "--architecture", text], ["lock", "--manifest", text],
@@ -111,7 +112,7 @@ def test_a_description_of_a_cache(which: str, say: Say, world: World) -> None:
         else:
             altered[key] = HOSTILE[which]
         path.write_text(json.dumps(altered))
-        for verb in (["list"], ["show", "edit"], ["verify"], ["sbom"], ["gc", "--dry-run"]):
+        for verb in (["list"], ["show", "edit"], ["verify"], ["sbom"], ["report"], ["gc", "--dry-run"]):
             say(*verb, f"--cache={world.cache}")
             say(*verb, f"--cache={world.cache}", "--json")
         say("diff", str(world.cache), str(world.cache))
@@ -130,7 +131,7 @@ def test_facts_on_recordings(which: str, say: Say, world: World) -> None:
 
     for key, value in facts.items():
         state(key, [text] if isinstance(value, tuple) else text)
-        for words in (["show", "edit"], ["verify"]):
+        for words in (["show", "edit"], ["verify"], ["report"]):
             out = say(*words, f"--cache={world.cache}")[1]
             assert "\nmade up" not in out, key
             say(*words, f"--cache={world.cache}", "--json")
@@ -145,7 +146,7 @@ def test_names_of_files_in_a_cache(which: str, say: Say, world: World) -> None:
         (world.cache / folder / name).mkdir()
     (world.cache / "groups" / f"a-{name}").mkdir()
     (world.cache / "groups/edit-ubuntu18.04" / f"{name}.group").write_text(name, errors="surrogateescape")
-    for words in (["verify"], ["list"], ["check", "--root", "/nowhere"], ["gc", "--dry-run"], ["sbom"]):
+    for words in (["verify"], ["list"], ["check", "--root", "/nowhere"], ["gc", "--dry-run"], ["sbom"], ["report"]):
         say(*words, f"--cache={world.cache}")
         say(*words, f"--cache={world.cache}", "--json")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.check.layouts import write_root
+from tests.report.answers import CHECK, OUTDATED, written
 from tests.support.keys import throwaway_key
 from tests.support.world import World, refused, toml_group
 
@@ -33,6 +34,7 @@ NEEDED = {
     "record": ("cache", "state"),
     "sbom": ("cache",),
     "provenance": ("cache", "lock"),
+    "report": ("cache",),
     "stage": ("cache", "to"),
     "list": ("cache",),
     "show": ("cache",),
@@ -72,6 +74,8 @@ def prepared(world: World) -> World:
         root = write_root(world.folder / "root")
         shutil.copy(root / "var/lib/dpkg/status", world.folder)
         (world.folder / "registries.json").write_text("{}")
+        for answer in (CHECK, OUTDATED):
+            written(world.folder, answer)
         world.add("editor", "2.0", depends="libshared")
         world.archive.publish()
 
@@ -93,6 +97,7 @@ def places(world: World) -> dict[str, Path]:
         "status": folder / "status", "lock": folder / "package-cache.lock", "old": folder / "package-cache.lock",
         "new": folder / "package-cache.lock", "signing_key": folder / "secret", "keys": folder / "keys.gpg",
         "fill": folder / "pod.yaml",
+        "checks": folder / "check.json", "outdated": folder / "outdated.json",
     }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def test_every_verb_for_a_user_without_an_account(world: World) -> None:
     for words in (
         ("lock", *online), ("build", *online), ("outdated", *online), ("list", *cache), ("show", "edit", *cache),
         ("verify", *cache), ("stage", "edit", *cache, "--to", "staged"), ("sbom", *cache), ("gc", *cache),
+        ("report", *cache),
         ("check", *cache, "--status", "status", "--system", "ubuntu18.04", "--state", "state"),
         ("image", *cache, "--state", "state", "--output", "oci:layout"),
         ("diff", "package-cache.lock", "package-cache.lock"),

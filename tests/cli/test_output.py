@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import COMMAND
 from tests.support.world import World, printed, refused
 
-ERRORS = ["gc", "sbom", "list", "check --root /", "diff a b", "gc --wrong", "outdated"]
+ERRORS = ["gc", "sbom", "report", "list", "check --root /", "diff a b", "gc --wrong", "outdated"]
 
 
 def run(line: str, redirected: str, folder: Path, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -100,7 +100,7 @@ def test_a_signal_that_comes_late_is_one(when: str) -> None:
 
 VERBS = (
     "lock", "build", "check", "image", "stage", "install", "list", "show", "verify", "diff", "outdated", "gc", "sbom",
-    "provenance",
+    "provenance", "report",
 )  # fmt: skip
 
 

@@ -43,6 +43,9 @@ FILES = {
     "sbom --cache CACHE --output PLACE": (2, 41, 42),
     "provenance --cache CACHE --lock PLACE": (2, 4),
     "image --cache CACHE --output docker://localhost:1/x --fill PLACE": (2,),
+    "report --cache CACHE --check PLACE": (2,),
+    "report --cache CACHE --outdated PLACE": (2,),
+    "report --cache CACHE --output PLACE": (2, 41, 42),
 }
 """Command lines, and the statuses that a place may end them with."""
 
@@ -53,7 +56,7 @@ FOLDERS = {
     "image --cache CACHE --state STATE --output oci:PLACE": (2, 41, 42),
     **{
         f"{verb} --cache PLACE": (2, 30, 31, 42)
-        for verb in ("list", "show edit", "verify", "gc", "sbom", "install edit", "stage edit --to NEW")
+        for verb in ("list", "show edit", "verify", "gc", "sbom", "report", "install edit", "stage edit --to NEW")
     },
     "image --output oci:NEW --cache PLACE": (2, 30, 31, 42),
     "stage edit --cache CACHE --to PLACE": (2, 41, 42),

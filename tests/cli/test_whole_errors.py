@@ -17,6 +17,7 @@ from containers.registry import loopback_registry
 from tests.check.layouts import write_root
 from tests.cli.test_max_age import OLD, age_lock
 from tests.cli.test_sbom import take_library_away
+from tests.report.answers import envelope, group, image, written
 from tests.support.keys import throwaway_key
 from tests.support.vendor import GROUP, Vendor
 from tests.support.world import World
@@ -180,6 +181,12 @@ def without_library(world: World, format_: str) -> Done:
         return run(world, "sbom", *CACHE, "--format", format_)
 
 
+def report_on_changed(world: World, _: Vendor) -> Done:
+    images = [image("job", group("edit", "perhaps", status="0"))]
+    written(built(world).folder, envelope("check", {"when": "today", "images": images}))
+    return run(world, "report", *CACHE, "--check", "FOLDER/check.json")
+
+
 def unknown_container(world: World, _: Vendor) -> Done:
     if reason := can_run():
         pytest.skip(reason)
@@ -280,6 +287,10 @@ SCENES: dict[str, Scene] = {
     "a bill of an unknown group": lambda world, _: run(built(world), "sbom", *CACHE, "edit", "debug"),
     "a bill without the library of spdx": lambda world, _: without_library(world, "spdx"),
     "a bill without the library of cyclonedx": lambda world, _: without_library(world, "cyclonedx"),
+    "a report on what is no answer": lambda world, _: run(
+        built(world), "report", *CACHE, "--outdated", "FOLDER/package-cache.lock"
+    ),
+    "a report on an answer that was changed": report_on_changed,
     "comparing with what is not there": lambda world, _: run(
         built(world), "diff", "FOLDER/package-cache.lock", "FOLDER/none"
     ),

@@ -17,12 +17,13 @@ SEED = int(os.environ.get("PACKAGE_CACHE_FUZZ_SEED", "1"))
 
 SHARES = {
     "columns": 0.17,
-    "toml": 0.18,
+    "toml": 0.17,
     "lock": 0.18,
     "description": 0.1,
     "package list": 0.05,
     "proofs": 0.04,
     "recordings": 0.03,
+    "answers": 0.01,
     "control files": 0.1,
     "images": 0.04,
     "unpacked": 0.01,

@@ -30,6 +30,9 @@ from tests.fuzz.documents import (
 )
 from tests.fuzz.effort import fuzzed
 from tests.fuzz.law import bounded, read_or_refused
+from tests.report.answers import CHECK, OUTDATED
+from tests.report.caches import write_cache
+from tests.report.conftest import DAY
 
 from package_cache.cache.description import read_description
 from package_cache.cache.layout import PROOFS, CacheFolder, group_folder
@@ -37,13 +40,16 @@ from package_cache.cache.package_list import list_text, parse_list
 from package_cache.cache.proofs import Proof, add_proofs, read_proofs
 from package_cache.cache.recording_list import parse_recordings, recordings_text
 from package_cache.cache.recordings import is_recording
-from package_cache.errors import CacheError, LockError, ManifestError, PackageCacheError
+from package_cache.errors import CacheError, LockError, ManifestError, PackageCacheError, UsageError
 from package_cache.exit_codes import ExitStatus
 from package_cache.formatting import in_bytes
 from package_cache.lock.file import lock_text, read_lock
 from package_cache.manifest import read_manifest
 from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256, PackageRequest
 from package_cache.releases.mirrors import uri_below
+from package_cache.report.facts import report_of
+from package_cache.report.page import page_text
+from package_cache.report.results import read_check, read_outdated
 
 TOML_PIECES = [
     "[[group]]\n", "[group]\n", "[mirrors]\n", "[[repository]]\n", "name", "systems", "packages", "size-budget", "uris",
@@ -221,6 +227,29 @@ def test_recordings(content: bytes) -> None:
     assert parse_recordings(recordings_text(recordings).encode(), file) == recordings
     assert all(is_recording(item.file) and "/" not in item.file for item in recordings)
     in_bytes(sum(item.bytes for item in recordings))
+
+
+@fuzzed(
+    "answers",
+    json.dumps(CHECK).encode(),
+    json.dumps(OUTDATED).encode(),
+    b"[" * 100_000,
+    edited(json.dumps(CHECK), '"status": 0', f'"status": {"9" * 4000}'),
+    edited(json.dumps(CHECK), '"training"', '"\\ud800"'),
+    edited(json.dumps(OUTDATED), '"result"', '"error"'),
+    content=st.one_of(of_json(CHECK), of_json(OUTDATED), texts),
+)
+def test_answers(tmp_path: Path, content: bytes) -> None:
+    """What was read is shown: as a page, all of it."""
+    file = tmp_path / "answer.json"
+    file.write_bytes(content)
+    images = read_or_refused(lambda: read_check(file), UsageError, str(file), ExitStatus.USAGE)
+    newer = read_or_refused(lambda: read_outdated(file), UsageError, str(file), ExitStatus.USAGE)
+    cache = write_cache(tmp_path / "cache", [])
+    if not isinstance(images, PackageCacheError):
+        page_text(report_of(cache, DAY, images))
+    if not isinstance(newer, PackageCacheError):
+        page_text(report_of(cache, DAY, None, newer))
 
 
 RELEASE = "SHA256:\n"

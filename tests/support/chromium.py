@@ -16,6 +16,9 @@ COMMAND = "chromium"
 SWITCHES = ("--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
 
 
+KEYS = {"Tab": 9, "Enter": 13}
+
+
 def have_chromium() -> bool:
     """Return whether it is installed."""
     return shutil.which(COMMAND) is not None
@@ -89,6 +92,11 @@ class Page:
         result: dict[str, Any] = answer["result"]
         return result
 
+    def close(self) -> None:
+        """End the browser: it does so when nothing can ask it any more."""
+        os.close(self._requests)
+        self._answers.close()
+
     def _wait(self, method: str) -> None:
         while not any(event["method"] == method for event in self._events):
             self._events.append(self._read())
@@ -112,7 +120,7 @@ def browser() -> Iterator[Page]:
         root = ("--no-sandbox",) if os.geteuid() == 0 else ()
         argv = [COMMAND, *SWITCHES, *root, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{theirs} 4>&{ours}', "sh", *argv],
+            ["bash", "-c", f'exec "$@" 3<&{theirs} 4>&{ours}', "bash", *argv],  # sh knows descriptors of one digit
             pass_fds=(theirs, ours),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -124,6 +132,5 @@ def browser() -> Iterator[Page]:
         try:
             yield page
         finally:
-            page.call("Browser.close")
+            page.close()
             process.wait(timeout=30)
-            os.close(requests)

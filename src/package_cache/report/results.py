@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.ages import TIME
-from package_cache.bounded_json import load_json
+from package_cache.bounded_json import TooManyValuesError, load_json
 from package_cache.check.verdict import Prediction
 from package_cache.errors import UsageError
 from package_cache.fields import Fields
@@ -130,7 +130,8 @@ def _result(path: Path, verb: str) -> Fields:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=_hint(verb)) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: it is not JSON: {error}", hint=_hint(verb)) from error
+        cause = "" if isinstance(error, TooManyValuesError) else "it is not JSON: "
+        raise UsageError(f"cannot read {path}: {cause}{error}", hint=_hint(verb)) from error
     envelope = Fields(document if isinstance(document, dict) else {}, str(path))
     if envelope.values.get("verb") != verb:
         raise UsageError(f"cannot use {path}: {verb} --json did not print it", hint=_hint(verb))

@@ -2,6 +2,7 @@
 
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_the_source_archive_has_every_file_of_the_project(built: Path) -> None:
     needed = {str(path.relative_to(PROJECT)) for path in files if "__pycache__" not in path.parts}
     needed |= {"run", ".ci/run", "package_cache_info", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"}
     assert needed - packed == set()
+
+
+def test_the_wheel_has_every_file_of_the_package(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        packed = set(opened.namelist())
+    files = [path for path in (PROJECT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {str(path.relative_to(PROJECT / "src")) for path in files} - packed == set()
 
 
 def test_the_wheel_locks_builds_and_installs(built: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 from tests.check.layouts import HandMade, base, write_root
+from tests.report.answers import CHECK, OUTDATED, written
 from tests.support.world import World, made_world, toml_group
 from tests.test_documents import DOCUMENTS, PROJECT
 
@@ -57,6 +58,8 @@ def fill(world: World) -> None:
     root = write_root(world.folder / "root")
     (world.folder / "status").write_bytes((root / "var/lib/dpkg/status").read_bytes())
     (world.folder / "old.lock").write_bytes((world.folder / "package-cache.lock").read_bytes())
+    for answer in (CHECK, OUTDATED):
+        written(world.folder, answer)
     image = HandMade(world.folder / "job")
     image.name(image.image([base()]))
 

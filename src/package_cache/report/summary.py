@@ -57,8 +57,10 @@ def _updates(report: Report) -> Figure:
     if report.newer is None:
         return Figure("updates", "not asked", "what is outdated", "unknown")
     newer, security = len(report.newer.packages), report.newer.security
-    state = "bad" if security else "warn" if newer else "good"
-    return Figure("updates", f"{security} for security", f"of {count(newer, 'newer package')}", state)
+    if not newer:
+        return Figure("updates", "no updates", f"asked {report.newer.when[:10]}", "good")
+    label = f"of {count(newer, 'newer package')}"
+    return Figure("updates", f"{security} for security", label, "bad" if security else "warn")
 
 
 def _support(report: Report) -> Figure:
@@ -71,5 +73,5 @@ def _proofs(report: Report) -> Figure:
     if not report.proofs:
         return Figure("proofs", "not tried", "whether groups really install", "unknown")
     failed = sum(proof.status != 0 for proof in report.proofs)
-    value = f"{failed} failed" if failed else "all succeeded"
+    value = f"{failed} failed" if failed else f"{len(report.proofs)} succeeded"
     return Figure("proofs", value, f"of {count(len(report.proofs), 'trial installation')}", "bad" if failed else "good")

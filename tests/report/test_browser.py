@@ -110,6 +110,7 @@ def test_what_assistive_technology_gets(chromium: Page, facts: Report, page: Wri
     ]  # fmt: skip
     for role in ("link", "table", "region", "navigation", "columnheader", "rowheader", "image", "img", "heading"):
         assert all(name.strip() for found, name in names if found == role), role
+    assert roles.count("region") == chromium.evaluate("document.querySelectorAll('section, .scrolling').length")
     images = [name for role, name in names if role in ("image", "img")]
     assert [name.partition(":")[0] for name in images] == [
         "Sizes of the groups for ubuntu16.04 ssh", "Sizes of the groups for ubuntu18.04 nfs",

@@ -19,6 +19,18 @@ from package_cache.report.facts import Report
 from package_cache.report.summary import age_on, summary
 from package_cache.report.timeline import timeline
 
+SECTIONS = {
+    "summary": "Summary",
+    "groups": "Groups",
+    "images": "Images",
+    "updates": "Updates",
+    "ages": "Ages and support",
+    "recordings": "Recordings",
+    "proofs": "Trial installations",
+    "packages": "Biggest packages",
+}
+"""The headings, by the identifiers to which links lead."""
+
 MOST_DRAWN = 12
 """How many groups of an OS release the picture has; the table has all."""
 
@@ -37,6 +49,7 @@ def page_text(report: Report) -> str:
         report=report,
         style=Markup(style),  # noqa: S704 - a file of ours
         style_digest=digest,
+        sections=SECTIONS,
         summary=summary(report),
         columns=columns,
         left_out=left_out,
@@ -44,7 +57,7 @@ def page_text(report: Report) -> str:
         largest=max((group.bytes for system in report.systems for group in system.groups), default=0) or 1,
         most_drawn=MOST_DRAWN,
     )
-    return f"{page}\n"
+    return f"{page.strip()}\n"
 
 
 def _environment(day: datetime.date) -> Environment:

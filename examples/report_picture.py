@@ -46,17 +46,19 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="package-cache-") as name:
         folder = Path(name)
-        cache, manifest = folder / "package_cache", images(folder)
-        state = ["--cache", str(cache)]
-        package_cache(["stage", *PACKAGES, "--cache", str(CACHE.path), "--to", str(cache)])
-        package_cache(["record", "ssh", *state, "--root", str(folder / "training")])
-        of_images = ["--manifest", str(manifest), "--allow-outside", "--run", "--json"]
-        answer(folder / "check.json", ["check", *state, *of_images])
-        answer(folder / "outdated.json", ["outdated", "--manifest", str(FOLDER / "package_cache_info"), "--json"])
-        page = folder / "report.html"
-        given = ["--check", str(folder / "check.json"), "--outdated", str(folder / "outdated.json")]
-        status = package_cache(["report", *state, *given, "--output", str(page)])
-        return status or take_picture(page, folder)
+        manifest, page = images(folder), folder / "report.html"
+        check, outdated = folder / "check.json", folder / "outdated.json"
+        cache = ["--cache", str(folder / "package_cache")]
+        for words in (
+            ["stage", *PACKAGES, "--cache", str(CACHE.path), "--to", cache[1]],
+            ["record", "ssh", *cache, "--root", str(folder / "training")],
+        ):
+            if status := package_cache(words):
+                return status
+        answer(check, ["check", *cache, "--manifest", str(manifest), "--allow-outside", "--run", "--json"])
+        answer(outdated, ["outdated", "--manifest", str(FOLDER / "package_cache_info"), "--json"])
+        given = ["--check", str(check), "--outdated", str(outdated)]
+        return package_cache(["report", *cache, *given, "--output", str(page)]) or take_picture(page, folder)
 
 
 def images(folder: Path) -> Path:

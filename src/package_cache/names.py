@@ -27,10 +27,32 @@ ARCHITECTURE = re.compile(r"[a-z0-9][a-z0-9-]*", re.ASCII)
 NO_MACHINE = re.compile(r"all|source|native|any|any-.*|.*-any", re.ASCII)
 """Debian Policy 5.6.8 and 11.1.1: architectures of packages, and wildcards, which are no machine's; apt's `native`."""
 
+SOURCE = re.compile(rf"(?P<name>{PACKAGE_NAME.pattern})(?: \((?P<version>{VERSION.pattern})\))?", re.ASCII)
+"""The field `Source` of a binary package (Debian Policy 5.6.1): its source, with a version where that differs."""
+
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 COMPRESSOR = re.compile(r"(?:zstd|zlib) [0-9][0-9A-Za-z.+-]{0,31}", re.ASCII)
 """A library that compresses, and its version."""
+
+
+@dataclass(frozen=True, order=True)
+class SourcePackage:
+    """The source package from which a binary package was built."""
+
+    name: str
+    version: str
+
+    @classmethod
+    def of(cls, field: str, name: str, version: str) -> "SourcePackage":
+        """Read the field `Source` of a package, which is empty or missing where both have one name and version."""
+        source, _, own = field.partition(" ")
+        return cls(source or name, own.strip(" ()") or version)
+
+    def field_of(self, name: str, version: str) -> str:
+        """Return the field `Source` of a package; empty where it says nothing new."""
+        own = f" ({self.version})" if self.version != version else ""
+        return f"{self.name}{own}" if own or self.name != name else ""
 
 
 @dataclass(frozen=True, order=True)

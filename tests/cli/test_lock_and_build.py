@@ -50,6 +50,25 @@ def test_the_lock_is_stable_and_names_versions_hashes_and_origins(world: World) 
     assert world.server.uri not in first
 
 
+@pytest.mark.parametrize(
+    ("field", "kept"),
+    [
+        ("tools", "tools"),
+        ("tools (2.0)", "tools (2.0)"),
+        ("editor (2.0)", "editor (2.0)"),
+        ("editor", None),
+        ("tools (1.0)", "tools"),
+        ("The Tools", None),  # of no archive that dpkg could build from, and no reason to lock nothing
+    ],
+)
+def test_the_lock_names_a_source_where_it_is_another_one(world: World, field: str, kept: str | None) -> None:
+    world.archive.remove("editor")
+    world.add("editor", depends="libshared", Source=field)
+    world.locked("edit,ubuntu18.04,editor\n")
+    [system] = tomllib.loads((world.folder / "package-cache.lock").read_text())["system"]
+    assert {item["name"]: item.get("source") for item in system["package"]} == {"editor": kept, "libshared": None}
+
+
 def test_recommended_packages_come_only_where_a_group_wants_them(world: World) -> None:
     world.manifest(GROUP.replace("oddity", "viewer") + "recommends = true\n")
     assert world.online("lock")[::2] == (0, "")

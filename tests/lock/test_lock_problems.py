@@ -49,6 +49,7 @@ BESIDE = '"ubuntu"\n[[system.i'
     ("right", "wrong", "expected"),
     [
         (GROUP, f'{GROUP}companions = ["ab_1:3_all"]\n', "system[0].group[0].companions[0]: there is no package"),
+        ("size = 3", 'size = 3\nsource = "a b"', "system[0].package[0].source: 'a b' is not a source package"),
         ("format = 1", "format = 2", "format: has format 2, and this program reads 1"),
         ("format = 1", "format = true", "format: has format True, and this program reads 1"),
         ("format = 1\n", "", "format: has format None, and this program reads 1"),

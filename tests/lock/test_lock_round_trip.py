@@ -41,6 +41,7 @@ def locked_systems(draw: st.DrawFn, name: str) -> model.LockedSystem:
         st.from_regex(SHA256, fullmatch=True),
         st.sampled_from([repository.name for repository in repositories]),
         printable.filter(lambda path: not path.startswith("/") and ".." not in path.split("/")),
+        st.just("") | package_names | st.builds("{} ({})".format, package_names, versions),
     )
     packages = draw(st.lists(package, max_size=4, unique_by=lambda item: item.key))
     keys = [package.key for package in packages]
@@ -76,7 +77,8 @@ def locks(draw: st.DrawFn) -> model.Lock:
 @settings(deadline=None, phases=PHASES, max_examples=60)
 @given(locks())
 def test_what_is_written_is_read(lock: model.Lock) -> None:
-    assert read_lock(lock_text(lock), file="package-cache.lock") == lock
+    read = read_lock(lock_text(lock), file="package-cache.lock")
+    assert (read, lock_text(read)) == (lock, lock_text(lock))
 
 
 @settings(deadline=None, phases=PHASES, max_examples=30)

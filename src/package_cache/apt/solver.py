@@ -19,7 +19,7 @@ from debian.deb822 import Deb822
 from package_cache.apt.preferences import stanza
 from package_cache.apt.records import FIELDS, Place, Records
 from package_cache.bounds import bound, excess
-from package_cache.names import PackageRequest
+from package_cache.names import SOURCE, PackageRequest, SourcePackage
 from package_cache.process import CommandError, Completed
 
 
@@ -81,6 +81,8 @@ class PlannedPackage:
     """Of the repository, without a slash at the end."""
     path: str
     """Below the base URI; unescaped."""
+    source: str = ""
+    """Its field `Source`; empty where that says nothing new, and where it is none."""
 
     def place(self, native: str) -> Place:
         """Return its name and architecture as dpkg records them on a system of an architecture."""
@@ -289,7 +291,8 @@ class Apt:
             raise NoPlanError(
                 f"its repository states the size {size[:40]!r} of {path}, which is no number of bytes", hint
             )
-        return PlannedPackage(*key, int(size), record.get("SHA256", "").lower(), base, path)
+        source = _source_field(record, *key[:2])
+        return PlannedPackage(*key, int(size), record.get("SHA256", "").lower(), base, path, source)
 
     @functools.cached_property
     def _base_uris(self) -> frozenset[str]:
@@ -364,6 +367,12 @@ def _offers(text: str) -> dict[str, Offer]:
         elif re.match(r" (?:   |\*\*\*) \S+ -?[0-9]+$", line):
             version = line.split()[-2]
     return found
+
+
+def _source_field(record: Deb822, name: str, version: str) -> str:
+    """Return the field `Source` of a record; empty where that says nothing new, and where no lock could hold it."""
+    field = str(record.get("Source", ""))
+    return SourcePackage.of(field, name, version).field_of(name, version) if SOURCE.fullmatch(field) else ""
 
 
 def _file(line: str) -> tuple[str, File]:

@@ -39,6 +39,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
 
     [[system.package]]
     name / version / architecture / size (bytes) / sha256 / repository / path (below the repository's base URI)
+    source = "openssl (1.1.1-1)"                    only where the source's name or version is another one
 """
 
 import os
@@ -68,7 +69,7 @@ from package_cache.lock.model import (
     LockedRepository,
     LockedSystem,
 )
-from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256
+from package_cache.names import ARCHITECTURE, GROUP_NAME, SHA256, SOURCE
 from package_cache.openpgp import FINGERPRINT
 from package_cache.system import System
 from package_cache.uris import has_credentials
@@ -180,8 +181,12 @@ def _system_table(locked: LockedSystem) -> dict[str, Any]:
             }
             for group in sorted(locked.groups)
         ],
-        "package": [vars(item) for item in sorted(locked.packages)],
+        "package": [_package_table(item) for item in sorted(locked.packages)],
     }
+
+
+def _package_table(package: LockedPackage) -> dict[str, Any]:
+    return {key: value for key, value in vars(package).items() if value or key != "source"}
 
 
 def _written(**values: Any) -> dict[str, Any]:
@@ -226,7 +231,8 @@ def _release(fields: Fields) -> LockedRelease:
 
 
 def _package(fields: Fields, repositories: Container[str]) -> LockedPackage:
-    package = fields.record(LockedPackage)
+    source = fields.optional("source", SOURCE, "a source package, such as openssl or openssl (1.1.1-1)")
+    package = fields.record(LockedPackage, source=source)
     if package.repository and package.repository not in repositories:
         fields.wrong("repository", f"there is no repository {package.repository!r} in this system")
     if ".." in package.path.split("/") or package.path.startswith("/"):

@@ -1,6 +1,6 @@
 """The lock: exact versions, hashes and origins of everything that a manifest's groups need. Its file: lock_file.py."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from package_cache.debconf import DebconfAnswer
 from package_cache.system import System
@@ -20,6 +20,9 @@ class LockedPackage:
     """The name of a repository of the same system."""
     path: str
     """Below the repository's base URI; unescaped."""
+    source: str = field(default="", compare=False)
+    """Its field `Source` (Debian Policy 5.6.1): empty where its name and version are the source's, and in locks of
+    before. It identifies no bytes, so that such a lock is not another one."""
 
     @property
     def key(self) -> str:

@@ -121,6 +121,6 @@ def locked_package(item: PlannedPackage, sources: SystemSources) -> tuple[Locked
     else:
         repository = LockedRepository(source.name, None if source.is_archive else uri, source.allow_expired)
     locked = LockedPackage(
-        item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path
+        item.name, item.version, item.architecture, item.size, item.sha256, repository.name, item.path, item.source
     )
     return locked, repository

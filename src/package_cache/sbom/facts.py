@@ -22,6 +22,7 @@ from package_cache.deb.copyrights import licences_of
 from package_cache.errors import CacheError
 from package_cache.events import Listener, Step
 from package_cache.lock.model import Lock
+from package_cache.names import SourcePackage
 from package_cache.system import System
 from package_cache.threads import in_threads
 
@@ -159,13 +160,13 @@ def billed(
 
     `groups` are those that have it, by their names: whether only packages of older containers need it.
     """
-    source, _, version = str(control.get("Source", item.name)).partition(" ")  # Debian Policy 5.6.1: "name (version)"
+    source = SourcePackage.of(str(control.get("Source", "")), item.name, item.version)
     homepage = str(control.get("Homepage", "")).strip()
     return BilledPackage(
         **{key: value for key, value in vars(item).items() if key not in ("companion_on", "compressed_by")},
         system=system,
-        source=source,
-        source_version=version.strip(" ()") or item.version,
+        source=source.name,
+        source_version=source.version,
         maintainer=" ".join(str(control.get("Maintainer", "")).split()),
         homepage=homepage if homepage.startswith(("http://", "https://")) and URI.fullmatch(homepage) else "",
         licences=licences,

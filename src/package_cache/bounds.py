@@ -64,6 +64,11 @@ BOUNDS = {
         Bound("job-nodes", 20_000, "nodes", "the YAML of a job"),
         Bound("job-depth", 50, "levels", "the nesting of a job's YAML"),
         Bound("plugin-file-bytes", 1 * MIB, "bytes", "the description of a plugin, and a script that it wrote"),
+        # Vulnerability data.
+        Bound("vulnerability-bytes", 512 * MIB, "decompressed bytes", "a JSON document of vulnerability data"),
+        Bound("vulnerability-record-bytes", 32 * MIB, "bytes", "one record in a tar archive of vulnerability data"),
+        Bound("vulnerabilities", 200_000, "fixes", "the fixes of the packages in question, in all files together"),
+        Bound("xz-memory-bytes", 96 * MIB, "bytes", "the memory that decompressing a file of xz takes"),
         # Archives.
         Bound("records-bytes", 256 * MIB, "bytes", "what is kept in memory of all lists of one system"),
         Bound("list-bytes", 2 * GIB, "bytes", "one list of an archive; apt itself bounds a Release file to 10 MB"),

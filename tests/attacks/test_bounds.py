@@ -6,6 +6,7 @@ Bounds of gigabytes are lowered here, so that an attack takes a moment; `conftes
 import gzip
 import io
 import json
+import lzma
 import re
 import struct
 import tarfile
@@ -29,6 +30,7 @@ from package_cache.oci.reader import source_image
 from package_cache.oci.unpack import image_root
 from package_cache.process import CommandError, piped, run
 from package_cache.sandbox.isolation import Isolation
+from package_cache.vulnerabilities.data_files import read_vulnerabilities
 
 PROJECT = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -243,6 +245,60 @@ def test_a_document_that_is_nested(sign: bytes, cache: SyntheticCache, tmp_path:
     layout = HandMade(tmp_path / "image")
     done = checked(cache.path, layout.name(layout.blob(sign * 200_000)))
     assert (done.status, done.out, "cannot read the image" in done.err) == (1, "", True)
+
+
+def unpacked(blocks: Iterable[bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with gzip.open(buffer, "wb", compresslevel=1) as stream:
+        for block in blocks:
+            stream.write(block)
+    return buffer.getvalue()
+
+
+def tracker(fixes: int) -> Iterator[bytes]:
+    yield b'{"tool":{'
+    release = b'{"releases":{"bookworm":{"status":"resolved","fixed_version":"2"}}}'
+    for number in range(fixes):
+        yield b'"CVE-2024-%06d":%s,' % (number, release)
+    yield b'"CVE-2024-9999":%s}}' % release
+
+
+def member(content: bytes) -> bytes:
+    """Return an archive of one record."""
+    entry = tarfile.TarInfo("0.json")
+    entry.size = len(content)
+    return entry.tobuf() + content + bytes(1024 - len(content) % 512)
+
+
+def xz_of_a_wide_dictionary() -> bytes:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 28}]
+    compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)
+    return compressor.compress(b'{"a": 1}') + compressor.flush()
+
+
+VULNERABILITIES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "a text": ("value of more than", lambda: unpacked([b'{"a":"', *[b"x" * MIB] * 300])),
+    "a text of quotes": ("value of more than", lambda: unpacked([b'{"a":"', *[b'\\"' * MIB] * 150])),
+    "lists": ("nested", lambda: unpacked([b'{"a":', *[b"[" * MIB] * 100])),
+    "short lists": ("vulnerability-bytes", lambda: unpacked([b'{"a":[', *[b'[],"",' * MIB] * 2])),
+    "many fixes": ("vulnerabilities", lambda: unpacked(tracker(210_000))),
+    "a record of lists": (
+        "document-values",
+        lambda: member(b'{"name":"tool","affected":["Debian:12",' + b"[]," * 9_000_000),
+    ),
+    "a wide dictionary": ("xz-memory-bytes", xz_of_a_wide_dictionary),
+}
+"""By name: what the error says, and the file."""
+
+
+@pytest.mark.parametrize("attack", VULNERABILITIES)
+def test_vulnerability_data(attack: str, tmp_path: Path) -> None:
+    told, content = VULNERABILITIES[attack]
+    set_bounds(f"vulnerability-bytes={5 * MIB}" if attack == "short lists" else "")
+    (tmp_path / "data").write_bytes(content())
+    with pytest.raises(PackageCacheError) as caught:
+        read_vulnerabilities([tmp_path / "data"], {"debian12": {"tool"}})
+    assert told in str(caught.value)
 
 
 SYSTEM_FILES: dict[str, tuple[Any, ...]] = {

@@ -16,7 +16,7 @@ INPUTS = int(os.environ.get("PACKAGE_CACHE_FUZZ", "2500"))
 SEED = int(os.environ.get("PACKAGE_CACHE_FUZZ_SEED", "1"))
 
 SHARES = {
-    "columns": 0.17,
+    "columns": 0.16,
     "toml": 0.17,
     "lock": 0.18,
     "description": 0.1,
@@ -33,6 +33,7 @@ SHARES = {
     "index": 0.018,
     "stacks": 0.002,
     "bills": 0.008,
+    "vulnerability data": 0.01,
 }
 """What part of the inputs each format gets: those that cost most the fewest."""
 

@@ -97,6 +97,11 @@ def release_of(system: System, data: Path = DATA) -> Release:
     return Release(system, row.series, _archives(system, row.series, data))
 
 
+def series_of(system: System, data: Path = DATA) -> str:
+    """Return the code name of a system's release. Raises `UsageError` if the distributions' data does not have it."""
+    return _row(system, data).series
+
+
 def support_of(system: System, today: datetime.date, data: Path = DATA) -> Support:
     """Return the end of support of a system's release. Raises `UsageError` if the data does not have it."""
     ends = dict(sorted(_row(system, data).ends.items(), key=lambda item: item[1]))

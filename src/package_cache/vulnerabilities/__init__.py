@@ -1,0 +1,1 @@
+"""What distributions state about vulnerabilities of their packages, in files that the user names: no network."""

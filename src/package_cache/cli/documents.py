@@ -1,24 +1,47 @@
 """Documents that verbs write: to a file or to standard output, by libraries that are optional and slow to import."""
 
+import functools
 import importlib
 import importlib.metadata
 import json
 import shlex
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import click
 
-from package_cache.cli.options import PATH
+from package_cache.cli.options import PATH, readable
 from package_cache.cli.render import Renderer
 from package_cache.errors import ToolMissingError, UsageError
 from package_cache.filesystem.paths import write_atomically
 from package_cache.filesystem.write_errors import writing_to
+from package_cache.vulnerabilities.model import Reader
 
 output_option = click.option("--output", type=PATH, help="File to write.  [default: standard output]")
+
+
+vulnerabilities_option = click.option(
+    "--vulnerabilities",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="File with the vulnerability data of a distribution: of Debian's security tracker, or Ubuntu's OSV records; "
+    "may be repeated.",
+)
+
+
+def given_reader(files: Sequence[Path]) -> Reader | None:
+    """Return what reads the files of `--vulnerabilities`; None without any. Raises `UsageError` for a missing one."""
+    if not files:
+        return None
+    for file in files:
+        readable(file, "the vulnerability data", "name a file that is there")
+    module = library("package_cache.vulnerabilities.data_files", "vulnerabilities", "vulnerability data", verb="read")
+    return functools.partial(module.read_vulnerabilities, files)
 
 
 def write_document(renderer: Renderer, text: str, output: Path | None, line: str, result: dict[str, Any]) -> int:
@@ -48,7 +71,7 @@ def refuse_unless_file(output: Path | None) -> None:
         raise UsageError(f"cannot write to {output}: there is no folder {output.resolve().parent}")
 
 
-def library(module: str, extra: str, what: str) -> ModuleType:
+def library(module: str, extra: str, what: str, *, verb: str = "write") -> ModuleType:
     """Import a module of ours whose library is in an extra. Raises `ToolMissingError` with what installs that."""
     try:
         return importlib.import_module(module)
@@ -56,6 +79,6 @@ def library(module: str, extra: str, what: str) -> ModuleType:
         needed = [need.partition(";") for need in importlib.metadata.requires("pod-package-cache") or ()]
         names = [need.strip() for need, _, when in needed if when.replace("'", '"').endswith(f'extra == "{extra}"')]
         raise ToolMissingError(
-            f"cannot write {what}: the Python package {error.name} is not installed",
+            f"cannot {verb} {what}: the Python package {error.name} is not installed",
             hint=f"install it: {sys.executable} -m pip install {shlex.join(names)}",
         ) from error

@@ -112,7 +112,7 @@ def max_age_option(text: str) -> Decorator:
 def _readable_authfile(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
     """Return the file. Raises `UsageError` if it cannot be read: skopeo would say so only after minutes of work."""
     hint = "name a file that skopeo login wrote, with --registry-auth-file"
-    return value and _readable(value, "the credentials of registries,", hint)
+    return value and readable(value, "the credentials of registries,", hint)
 
 
 allow_outside_option = click.option(
@@ -251,7 +251,7 @@ def given_signer(sign_by: tuple[str, ...], signing_key: Path | None) -> Abstract
     """Return what signs for the options; nothing where they name no key. Raises `UsageError` for half of them."""
     if signing_key and not sign_by:
         raise click.UsageError("--signing-key needs --sign-by: name the fingerprint of the key")
-    return signer(sign_by, signing_key and _readable(signing_key, "the signing key", "name a file that gpg exported"))
+    return signer(sign_by, signing_key and readable(signing_key, "the signing key", "name a file that gpg exported"))
 
 
 def given_manifest(path: Path | None) -> Manifest:
@@ -291,10 +291,10 @@ def given_options(
         proxies={name: os.environ[name] for name in (*PROXIES, *map(str.upper, PROXIES)) if os.environ.get(name)},
         # apt reports every signature as untrusted if it cannot read a keyring, and continues without passwords
         keyrings={
-            name: _readable(file, f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
+            name: readable(file, f"the keys of {name},", f"name a file of OpenPGP keys: --keyring {name}=FILE")
             for name, file in keyrings
         },
-        auth=auth and _readable(auth, "the file of passwords", hint),
+        auth=auth and readable(auth, "the file of passwords", hint),
         gnupg=_path_of("GNUPGHOME") or (home and home / ".gnupg"),  # gpg(1) reads a relative one, too
         **others,
     )
@@ -312,7 +312,7 @@ def _by_name(pairs: Collection[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(uri for other, uri in pairs if other == name) for name, _ in pairs}
 
 
-def _readable(path: Path, what: str, hint: str) -> Path:
+def readable(path: Path, what: str, hint: str) -> Path:
     """Return the path of a file. Raises `UsageError` if it cannot be read."""
     try:
         with open_regular(path) as file:

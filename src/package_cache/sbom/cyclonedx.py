@@ -1,14 +1,32 @@
 """A bill of materials as CycloneDX 1.6 JSON, by its reference library (extra `sbom`)."""
 
+from collections.abc import Mapping
+
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.contact import OrganizationalEntity
+from cyclonedx.model.impact_analysis import (
+    ImpactAnalysisAffectedStatus,
+    ImpactAnalysisResponse,
+    ImpactAnalysisState,
+)
 from cyclonedx.model.license import DisjunctiveLicense
+from cyclonedx.model.vulnerability import (
+    BomTarget,
+    BomTargetVersionRange,
+    Vulnerability,
+    VulnerabilityAnalysis,
+    VulnerabilityRating,
+    VulnerabilityScoreSource,
+    VulnerabilitySeverity,
+    VulnerabilitySource,
+)
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from package_cache.sbom.facts import URI, Bill, BilledPackage
+from package_cache.sbom.facts import URI, Bill, BilledPackage, BilledVulnerability
+from package_cache.system import System
 
 
 def cyclonedx_text(bill: Bill) -> str:
@@ -17,7 +35,11 @@ def cyclonedx_text(bill: Bill) -> str:
     metadata = BomMetaData(
         component=whole,
         timestamp=bill.created,
-        properties=[Property(name="package-cache:built-by", value=bill.built_by)],
+        properties=[
+            Property(name="package-cache:built-by", value=bill.built_by),
+            *(Property(name="package-cache:vulnerability-data", value=file) for file in bill.vulnerability_files),
+            *(Property(name="package-cache:no-vulnerability-data", value=name) for name in bill.without_data),
+        ],
     )
     components = [_component(item) for item in bill.packages]
     seen: set[str] = set()
@@ -25,9 +47,51 @@ def cyclonedx_text(bill: Bill) -> str:
         if str(component.purl) in seen:
             component.bom_ref.value = f"{component.purl}#{item.sha256}"
         seen.add(str(component.purl))
-    bom = Bom(components=components, serial_number=bill.identity, metadata=metadata)
+    references = dict(zip(bill.packages, (str(component.bom_ref.value) for component in components), strict=True))
+    vulnerabilities = [_vulnerability(item, references) for item in bill.vulnerabilities]
+    bom = Bom(components=components, serial_number=bill.identity, metadata=metadata, vulnerabilities=vulnerabilities)
     bom.register_dependency(whole, list(bom.components))
     return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
+
+
+_SEVERITIES = {
+    item.value: item
+    for item in (
+        VulnerabilitySeverity.LOW,
+        VulnerabilitySeverity.MEDIUM,
+        VulnerabilitySeverity.HIGH,
+        VulnerabilitySeverity.CRITICAL,
+    )
+}
+"""Words of Debian and Ubuntu that mean the same there; others, such as `not yet assigned`, are no rating."""
+
+
+def _vulnerability(item: BilledVulnerability, references: Mapping[BilledPackage, str]) -> Vulnerability:
+    """Return what the distribution states. `exploitable` is the format's word for a version that is affected."""
+    fix, severity = item.fix, _SEVERITIES.get(item.fix.severity)
+    source = VulnerabilitySource(name=System.parse(item.system).distribution.capitalize())
+    version = item.packages[0].source_version
+    return Vulnerability(
+        bom_ref=f"{fix.vulnerability}/{item.system}/{item.source}/{version}/{fix.fixed}",
+        id=fix.vulnerability,
+        source=source,
+        ratings=[VulnerabilityRating(source=source, severity=severity, method=VulnerabilityScoreSource.OTHER)]
+        if severity
+        else [],
+        analysis=VulnerabilityAnalysis(
+            state=ImpactAnalysisState.EXPLOITABLE,
+            responses=[ImpactAnalysisResponse.UPDATE],
+            detail=f"{item.system}: {item.source} {version} has it, {fix.fixed} is the first version without.",
+        ),
+        recommendation=f"Update the packages built from {item.source} to {fix.fixed} or a later version.",
+        affects=[
+            BomTarget(
+                ref=references[package],
+                versions=[BomTargetVersionRange(version=package.version, status=ImpactAnalysisAffectedStatus.AFFECTED)],
+            )
+            for package in item.packages
+        ],
+    )
 
 
 def _component(item: BilledPackage) -> Component:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from debian.deb822 import Deb822
@@ -20,11 +21,12 @@ from package_cache.cache.layout import CacheFolder, is_index
 from package_cache.cache.package_list import DescribedPackage
 from package_cache.deb.copyrights import licences_of
 from package_cache.errors import CacheError
-from package_cache.events import Listener, Step
+from package_cache.events import Listener, Step, Warn
 from package_cache.lock.model import Lock
-from package_cache.names import SourcePackage
+from package_cache.names import VERSION, SourcePackage
 from package_cache.system import System
 from package_cache.threads import in_threads
+from package_cache.vulnerabilities.model import Fix, Reader
 
 NAMESPACE = uuid.UUID("6f3b1f0e-6f0c-5d8e-9a55-0d6f7f3a2c11")
 """The namespace of document identifiers (RFC 9562, version 5): the same facts give the same identifier."""
@@ -76,6 +78,17 @@ class BilledPackage:
         return system.distribution, {"arch": self.architecture, "distro": distro}
 
 
+@dataclass(frozen=True, order=True)
+class BilledVulnerability:
+    """A vulnerability of packages, as their distribution states it, that an update fixes."""
+
+    system: str
+    source: str
+    fix: Fix
+    packages: tuple[BilledPackage, ...]
+    """Those built from the source, in versions that have it."""
+
+
 @dataclass(frozen=True)
 class Bill:
     """A bill of materials."""
@@ -86,6 +99,11 @@ class Bill:
     built_by: str
     identity: uuid.UUID
     packages: tuple[BilledPackage, ...]
+    vulnerabilities: tuple[BilledVulnerability, ...] = ()
+    vulnerability_files: tuple[str, ...] = ()
+    """The names of the files that they are from."""
+    without_data: tuple[str, ...] = ()
+    """The OS releases about which these state nothing."""
 
 
 Origin = tuple[str, str]
@@ -129,6 +147,36 @@ def _bill_of(wanted: Sequence[str], cache: CacheFolder, origins: Mapping[str, Or
     ordered = tuple(sorted(packages))
     digest = hashlib.sha256(repr((description.created, description.built_by, ordered)).encode()).hexdigest()
     return Bill(cache.path.name, created, description.built_by, uuid.uuid5(NAMESPACE, digest), ordered)
+
+
+def with_vulnerabilities(bill: Bill, read: Reader, listener: Listener) -> Bill:
+    """Return the bill with the vulnerabilities of its packages that updates fix. Raises what `read` raises."""
+    listener(Step("reading the vulnerability data"))
+    built: dict[tuple[str, SourcePackage], list[BilledPackage]] = {}
+    for item in bill.packages:
+        if VERSION.fullmatch(item.source_version):  # a package of others may state anything
+            built.setdefault((item.system, SourcePackage(item.source, item.source_version)), []).append(item)
+    wanted: dict[str, set[str]] = {item.system: set() for item in bill.packages}
+    for system, source in built:
+        wanted[system].add(source.name)
+    known = read(wanted)
+    missing = {system: sentence for system in sorted(wanted) if (sentence := known.missing(system))}
+    for sentence in missing.values():
+        listener(Warn(sentence))
+    found = [
+        BilledVulnerability(system, source.name, fix, tuple(packages))
+        for (system, source), packages in built.items()
+        for fix in known.of(system, source)
+    ]
+    files = tuple(Path(file).name for file in known.files)
+    digest = hashlib.sha256(repr((bill.identity, sorted(found), files, missing)).encode()).hexdigest()
+    return replace(
+        bill,
+        identity=uuid.uuid5(NAMESPACE, digest),
+        vulnerabilities=tuple(sorted(found)),
+        vulnerability_files=files,
+        without_data=tuple(missing),
+    )
 
 
 def _time(text: str, cache: CacheFolder) -> datetime:

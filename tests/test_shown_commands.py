@@ -57,6 +57,8 @@ def fill(world: World) -> None:
     assert world.run("stage", "ssh", "--cache", str(world.cache), "--to", str(world.folder / "shared/package_cache"))
     root = write_root(world.folder / "root")
     (world.folder / "status").write_bytes((root / "var/lib/dpkg/status").read_bytes())
+    for name in ("osv-all.tar.xz", "tracker.json"):  # the content counts
+        (world.folder / name).write_text('{"a": {"CVE-2024-1000": {"releases": {"sid": {"status": "open"}}}}}')
     (world.folder / "old.lock").write_bytes((world.folder / "package-cache.lock").read_bytes())
     for answer in (CHECK, OUTDATED):
         written(world.folder, answer)

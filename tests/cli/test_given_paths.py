@@ -83,6 +83,7 @@ def prepared(world: World) -> World:
     shutil.copy(world.archive.keyring, world.folder / "keys.gpg")
     (world.folder / "secret").write_text(throwaway_key("cache").secret())
     (world.folder / "pod.yaml").write_text("image: localhost:5000/layout:latest\n")
+    (world.folder / "tracker.json").write_text('{"a": {"CVE-2024-1000": {"releases": {"sid": {"status": "open"}}}}}')
     (world.folder / "passwords").write_text(f"machine {world.server.uri} login u password p\n")
     world.server.demand("u", "p")
     return world
@@ -98,6 +99,7 @@ def places(world: World) -> dict[str, Path]:
         "new": folder / "package-cache.lock", "signing_key": folder / "secret", "keys": folder / "keys.gpg",
         "fill": folder / "pod.yaml",
         "checks": folder / "check.json", "outdated": folder / "outdated.json",
+        "vulnerabilities": folder / "tracker.json",
     }  # fmt: skip
 
 
@@ -117,6 +119,8 @@ def words(world: World, verb: str, name: str, given: str) -> list[str]:
             found += ["--root", str(world.folder / "root")]
     if (verb, name) == ("verify", "manifest"):
         found += ["--from-archive", "--auth-file", str(places(world)["auth"])]
+    if (verb, name) == ("sbom", "vulnerabilities"):
+        found += ["--format", "cyclonedx"]
     if name == "signing_key":
         found += ["--sign-by", throwaway_key("cache").fingerprint]
     for one in dict.fromkeys((*NEEDED[verb], name)):

@@ -173,6 +173,15 @@ class Apt:
         found = _offers(self._outputs(["apt-cache", "policy", "--"], sorted(names)))
         return {names[head]: offer for head, offer in found.items() if head in names}
 
+    def sources(self, packages: Iterable[File]) -> dict[tuple[str, str], SourcePackage]:
+        """Return the source packages of packages in the lists, by name and version."""
+        names = [f"{self._name(name, architecture)}={version}" for name, version, architecture in packages]
+        found = {}
+        for record in Deb822.iter_paragraphs(self._outputs(["apt-cache", "show", "--"], names), use_apt_pkg=False):
+            name, version = record.get("Package", "").lower(), record.get("Version", "")  # lower: as apt reads it
+            found[name, version] = SourcePackage.of(_source_field(record, name, version), name, version)
+        return found
+
     def providers(self, name: str) -> list[str]:
         """Return the names of packages whose candidate version provides a virtual package."""
         text = self._checked(["apt-cache", "showpkg", "--", name]).partition("\nReverse Provides:")[2]

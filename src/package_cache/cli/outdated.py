@@ -1,12 +1,13 @@
 """`package-cache outdated`."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from package_cache.cli.documents import given_reader, vulnerabilities_option
 from package_cache.cli.options import archive_options, given_manifest, given_options, verb
 from package_cache.cli.render import Renderer
 from package_cache.exit_codes import ExitStatus
@@ -19,7 +20,16 @@ from package_cache.releases.distributions import SUPPORT_KINDS, Support
 @verb("outdated")
 @archive_options
 @click.option("--security", is_flag=True, help="List only packages with a newer version in a security suite.")
-def outdated_command(renderer: Renderer, /, manifest: Path | None, *, security: bool, **rest: Any) -> int:
+@vulnerabilities_option
+def outdated_command(
+    renderer: Renderer,
+    /,
+    manifest: Path | None,
+    *,
+    security: bool,
+    vulnerabilities: tuple[Path, ...],
+    **rest: Any,
+) -> int:
     """List packages for which the archives have newer versions than the lock, mark security updates, and report
     OS releases whose standard support has ended. The lock does not change.
 
@@ -29,12 +39,14 @@ def outdated_command(renderer: Renderer, /, manifest: Path | None, *, security: 
     Examples:
       package-cache outdated --manifest package_cache_info
       package-cache outdated --security --json
+      package-cache outdated --vulnerabilities osv-all.tar.xz
     """
+    read_fixes = given_reader(vulnerabilities)
     read = given_manifest(manifest)
     lock = current_lock(read)
     now = datetime.datetime.now(datetime.UTC)
     with renderer.listening() as listener:
-        found = outdated(lock, read, given_options(**rest), now.date(), listener)
+        found = outdated(lock, read, given_options(**rest), now.date(), listener, read=read_fixes)
     found = found.for_security() if security else found
     status = ExitStatus.OUTDATED if found.outdated else ExitStatus.INSTALLED
     value = {"when": now.isoformat(timespec="seconds"), **vars(found)}
@@ -45,18 +57,28 @@ def _lines(found: Outdated) -> Iterator[str]:
     for system in found.systems:
         if system.packages or system.has_ended:
             yield f"{system.name} {system.architecture}: {_support(system.support)}"
-            yield from (*aligned([_row(package) for package in system.packages]), "")
+            has_fixes = any(package.fixes for package in system.packages)
+            rows = [_row(package, has_fixes=has_fixes) for package in system.packages]
+            yield from (*aligned(rows), *(f"  CVE numbers: {sentence}" for sentence in system.unknown), "")
 
 
-def _row(package: OutdatedPackage) -> tuple[str, ...]:
+def _row(package: OutdatedPackage, *, has_fixes: bool) -> tuple[str, ...]:
     return (
         f"  {package.name}:{package.architecture}",
         f"{package.locked} → {package.newest}",
         " ".join(package.suites),
         f"security: {package.security}" if package.security else "",
+        *([f"fixes: {_short(package.fixes)}" if package.fixes else ""] if has_fixes else []),
         "pinned" if package.pinned else "",
         " ".join(package.groups),
     )
+
+
+def _short(fixes: Sequence[str]) -> str:
+    """Return at most three numbers, so that a line stays short: a kernel has hundreds."""
+    few = fixes[:2] if len(fixes) > 3 else fixes
+    more = f" and {len(fixes) - len(few)} more" if len(fixes) > len(few) else ""
+    return f"{', '.join(few)}{more}"
 
 
 def _support(support: Support) -> str:
@@ -74,4 +96,7 @@ def _total(found: Outdated, lock: Path) -> str:
         return f"{lock}: nothing is newer"
     pinned = sum(package.pinned for system in found.systems for package in system.packages)
     text = f"{lock}: {count(found.packages, 'package')} newer, {found.security} of them for security"
+    known = [package.fixes for system in found.systems for package in system.packages if package.fixes is not None]
+    if known:
+        text += f", {len({number for fixes in known for number in fixes})} CVE numbers fixed"
     return f"{text}, {pinned} pinned by the manifest" if pinned else text

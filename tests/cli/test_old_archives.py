@@ -43,7 +43,7 @@ def test_expired_lists_only_count_where_that_is_asked_for(world: World) -> None:
     refused(world.online("lock"), 6, "name another one, or accept it: --allow-expired")
     status, _, err = world.online("lock", "--allow-expired")
     assert (status, err) == (0, WARNING.format("ubuntu"))
-    assert 'name = "ubuntu", allow-expired = true' in lock_text(world)
+    assert 'name = "ubuntu"\nallow-expired = true\n' in lock_text(world)
     assert world.build()[0] == 0
     assert world.online("outdated", "--allow-expired")[::2] == (0, WARNING.format("ubuntu"))
 

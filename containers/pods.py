@@ -28,12 +28,22 @@ def documents(name: str) -> list[Document]:
     return list(yaml.safe_load_all((DEPLOY / name).read_text(encoding="utf-8")))
 
 
+def pod_specs(value: Any) -> Iterator[Document]:
+    """Yield the specs of pods in a document of any kind: what has `containers`."""
+    if isinstance(value, dict) and "containers" in value:
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from pod_specs(part)
+
+
 def pods_of(name: str, image: str) -> list[Document]:
     """Return the specs of the pods in a file of `deploy/`, whose jobs are of that image.
 
     An image that was imported from a root states no PATH, and podman adds none.
     """
-    specs = [one["spec"]["template"]["spec"] for one in documents(name) if "template" in one.get("spec", {})]
+    specs: list[Document] = [spec for one in documents(name) for spec in pod_specs(one)]
+    specs = json.loads(json.dumps(specs))  # each has its own copy of what the file has once, by an alias
     for container in (container for spec in specs for container in spec["containers"]):
         if container["image"] == "ubuntu:18.04":
             container["image"] = image
@@ -90,6 +100,19 @@ def played(podman: Podman, folder: Path, name: str, spec: Document, *others: Doc
         podman("pod", "rm", "--force", "--time", "0", name, check=False)
         if volumes:
             podman("volume", "rm", "--force", *volumes, check=False)
+
+
+def connect(podman: Podman, one: str, other: str) -> None:
+    """Connect two pods that have no other network: 10.9.0.1 and 10.9.0.2."""
+    pids = []
+    for name in (one, other):
+        infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", name).stdout.strip()
+        pids.append(podman("inspect", "--format", "{{.State.Pid}}", infra).stdout.strip())
+    run(["ip", "link", "add", "cable", "netns", pids[0], "type", "veth", "peer", "cable", "netns", pids[1]])
+    for number, pid in enumerate(pids, 1):
+        inside = ["nsenter", "--target", pid, "--net", "ip"]
+        run([*inside, "address", "add", f"10.9.0.{number}/24", "dev", "cable"])
+        run([*inside, "link", "set", "cable", "up"])
 
 
 def _with_own_volumes(name: str, spec: Document) -> tuple[Document, list[str]]:

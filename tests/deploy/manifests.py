@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from containers import pods
 
 FOLDER = Path(__file__).parent.parent.parent / "deploy"
-FILES = sorted([*FOLDER.glob("*.yaml"), *FOLDER.glob("inject/*.yaml")])
+SKYPILOT = FOLDER / "recipes/skypilot.yaml"
+"""The one file that is no manifest: a configuration with a part of a pod."""
+FILES = sorted(set(FOLDER.rglob("*.yaml")) - {SKYPILOT})
 
 Document = dict[str, Any]
 
@@ -17,9 +20,7 @@ def documents(file: Path) -> list[Document]:
 
 
 def pod_specs(file: Path) -> Iterator[Document]:
-    for document in documents(file):
-        if "template" in document.get("spec", {}):
-            yield document["spec"]["template"]["spec"]
+    yield from pods.pod_specs(documents(file))
 
 
 def containers(file: Path) -> list[Document]:
@@ -40,5 +41,5 @@ def shell_snippets(file: Path) -> Iterator[str]:
     for document in documents(file):
         yield from (text for name, text in document.get("data", {}).items() if name.endswith(".sh"))
     for container in containers(file):
-        if container.get("command", [""])[0] == "sh":
+        if container.get("command", [""])[-1] in ("-c", "-ec"):
             yield "\n".join(container.get("args", ()))

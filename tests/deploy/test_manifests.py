@@ -6,6 +6,7 @@ from pathlib import Path
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
+from containers.pods import pod_specs as pods_in
 from tests.deploy.manifests import FILES, FOLDER, Document, containers, documents, pod_specs, shell_snippets
 
 from package_cache.process import run
@@ -13,6 +14,9 @@ from package_cache.process import run
 OLDEST = {"image-volume.yaml": "1.31", "policy.yaml": "1.36"}
 """The first version of the API that has all of a manifest's fields, where it is not the oldest that we look at."""
 OLDEST_OF_ALL = "1.28"
+
+CUSTOM = {"MPIJob", "TrainJob", "TrainingRuntime"}
+"""Kinds that a cluster knows by a CustomResourceDefinition: of these, the specs of pods are validated."""
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
@@ -32,8 +36,10 @@ def test_there_is_a_manifest_for_each_form() -> None:
 @each_file
 def test_the_api_takes_it(file: Path) -> None:
     for document in documents(file):
+        pods = [{"apiVersion": "v1", "kind": "Pod", "spec": spec} for spec in pods_in(document)]
         for version in versions(file):
-            validate(document, version)
+            for known in pods if document["kind"] in CUSTOM else [document]:
+                validate(known, version)
 
 
 def test_an_older_api_does_not_know_image_volumes() -> None:
@@ -44,8 +50,9 @@ def test_an_older_api_does_not_know_image_volumes() -> None:
 @pytest.mark.parametrize("file", [file for file in FILES if containers(file)], ids=lambda file: file.name)
 def test_a_misspelt_field_is_found(file: Path) -> None:
     for version in versions(file):
-        document = copy.deepcopy(documents(file)[-1])
-        container = document["spec"]["template"]["spec"]["containers"][0]
+        spec = copy.deepcopy([*pod_specs(file)][-1])
+        document = {"apiVersion": "v1", "kind": "Pod", "spec": spec}
+        container = spec["containers"][0]
         container["securityContexts"] = container.pop("securityContext")
         with pytest.raises(kubernetes_validate.ValidationError, match="securityContexts"):
             validate(document, version)
@@ -63,6 +70,9 @@ def test_no_host_is_named(file: Path) -> None:
     known = {
         "admissionregistration.k8s.io",
         "com.microsoft.pai",
+        "kubeflow.org",
+        "nvidia.com",
+        "trainer.kubeflow.org",
         "app.kubernetes.io",
         "kubernetes.io",
         "pod-security.kubernetes.io",

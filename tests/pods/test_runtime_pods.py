@@ -7,26 +7,13 @@ from pathlib import Path
 
 import pytest
 from containers.podman import Podman
-from containers.pods import LOGIN, RuntimeJob, played
+from containers.pods import LOGIN, RuntimeJob, connect, played
 
-from package_cache.process import CommandError, run
+from package_cache.process import CommandError
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("runtime_image")]
 
 JobImage = Callable[[str], str]
-
-
-def connect(podman: Podman, one: str, other: str) -> None:
-    """Lay a cable between two pods that have no other network: 10.9.0.1 and 10.9.0.2."""
-    pids = []
-    for name in (one, other):
-        infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", name).stdout.strip()
-        pids.append(podman("inspect", "--format", "{{.State.Pid}}", infra).stdout.strip())
-    run(["ip", "link", "add", "cable", "netns", pids[0], "type", "veth", "peer", "cable", "netns", pids[1]])
-    for number, pid in enumerate(pids, 1):
-        inside = ["nsenter", "--target", pid, "--net", "ip"]
-        run([*inside, "address", "add", f"10.9.0.{number}/24", "dev", "cable"])
-        run([*inside, "link", "set", "cable", "up"])
 
 
 @pytest.mark.parametrize("system", ["ubuntu16.04", "ubuntu18.04"])

@@ -25,6 +25,8 @@ ALL_ONLY = {
     "tests/cli/test_proxies.py": "waits as long as apt waits for servers that do not answer",
     "tests/cli/test_repository_mirrors.py": "asks mirrors that fail in all ways",
     "tests/cli/test_vendor_repositories.py": "resolves from repositories in all forms",
+    "tests/deploy/test_driver_repository.py": "uses the apt of Ubuntu 24.04",
+    "tests/deploy/test_recipes.py::test_a_recipe_is_at_most_five_commands": "needs a registry",
     "tests/faults/test_architectures.py": "adds an architecture to a root for each fault",
     "tests/faults/test_builds_disk.py": "builds on disks that fill up",
     "tests/faults/test_check_run.py": "ends trial installations at many moments",

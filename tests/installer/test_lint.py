@@ -17,6 +17,7 @@ PROGRAMS = {
     "online_fallback": online_fallback(),
     "stage_groups": joined(STAGE_GROUPS),
     "job": joined(REPOSITORY / "runtime" / "job.sh"),
+    "feature": (REPOSITORY / "deploy/devcontainer/package-cache/install.sh").read_text(),
 }
 EACH_HAS_ITS_OWN = {"main", "set_state"}
 """The functions with which every program starts; they are its own by their meaning."""

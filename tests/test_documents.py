@@ -10,7 +10,7 @@ from tests import command_reference, exit_statuses
 PROJECT = Path(__file__).parent.parent
 DOCUMENTS = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "deploy/README.md")),
-    *sorted((PROJECT / "docs").glob("*.md")),
+    *sorted((PROJECT / "docs").rglob("*.md")),
 ]
 FOLDERS = (".", "src/package_cache", "src/package_cache/installer")
 """Where a path in a document may start."""

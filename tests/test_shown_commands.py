@@ -30,6 +30,7 @@ NOT_RUN = {
     r"record (?!--rules)": "needs a real root of a release: tests/recording",
     r"--snapshot|old\.example|=MIRROR": "names a server of the reader's: tests/cli",
     r"--sign-by|--keyring": "needs keys of the reader's: tests/cli/test_signing.py",
+    r"deploy/recipes/|\.\./project/": "needs files beside the clone's root: tests/deploy/test_recipes.py",
     r"--max-age\b": "needs a lock with a date: tests/cli",
 }
 MISS = "install_group.sh cuda"

@@ -7,7 +7,7 @@ files of the pool are byproducts, each with the archive's file that it was recom
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -22,11 +22,12 @@ from package_cache.cache.checked_files import read_list
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.description import Description, read_description
 from package_cache.cache.layout import DESCRIPTION, CacheFolder, pool_file
-from package_cache.cache.package_list import DescribedPackage
-from package_cache.errors import LockError
+from package_cache.cache.package_list import DescribedPackage, not_locked
+from package_cache.errors import CacheError, LockError
 from package_cache.filesystem.paths import text_digest
 from package_cache.lock.file import lock_text
 from package_cache.lock.model import Lock, LockedPackage, LockedSystem
+from package_cache.releases.mirrors import uri_below
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 PACKAGE = "pkg:pypi/pod-package-cache"
@@ -34,21 +35,24 @@ BUILD_TYPE = f"{PACKAGE}#build-v1"
 """What the parameters mean: docs/provenance.md."""
 
 
-def provenance_text(cache: CacheFolder, lock: Lock, images: Mapping[str, str]) -> str:
+def provenance_text(cache: CacheFolder, lock: Lock, images: Sequence[tuple[str, str]]) -> str:
     """Return the statement as JSON; the same cache, lock and images give the same text.
 
-    `images` are digests, `sha256:...`, by the names of images that were made of the cache.
+    `images` are names of images that were made of the cache, each with a digest, `sha256:...`.
 
     Raises `CacheError` if the cache is missing or damaged, `LockError` if it was not built from that lock.
     """
     content, description, packages = once_settled(cache, lambda: _read(cache))
-    if description.lock_digest != text_digest(lock_text(lock)):
+    originals = {item.original_sha256 for _, item in packages}
+    if description.lock_digest != text_digest(lock_text(lock)) or not_locked((item for _, item in packages), lock):
         raise LockError(
             f"cannot say where {cache.path} comes from: it was not built from this lock",
-            hint="name the lock that it was built from, and a whole cache: one that was staged has only some groups",
+            hint="name the lock that it was built from, and no part of a cache out of an image, which is of no lock",
         )
     subjects = [ResourceDescriptor(DESCRIPTION, digest={"sha256": hashlib.sha256(content).hexdigest()})]
-    subjects += [ResourceDescriptor(name, digest=dict([digest.split(":", 1)])) for name, digest in images.items()]
+    subjects += [
+        ResourceDescriptor(name, digest=dict([digest.split(":", 1)])) for name, digest in dict.fromkeys(images)
+    ]
     predicate = provenance_pb2.Provenance()
     definition = predicate.build_definition
     definition.build_type = BUILD_TYPE
@@ -61,15 +65,15 @@ def provenance_text(cache: CacheFolder, lock: Lock, images: Mapping[str, str]) -
     )
     definition.internal_parameters.update({"compression": {one.system: one.compression for one in description.groups}})
     for system in lock.systems:
-        definition.resolved_dependencies.extend(item.pb for item in _dependencies(system))
+        definition.resolved_dependencies.extend(item.pb for item in _dependencies(system, originals))
     details = predicate.run_details
     details.builder.id = f"{PACKAGE}@{package_cache.__version__}"
     details.builder.version["builtBy"] = description.built_by
-    details.metadata.finished_on.CopyFrom(_time(description.created))
+    details.metadata.finished_on.CopyFrom(_time(description.created, cache))
     details.byproducts.extend(item.pb for item in _byproducts(packages))
     statement = Statement([item.pb for item in subjects], PREDICATE, MessageToDict(predicate))
     statement.validate()
-    return json.dumps(MessageToDict(statement.pb), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(MessageToDict(statement.pb), indent=1, sort_keys=True) + "\n"
 
 
 Packages = Sequence[tuple[str, DescribedPackage]]
@@ -82,14 +86,18 @@ def _read(cache: CacheFolder) -> tuple[bytes, Description, Packages]:
     return cache.inside.read(DESCRIPTION, "cache-file-bytes"), description, sorted(packages)
 
 
-def _time(text: str) -> Timestamp:
+def _time(text: str, cache: CacheFolder) -> Timestamp:
     found = Timestamp()
-    found.FromJsonString(text)
+    try:
+        found.FromJsonString(text)
+    except (ValueError, OverflowError) as error:
+        message = f"cannot read {cache.description}: created: {text!r} is not a time"
+        raise CacheError(message, hint="build or stage the cache again") from error
     return found
 
 
-def _dependencies(system: LockedSystem) -> Iterator[ResourceDescriptor]:
-    """Yield what vouched for the packages of a system, then these."""
+def _dependencies(system: LockedSystem, originals: Collection[str]) -> Iterator[ResourceDescriptor]:
+    """Yield what vouched for the packages of a system, then those of these SHA-256, which a staged cache has."""
     uris = {item.name: item.uri for item in system.repositories}
     for repository in system.repositories:
         for release in repository.releases:
@@ -100,7 +108,8 @@ def _dependencies(system: LockedSystem) -> Iterator[ResourceDescriptor]:
                 annotations={"system": str(system.system), "signedBy": list(release.signed_by)},
             )
     for package in system.packages:
-        yield _archive_file(package, system, uris[package.repository])
+        if package.sha256 in originals:
+            yield _archive_file(package, system, uris[package.repository])
 
 
 def _archive_file(package: LockedPackage, system: LockedSystem, uri: str | None) -> ResourceDescriptor:
@@ -110,7 +119,7 @@ def _archive_file(package: LockedPackage, system: LockedSystem, uri: str | None)
         package.key,
         uri=str(PackageURL("deb", of.distribution, package.name, package.version, qualifiers)),
         digest={"sha256": package.sha256},
-        download_location=f"{uri}/{package.path}" if uri else "",
+        download_location=uri_below(uri, package.path) if uri else "",
         annotations={"repository": package.repository, "path": package.path},
     )
 

@@ -84,9 +84,42 @@ def test_subjects_are_the_description_and_images(made: World) -> None:
         {"name": "localhost:5000/cache", "digest": {"sha256": "ab" * 32}},
     ]
     lock = str(made.folder / "package-cache.lock")
-    refused(
-        made.run("provenance", "--cache", str(made.cache), "--lock", lock, "--image", "cache:latest"), 2, "NAME@sha256:"
-    )
+    for text in ("cache:latest", f"\x9b31m@{digest}", f"\udcff@{digest}"):
+        refused(made.run("provenance", "--cache", str(made.cache), "--lock", lock, "--image", text), 2, "NAME@sha256:")
+
+
+def test_two_images_of_one_name(made: World) -> None:
+    """As one repository has the forms volume and init."""
+    images = [f"localhost:5000/cache@sha256:{digit * 64}" for digit in "aab"]
+    subjects = provenance(made, *(word for image in images for word in ("--image", image)))["subject"]
+    assert [item["digest"]["sha256"] for item in subjects[1:]] == ["a" * 64, "b" * 64]
+
+
+def test_a_staged_cache_comes_from_what_it_has(made: World) -> None:
+    volume = made.folder / "volume"
+    assert made.run("stage", "edit", "--cache", str(made.cache), "--to", str(volume))[0] == 0
+    definition = provenance(made, "--cache", str(volume))["predicate"]["buildDefinition"]
+    files = [item["name"] for item in definition["resolvedDependencies"] if "uri" in item]
+    assert files == ["editor_1.0_all", "libshared_1.0_all"]
+
+
+@pytest.mark.parametrize("created", ["", "yesterday", "2026-02-31T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_cache_that_was_made_at_no_time(made: World, created: str) -> None:
+    file = made.cache / "package-cache.json"
+    document = {**json.loads(file.read_text()), "created": created}
+    file.write_text(json.dumps(document))
+    lock = str(made.folder / "package-cache.lock")
+    done = made.run("provenance", "--cache", str(made.cache), "--lock", lock)
+    refused(done, 31, f"created: {created!r} is not a time")
+
+
+def test_text_of_a_stranger_stays_json(made: World) -> None:
+    text = "\x1b[31m \x9b31m \u202e \x7f"
+    file = made.cache / "package-cache.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "built_by": text, "manifest": text}))
+    predicate = provenance(made)["predicate"]
+    assert predicate["buildDefinition"]["externalParameters"]["manifest"] == text
+    assert predicate["runDetails"]["builder"]["version"]["builtBy"] == text
 
 
 def test_the_same_cache_gives_the_same_bytes(made: World) -> None:

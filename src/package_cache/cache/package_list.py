@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from package_cache.bounded_json import load_json
 from package_cache.errors import CacheError
 from package_cache.fields import Fields
+from package_cache.lock.model import Lock
 from package_cache.names import ARCHITECTURE, COMPRESSOR, PackageRequest
 
 
@@ -72,3 +73,12 @@ def needed_on(
     """
     left_out = {*architectures} - {architecture, *(PackageRequest.parse(text).architecture for text in requests)}
     return tuple(item for item in packages if item.architecture not in left_out or architecture in item.companion_on)
+
+
+def not_locked(packages: Iterable[DescribedPackage], lock: Lock) -> list[str]:
+    """Return names and versions of packages that come from other files of the archive than a lock states for them."""
+    known = {
+        (item.name, item.version, item.architecture, item.sha256) for each in lock.systems for item in each.packages
+    }
+    of = {(item.name, item.version, item.architecture, item.original_sha256): item for item in packages}
+    return sorted({f"{item.name} {item.version}" for key, item in of.items() if key not in known})

@@ -1,6 +1,6 @@
 """`package-cache image`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,9 @@ def image_command(
     locked = _lock_of(kinds, lock, destination)
     manifests = read_manifests(fill, destination, folder)
     with given_signer(sign_by, signing_key) as signer, renderer.listening() as listener:
-        _texts(kinds, folder, locked, {}, listener)  # what cannot be written is said before an image is made
+        _texts(kinds, folder, locked, (), listener)  # what cannot be written is said before an image is made
         made = image(folder, destination, Form(form), options, listener, signer=signer)
-        texts = _texts(kinds, folder, locked, {destination.name: made.digest}, listener)
+        texts = _texts(kinds, folder, locked, [(destination.name, made.digest)], listener)
         attached = attach(made, texts, destination, options, listener)
     filled = [manifest.fill(destination, made.digest, made.expected) for manifest in manifests]
     architectures = ", ".join(platform.architecture for platform in made.platforms)
@@ -119,9 +119,9 @@ def _lock_of(kinds: Sequence[str], lock: Path | None, to: Destination) -> Lock |
 
 
 def _texts(
-    kinds: Sequence[str], cache: CacheFolder, lock: Lock | None, images: Mapping[str, str], listener: Listener
+    kinds: Sequence[str], cache: CacheFolder, lock: Lock | None, images: Sequence[tuple[str, str]], listener: Listener
 ) -> dict[str, str]:
-    """Return the documents that are to be attached to images, which are digests by their names."""
+    """Return the documents that are to be attached to images, which are names with digests."""
     texts = {}
     if lock and "sbom" in kinds:
         texts["sbom"] = library("package_cache.sbom.spdx", "sbom", "sbom").spdx_text(bill_of((), cache, lock, listener))

@@ -12,7 +12,7 @@ from package_cache.cli.render import Renderer
 from package_cache.formatting import count
 from package_cache.lock.file import read_lock_file
 
-_IMAGE = re.compile(r"(?:docker://)?([^\s@]+)@(sha256:[0-9a-f]{64})", re.ASCII)
+_IMAGE = re.compile(r"(?:docker://)?([!-?A-~]+)@(sha256:[0-9a-f]{64})", re.ASCII)
 
 
 def _image(text: str) -> tuple[str, str]:
@@ -49,6 +49,6 @@ def provenance_command(
     refuse_unless_file(output)
     module = library("package_cache.provenance", "provenance", "provenance")
     read = read_lock_file(lock)
-    text = module.provenance_text(CacheFolder(cache), read, dict(images))
+    text = module.provenance_text(CacheFolder(cache), read, images)
     files = len({package.sha256 for system in read.systems for package in system.packages})
     return write_document(renderer, text, output, f"{count(files, 'file')} of the archive", {"files": files})

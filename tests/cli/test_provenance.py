@@ -1,6 +1,7 @@
 """`provenance`, and `verify --from-archive`, which repeats what it says."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.support.world import World, refused
 from package_cache.bounded_toml import load_toml
 from package_cache.deb.compression import Compression
 from package_cache.deb.recompression import recompress
-from package_cache.filesystem.paths import sha256_of
+from package_cache.filesystem.paths import sha256_of, text_digest
 
 MANIFEST = "edit,ubuntu18.04,editor\nview,ubuntu18.04,viewer\n"
 NAMES = ["editor", "libshared", "viewer"]
@@ -176,37 +177,113 @@ def test_the_archives_files_give_the_stored_ones_again(made: World) -> None:
     }  # fmt: skip
 
 
-def describe_again(world: World, group: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
-    """Change the list of a group's packages, and what the description states of it."""
-    file, description = world.cache / f"groups/{group}-ubuntu18.04/packages.json", world.cache / "package-cache.json"
-    packages, old = json.loads(file.read_text()), sha256_of(file)
+def rewrite(world: World, place: str, old: str, new: str) -> None:
+    """Replace words of a file of the cache, and its hash wherever that is stated."""
+    file = world.cache / place
+    before, size = sha256_of(file), file.stat().st_size
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    release = f"{Path(place).parent}/Release"
+    if place == release:
+        description = world.cache / "package-cache.json"
+        description.write_text(description.read_text().replace(before, sha256_of(file)))
+        return
+    stated = f"{before} {size} ", f"{sha256_of(file)} {file.stat().st_size} "
+    rewrite(world, release, *stated)
+    description = world.cache / "package-cache.json"
+    description.write_text(description.read_text().replace(before, sha256_of(file)))
+
+
+def describe_again(world: World, change: Callable[[dict[str, dict[str, Any]]], None]) -> None:
+    """Change what the group `edit` says of its packages, by their names, consistently in all its files."""
+    folder = "groups/edit-ubuntu18.04"
+    text = (world.cache / folder / "packages.json").read_text()
+    packages = {item["name"]: item for item in json.loads(text)}
+    before = {name: dict(item) for name, item in packages.items()}
     change(packages)
-    file.write_text(json.dumps(packages))
-    description.write_text(description.read_text().replace(old, sha256_of(file)))
+    rewrite(world, f"{folder}/packages.json", text, json.dumps(list(packages.values())))
+    for index in (world.cache / folder).glob("Packages*"):
+        old = index.read_text()
+        paragraphs = {text.split()[1]: text for text in old.split("\n\n")}
+        for name, item in packages.items():
+            for key in ("sha256", "size"):
+                paragraphs[name] = paragraphs[name].replace(f"{before[name][key]}", f"{item[key]}")
+        if (new := "\n\n".join(paragraphs.values())) != old:
+            rewrite(world, f"{folder}/{index.name}", old, new)
 
 
 def test_a_file_that_the_archive_does_not_give(made: World) -> None:
     """Its hash is right everywhere in the cache; only the archive says that it is another one."""
 
-    def exchange(packages: list[dict[str, Any]]) -> None:
-        of = {item["name"]: item for item in packages}
+    def exchange(of: dict[str, dict[str, Any]]) -> None:
         of["editor"].update(sha256=of["libshared"]["sha256"], size=of["libshared"]["size"])
 
-    describe_again(made, "edit", exchange)
+    describe_again(made, exchange)
     status, _, err = reproduced(made)
-    assert (status, ".deb: it is not the archive's file of editor 1.0\n" in err) == (31, True), err
+    assert (status, ".deb: it is not the archive's file of editor 1.0\n" in err, "1 problem;" in err) == (
+        31,
+        True,
+        True,
+    ), err
+
+
+def test_another_package_of_the_archive(made: World) -> None:
+    """That a file is the archive's own says nothing as long as it is that of another package."""
+
+    def exchange(of: dict[str, dict[str, Any]]) -> None:
+        of["editor"].update({key: of["libshared"][key] for key in ("original_sha256", "sha256", "size")})
+
+    describe_again(made, exchange)
+    refused(reproduced(made), 31, "the lock does not have editor 1.0")
+    lock = str(made.folder / "package-cache.lock")
+    refused(made.run("provenance", "--cache", str(made.cache), "--lock", lock), 4, "it was not built from this lock")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("Package: editor\n", "Package: libshared\n"), ("\n\nPackage:", "\nfilename : pool/evil.deb\n\nPackage:")],
+)
+def test_an_index_by_which_apt_installs_something_else(made: World, old: str, new: str) -> None:
+    rewrite(made, "groups/edit-ubuntu18.04/Packages", old, new)
+    refused(reproduced(made), 31, "/Packages: its list of packages does not have", ": 1 problem; ")
+
+
+def test_a_release_of_other_files(made: World) -> None:
+    rewrite(made, "groups/edit-ubuntu18.04/Release", " Packages\n", " Packages.xz\n")
+    refused(reproduced(made), 31, "Release: it does not state the files of its folder", ": 1 problem; ")
+
+
+@pytest.mark.parametrize("kind", ["text", "nothing", "pipe", "link"])
+def test_a_file_of_the_pool_that_is_no_package(made: World, kind: str) -> None:
+    """It is a problem beside others, and not waited for."""
+    sha256 = text_digest("no package")
+    file = made.cache / f"pool/{sha256}.deb"
+    if kind == "text":
+        file.write_text("no package")
+    elif kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "link":
+        file.symlink_to(made.cache / "package-cache.json")
+    describe_again(made, lambda of: of["editor"].update(sha256=sha256, size=10))
+    refused(reproduced(made), 31, f"{file}: it is not the archive's file of editor 1.0\n")
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd-0", "zstd-23", "gzip-10"])
+def test_a_compression_that_there_is_not(made: World, compression: str) -> None:
+    description = made.cache / "package-cache.json"
+    description.write_text(description.read_text().replace("zstd-9", compression))
+    refused(reproduced(made), 31, f"edit for ubuntu18.04: '{compression}' is not a compression")
 
 
 def test_a_file_of_another_compressor_has_the_same_content(made: World) -> None:
     """As another version of zstd would give other bytes: here another level of it."""
 
-    def compress(packages: list[dict[str, Any]]) -> None:
-        [editor] = [item for item in packages if item["name"] == "editor"]
-        pool = made.cache / "pool"
+    def compress(of: dict[str, dict[str, Any]]) -> None:
+        editor, pool = of["editor"], made.cache / "pool"
         sha256, size = recompress(pool / f"{editor['sha256']}.deb", pool, Compression.parse("gzip-6")) or ("", 0)
         editor.update(sha256=sha256, size=size)
 
-    describe_again(made, "edit", compress)
+    describe_again(made, compress)
     status, out, err = reproduced(made)
     assert (status, "3 files made again from the archive, 1 by another compressor" in out) == (0, True), err
 

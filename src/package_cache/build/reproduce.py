@@ -1,18 +1,23 @@
 """`verify --from-archive`: fetch the archive's files again, recompress them, and compare with what the pool has."""
 
+import contextlib
 import random
+import re
 from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from package_cache.archive.downloads import download
 from package_cache.build.builder import downloads_of
-from package_cache.cache.checked_files import read_list
-from package_cache.cache.description import read_description
-from package_cache.cache.layout import CacheFolder
+from package_cache.cache.checked_files import read_file, read_list
+from package_cache.cache.description import DescribedGroup, read_description
+from package_cache.cache.layout import RELEASE, CacheFolder, is_about_all, is_index, pool_file
+from package_cache.cache.package_list import DescribedPackage, not_locked
+from package_cache.cache.release import stated_digests
 from package_cache.deb.compression import Compression
 from package_cache.deb.recompression import has_same_content, recompress
-from package_cache.errors import CacheError
+from package_cache.errors import CacheError, VerificationError
 from package_cache.events import Listener, Progress, ignore
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.lock.model import Lock
@@ -23,6 +28,11 @@ AT_ONCE = 20
 
 _WHAT = "comparing with the archive"
 _SAME, _SAME_CONTENT, _OTHER = "same", "same content", "other"
+
+_IDENTITY = re.compile(
+    rb"^(Package|Version|Architecture|Filename|SHA256)[ \t]*:[ \t]*(.*?)[ \t]*$", re.MULTILINE | re.I
+)
+"""The fields of an index by which apt knows a package and its file (Debian Policy 5.1: their case is free)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -62,10 +72,9 @@ def reproduce(
 
     Raises `CacheError` if the cache is missing, damaged, or not of that lock, and what `download` raises.
     """
-    claims = _claims(lock, cache)
+    claims, problems = _claims(lock, cache)
     chosen = sorted(claims if sample is None else random.sample(claims, min(sample, len(claims))))
     counts: Counter[str] = Counter()
-    problems: list[str] = []
     listener(Progress(_WHAT, 0, len(chosen), "files"))
     for start in range(0, len(chosen), AT_ONCE):
         part = chosen[start : start + AT_ONCE]
@@ -96,18 +105,51 @@ class _Originals:
         made = recompress(original, self.folder, Compression.parse(claim.compression))
         if claim.stored == (made[0] if made else claim.original):
             return _SAME
-        return _SAME_CONTENT if has_same_content(original, cache.package(claim.stored)) else _OTHER
+        with contextlib.suppress(OSError, VerificationError):  # it is missing, no file, or no package
+            is_read = cache.inside.sha256(pool_file(claim.stored)) == claim.stored
+            if is_read and has_same_content(original, cache.package(claim.stored)):
+                return _SAME_CONTENT
+        return _OTHER
 
 
-def _claims(lock: Lock, cache: CacheFolder) -> list[_Claim]:
-    locked = {package.sha256 for system in lock.systems for package in system.packages}
-    found = set()
+def _claims(lock: Lock, cache: CacheFolder) -> tuple[list[_Claim], list[str]]:
+    """Return what is to be compared, and where indexes, by which apt installs, name something else."""
+    found: set[_Claim] = set()
+    everything: list[DescribedPackage] = []
+    problems: list[str] = []
     for group in read_description(cache).groups:
-        for item in read_list(cache, group):
-            what = f"{item.name} {item.version}"
-            found.add(_Claim(item.sha256, item.original_sha256, group.compression, what))
-    unknown = sorted({claim.what for claim in found if claim.original not in locked})
-    if unknown:
+        packages = read_list(cache, group)
+        everything += packages
+        problems += _unlisted(cache, group, packages)
+        try:
+            Compression.parse(group.compression)
+        except ValueError as error:
+            message = f"cannot compare {cache.path} with the archive: {group.name} for {group.system}: {error}"
+            raise CacheError(message, hint="build the cache again") from error
+        claims = ((item, f"{item.name} {item.version}") for item in packages)
+        found |= {_Claim(item.sha256, item.original_sha256, group.compression, what) for item, what in claims}
+    if unknown := not_locked(everything, lock):
         message = f"cannot compare {cache.path} with the archive: the lock does not have {', '.join(unknown)}"
         raise CacheError(message, hint="name the manifest whose lock the cache was built from: --manifest")
-    return sorted(found)
+    return sorted(found), problems
+
+
+def _unlisted(cache: CacheFolder, group: DescribedGroup, packages: Collection[DescribedPackage]) -> Iterator[str]:
+    """Yield where a group's `Release` or indexes state other files than its list of packages, which is compared."""
+    stated = {name: digest for name, digest in group.files.items() if not is_about_all(name)}
+    if stated_digests(read_file(cache, group, RELEASE)) != stated:
+        yield f"{cache.path / group.folder / RELEASE}: it does not state the files of its folder"
+    listed = {
+        tuple(sorted(word.encode() for word in (
+            f"package {item.name.lower()}", f"version {item.version}", f"architecture {item.architecture}",
+            f"filename {pool_file(item.sha256)}", f"sha256 {item.sha256}",
+        )))
+        for item in packages
+    }  # fmt: skip
+    for name in filter(is_index, group.files):
+        for paragraph in filter(None, read_file(cache, group, name).strip(b"\n").split(b"\n\n")):
+            found = [(key.lower(), value) for key, value in _IDENTITY.findall(paragraph)]
+            words = (key + b" " + (value.lower() if key == b"package" else value) for key, value in found)
+            if tuple(sorted(words)) not in listed:
+                what = b" ".join(value for _, value in found).decode("utf-8", "replace")
+                yield f"{cache.path / group.folder / name}: its list of packages does not have {what}"

@@ -10,6 +10,7 @@ import pytest
 from tests.check.layouts import HandMade, base, package, write_root
 from tests.support.world import World, refused, toml_group
 
+from package_cache.filesystem.paths import sha256_of
 from package_cache.lock.model import ImageSet, Lock, LockedGroup, LockedPackage, LockedSystem
 from package_cache.resolve.upgrade_policy import Keep, Kept
 from package_cache.system import System
@@ -84,6 +85,23 @@ def test_a_newer_image_is_served_and_older_ones_stay_served(old: World) -> None:
     assert [one["packages"] for one in lock(old)["group"]] == [one["packages"] for one in before["group"]]
     assert checked(old, newer) == {"dev": ["0", "library-dev 1.1"], "tools": ["0", "libshared 1.0", "editor 1.0"]}
     assert checked(old, bare)["dev"] == ["0", "library 1.0", "library-dev 1.0"]
+
+
+def test_what_an_image_needs_is_vouched_for_by_the_lists_that_had_it(old: World) -> None:
+    def releases() -> set[tuple[str, str]]:
+        return {(item["suite"], item["sha256"]) for item in lock(old)["repository"][0]["release"]}
+
+    before = releases()
+    newer = root_of(old, "newer", NEWER)
+    assert locked(old, "--for", str(newer))[0] == 0
+    suites = ("bionic", "bionic-security", "bionic-updates")
+    now = {(suite, sha256_of(old.archive.folder / f"dists/{suite}/InRelease")) for suite in suites}
+    assert now - before
+    assert releases() == before | now
+    path = old.folder / "package-cache.lock"
+    again = path.read_bytes()
+    assert locked(old, "--for", str(newer))[0] == 0
+    assert path.read_bytes() == again
 
 
 def test_a_newer_lock_is_made_for_the_same_images(old: World) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,19 @@ def test_the_same_packages_keep_what_vouched_for_them(made: World) -> None:
     assert made.online("lock")[0] == 0
     suites = {item["suite"]: item["sha256"] for item in locked(made)["repository"][0]["release"]}
     assert suites["bionic"] in {sha256_of(file) for file in made.archive.folder.glob("dists/bionic/*Release")}
+
+
+@pytest.mark.parametrize(
+    "removed", [r"\[\[system\.repository\.release\]\]\n(?:\S.*\n|    .*\n)*\n", r"signed-by = \[\n.*\n\]\n"]
+)
+def test_a_lock_of_before_gets_what_vouches_for_its_packages(made: World, removed: str) -> None:
+    """One of an earlier version, and one of a repository that was not signed."""
+    path = made.folder / "package-cache.lock"
+    before = path.read_text()
+    path.write_text(re.sub(removed, "", before))
+    assert path.read_text().count("signed-by") == 0
+    assert made.online("lock")[0] == 0
+    assert path.read_text() == before
 
 
 def reproduced(world: World, *words: str) -> tuple[int, str, str]:

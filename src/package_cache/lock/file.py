@@ -20,6 +20,7 @@ TOML, one table a package, in a stable order, so that a change of it reads well 
     suite = "bionic"
     sha256 = "…"                                    of its InRelease, or of its Release where that is signed apart
     signed-by = ["…"]                               fingerprints of the keys
+    images = ["…"]                                  else: it vouched for all but images
 
     [[system.image]]                                an image that it was also made for: lock --for
     name = "training"                               with `reference`, or `root`; else: an [[image]] of the manifest
@@ -227,7 +228,8 @@ def _repository(fields: Fields) -> LockedRepository:
 
 def _release(fields: Fields) -> LockedRelease:
     signed_by = fields.texts("signed-by", FINGERPRINT, "a fingerprint")
-    return LockedRelease(fields.text("suite"), fields.text("sha256", SHA256, "a sha256"), signed_by)
+    images = fields.texts("images", GROUP_NAME, "an image's name")
+    return LockedRelease(fields.text("suite"), fields.text("sha256", SHA256, "a sha256"), signed_by, images)
 
 
 def _package(fields: Fields, repositories: Container[str]) -> LockedPackage:

@@ -39,6 +39,8 @@ class LockedRelease:
     """Of its file in the archive: `InRelease`, or `Release` where that is signed apart."""
     signed_by: tuple[str, ...] = ()
     """The fingerprints of the keys whose signatures counted; none of an unsigned repository."""
+    images: tuple[str, ...] = ()
+    """The images for whose packages only it vouches, which were locked for them later; none: it does for all others."""
 
 
 @dataclass(frozen=True, order=True)
@@ -51,6 +53,11 @@ class LockedRepository:
     """Whether its lists were used however old they were."""
     releases: tuple[LockedRelease, ...] = ()
     """What vouched for its packages when they were locked first."""
+
+    @property
+    def evidence(self) -> tuple[int, int]:
+        """How many releases are signed, and how many there are."""
+        return sum(bool(release.signed_by) for release in self.releases), len(self.releases)
 
 
 @dataclass(frozen=True, order=True)
@@ -109,16 +116,19 @@ class LockedSystem:
     images: tuple[LockedImage, ...] = ()
 
     def vouched_as(self, before: "LockedSystem") -> "LockedSystem":
-        """Return the same with the releases of an earlier lock, if they vouched for the same packages.
+        """Return the same with the releases of an earlier lock, if they vouched for the same packages, and as well.
 
-        So the same packages give the same lock, whatever else came to the archive meanwhile.
+        So the same packages give the same lock, whatever else came to the archive meanwhile; a lock without releases,
+        or from a time when a repository was not signed, gets them.
         """
-        same = _without_releases(self) == _without_releases(before) and self.packages == before.packages
-        return replace(self, repositories=before.repositories) if same else self
+        if _but_releases(self) != _but_releases(before):
+            return self
+        pairs = zip(self.repositories, before.repositories, strict=True)
+        return replace(self, repositories=tuple(new if new.evidence > old.evidence else old for new, old in pairs))
 
 
-def _without_releases(system: LockedSystem) -> list[LockedRepository]:
-    return [replace(item, releases=()) for item in system.repositories]
+def _but_releases(system: LockedSystem) -> tuple[object, ...]:
+    return [replace(item, releases=()) for item in system.repositories], system.packages, system.images
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ else all that it would install becomes a set of its own beside them.
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,19 @@ from package_cache.apt.solver import Apt, File, NoPlanError, PlannedPackage
 from package_cache.check.target import SeenSystem, opened
 from package_cache.errors import ManifestError, PackageCacheError, Problem, UsageError
 from package_cache.events import Listener, Step, Warn, ignore
-from package_cache.lock.model import ImageSet, Lock, LockedImage, LockedPackage, LockedSystem
+from package_cache.lock.model import (
+    ImageSet,
+    Lock,
+    LockedImage,
+    LockedPackage,
+    LockedRelease,
+    LockedRepository,
+    LockedSystem,
+)
 from package_cache.manifest.model import CheckedImage, Group, Manifest, Where
 from package_cache.names import GROUP_NAME, PACKAGE_NAME, VERSION, PackageRequest
 from package_cache.releases.distributions import release_of
-from package_cache.releases.sources import SystemSources, system_sources
+from package_cache.releases.sources import system_sources
 from package_cache.releases.system_apt import SystemApt, each_apt
 from package_cache.resolve.groups import locked_package
 from package_cache.resolve.release_images import PREFERRED_HERE
@@ -175,7 +183,15 @@ def _without(system: LockedSystem, names: set[str]) -> LockedSystem:
         replace(group, images=tuple(item for item in group.images if item.image not in names))
         for group in system.groups
     )
-    return replace(system, groups=groups, images=tuple(item for item in system.images if item.name not in names))
+    repositories = tuple(replace(item, releases=_releases_without(item, names)) for item in system.repositories)
+    images = tuple(item for item in system.images if item.name not in names)
+    return replace(system, repositories=repositories, groups=groups, images=images)
+
+
+def _releases_without(repository: LockedRepository, names: set[str]) -> tuple[LockedRelease, ...]:
+    """Return the releases but those that vouch for packages of these images only."""
+    remaining = ((item, tuple(name for name in item.images if name not in names)) for item in repository.releases)
+    return tuple(replace(item, images=images) for item, images in remaining if images or not item.images)
 
 
 def _tidied(system: LockedSystem) -> LockedSystem:
@@ -197,6 +213,8 @@ class _Adder:
         self.groups = {item.name: item for item in before.groups}
         self.packages = {item.key: item for item in before.packages}
         self.repositories = {item.name: item for item in before.repositories}
+        self.own = {key for item in before.groups for key in item.own_packages}
+        self.vouching: Mapping[str, Sequence[LockedRelease]] = {}
         self.problems: list[Problem] = []
 
     def result(self) -> LockedSystem:
@@ -209,13 +227,14 @@ class _Adder:
         )
 
     def add(self, asked: SystemApt) -> None:
+        self.vouching = asked.root.releases() if asked.root else {}
         for image, seen in self.seen:
             with asked.apt.seeing(seen.status, seen.marks) as apt:
                 for group in asked.groups:
                     if not image.groups or group.name in image.groups:
-                        self._add_for(image.locked.name, seen, group, apt, asked.of)
+                        self._add_for(image.locked.name, seen, group, apt, asked)
 
-    def _add_for(self, name: str, seen: SeenSystem, wanted: Group, apt: Apt, sources: SystemSources) -> None:
+    def _add_for(self, name: str, seen: SeenSystem, wanted: Group, apt: Apt, asked: SystemApt) -> None:
         group = self.groups[wanted.name]
         self.listener(Step(f"resolving {group.name} for the image {name}"))
         requests = [item.request for item in wanted.packages_on(self.before.system.architecture)]
@@ -227,15 +246,27 @@ class _Adder:
             words = f"{error.words}\n{error.hint or FITS_NOTHING}".replace("\n", "\n    ")
             self.problems.append(wanted.place.problem(message, words))
             return
-        found = [locked_package(item, sources) for item in planned]
+        found = [locked_package(item, asked.of) for item in planned]
         keys = tuple(sorted(item.key for item, _ in found))
         if set(keys) <= set(group.own_packages):
             return
         for package, repository in found:
             self.packages.setdefault(package.key, package)
             self.repositories.setdefault(repository.name, repository)
+            if package.key not in self.own:
+                self._vouch(repository.name, name)
         images = tuple(sorted((*group.images, ImageSet(name, keys))))
         self.groups[group.name] = replace(group, images=images)
+
+    def _vouch(self, name: str, image: str) -> None:
+        """Add what vouches now for packages of a repository that an image needs, and did not when it was locked."""
+        known = self.repositories[name]
+        for_image = {replace(item, images=()): item.images for item in known.releases}
+        for release in self.vouching.get(name, ()):
+            if for_image.setdefault(release, (image,)):  # else it vouches for all
+                for_image[release] = tuple(sorted({*for_image[release], image}))
+        releases = (replace(item, images=images) for item, images in for_image.items())
+        self.repositories[name] = replace(known, releases=tuple(sorted(releases)))
 
 
 def _plan(

@@ -8,7 +8,7 @@ that change often lie on top.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import click
 
 import package_cache
 from package_cache.cache.consistent_read import once_settled
-from package_cache.cache.expectations import expectations
-from package_cache.cache.layout import CacheFolder
-from package_cache.cache.platform_subset import read_part
+from package_cache.cache.expectations import Expectation, expectations
+from package_cache.cache.layout import INSTALLER, CacheFolder
+from package_cache.cache.platform_subset import Part, read_part
 from package_cache.cli.options import cache_option, fill_option, given_options, mirror_options
 from package_cache.errors import PackageCacheError
 from package_cache.escaping import visible
@@ -51,8 +51,8 @@ CONFIG = {
 """Of the image (OCI Image Format Specification, Image Configuration)."""
 
 
-def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
-    """Build and copy the image; return its digest."""
+def build_image(cache: CacheFolder, to: Destination, options: Options) -> tuple[str, Sequence[Expectation]]:
+    """Build and copy the image; return its digest, and what to expect of the cache in it."""
     need_tools(*ARCHIVES, *REGISTRIES, "mmdebstrap", *containers())
     release = newest_release("debian", ARCHITECTURE)
     isolation = strongest_isolation()
@@ -61,13 +61,18 @@ def build_image(cache: CacheFolder, to: Destination, options: Options) -> str:
         base = Path(folder) / "root.tar"
         archive_root(root, base, isolation, without=LEFT_OUT)
         title = f"{release.system.name} with {', '.join(PACKAGES)}"
-        return put_image(
-            lambda layout: once_settled(cache, lambda: _write(layout, title, base, cache)), to, options
-        ).digest
+        parts: list[Part] = []
+
+        def write(layout: Layout) -> Descriptor:
+            parts[:] = [read_part(cache, ARCHITECTURE)]
+            return _write(layout, title, base, cache, parts[0])
+
+        digest = put_image(lambda layout: once_settled(cache, lambda: write(layout)), to, options).digest
+        found = parts[0].description
+        return digest, (Expectation(INSTALLER, found.installer_digest), *expectations(found.groups))
 
 
-def _write(layout: Layout, title: str, base: Path, cache: CacheFolder) -> Descriptor:
-    part = read_part(cache, ARCHITECTURE)
+def _write(layout: Layout, title: str, base: Path, cache: CacheFolder, part: Part) -> Descriptor:
     layers = [
         layout.add_archive(title, base),
         layout.add_layer("the runtime", _files(), compressed=True),
@@ -99,9 +104,8 @@ def main(*, cache: Path, output: str, fill: tuple[Path, ...], **rest: Any) -> No
     folder = CacheFolder(cache)
     try:
         to = Destination.parse(output)
-        manifests = read_manifests(fill, to, folder)
-        digest = build_image(folder, to, given_options(**rest))
-        expected = expectations(read_part(folder, ARCHITECTURE).description.groups) if manifests else ()
+        manifests = read_manifests(fill, to, folder, ARCHITECTURE)
+        digest, expected = build_image(folder, to, given_options(**rest))
         filled = [manifest.fill(to, digest, expected) for manifest in manifests]
     except PackageCacheError as error:
         click.echo(visible(f"error: {error}"), err=True)

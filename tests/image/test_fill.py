@@ -10,8 +10,10 @@ from containers.registry import Registry, loopback_registry
 from tests.deploy.manifests import FILES, FOLDER, containers, documents, pod_specs
 from tests.support.world import World, refused
 
+from package_cache.cache.layout import CacheFolder
+from package_cache.errors import UsageError
 from package_cache.filesystem.paths import sha256_of
-from package_cache.image.kubernetes import KubernetesManifest
+from package_cache.image.kubernetes import KubernetesManifest, read_manifests
 from package_cache.oci.skopeo import Destination
 
 MANIFEST = """\
@@ -140,3 +142,68 @@ def test_every_reference_of_our_manifests_is_found(form: str, file: Path) -> Non
     references += [document["data"]["image"] for document in documents(file) if "image" in document.get("data", {})]
     found = KubernetesManifest(file, file.read_text()).references(to)
     assert found == references.count(f"localhost:5000/package-cache:{form}")
+
+
+FORMS = """\
+list:
+  - - 'image' : 'localhost:5000/package-cache:volume'
+  -   image: &cache localhost:5000/package-cache:volume
+  - { name: a, image: localhost:5000/package-cache:volume, "reference":"localhost:5000/package-cache:volume"}
+  - {image: !!str "localhost:5000/package-cache:volume"} # { image: localhost:5000/package-cache:volume }
+  # { image: localhost:5000/package-cache:volume }
+  - image: localhost:5000/package-cache:volume-2
+  - image: localhost:5000/package-cache
+"""
+
+
+def test_each_form_of_a_reference(tmp_path: Path) -> None:
+    """Lists, quotes, braces, anchors and tags of YAML 1.2; ends of lines and the mark at the file's start stay."""
+    old, new = "localhost:5000/package-cache:volume", f"host:1/package-cache:volume@sha256:{'0' * 64}"
+    (file := tmp_path / "pod.yaml").write_bytes(f"\ufeffimage: {old}\n{FORMS}".replace("\n", "\r\n").encode())
+    manifest = KubernetesManifest(file, file.read_bytes().decode())
+    filled = manifest.fill(Destination.parse("docker://host:1/package-cache:volume"), f"sha256:{'0' * 64}", ())
+    assert filled.references == 6
+    first, *rest = file.read_bytes().decode().split("\r\n")
+    assert first == f"\ufeffimage: {new}"
+    expected = FORMS.replace(old, new).replace(f"{new}-2", f"{old}-2").split("\n")
+    comments = {4: 1, 5: 0}
+    for number, count in comments.items():
+        head, _, comment = expected[number].partition("#")
+        expected[number] = f"{head}#{comment.replace(new, old)}"
+        assert head.count(new) == count
+    assert rest == expected
+
+
+def test_the_tag_that_nothing_names(tmp_path: Path) -> None:
+    digest = f"sha256:{'0' * 64}"
+    text = (
+        f"- image: cache\n- image: a/cache:latest\n- image: cache@{digest}\n- image: cache:1\n- image: cache:5000/a\n"
+    )
+    (file := tmp_path / "pod.yaml").write_text(text)
+    assert KubernetesManifest(file, text).fill(Destination.parse("docker://host/cache"), digest, ()).references == 2
+    assert file.read_text().splitlines() == [
+        *[f"- image: host/cache:latest@{digest}"] * 2, *text.splitlines()[2:],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["value: # expect: edit", "value: old # expect: edit", 'value: "" # expect: ', '[{ value: "" }] # expect: edit'],
+)
+def test_an_expectation_that_cannot_be_filled_in(built: World, registry: Registry, line: str) -> None:
+    """Else the job would take whatever lies on its volume."""
+    file = written(built, MANIFEST.replace('value: "" # expect: install_group.sh edit', line))
+    told = f"{file}:9: `# expect:` is not behind a value in quotes, or names no group"
+    refused(image(built, f"docker://{registry.host}/never:volume", file), 2, told)
+    assert "never" not in tags(registry)
+
+
+def test_a_manifest_that_is_edited_meanwhile(built: World, tmp_path: Path) -> None:
+    file = written(built)
+    to = Destination.parse("docker://registry.example/package-cache:volume")
+    [manifest] = read_manifests([file, file], to, CacheFolder(built.cache))
+    edited = f"{MANIFEST}# edited\n"
+    file.write_text(edited)
+    with pytest.raises(UsageError, match="it was changed while the image was made"):
+        manifest.fill(to, f"sha256:{'0' * 64}", ())
+    assert file.read_text() == edited

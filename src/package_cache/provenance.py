@@ -7,17 +7,17 @@ files of the pool are byproducts, each with the archive's file that it was recom
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 from packageurl import PackageURL
 
-import package_cache
 from package_cache.cache.checked_files import read_list
 from package_cache.cache.consistent_read import once_settled
 from package_cache.cache.description import Description, read_description
@@ -64,16 +64,21 @@ def provenance_text(cache: CacheFolder, lock: Lock, images: Sequence[tuple[str, 
         }
     )
     definition.internal_parameters.update({"compression": {one.system: one.compression for one in description.groups}})
-    for system in lock.systems:
-        definition.resolved_dependencies.extend(item.pb for item in _dependencies(system, originals))
+    definition.resolved_dependencies.extend(_distinct(_dependencies(system, originals) for system in lock.systems))
     details = predicate.run_details
-    details.builder.id = f"{PACKAGE}@{package_cache.__version__}"
+    details.builder.id = PACKAGE
     details.builder.version["builtBy"] = description.built_by
     details.metadata.finished_on.CopyFrom(_time(description.created, cache))
-    details.byproducts.extend(item.pb for item in _byproducts(packages))
+    details.byproducts.extend(_distinct([_byproducts(packages)]))
     statement = Statement([item.pb for item in subjects], PREDICATE, MessageToDict(predicate))
     statement.validate()
     return json.dumps(MessageToDict(statement.pb), indent=1, sort_keys=True) + "\n"
+
+
+def _distinct(parts: Iterable[Iterable[ResourceDescriptor]]) -> list[Message]:
+    """Return each descriptor once: architectures share packages, and groups share files."""
+    found = {item.pb.SerializeToString(deterministic=True): item.pb for part in parts for item in part}
+    return list(found.values())
 
 
 Packages = Sequence[tuple[str, DescribedPackage]]
@@ -103,9 +108,12 @@ def _dependencies(system: LockedSystem, originals: Collection[str]) -> Iterator[
         for release in repository.releases:
             yield ResourceDescriptor(
                 f"{repository.name} {release.suite}",
-                uri=repository.uri or "",
                 digest={"sha256": release.sha256},
-                annotations={"system": str(system.system), "signedBy": list(release.signed_by)},
+                annotations={
+                    "system": str(system.system),
+                    "signedBy": list(release.signed_by),
+                    **({"repositoryUri": repository.uri} if repository.uri else {}),
+                },
             )
     for package in system.packages:
         if package.sha256 in originals:

@@ -13,7 +13,8 @@ from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
 from tests.support.keys import throwaway_key
-from tests.support.world import World, refused
+from tests.support.vendor import Vendor
+from tests.support.world import World, refused, toml_group
 
 from package_cache.bounded_toml import load_toml
 from package_cache.deb.compression import Compression
@@ -76,6 +77,37 @@ def test_who_vouched_for_it(made: World) -> None:
         suite = made.archive.folder / "dists" / item["name"].split()[1]
         assert item["digest"]["sha256"] in {sha256_of(path) for path in suite.glob("*Release")}
         assert item["annotations"]["signedBy"] == [throwaway_key("archive").fingerprint]
+
+
+def test_the_builder_is_the_version_that_built_it(made: World) -> None:
+    file = made.cache / "package-cache.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "built_by": "package-cache 0.0.1"}))
+    builder = {"id": "pkg:pypi/pod-package-cache", "version": {"builtBy": "package-cache 0.0.1"}}
+    assert provenance(made)["predicate"]["runDetails"]["builder"] == builder
+
+
+def test_what_architectures_and_groups_share_is_stated_once(world: World) -> None:
+    world.archive.architectures = ["amd64", "arm64"]
+    world.add("tool", architecture="amd64")
+    world.add("tool", architecture="arm64")
+    both = 'architectures = ["amd64", "arm64"]\n'
+    world.built(toml_group("all", "tool", "editor", more=both) + toml_group("edit", "editor", more=both))
+    predicate = provenance(world)["predicate"]
+    files = [item["name"] for item in predicate["buildDefinition"]["resolvedDependencies"] if "uri" in item]
+    assert sorted(files) == ["editor_1.0_all", "libshared_1.0_all", "tool_1.0_amd64", "tool_1.0_arm64"]
+    assert len(predicate["runDetails"]["byproducts"]) == 4
+
+
+def test_a_release_of_a_third_party_is_not_named_by_the_repositorys_uri(world: World, vendor: Vendor) -> None:
+    """It has the hash of one file; the URI is that of all suites and packages."""
+    throwaway_key("vendor").export(world.folder / "vendor.asc", armoured=True)
+    assert vendor.lock(world, 'key = "vendor.asc"')[0] == 0
+    assert world.build()[0] == 0
+    found = provenance(world)["predicate"]["buildDefinition"]["resolvedDependencies"]
+    [release] = [item for item in found if item["name"].startswith("vendor ")]
+    assert ("uri" in release, release["annotations"]["repositoryUri"]) == (False, vendor.server.uri)
+    [package] = [item for item in found if item["name"].startswith("oddity_")]
+    assert package["downloadLocation"] == f"{vendor.server.uri}/{package['annotations']['path']}"
 
 
 def test_subjects_are_the_description_and_images(made: World) -> None:

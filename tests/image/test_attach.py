@@ -10,6 +10,8 @@ from containers.registry import loopback_registry
 from tests.support.layout import document
 from tests.support.world import World, refused
 
+from package_cache.process import run
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 TYPES = {"sbom": "application/spdx+json", "provenance": "application/vnd.in-toto+json"}
 
@@ -95,3 +97,29 @@ def test_without_a_lock_and_with_that_of_another_cache(built: World) -> None:
     status, _, err = attach(built, f"oci:{built.folder}/layout", "--attach", "provenance")
     assert (status, "it was not built from this lock" in err) == (4, True)
     assert not (built.folder / "layout").exists()
+
+
+@pytest.mark.parametrize("kind", ["oci", "docker"])
+def test_what_was_attached_before_stays(built: World, kind: str) -> None:
+    """Another document, or a signature by another program."""
+    with loopback_registry(built.folder / "registry") as registry:
+        to = f"docker://{registry.host}/team/cache:1" if kind == "docker" else f"oci:{built.folder}/layout:1"
+        digests = {}
+        for kind_of in ("sbom", "provenance", "sbom"):
+            status, out, err = attach(built, to, "--attach", kind_of)
+            assert status == 0, err
+            _, image, line = out.splitlines()
+            digests[kind_of] = line.partition(": ")[2]
+        raw = run(["skopeo", "inspect", "--raw", *(["--tls-verify=false"] if kind == "docker" else []),
+                   f"{to.removesuffix(':1')}:{image.replace(':', '-')}"]).stdout  # fmt: skip
+    assert sorted(item["digest"] for item in json.loads(raw)["manifests"]) == sorted(digests.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"manifests": {}}', '{"manifests": [1, {"digest": "../x"}]}', "{", "[" * 10_000]
+)
+def test_an_index_of_a_stranger(built: World, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("package_cache.image.attachments.raw_manifest", lambda _: text)
+    status, out, err = attach(built, f"oci:{built.folder}/layout:1", "--attach", "provenance")
+    assert status == 0, err
+    assert list(attached(built.folder / "layout", out.splitlines()[1])) == ["provenance"]

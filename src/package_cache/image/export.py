@@ -108,10 +108,16 @@ def image(
 
 
 def put_image(
-    write: Callable[[Layout], Descriptor], to: Destination, options: Options, listener: Listener = ignore
+    write: Callable[[Layout], Descriptor],
+    to: Destination,
+    options: Options,
+    listener: Listener = ignore,
+    *,
+    index_only: bool = False,
 ) -> Descriptor:
     """Copy the image, or the index of several, that `write` writes into a layout; return what names it.
 
+    `index_only`: of an index, whose images are there already, nothing else is copied.
     The layout lies below the state meanwhile, and is gone afterwards.
     """
     check_destination(to)
@@ -120,7 +126,7 @@ def put_image(
         named = write(layout)
         layout.finish(named, to.tag)
         listener(Step(f"copying {named.digest} to {to.text}"))
-        copy_image(folder, named.digest, to.tag, to)
+        copy_image(folder, named.digest, to.tag, to, index_only=index_only)
     return named
 
 

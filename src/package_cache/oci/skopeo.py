@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from os.path import lexists
 from pathlib import Path
 
+from package_cache.bounds import bound, check_bound
 from package_cache.errors import PackageCacheError, UsageError
 from package_cache.exit_codes import ExitStatus
 from package_cache.filesystem.plain_links import plain_path
@@ -29,6 +30,9 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NAME = re.compile(r"(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
 """Both as the OCI Distribution Specification has them (Pulling manifests)."""
 _IN_NAMES = "a-z, 0-9, and between them . _ - /"
+
+_NO_MANIFEST = "(manifest|name) unknown|no descriptor found|no such file|status code 404|not found"
+"""What skopeo says of a tag that a registry or a layout does not have."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +131,44 @@ def check_destination(to: Destination) -> None:
             path.rmdir()
 
 
-def copy_image(layout: Path, named: str, tag: str, to: Destination) -> None:
+def raw_manifest(at: Destination) -> str:
+    """Return the manifest or index at a destination that is no archive; empty where there is none.
+
+    Raises as `copy_image`, and `BoundError`.
+    """
+    options = [f"--authfile={at.authfile}"] if at.authfile is not None else []
+    if at.insecure or is_loopback(at.registry):
+        options.append("--tls-verify=false")
+    limits = ["prlimit", f"--data={bound('helper-memory-bytes')}", "--core=0"]
+    try:
+        found = run([*limits, "skopeo", "inspect", "--raw", *options, *again(), at.text], timeout=LIMIT).stdout
+    except CommandError as error:
+        if re.search(_NO_MANIFEST, error.output):
+            return ""
+        said, hint = said_by_skopeo(error, at.registry)
+        status = ExitStatus.REGISTRY_FAILED if at.registry else ExitStatus.INTERNAL
+        raise PackageCacheError(f"cannot read {at.text}", details=said, hint=hint, status=status) from error
+    check_bound("image-document-bytes", len(found.encode()), f"the index at {at.text}")
+    return found
+
+
+def copy_image(layout: Path, named: str, tag: str, to: Destination, *, index_only: bool = False) -> None:
     """Copy the image of a layout, all platforms, byte for byte; what arrives must have the digest `named`.
+
+    `index_only`: what the index names is there already.
 
     Raises `PackageCacheError`, with the status REGISTRY_FAILED if a registry refuses or cannot be reached,
     `ToolMissingError` without skopeo.
     """
     told = layout / "copied-digest"
-    options = ["--all", "--preserve-digests", "--quiet", *again(), "--digestfile", str(told)]
+    options = [
+        "--multi-arch=index-only" if index_only else "--all",
+        "--preserve-digests",
+        "--quiet",
+        *again(),
+        "--digestfile",
+        str(told),
+    ]
     if to.authfile is not None:
         options += ["--dest-authfile", str(to.authfile)]
     if to.insecure or is_loopback(to.registry):

@@ -92,6 +92,7 @@ def test_what_cannot_be_attached(built: World, to: str, words: tuple[str, ...], 
 def test_without_a_lock_and_with_that_of_another_cache(built: World) -> None:
     to = ["--cache", str(built.cache), "--output", f"oci:{built.folder}/layout"]
     refused(built.run("image", *to, "--attach", "sbom"), 2, "--attach needs --lock")
+    refused(built.run("image", *to, "--lock", "any.lock"), 2, "--lock is for --attach")
     built.add("editor", "1.1")
     assert built.online("lock")[0] == 0
     status, _, err = attach(built, f"oci:{built.folder}/layout", "--attach", "provenance")

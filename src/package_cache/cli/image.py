@@ -111,6 +111,8 @@ def image_command(
 def _lock_of(kinds: Sequence[str], lock: Path | None, to: Destination) -> Lock | None:
     """Read the lock, if anything is to be attached. Raises `UsageError` where that is impossible."""
     if not kinds:
+        if lock is not None:
+            raise click.UsageError("--lock is for --attach")
         return None
     if lock is None:
         raise click.UsageError("--attach needs --lock: the lock from which the cache was built")

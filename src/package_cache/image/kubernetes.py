@@ -114,7 +114,7 @@ def read_manifests(
         raise UsageError(f"cannot fill in manifests: no cluster pulls from {to.text}", hint=hint)
     manifests: list[KubernetesManifest] = []
     problems: list[Problem] = []
-    for path in {path.resolve(): path for path in paths}.values():
+    for path in {os.path.realpath(path): path for path in paths}.values():
         try:
             manifests.append(KubernetesManifest(path, read_bounded(path, "manifest-bytes").decode()))
         except (OSError, UnicodeDecodeError) as error:

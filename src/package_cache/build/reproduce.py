@@ -151,5 +151,5 @@ def _unlisted(cache: CacheFolder, group: DescribedGroup, packages: Collection[De
             found = [(key.lower(), value) for key, value in _IDENTITY.findall(paragraph)]
             words = (key + b" " + (value.lower() if key == b"package" else value) for key, value in found)
             if tuple(sorted(words)) not in listed:
-                what = b" ".join(value for _, value in found).decode("utf-8", "replace")
+                what = b" ".join(value for _, value in found).decode("utf-8", "replace")[:200]
                 yield f"{cache.path / group.folder / name}: its list of packages does not have {what}"

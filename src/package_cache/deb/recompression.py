@@ -159,9 +159,15 @@ def _contents(package: Path) -> list[tuple[str, str]]:
         for member in _members(reader, package):
             tar = _tar(member)
             member.seek(0)
-            digest = _digest(package, tar) if tar else hashlib.sha256(member.read()).hexdigest()
-            found.append((tar or member.name, digest))
+            found.append((tar or member.name, _digest(package, tar) if tar else _plain_digest(member)))
     return found
+
+
+def _plain_digest(member: ArMember) -> str:
+    digest = hashlib.sha256()
+    while chunk := member.read(CHUNK):  # it may be as large as the file
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _digest(package: Path, tar: str) -> str:

@@ -314,6 +314,14 @@ def test_a_file_of_the_pool_that_is_no_package(made: World, kind: str) -> None:
     refused(reproduced(made), 31, f"{file}: it is not the archive's file of editor 1.0\n")
 
 
+def test_a_damaged_cache_whose_archive_is_gone(made: World) -> None:
+    file = next(made.cache.glob("pool/*.deb"))
+    file.write_bytes(b"\0" * file.stat().st_size)
+    for package in made.archive.folder.rglob("*.deb"):
+        package.unlink()
+    refused(reproduced(made), 5, "the archive no longer has", f"{file}: its bytes do not fit its hash")
+
+
 @pytest.mark.parametrize("compression", ["none", "zstd-0", "zstd-23", "gzip-10"])
 def test_a_compression_that_there_is_not(made: World, compression: str) -> None:
     description = made.cache / "package-cache.json"

@@ -21,6 +21,7 @@ from package_cache.cli.options import (
     verb,
 )
 from package_cache.cli.render import Renderer
+from package_cache.errors import PackageCacheError, Problem
 from package_cache.escaping import visible_line
 from package_cache.events import Listener
 from package_cache.exit_codes import ExitStatus
@@ -83,7 +84,11 @@ def verify_command(
         trusted = stack.enter_context(keyring(keys)) if keys else None
         listener = stack.enter_context(renderer.listening())
         result = verify(folder, listener, trusted=trusted)
-        compared = _reproduced(folder, manifest, sample, listener, rest) if from_archive else None
+        try:
+            compared = _reproduced(folder, manifest, sample, listener, rest) if from_archive else None
+        except PackageCacheError as error:
+            error.problems = (*map(Problem, result.problems), *error.problems)  # known, whatever the archive has
+            raise
     problems = (*result.problems, *(compared.problems if compared else ()))
     value = {**vars(result), **({"from_archive": compared} if compared else {})}
     if not problems:

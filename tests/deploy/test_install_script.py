@@ -139,3 +139,10 @@ def test_a_cache_that_is_being_filled(cache: SyntheticCache, tmp_path: Path, ope
         (volume / "package-cache.json").write_text("{}\n")  # what a stage writes last
         done = waiting.result()
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_empty_installer_installs_nothing(cache: SyntheticCache, opened: Callable[..., Container]) -> None:
+    """As a disk that was full leaves it: sh runs it with status 0."""
+    (cache.path / "install_group.sh").write_text("")
+    done = install(opened(cache.path, apt=False))
+    assert (done.returncode, done.stdout) == (0, FELL_BACK)

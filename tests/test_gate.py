@@ -9,7 +9,7 @@ from tests.tiers import ALL_ONLY, FIRST_ROW, covers
 from package_cache.process import run
 
 PROJECT = Path(__file__).parent.parent
-PYTHON = ["src", "runtime", "tests", "examples", "bench", "containers", "hosts"]
+PYTHON = ["src", "runtime", "tests", "examples", "bench", "containers", "hosts", "ci"]
 SCRIPTS = [
     "run",
     ".ci/run",

@@ -16,7 +16,7 @@ from package_cache.process import run
 from package_cache.releases.os_release import read_os_release
 
 PROJECT = Path(__file__).parents[1]
-FOLDERS = ["bench", "containers", "deploy", "docs", "examples", "hosts", "runtime", "src", "tests"]
+FOLDERS = ["bench", "ci", "containers", "deploy", "docs", "examples", "hosts", "runtime", "src", "tests"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def test_the_source_archive_has_every_file_of_the_project(built: Path) -> None:
         packed = {name.partition("/")[2] for name in opened.getnames()}
     files = [path for folder in FOLDERS for path in (PROJECT / folder).rglob("*") if path.is_file()]
     needed = {str(path.relative_to(PROJECT)) for path in files if "__pycache__" not in path.parts}
-    needed |= {"run", ".ci/run", "package_cache_info", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"}
+    needed |= {"run", ".ci/run", "action.yml", "package_cache_info", "pyproject.toml"}
+    needed |= {"README.md", "CHANGELOG.md", "LICENSE"}
     assert needed - packed == set()
 
 

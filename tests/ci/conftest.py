@@ -1,0 +1,253 @@
+"""The action in a job of a local runner of the format (act, without containers), in disposable roots without a network.
+
+`actions/cache` needs the service of the host, and its code is not ours to keep: a stand-in keeps entries in a folder.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.conftest import unavailable
+from tests.support.archive import SignedArchive
+from tests.support.debs import make_deb
+from tests.support.lab import Container, Isolation, throwaway
+
+from package_cache.errors import PackageCacheError
+from package_cache.filesystem.paths import exclusive, text_digest
+from package_cache.process import Completed, run
+
+PROJECT = Path(__file__).parent.parent.parent
+ACTION = ("action.yml", "ci", "src", "pyproject.toml", "README.md", "LICENSE")
+"""What the action needs of the project."""
+
+SYSTEM = "ubuntu24.04"
+WITH_PYTHON = ("ca-certificates", "distro-info-data", "python-apt-common", "python3-venv")
+"""Packages of a hosted runner without which no cache can be built."""
+
+KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+TOOLS = "/root/.cache/act/tool_cache"
+ENVIRONMENT = {"PACKAGE_CACHE_MIRRORS": "ubuntu=file:/archive", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
+
+STAND_IN = {
+    "restore": """\
+name: Restore
+description: As actions/cache/restore does, from a folder
+inputs: {path: {required: true}, key: {required: true}, restore-keys: {default: ""}}
+outputs: {cache-matched-key: {value: "${{ steps.restore.outputs.matched }}"}}
+runs:
+  using: composite
+  steps:
+    - id: restore
+      shell: sh
+      env: {FROM: "${{ inputs.path }}", KEY: "${{ inputs.key }}"}
+      run: |
+        into="$HOME/${FROM#'~/'}"
+        entry=$(cd /entries && ls -dt -- "$KEY"* 2>/dev/null | head -n 1)
+        [ -n "$entry" ] || exit 0
+        mkdir -p "$into"
+        cp -R "/entries/$entry/." "$into"
+        echo "matched=$entry" >>"$GITHUB_OUTPUT"
+""",
+    "save": """\
+name: Save
+description: As actions/cache/save does, to a folder
+inputs: {path: {required: true}, key: {required: true}}
+runs:
+  using: composite
+  steps:
+    - shell: sh
+      env: {FROM: "${{ inputs.path }}", KEY: "${{ inputs.key }}"}
+      run: mkdir "/entries/$KEY" && cp -R "$HOME/${FROM#'~/'}/." "/entries/$KEY"
+""",
+}
+"""As in the service, no entry is replaced, and the newest of those whose keys start with the wanted one is restored."""
+
+
+_NOISE = re.compile(r"^.*(?:git (?:ref|revision)|not located inside a git repository|docker connection).*\n", re.M)
+"""What act says because the repository of the workflow is a plain folder, and because there is no docker."""
+
+
+@dataclass
+class Job:
+    """What a run of the action came to."""
+
+    ended: Completed
+    outputs: dict[str, str]
+    """Of the action; empty if it failed."""
+    summary: str
+    container: Container
+
+    @property
+    def log(self) -> str:
+        """What the runner printed."""
+        return _NOISE.sub("", self.ended.stdout + self.ended.stderr)
+
+    def installed(self, name: str) -> str:
+        """Return the version of an installed package, or nothing."""
+        done = self.container.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Version}", name], check=False)
+        return done.stdout[3:].strip() if done.stdout.startswith("ii") else ""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What all machines share."""
+
+    wheels: Path
+    tools: Path
+    """The tool cache, in which the environment of builds is kept."""
+    root: Callable[..., Path]
+    isolation: Isolation
+
+
+@dataclass
+class Runner:
+    """Gives each job a new machine; entries of the cache stay."""
+
+    folder: Path
+    archive: SignedArchive
+    machines: Machines
+    stack: ExitStack
+    files: dict[str, str] = field(default_factory=dict)
+    """Of the repository whose workflow runs, by their paths in the workspace."""
+
+    @property
+    def entries(self) -> list[Path]:
+        """The entries of the cache, the oldest first."""
+        return sorted((self.folder / "entries").iterdir(), key=lambda path: path.stat().st_mtime)
+
+    def add(self, name: str, version: str = "1.0", **more: Any) -> None:
+        """Put a package into the archive, for both of its releases; `archive.publish()` shows it."""
+        for suite in ("noble", "jammy"):
+            self.archive.add(make_deb(self.folder / "debs", name, version, **more), suite=suite)
+
+    def machine(self, system: str = SYSTEM, *, python: bool = True, network: bool = True) -> Container:
+        """Return a new machine. `network`: whether it reaches the archive."""
+        binds = {
+            "/usr/local/bin/act": Path(sysconfig.get_path("scripts"), "act"),
+            "/action": self.folder / "action",
+            "/stand-in": self.folder / "stand-in",
+            "/wheels": self.machines.wheels,
+            KEYRING: self.archive.keyring,
+            **({"/archive": self.archive.folder} if network else {}),
+        }
+        writable = {"/entries": self.folder / "entries", TOOLS: self.machines.tools}
+        root = self.machines.root(system, include=WITH_PYTHON) if python else self.machines.root(system)
+        opened = throwaway(root, self.machines.isolation, binds=binds, writable_binds=writable)
+        container = self.stack.enter_context(opened)
+        series = container.run(["sh", "-c", '. /etc/os-release; echo "$VERSION_CODENAME"']).stdout.strip()
+        source = f"deb [signed-by={KEYRING}] file:/archive {series} main"
+        container.run(["sh", "-c", 'rm -rf /etc/apt/sources.list.d/*; echo "$1" >/etc/apt/sources.list', "sh", source])
+        return container
+
+    def job(self, container: Container | None = None, *, user: str = "", **inputs: Any) -> Job:
+        """Run a job with the action, by default on a new machine; `cache_key="x"` is the input `cache-key`."""
+        container = container or self.machine()
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        steps = [
+            *({"run": f"mkdir -p $(dirname {path}) && cp /files/{path} {path}"} for path in self.files),
+            {"id": "cached", "uses": "example/package-cache@v1", "with": given},
+            {"run": 'printf "outputs %s\\n" "$OUTPUTS"', "env": {"OUTPUTS": "${{ toJSON(steps.cached.outputs) }}"}},
+        ]
+        workflow = {"on": "push", "jobs": {"test": {"runs-on": "machine", "steps": steps}}}
+        for path, text in {**self.files, "workflow.yml": yaml.safe_dump(workflow, sort_keys=False)}.items():
+            target = f"/files/{path}"
+            container.run(["sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "sh", target], stdin=text)
+        argv = [
+            "act", "push", "--directory", "/files", "--workflows", "/files/workflow.yml",
+            "--platform", "machine=-self-hosted",
+            "--local-repository", "example/package-cache@v1=/action",
+            "--local-repository", f"{actions_cache()}=/stand-in",
+            "--action-offline-mode", "--no-cache-server", "--rm",
+            *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
+        ]  # fmt: skip
+        ended = container.run([*(user.split()), *argv], check=False, timeout=300)
+        shown = re.sub(r"^\[[^]]*\]   \| ", "", ended.stdout, flags=re.MULTILINE)
+        _, found, rest = shown.partition("outputs {")
+        outputs = json.loads("{" + rest.partition("}")[0] + "}") if found else {}
+        summary = "\n".join(re.findall(r"Summary - (.*(?:\n(?!\[).*)*)", ended.stdout))
+        return Job(ended, outputs, summary, container)
+
+
+def actions_cache() -> str:
+    """Return the name and commit of the action that keeps the entries, as action.yml names it."""
+    [name] = {
+        re.sub(r"/(restore|save)@", "@", step["uses"])
+        for step in yaml.safe_load((PROJECT / "action.yml").read_text())["runs"]["steps"]
+        if "uses" in step
+    }
+    return name
+
+
+@pytest.fixture(scope="session")
+def wheels(state: Path) -> Path:
+    """Return a folder with what pip needs to install the project."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    folder = state / "tests" / "wheels" / text_digest(" ".join(wanted))[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder), "--only-binary", ":all:"]
+    with exclusive(folder / ".lock", wait=600):
+        if not (folder / "complete").exists():
+            try:
+                run([*pip, "--python-version", "3.12", *wanted], timeout=300)
+            except PackageCacheError as error:
+                unavailable("packages of PyPI", error)
+            (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def machines(
+    wheels: Path, real_root: Callable[..., Path], isolation: Isolation, tmp_path_factory: pytest.TempPathFactory
+) -> Machines:
+    """Return what all machines share; the environment of builds is made once, by a first job."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    (tools := shared / "action-tools").mkdir(exist_ok=True)
+    machines = Machines(wheels, tools, real_root, isolation)
+    with exclusive(shared / ".action-tools.lock", wait=600), ExitStack() as stack:
+        if not any(tools.iterdir()):
+            first = made_runner(tmp_path_factory.mktemp("first"), machines, stack).job(packages="tool")
+            assert first.outputs["cache-hit"] == "false", first.log
+    return machines
+
+
+@pytest.fixture
+def runner(tmp_path: Path, machines: Machines) -> Iterator[Runner]:
+    """Return a runner whose archive has the packages `tool` and `other`, which need `library`."""
+    with ExitStack() as stack:
+        yield made_runner(tmp_path, machines, stack)
+
+
+def made_runner(folder: Path, machines: Machines, stack: ExitStack) -> Runner:
+    """Return a runner with files in a folder; its machines end with the stack."""
+    (folder / "action").mkdir()
+    for name in ACTION:
+        source, target = PROJECT / name, folder / "action" / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    for name, text in STAND_IN.items():
+        (place := folder / "stand-in" / name).mkdir(parents=True)
+        (place / "action.yml").write_text(text)
+    (folder / "entries").mkdir()
+    suites = [f"{series}{pocket}" for series in ("noble", "jammy") for pocket in ("", "-updates", "-security")]
+    archive = SignedArchive(folder / "archive", suites, ("main", "universe", "restricted", "multiverse"))
+    runner = Runner(folder, archive, machines, stack)
+    runner.add("library")
+    runner.add("tool", depends="library")
+    runner.add("other", depends="library")
+    archive.publish()
+    return runner

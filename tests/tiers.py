@@ -18,6 +18,7 @@ ALL_ONLY = {
     "tests/check/test_registry.py": "needs a registry",
     "tests/check/test_run.py": "installs in copies of images",
     "tests/ci/test_action_jobs.py": "runs some 40 jobs in disposable machines, many of which build a cache",
+    "tests/ci/test_gitlab.py::test_a_pipeline": "builds a cache in a disposable machine",
     "tests/cli/test_companions.py": "builds caches for images of several ages",
     "tests/cli/test_image.py::test_labels_are_short_enough_for_every_runtime": "locks and builds 120 groups",
     "tests/cli/test_lock_for_images.py": "builds caches for images of several ages",

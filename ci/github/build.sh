@@ -10,11 +10,8 @@ find_python() {
     return 1
 }
 
-# lacks_tools: something besides Python is missing for a build.
-lacks_tools() {
-    command -v gpgv >/dev/null && [ -d /usr/share/distro-info ] && [ -d /usr/share/python-apt/templates ] && [ -f /etc/ssl/certs/ca-certificates.crt ] && return 1
-    return 0
-}
+# has_tools: all that a build needs besides Python is here.
+has_tools() { command -v gpgv >/dev/null && [ -d /usr/share/distro-info ] && [ -d /usr/share/python-apt/templates ] && [ -f /etc/ssl/certs/ca-certificates.crt ]; }
 
 # add_packages NAME...: install packages for the build. Sets `before` to what was installed.
 add_packages() {
@@ -54,8 +51,10 @@ build_cache() {
     return "${ended}"
 }
 build_in_time() {
-    if lacks_tools; then add_packages ${BUILD_TOOLS} || return; fi
-    find_python || add_packages python3 python3-venv
+    set --
+    has_tools || set -- ${BUILD_TOOLS}
+    find_python || set -- "$@" python3 python3-venv
+    [ $# = 0 ] || add_packages "$@" || return
     find_python || add_packages python3.11 python3.11-venv
     find_python || { complain "there is no Python 3.11 or newer here, without which no cache can be built" && return 8; }
     make_environment || { complain "cannot make a virtual environment with ${python}" && return 8; }

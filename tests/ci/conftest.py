@@ -32,11 +32,12 @@ ACTION = ("action.yml", "ci", "src", "pyproject.toml", "README.md", "LICENSE")
 """What the action needs of the project."""
 
 SYSTEM = "ubuntu24.04"
-WITH_PYTHON = ("ca-certificates", "distro-info-data", "python-apt-common", "python3-venv")
-"""Packages of a hosted runner without which no cache can be built."""
+WITH_PYTHON = ("ca-certificates", "distro-info-data", "python-apt-common", "python3-venv", "sudo")
+"""Packages of a hosted runner: without the others no cache can be built."""
 
 KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
-TOOLS = "/root/.cache/act/tool_cache"
+HOME = "/home/runner"
+TOOLS = f"{HOME}/.cache/act/tool_cache"
 ENVIRONMENT = {"PACKAGE_CACHE_MIRRORS": "ubuntu=file:/archive", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
 
 STAND_IN = {
@@ -151,8 +152,14 @@ class Runner:
         return container
 
     def job(self, container: Container | None = None, *, user: str = "", **inputs: Any) -> Job:
-        """Run a job with the action, by default on a new machine; `cache_key="x"` is the input `cache-key`."""
+        """Run a job with the action, by default on a new machine; `cache_key="x"` is the input `cache-key`.
+
+        `user`: instead of root, a user of that number, who owns the home.
+        """
+        as_user = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] if user else []
         container = container or self.machine()
+        if user:
+            container.run(["sh", "-c", f"cd {HOME} && chown {user} . .cache .cache/act && chmod 777 /entries"])
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
         steps = [
             *({"run": f"mkdir -p $(dirname {path}) && cp /files/{path} {path}"} for path in self.files),
@@ -171,7 +178,7 @@ class Runner:
             "--action-offline-mode", "--no-cache-server", "--rm",
             *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
         ]  # fmt: skip
-        ended = container.run([*(user.split()), *argv], check=False, timeout=300)
+        ended = container.run([*as_user, *argv], env={"HOME": HOME}, check=False, timeout=300)
         shown = re.sub(r"^\[[^]]*\]   \| ", "", ended.stdout, flags=re.MULTILINE)
         _, found, rest = shown.partition("outputs {")
         outputs = json.loads("{" + rest.partition("}")[0] + "}") if found else {}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ci.conftest import ENVIRONMENT, SYSTEM, TOOLS, Runner
+from tests.ci.conftest import ENVIRONMENT, HOME, SYSTEM, TOOLS, Runner
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 
@@ -45,7 +45,7 @@ def test_a_miss_builds_a_cache_and_a_hit_needs_neither_python_nor_a_network(runn
         + hit.summary[len(hit.summary.rstrip("\n")) :]
     )
     assert len(runner.entries) == 1
-    assert hit.container.run(["sh", "-c", "ls -A /root/.cache/package-cache-action"]).stdout == ""
+    assert hit.container.run(["sh", "-c", f"ls -A {HOME}/.cache/package-cache-action"]).stdout == ""
 
 
 def test_ten_runs_over_changed_inputs(runner: Runner) -> None:
@@ -214,9 +214,15 @@ def test_man_db_is_quiet_only_meanwhile(runner: Runner) -> None:
 
 
 def test_a_user_without_sudo(runner: Runner) -> None:
-    machine = runner.machine()
-    machine.run(["mkdir", "-m", "777", "/home/job"])
-    user = "setpriv --reuid 65533 --regid 65533 --clear-groups env HOME=/home/job"
-    job = runner.job(machine, user=user, packages="tool")
+    job = runner.job(user="1001", packages="tool")
     assert job.ended.returncode == 1
-    assert "this is user 65533, who has no sudo without a password; run the job as root" in job.log
+    assert "this is user 1001, who has no sudo without a password; run the job as root" in job.log
+
+
+def test_a_user_with_sudo(runner: Runner) -> None:
+    for hit in ("false", "true"):
+        machine = runner.machine()
+        machine.run(["useradd", "--uid", "1001", "--home-dir", HOME, "runner"])
+        machine.run(["sh", "-c", "echo 'runner ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/runner"])
+        job = runner.job(machine, user="1001", packages="tool other")
+        assert facts(job.outputs) == {**HIT, "cache-hit": hit}, job.log

@@ -1,14 +1,9 @@
-"""The action in a job of a local runner of the format (act, without containers), in disposable roots without a network.
-
-`actions/cache` needs the service of the host, and its code is not ours to keep: a stand-in keeps entries in a folder.
-"""
+"""Machines without a network in which a local runner runs jobs with the action; entries of the cache outlive them."""
 
 import json
 import os
 import re
-import shutil
 import sys
-import sysconfig
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.conftest import unavailable
+from tests.support.action import PROJECT, prepared_job, runner_binds, write_action
 from tests.support.archive import SignedArchive
 from tests.support.debs import make_deb
 from tests.support.lab import Container, Isolation, throwaway
@@ -26,10 +21,6 @@ from tests.support.lab import Container, Isolation, throwaway
 from package_cache.errors import PackageCacheError
 from package_cache.filesystem.paths import exclusive, text_digest
 from package_cache.process import Completed, run
-
-PROJECT = Path(__file__).parent.parent.parent
-ACTION = ("action.yml", "ci", "src", "pyproject.toml", "README.md", "LICENSE")
-"""What the action needs of the project."""
 
 SYSTEM = "ubuntu24.04"
 WITH_PYTHON = ("ca-certificates", "distro-info-data", "python-apt-common", "python3-venv", "sudo")
@@ -39,41 +30,6 @@ KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
 HOME = "/home/runner"
 TOOLS = f"{HOME}/.cache/act/tool_cache"
 ENVIRONMENT = {"PACKAGE_CACHE_MIRRORS": "ubuntu=file:/archive", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
-
-STAND_IN = {
-    "restore": """\
-name: Restore
-description: As actions/cache/restore does, from a folder
-inputs: {path: {required: true}, key: {required: true}, restore-keys: {default: ""}}
-outputs: {cache-matched-key: {value: "${{ steps.restore.outputs.matched }}"}}
-runs:
-  using: composite
-  steps:
-    - id: restore
-      shell: sh
-      env: {FROM: "${{ inputs.path }}", KEY: "${{ inputs.key }}"}
-      run: |
-        into="$HOME/${FROM#'~/'}"
-        entry=$(cd /entries && ls -dt -- "$KEY"* 2>/dev/null | head -n 1)
-        [ -n "$entry" ] || exit 0
-        mkdir -p "$into"
-        cp -R "/entries/$entry/." "$into"
-        echo "matched=$entry" >>"$GITHUB_OUTPUT"
-""",
-    "save": """\
-name: Save
-description: As actions/cache/save does, to a folder
-inputs: {path: {required: true}, key: {required: true}}
-runs:
-  using: composite
-  steps:
-    - shell: sh
-      env: {FROM: "${{ inputs.path }}", KEY: "${{ inputs.key }}"}
-      run: mkdir "/entries/$KEY" && cp -R "$HOME/${FROM#'~/'}/." "/entries/$KEY"
-""",
-}
-"""As in the service, no entry is replaced, and the newest of those whose keys start with the wanted one is restored."""
-
 
 _NOISE = re.compile(r"^.*(?:git (?:ref|revision)|not located inside a git repository|docker connection).*\n", re.M)
 """What act says because the repository of the workflow is a plain folder, and because there is no docker."""
@@ -135,9 +91,7 @@ class Runner:
     def machine(self, system: str = SYSTEM, *, python: bool = True, network: bool = True) -> Container:
         """Return a new machine. `network`: whether it reaches the archive."""
         binds = {
-            "/usr/local/bin/act": Path(sysconfig.get_path("scripts"), "act"),
-            "/action": self.folder / "action",
-            "/stand-in": self.folder / "stand-in",
+            **runner_binds(self.folder),
             "/wheels": self.machines.wheels,
             KEYRING: self.archive.keyring,
             **({"/archive": self.archive.folder} if network else {}),
@@ -161,39 +115,20 @@ class Runner:
         if user:
             container.run(["sh", "-c", f"cd {HOME} && chown {user} . .cache .cache/act && chmod 777 /entries"])
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
-        steps = [
+        steps: list[dict[str, Any]] = [
             *({"run": f"mkdir -p $(dirname {path}) && cp /files/{path} {path}"} for path in self.files),
             {"id": "cached", "uses": "example/package-cache@v1", "with": given},
             {"run": 'printf "outputs %s\\n" "$OUTPUTS"', "env": {"OUTPUTS": "${{ toJSON(steps.cached.outputs) }}"}},
         ]
-        workflow = {"on": "push", "jobs": {"test": {"runs-on": "machine", "steps": steps}}}
-        for path, text in {**self.files, "workflow.yml": yaml.safe_dump(workflow, sort_keys=False)}.items():
-            target = f"/files/{path}"
-            container.run(["sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "sh", target], stdin=text)
-        argv = [
-            "act", "push", "--directory", "/files", "--workflows", "/files/workflow.yml",
-            "--platform", "machine=-self-hosted",
-            "--local-repository", "example/package-cache@v1=/action",
-            "--local-repository", f"{actions_cache()}=/stand-in",
-            "--action-offline-mode", "--no-cache-server", "--rm",
-            *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
-        ]  # fmt: skip
+        for path, text in self.files.items():
+            container.run(["sh", "-c", 'mkdir -p "${1%/*}" && cat >"$1"', "sh", f"/files/{path}"], stdin=text)
+        argv = prepared_job(container, steps, ENVIRONMENT)
         ended = container.run([*as_user, *argv], env={"HOME": HOME}, check=False, timeout=300)
         shown = re.sub(r"^\[[^]]*\]   \| ", "", ended.stdout, flags=re.MULTILINE)
         _, found, rest = shown.partition("outputs {")
         outputs = json.loads("{" + rest.partition("}")[0] + "}") if found else {}
         summary = "\n".join(re.findall(r"Summary - (.*(?:\n(?!\[).*)*)", ended.stdout))
         return Job(ended, outputs, summary, container)
-
-
-def actions_cache() -> str:
-    """Return the name and commit of the action that keeps the entries, as action.yml names it."""
-    [name] = {
-        re.sub(r"/(restore|save)@", "@", step["uses"])
-        for step in yaml.safe_load((PROJECT / "action.yml").read_text())["runs"]["steps"]
-        if "uses" in step
-    }
-    return name
 
 
 @pytest.fixture(scope="session")
@@ -239,16 +174,7 @@ def runner(tmp_path: Path, machines: Machines) -> Iterator[Runner]:
 
 def made_runner(folder: Path, machines: Machines, stack: ExitStack) -> Runner:
     """Return a runner with files in a folder; its machines end with the stack."""
-    (folder / "action").mkdir()
-    for name in ACTION:
-        source, target = PROJECT / name, folder / "action" / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    for name, text in STAND_IN.items():
-        (place := folder / "stand-in" / name).mkdir(parents=True)
-        (place / "action.yml").write_text(text)
+    write_action(folder)
     (folder / "entries").mkdir()
     suites = [f"{series}{pocket}" for series in ("noble", "jammy") for pocket in ("", "-updates", "-security")]
     archive = SignedArchive(folder / "archive", suites, ("main", "universe", "restricted", "multiverse"))

@@ -121,6 +121,8 @@ def words(world: World, verb: str, name: str, given: str) -> list[str]:
         found += ["--from-archive", "--auth-file", str(places(world)["auth"])]
     if (verb, name) == ("sbom", "vulnerabilities"):
         found += ["--format", "cyclonedx"]
+    if (verb, name) == ("image", "lock"):
+        found += ["--attach", "provenance"]
     if name == "signing_key":
         found += ["--sign-by", throwaway_key("cache").fingerprint]
     for one in dict.fromkeys((*NEEDED[verb], name)):

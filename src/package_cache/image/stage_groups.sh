@@ -43,15 +43,15 @@ set_state() {
     worker='' watch=''
 }
 
-# report TEXT: leave what `kubectl describe pod` shows of an init container that has ended, also with --optional.
-report() {
+# leave_message TEXT: leave what `kubectl describe pod` shows of an init container that has ended, also with --optional.
+leave_message() {
     [ ! -w /dev/termination-log ] || say "$1" >/dev/termination-log || :
 }
 
 # stop REASON CAUSE NEXT-STEP: exit without the groups.
 stop() {
     complain "cannot stage ${groups:-anything}${to:+ to ${to}}: $2"
-    report "cannot stage ${groups:-anything}${to:+ to ${to}} ($1): $2"
+    leave_message "cannot stage ${groups:-anything}${to:+ to ${to}} ($1): $2"
     complain "next step: $3"
     [ -z "${optional}" ] || complain 'the job starts anyway, and installs them by its fallback'
     [ -z "${optional}" ] || exit 0
@@ -431,7 +431,7 @@ work() {
             printf "%s: %d new package file%s, %.1f MB, of %d, %.1f MB", what, files, s, bytes / 1e6, count, all / 1e6
         }' "${new}/missing" "${new}/needed")
     say "${staged}"
-    report "${staged}"
+    leave_message "${staged}"
 }
 
 # main ARGUMENT...

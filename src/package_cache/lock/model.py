@@ -1,4 +1,4 @@
-"""The lock: exact versions, hashes and origins of everything that a manifest's groups need. Its file: lock_file.py."""
+"""The lock: exact versions, hashes and origins of everything that a manifest's groups need. Its file: file.py."""
 
 from dataclasses import dataclass, field, replace
 

@@ -29,7 +29,7 @@ from package_cache.filesystem.tar_stream import BROKEN, Deadline, Meter, tar_str
 from package_cache.filesystem.temporary import temporary_folder
 from package_cache.oci.layered_files import LayeredFiles
 from package_cache.oci.skopeo import again, is_loopback, said_by_skopeo
-from package_cache.oci.writer import platform_of
+from package_cache.oci.writer import REF_NAME, platform_of
 from package_cache.process import CommandError, find_tool, run
 from package_cache.system import DEFAULT_ARCHITECTURE
 
@@ -257,10 +257,7 @@ class _Layout:
         if not (self._folder / "index.json").is_file():
             raise UsageError(f"cannot read the image {self._name}: there is no OCI layout (index.json is missing)")
         index = _json(_document(self._folder / "index.json"), self._name)
-        tagged = [
-            (entry, str(annotations.get("org.opencontainers.image.ref.name", "")))
-            for entry, annotations in _entries(index, "annotations")
-        ]
+        tagged = [(entry, str(annotations.get(REF_NAME, ""))) for entry, annotations in _entries(index, "annotations")]
         chosen = [entry for entry, tag in tagged if self._tag in ("", tag)]
         if len(chosen) != 1:
             there = ", ".join(tag for _, tag in tagged if tag) or "none"

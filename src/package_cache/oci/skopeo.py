@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from os.path import lexists
 from pathlib import Path
 
+from package_cache.bounded_json import load_json
 from package_cache.bounds import bound, check_bound
 from package_cache.errors import PackageCacheError, UsageError
 from package_cache.exit_codes import ExitStatus
+from package_cache.filesystem.paths import read_bounded
 from package_cache.filesystem.plain_links import plain_path
 from package_cache.filesystem.write_errors import writing_to
+from package_cache.oci.writer import REF_NAME
 from package_cache.process import CommandError, run
 
 LIMIT = 3600.0
@@ -30,9 +33,6 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 _NAME = re.compile(r"(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
 """Both as the OCI Distribution Specification has them (Pulling manifests)."""
 _IN_NAMES = "a-z, 0-9, and between them . _ - /"
-
-_NO_MANIFEST = "(manifest|name) unknown|no descriptor found|no such file|status code 404|not found"
-"""What skopeo says of a tag that a registry or a layout does not have."""
 
 
 @dataclass(frozen=True)
@@ -132,24 +132,37 @@ def check_destination(to: Destination) -> None:
 
 
 def raw_manifest(at: Destination) -> str:
-    """Return the manifest or index at a destination that is no archive; empty where there is none.
+    """Return the manifest or index at a destination that is no archive; empty where it has no such tag.
 
     Raises as `copy_image`, and `BoundError`.
     """
+    if at.tag not in _tags(at):
+        return ""
+    found = _read(at, "inspect", "--raw", at.text)
+    check_bound("image-document-bytes", len(found.encode()), f"the index at {at.text}")
+    return found
+
+
+def _tags(at: Destination) -> list[str]:
+    if at.path is None:
+        document = load_json(_read(at, "list-tags", f"docker://{at.name}").encode())
+        return [str(tag) for tag in document.get("Tags") or ()]
+    document = load_json(read_bounded(at.path / "index.json", "image-document-bytes"))
+    return [str((item.get("annotations") or {}).get(REF_NAME)) for item in document.get("manifests", ())]
+
+
+def _read(at: Destination, *words: str) -> str:
+    """Return what skopeo reads at a destination, in bounded memory: a stranger may have written it."""
     options = [f"--authfile={at.authfile}"] if at.authfile is not None else []
     if at.insecure or is_loopback(at.registry):
         options.append("--tls-verify=false")
     limits = ["prlimit", f"--data={bound('helper-memory-bytes')}", "--core=0"]
     try:
-        found = run([*limits, "skopeo", "inspect", "--raw", *options, *again(), at.text], timeout=LIMIT).stdout
+        return run([*limits, "skopeo", *words[:1], *options, *again(), *words[1:]], timeout=LIMIT).stdout
     except CommandError as error:
-        if re.search(_NO_MANIFEST, error.output):
-            return ""
         said, hint = said_by_skopeo(error, at.registry)
         status = ExitStatus.REGISTRY_FAILED if at.registry else ExitStatus.INTERNAL
         raise PackageCacheError(f"cannot read {at.text}", details=said, hint=hint, status=status) from error
-    check_bound("image-document-bytes", len(found.encode()), f"the index at {at.text}")
-    return found
 
 
 def copy_image(layout: Path, named: str, tag: str, to: Destination, *, index_only: bool = False) -> None:

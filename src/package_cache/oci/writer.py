@@ -23,6 +23,9 @@ from package_cache.filesystem.confined import open_regular
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+REF_NAME = "org.opencontainers.image.ref.name"
+"""The annotation by which a layout's index states the tag of an image."""
+
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
@@ -184,7 +187,7 @@ class Layout:
 
     def finish(self, image: Descriptor, tag: str) -> None:
         """Write the index that names the image; until then the folder is not a valid layout."""
-        named = {**image.document(), "annotations": {"org.opencontainers.image.ref.name": tag}}
+        named = {**image.document(), "annotations": {REF_NAME: tag}}
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [named]}
         (self.folder / "index.json").write_bytes(_json(index))
         (self.folder / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))

@@ -1,5 +1,6 @@
 """The cache of real packages with recordings, made once by the library itself and kept below the state folder."""
 
+import datetime
 import hashlib
 import os
 import shutil
@@ -27,7 +28,7 @@ def recorded(cache: CacheFolder, system: str, groups: Sequence[str], root: Path,
     """Return a copy of a cache, whose packages are links, with recordings of groups in a root of `system`.
 
     Each group is recorded alone, then after the ones before it. All of it is made anew when the groups, the root, the
-    rules or the recorder are others.
+    rules, the recorder or the day are others.
     """
     folder = cache.path.parent / f"recorded-{system}-{_key(cache, system, groups, root)}"
     made = CacheFolder(folder / "package_cache")
@@ -49,12 +50,13 @@ def _use_installer(cache: CacheFolder) -> None:
 
 
 def _key(cache: CacheFolder, system: str, groups: Sequence[str], root: Path) -> str:
-    """Return a digest of all that a recording depends on."""
+    """Return a digest of all that a recording depends on, with the day, which is in `/etc/shadow` for each new user."""
     sources = sorted(Path(recorder.__file__).parent.iterdir())
     texts = [path.read_text() for path in sources if path.is_file()]
     texts += [(cache.path / "groups" / f"{group}-{system}" / "Release").read_text() for group in groups]
     status = hashlib.sha256((root / "var/lib/dpkg/status").read_bytes()).hexdigest()
-    return text_digest("\n".join([*texts, status]))[:16]
+    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return text_digest("\n".join([*texts, status, day]))[:16]
 
 
 def _link_package(source: str, target: str) -> None:
